@@ -1,0 +1,57 @@
+# Everything a newcomer types. `make` alone lists it.
+
+PYTHON ?= python3
+VENV   ?= .venv
+OUT    ?= report
+JOBS   ?= 2
+
+BIN      := $(abspath $(VENV))/bin
+READY    := $(VENV)/.assay-ready
+UNDERWAY := $(VENV)/.assay-setting-up
+TREE     := $(VENV)/.assay-tree
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test report lint clean
+
+help: ## list the targets
+	@echo "usage: make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [OUT=$(OUT)] [JOBS=$(JOBS)]"
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile
+
+setup: $(READY) ## make the virtual environment with the known set of frameworks (minutes, several GB)
+
+# A set-up that was cut off leaves UNDERWAY behind, and the next one starts from an empty environment.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c '' 2>/dev/null || { echo "make setup: no Python at '$(PYTHON)'. Name one: make setup PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "make setup: the known set in constraints.txt is for Python 3.11 to 3.13, and '$(PYTHON)' is" \
+	       "$$($(PYTHON) --version 2>&1). Name another: make setup PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "make setup: '$(PYTHON)' cannot make virtual environments (its venv module or pip is missing)." \
+	       "On Debian and Ubuntu, install the package python3-venv."; exit 1; }
+	@[ ! -e $(VENV) ] || [ -e $(VENV)/pyvenv.cfg ] || [ -e $(UNDERWAY) ] || { \
+	  echo "make setup: '$(VENV)' holds something else than a virtual environment. Name another: make setup VENV=.venv"; \
+	  exit 1; }
+	@if [ -e $(UNDERWAY) ]; then rm -rf $(VENV); fi
+	@mkdir -p $(VENV) && rm -f $(READY) && touch $(UNDERWAY)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt setuptools wheel
+	$(BIN)/python -m pip install --no-build-isolation --constraint constraints.txt --editable ".[all,test,lint]"
+	@mv $(UNDERWAY) $(READY) && touch $(READY)
+
+test: lint ## check everything: linters, types, then the tests
+	$(BIN)/python -m pytest -c tests/pytest.ini --rootdir tests -n $(JOBS) --dist loadgroup $(PYTEST_ARGS) tests
+
+lint: setup ## ruff and mypy
+	$(BIN)/ruff check .
+	@mkdir -p $(TREE) && ln -sfn "$(CURDIR)" $(TREE)/assay
+	cd $(TREE) && MYPYPATH=. $(BIN)/mypy --config-file assay/pyproject.toml --cache-dir "$(CURDIR)/.mypy_cache" -p assay
+
+report: setup ## put every case to every installed framework; the page is OUT/index.html
+	@status=0; $(BIN)/assay run --out $(OUT) || status=$$?; \
+	if [ -f $(OUT)/index.html ]; then echo "The report: $(abspath $(OUT))/index.html"; fi; exit $$status
+
+clean: ## remove what the other targets made, the environment included
+	@if [ -e $(READY) ] || [ -e $(UNDERWAY) ]; then rm -rf $(VENV); fi
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/.pytest_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
