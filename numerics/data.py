@@ -1,0 +1,289 @@
+"""Named data sets: what cases draw, and the faults that each set is made to show.
+
+A fault below the resolution of a format on N(0, 1) data is plain on other data.  Each ``DataSet`` states its
+aim; the draws are bit-identical everywhere, being integer arithmetic and single IEEE operations on
+``generator.Stream``, and are returned in the format's own storage.
+
+Beside the data sets, which fill the inputs that a case is about, the ``draw_*`` functions fill the other
+roles of an input: weights, probabilities, indices, masks, lengths.
+
+"Row" is a slice along the first axis for special values, which are kept to a minority of the samples, and a
+line along the last axis everywhere else.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .dtypes import AnyArray, Array, DType, round_to, widen
+from .generator import Shape, Stream
+
+Draw = Callable[[Stream, Shape, DType], AnyArray]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A way to fill an input, with a purpose.
+
+    Attributes:
+        name: what a case id calls it.
+        aim: the faults that it is made to show.
+        draw: from a stream, a shape and a format to an array in the format's storage.
+        independent: whether roundings on this data may be taken as independent; see ``tolerance``.
+        special: whether it holds NaN or infinities.
+    """
+
+    name: str
+    aim: str
+    draw: Draw
+    independent: bool = True
+    special: bool = False
+
+
+DATA_SETS: dict[str, DataSet] = {}
+
+
+def data_set(name: str) -> DataSet:
+    """The data set called ``name``.
+
+    Raises:
+        ValueError: ``name`` is none of ``DATA_SETS``.
+    """
+    if name not in DATA_SETS:
+        raise ValueError(f"data set is {name!r}, but must be one of {', '.join(DATA_SETS)}")
+    return DATA_SETS[name]
+
+
+def _data_set(aim: str, *, independent: bool = True, special: bool = False) -> Callable[[Draw], Draw]:
+    """Enter a draw in ``DATA_SETS`` under its own name."""
+
+    def enter(draw: Draw) -> Draw:
+        name = draw.__name__.removeprefix("_")
+        DATA_SETS[name] = DataSet(name, aim, draw, independent, special)
+        return draw
+
+    return enter
+
+
+# --- ordinary values ---
+
+
+@_data_set("what every layer must get right: values of order 1 and both signs")
+def _normal(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    return round_to(stream.normal(shape), dtype)
+
+
+@_data_set("a missing or misplaced epsilon: standard deviation 3e-3, whose square is near common epsilons")
+def _tiny(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    return round_to(3e-3 * stream.normal(shape), dtype)
+
+
+@_data_set("one-pass variance and lost low bits: mean 30 times the standard deviation")
+def _offset(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    return round_to(30.0 + stream.normal(shape), dtype)
+
+
+@_data_set("order of summation and scaling: magnitudes spread evenly over many powers of two")
+def _wide(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    # Narrow enough that a sum of squares stays within float16, whose exponents end at -14 and 15.
+    reach = 4 if dtype.name == "float16" else 12
+    exponents = stream.integers(-reach, reach + 1, shape)
+    return round_to(np.ldexp(stream.normal(shape), exponents), dtype)
+
+
+@_data_set("cancellation: neighbours along the last axis nearly add up to 0")
+def _cancelling(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    values = stream.normal(shape)
+    # Half of the digits cancel.
+    residue = np.ldexp(stream.normal(shape), -(dtype.precision // 2))
+    if not shape:
+        return round_to(values, dtype)
+    first, second = values[..., 0:-1:2], values[..., 1::2]
+    second[...] = -first * (1.0 + residue[..., 1::2])
+    return round_to(values, dtype)
+
+
+@_data_set("large exponents: saturation, and logits that overflow exp without a shift")
+def _saturated(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    return round_to(stream.signs(shape) * (20.0 + 80.0 * stream.uniform(shape)), dtype)
+
+
+@_data_set("relative error in tails and near 0: points where activations lose their digits")
+def _tails(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    points = _tail_points(dtype)
+    size = math.prod(shape)
+    cycled = points[stream.permutation(size) % len(points)].reshape(shape)
+    jitter = 1.0 + np.ldexp(stream.uniform(shape), -6)
+    return round_to(stream.signs(shape) * cycled * jitter, dtype)
+
+
+def _tail_points(dtype: DType) -> Array:
+    """Magnitudes at which an activation changes its behaviour in the format."""
+    largest_exponent = math.frexp(dtype.largest)[1] - 1
+    points = [
+        0.5,
+        1.0,
+        5.0,
+        20.0,
+        # exp of it, or of its negative, is just within the range: ln 2 is a little above 2/3.
+        float(largest_exponent * 2 // 3),
+        1e-4,
+        1e-8,
+        dtype.u,
+        2.0 ** -(dtype.precision // 2),
+    ]
+    return np.asarray(np.maximum(points, 2 * dtype.smallest_normal))
+
+
+# --- coarse and repeated values ---
+
+
+@_data_set("ties and kinks: the integers from -2 to 2, many of them equal", independent=False)
+def _ties(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    return round_to(stream.integers(-2, 3, shape).astype(np.float64), dtype)
+
+
+@_data_set("zeros of both signs between ordinary values: kinks at 0, lost signs, empty windows")
+def _zeros(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    kind = stream.integers(0, 4, shape)
+    values = np.where(kind == 0, 0.0, np.where(kind == 1, -0.0, stream.normal(shape)))
+    return round_to(values, dtype)
+
+
+@_data_set("a variance of 0: every line along the last axis is constant", independent=False)
+def _constant(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    lines = stream.normal((*shape[:-1], 1)) if shape else stream.normal(())
+    return round_to(np.broadcast_to(lines, shape).copy(), dtype)
+
+
+# --- the ends of the range ---
+
+
+@_data_set("subnormal numbers: flushing to zero, and division by what underflows")
+def _subnormal(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    steps = np.maximum(np.floor(stream.uniform(shape) * 2.0 ** (dtype.precision - 1)), 1.0)
+    return round_to(stream.signs(shape) * steps * dtype.smallest_subnormal, dtype)
+
+
+@_data_set("near overflow: squares and sums leave the range, means and norms need not")
+def _large(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    scale = np.ldexp(0.5 + stream.uniform(shape) / 2, -stream.integers(1, 5, shape))
+    return round_to(stream.signs(shape) * scale * dtype.largest, dtype)
+
+
+@_data_set("NaN in few places: it must reach what depends on it, and nothing else", special=True)
+def _nan(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    values = stream.normal(shape)
+    values[_special_places(stream, shape)] = np.nan
+    return round_to(values, dtype)
+
+
+@_data_set("infinities of both signs in few places: limits, and inf - inf", special=True)
+def _infinities(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    values, signs = stream.normal(shape), stream.signs(shape)
+    places = _special_places(stream, shape)
+    values[places] = np.inf * signs[places]
+    return round_to(values, dtype)
+
+
+@_data_set("indices of which some name nothing, beside ordinary values")
+def _out_of_range(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    return round_to(stream.normal(shape), dtype)
+
+
+def _special_places(stream: Stream, shape: Shape) -> npt.NDArray[np.bool_]:
+    """One place in a quarter of the samples, and in one at least."""
+    places = np.zeros(shape, dtype=np.bool_)
+    if not places.size:
+        return places
+    samples = places.reshape(shape[0] if shape else 1, -1)
+    chosen = stream.permutation(len(samples))[: max(len(samples) // 4, 1)]
+    samples[chosen, stream.integers(0, samples.shape[1], chosen.shape)] = True
+    return places
+
+
+# --- other roles of an input ---
+
+
+def draw_weight(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    """A kernel: normal with variance 1 / fan-in, the product of all axes but the last, and nowhere 0."""
+    fan_in = max(math.prod(shape[:-1]), 1)
+    weight = round_to(stream.normal(shape) / math.sqrt(fan_in), dtype)
+    return np.where(widen(weight) == 0, round_to(1 / fan_in, dtype), weight)
+
+
+def draw_positive(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    """Scales and variances: between 0.5 and 1.5."""
+    return round_to(0.5 + stream.uniform(shape), dtype)
+
+
+def draw_probability(stream: Stream, shape: Shape, dtype: DType, ends: bool = False) -> AnyArray:
+    """Distributions along the last axis: of sum 1 within the rounding of each element.
+
+    All are positive, unless ``ends`` asks for about a quarter of zeros, the first class of a line excepted.
+    """
+    # Integers, so that the sum does not depend on its order.
+    shares = stream.integers(1, 2**10, shape)
+    if ends:
+        shares[..., 1:] *= stream.integers(0, 4, shape)[..., 1:] > 0
+    return round_to(shares / np.sum(shares, axis=-1, keepdims=True), dtype)
+
+
+def draw_unit(stream: Stream, shape: Shape, dtype: DType, ends: bool = False) -> AnyArray:
+    """A probability for each element: in the open interval (0, 1), after rounding too.
+
+    With ``ends`` about a third are the ends of the interval themselves.
+    """
+    inside = np.clip(stream.uniform(shape), dtype.u, 1 - dtype.u)
+    if ends:
+        choice = stream.integers(0, 6, shape)
+        inside = np.where(choice < 2, choice.astype(np.float64), inside)
+    return round_to(inside, dtype)
+
+
+def draw_indices(stream: Stream, shape: Shape, limit: int) -> npt.NDArray[np.int32]:
+    """Classes or rows of a table: integers below ``limit``, both 0 and ``limit - 1`` if two places allow.
+
+    Raises:
+        ValueError: ``limit`` is below 1.
+    """
+    if limit < 1:
+        raise ValueError(f"limit is {limit}, but an index needs at least 1 to choose from")
+    indices = stream.integers(0, limit, shape).astype(np.int32)
+    ends = stream.permutation(indices.size)[:2]
+    indices.reshape(-1)[ends] = [0, limit - 1][: len(ends)]
+    return indices
+
+
+def draw_indices_out_of_range(stream: Stream, shape: Shape, limit: int) -> npt.NDArray[np.int32]:
+    """Indices of which a few are none: below 0, at ``limit`` and above, each where two places are left."""
+    indices = draw_indices(stream, shape, limit)
+    places = stream.permutation(indices.size)[: max(indices.size // 2, 1)][:3]
+    indices.reshape(-1)[places] = [limit, -1, limit + 3][: len(places)]
+    return indices
+
+
+def draw_mask(stream: Stream, shape: Shape) -> npt.NDArray[np.bool_]:
+    """A mask with at least one True in each line along the last axis, and one False where it is longer."""
+    mask = np.asarray(stream.bits(shape) % 2 == 0)
+    if not mask.size or not shape:
+        return np.ones(shape, dtype=np.bool_)
+    length, lines = shape[-1], mask.reshape(-1, shape[-1])
+    kept = stream.integers(0, length, (len(lines),))
+    dropped = (kept + stream.integers(1, max(length, 2), kept.shape)) % length
+    every = np.arange(len(lines))
+    lines[every, dropped] = False
+    lines[every, kept] = True
+    return mask
+
+
+def draw_lengths(stream: Stream, shape: Shape, limit: int) -> npt.NDArray[np.int32]:
+    """Lengths of sequences: from 1 to ``limit``, and both of them if two places allow.
+
+    Raises:
+        ValueError: ``limit`` is below 1.
+    """
+    return np.asarray(draw_indices(stream, shape, limit) + 1, dtype=np.int32)

@@ -1,0 +1,196 @@
+"""Data sets: every one keeps its aim, its range and its bits."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from assay.numerics.data import (
+    DATA_SETS,
+    data_set,
+    draw_indices,
+    draw_lengths,
+    draw_mask,
+    draw_positive,
+    draw_probability,
+    draw_unit,
+    draw_weight,
+)
+from assay.numerics.dtypes import DTYPES, encode, widen
+from assay.numerics.generator import Stream
+
+FORMATS = pytest.mark.parametrize("format", DTYPES.values(), ids=DTYPES)
+SETS = pytest.mark.parametrize("data", DATA_SETS.values(), ids=DATA_SETS)
+
+
+def draw(name, format, shape=(16, 33)):
+    return widen(data_set(name).draw(Stream(f"test/{name}"), shape, format))
+
+
+@SETS
+@FORMATS
+def test_a_draw_has_shape_and_storage_and_only_announced_specials(data, format):
+    for shape in [(), (0,), (1,), (2,), (3, 0), (7, 5), (2, 3, 4, 5)]:
+        array = data.draw(Stream("shape"), shape, format)
+        assert (array.shape, array.dtype) == (shape, format.storage)
+        if not data.special:
+            assert np.isfinite(widen(array)).all()
+
+
+def test_every_stream_of_data_stays_as_it_is():
+    pinned = hashlib.blake2b(digest_size=8)
+    for name, data in sorted(DATA_SETS.items()):
+        for format in DTYPES.values():
+            pinned.update(name.encode() + encode(data.draw(Stream(f"pinned/{name}"), (5, 9), format))[2])
+    assert pinned.hexdigest() == "ebda4a6e2ae9edaf", "the data of every case has changed: is that meant?"
+
+
+def test_an_unknown_name_is_refused_with_the_names_allowed():
+    with pytest.raises(ValueError, match=r"'gaussian'.*normal, tiny"):
+        data_set("gaussian")
+
+
+@FORMATS
+def test_tiny_has_a_variance_near_common_epsilons(format):
+    assert 1e-6 < np.var(draw("tiny", format)) < 1e-4
+
+
+@FORMATS
+def test_offset_has_a_mean_of_thirty_deviations(format):
+    x = draw("offset", format)
+    assert 20 < np.mean(x) / np.std(x) < 40
+
+
+@FORMATS
+def test_wide_spreads_over_its_exponents_and_its_squares_stay_in_range(format):
+    x = np.abs(draw("wide", format))
+    assert np.ptp(np.log2(x)) > 2 * (4 if format.name == "float16" else 12)
+    assert np.sum(x**2) < format.largest
+
+
+@FORMATS
+def test_cancelling_neighbours_nearly_add_up_to_nothing(format):
+    x = draw("cancelling", format, (16, 32))
+    left = np.abs(x[:, ::2] + x[:, 1::2]) / np.abs(x[:, ::2])
+    assert np.median(left) < np.sqrt(format.u) * 2
+    assert np.count_nonzero(left) > left.size / 2
+
+
+@FORMATS
+def test_ties_hold_every_small_integer_many_times(format):
+    values, counts = np.unique(draw("ties", format), return_counts=True)
+    assert values.tolist() == [-2, -1, 0, 1, 2]
+    assert counts.min() > 2
+
+
+@FORMATS
+def test_zeros_hold_both_signs_of_zero(format):
+    x = draw("zeros", format)
+    signs = np.signbit(x[x == 0])
+    assert signs.any()
+    assert not signs.all()
+    assert np.count_nonzero(x) > x.size / 4
+
+
+@FORMATS
+def test_constant_lines_have_no_variance_and_differ_from_each_other(format):
+    x = draw("constant", format)
+    assert np.ptp(x, axis=-1).tolist() == [0.0] * 16
+    assert len(set(x[:, 0].tolist())) == 16
+
+
+@FORMATS
+def test_subnormals_are_subnormal(format):
+    x = np.abs(draw("subnormal", format))
+    assert (x > 0).all()
+    assert (x < format.smallest_normal).all()
+
+
+@FORMATS
+def test_squares_of_large_overflow_and_large_does_not(format):
+    x = np.abs(draw("large", format))
+    assert (x > np.sqrt(format.largest)).all()
+    assert (x <= format.largest).all()
+
+
+@FORMATS
+def test_saturated_is_far_out_on_both_sides(format):
+    x = draw("saturated", format)
+    assert (np.abs(x) >= 20 * (1 - format.u)).all()
+    assert {-1.0, 1.0} == set(np.sign(x).ravel().tolist())
+
+
+@FORMATS
+def test_tails_reach_from_below_the_unit_roundoff_to_the_edge_of_exp(format):
+    x = draw("tails", format)
+    size = np.abs(x)
+    assert 0 < size.min() <= max(2 * format.u, 4 * format.smallest_normal)
+    with np.errstate(over="ignore"):
+        assert np.any((np.exp(size) < format.largest) & (np.exp(2 * size) > format.largest))
+    for sign in (-1, 1):
+        assert np.any((sign * x > 5) & (sign * x < 6)), "the tail of the exact GELU"
+
+
+@pytest.mark.parametrize("name", ["nan", "infinities"])
+@pytest.mark.parametrize("shape", [(1, 40), (4, 3), (16, 33), (8, 5, 5, 2)], ids=str)
+def test_special_values_are_there_and_few(name, shape):
+    special = ~np.isfinite(draw(name, DTYPES["float32"], shape))
+    samples = special.reshape(shape[0], -1).any(axis=1)
+    assert 1 <= samples.sum() <= max(shape[0] // 4, 1)
+    assert special.sum() == samples.sum()
+
+
+def test_infinities_of_both_signs_occur():
+    x = draw("infinities", DTYPES["float32"], (64, 4))
+    assert {-np.inf, np.inf} <= set(x.ravel().tolist())
+
+
+@FORMATS
+def test_weights_are_scaled_by_their_fan_in_and_never_zero(format):
+    weight = widen(draw_weight(Stream("weight"), (3, 3, 8, 64), format))
+    assert 0.5 < np.std(weight) * np.sqrt(72) < 2
+    assert weight.all()
+
+
+@FORMATS
+def test_positive_lies_between_half_and_three_halves(format):
+    x = widen(draw_positive(Stream("positive"), (1000,), format))
+    assert ((x >= 0.5) & (x <= 1.5)).all()
+
+
+@FORMATS
+def test_probabilities_are_positive_and_sum_to_1_within_their_rounding(format):
+    p = widen(draw_probability(Stream("probability"), (20, 7), format))
+    assert (p > 0).all()
+    assert (np.abs(np.sum(p, axis=-1) - 1) <= 7 * format.u).all()
+
+
+@FORMATS
+def test_unit_stays_inside_the_open_interval_after_rounding(format):
+    p = widen(draw_unit(Stream("unit"), (10_000,), format))
+    assert ((p > 0) & (p < 1)).all()
+
+
+def test_indices_reach_both_ends_and_repeat():
+    for seed in range(50):
+        indices = draw_indices(Stream(f"indices/{seed}"), (3, 4), 7)
+        assert indices.dtype == np.int32
+        assert (indices.min(), indices.max()) == (0, 6)
+        assert len(set(indices.ravel().tolist())) < indices.size
+    assert draw_indices(Stream("one"), (3,), 1).tolist() == [0, 0, 0]
+    with pytest.raises(ValueError, match="limit is 0"):
+        draw_indices(Stream("none"), (1,), 0)
+
+
+def test_every_line_of_a_mask_keeps_something_and_drops_something():
+    for seed in range(50):
+        mask = draw_mask(Stream(f"mask/{seed}"), (2, 3, 4))
+        assert mask.any(axis=-1).all()
+        assert not mask.all(axis=-1).any()
+    assert draw_mask(Stream("one"), (3, 1)).all()
+
+
+def test_lengths_reach_both_ends():
+    for seed in range(50):
+        lengths = draw_lengths(Stream(f"lengths/{seed}"), (5,), 6)
+        assert (lengths.min(), lengths.max()) == (1, 6)
