@@ -1,0 +1,139 @@
+"""Activations: functions of one array, element by element or along one axis.
+
+Each function stands beside its vector-Jacobian product, ``name_vjp(inputs…, cotangent, …)``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.special import erfc
+
+from .checks import Array, require
+
+__all__ = ["gelu", "gelu_vjp", "log_softmax", "log_softmax_vjp", "relu", "relu_vjp", "softmax", "softmax_vjp"]
+
+
+def relu(x: Array) -> Array:
+    """Rectified linear unit.
+
+    ``relu(x) = max(x, 0)``
+
+    Args:
+        x: any shape. NaN stays NaN.
+
+    Returns:
+        The shape of ``x``.
+
+    Source: Nair and Hinton (2010), Rectified linear units improve restricted Boltzmann machines.
+    """
+    return np.maximum(x, 0.0)
+
+
+def relu_vjp(x: Array, cotangent: Array, *, nan_gradient: str = "zero") -> tuple[Array]:
+    """Gradient of `relu`: the cotangent where ``x > 0``; the subgradient at the kink ``x = 0`` is 0.
+
+    Where ``x`` is NaN the gradient is zero, or with ``nan_gradient="pass"`` the cotangent.
+    """
+    active = x > 0 if nan_gradient == "zero" else ~(x <= 0)
+    return (np.where(active, cotangent, 0.0),)
+
+
+def gelu(x: Array, *, approximate: bool = False) -> Array:
+    """Gaussian error linear unit.
+
+    ``gelu(x) = x Φ(x) = x/2 erfc(-x/√2)``, or with ``approximate``
+    ``x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))``
+
+    The complementary error function and, for the approximation, the logistic form
+    ``(1 + tanh(z))/2 = 1/(1 + exp(-2z))`` keep full relative accuracy for negative ``x``.
+
+    Args:
+        x: any shape.
+        approximate: the tanh form instead of the exact one.
+
+    Returns:
+        The shape of ``x``.
+
+    Source: Hendrycks and Gimpel (2016), Gaussian error linear units, arXiv:1606.08415, section 2.
+    """
+    return x * (_gelu_gate_tanh(x) if approximate else 0.5 * erfc(-_scaled(x)))
+
+
+def gelu_vjp(x: Array, cotangent: Array, *, approximate: bool = False) -> tuple[Array]:
+    """Gradient of `gelu`: ``Φ(x) + x φ(x)``, or the derivative of the approximation."""
+    if not approximate:
+        density = math.sqrt(0.5 / math.pi) * np.exp(-np.square(_scaled(x)))
+        return (cotangent * (0.5 * erfc(-_scaled(x)) + x * density),)
+    gate, complement = _gelu_gate_tanh(x), _gelu_gate_tanh(-x)
+    slope = 2.0 * math.sqrt(2.0 / math.pi) * (1.0 + 3.0 * 0.044715 * np.square(x))
+    return (cotangent * (gate + x * gate * complement * slope),)
+
+
+def _scaled(x: Array) -> Array:
+    """``x/√2``: ``Φ(x) = erfc(-x/√2)/2`` and ``φ(x) = exp(-(x/√2)²)/√(2π)``."""
+    return x * math.sqrt(0.5)
+
+
+def _gelu_gate_tanh(x: Array) -> Array:
+    return 1.0 / (1.0 + np.exp(-2.0 * math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * np.square(x))))
+
+
+def softmax(x: Array, *, axis: int = -1) -> Array:
+    """Normalised exponentials along an axis.
+
+    ``softmax(x)ᵢ = exp(xᵢ - m) / Σⱼ exp(xⱼ - m)`` with ``m = maxⱼ xⱼ``
+
+    Args:
+        x: logits, any shape with at least one element along ``axis``.
+        axis: the axis that sums to one.
+
+    Returns:
+        The shape of ``x``, in [0, 1].
+
+    Raises:
+        ValueError: ``axis`` is not an axis of ``x``.
+
+    Source: Bridle (1990), Training stochastic model recognition algorithms as networks.
+    """
+    exponentials = np.exp(_shifted(x, axis))
+    return exponentials / np.sum(exponentials, axis=axis, keepdims=True)
+
+
+def softmax_vjp(x: Array, cotangent: Array, *, axis: int = -1) -> tuple[Array]:
+    """Gradient of `softmax`: ``y (g - Σ g y)``."""
+    y = softmax(x, axis=axis)
+    return (y * (cotangent - np.sum(cotangent * y, axis=axis, keepdims=True)),)
+
+
+def log_softmax(x: Array, *, axis: int = -1) -> Array:
+    """Logarithm of the softmax.
+
+    ``log_softmax(x)ᵢ = (xᵢ - m) - log Σⱼ exp(xⱼ - m)`` with ``m = maxⱼ xⱼ``
+
+    Args:
+        x: logits, any shape with at least one element along ``axis``.
+        axis: the axis whose exponentials sum to one.
+
+    Returns:
+        The shape of ``x``, at most 0.
+
+    Raises:
+        ValueError: ``axis`` is not an axis of ``x``.
+
+    Source: Blanchard, Higham and Higham (2021), Accurately computing the log-sum-exp and softmax
+    functions, section 2.
+    """
+    shifted = _shifted(x, axis)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
+def log_softmax_vjp(x: Array, cotangent: Array, *, axis: int = -1) -> tuple[Array]:
+    """Gradient of `log_softmax`: ``g - softmax(x) Σ g``."""
+    return (cotangent - softmax(x, axis=axis) * np.sum(cotangent, axis=axis, keepdims=True),)
+
+
+def _shifted(x: Array, axis: int) -> Array:
+    require(-x.ndim <= axis < x.ndim, f"axis must be an axis of an array of shape {x.shape}; got {axis}")
+    return x - np.max(x, axis=axis, keepdims=True)

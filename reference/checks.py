@@ -1,0 +1,26 @@
+"""Clear errors for bad input: the sentence names the parameter, what was given and what is allowed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["require", "require_rank", "require_shape"]
+
+Array = Any
+"""A NumPy array or an error-carrying one: references take both."""
+
+
+def require(condition: object, message: str) -> None:
+    """Raise ``ValueError(message)`` unless ``condition`` holds."""
+    if not condition:
+        raise ValueError(message)
+
+
+def require_rank(name: str, array: Array, rank: int, axes: str) -> None:
+    """Raise unless ``array`` has ``rank`` axes, which the message calls ``axes``."""
+    require(array.ndim == rank, f"{name} must have the axes ({axes}); got shape {array.shape}")
+
+
+def require_shape(name: str, array: Array, shape: tuple[int, ...], axes: str) -> None:
+    """Raise unless ``array`` has this ``shape``, which the message calls ``axes``."""
+    require(array.shape == shape, f"{name} must have shape {shape} = ({axes}); got {array.shape}")

@@ -1,0 +1,74 @@
+"""Every vector-Jacobian product against the complex step of its reference.
+
+With ``v`` a random direction and ``g`` the cotangent, ``⟨g, J v⟩ = ⟨Jᵀ g, v⟩``: the left side from the
+forward function alone, the right side from the vjp. The tolerance is the carried error of the vjp itself.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.complex_step import directional_derivative
+
+from assay.harness.expectation import Expectation
+from assay.numerics.carried import carry
+from assay.numerics.dtypes import widen
+from assay.numerics.generator import Stream
+from assay.numerics.profiles import profiles
+from assay.numerics.tolerance import tolerance
+from assay.specs import all_specs
+from assay.specs.cases import cases
+
+(FLOAT64,) = profiles("float64")
+
+
+def smooth_cases():
+    """One case per configuration that meets every pair of options, on data without kinks."""
+    for spec in all_specs().values():
+        for case in cases(spec, "standard", dtypes=["float64"]):
+            if case.valid and case.data == spec.data[0] and not _conventional(case):
+                yield pytest.param(case, id=case.id)
+
+
+def _conventional(case):
+    """Whether a facet asks for another gradient than the derivative: one that the vjp alone takes."""
+    acting = case.spec.accepted(case.spec.vjp, case.arguments)
+    forward = case.spec.accepted(case.spec.reference, case.arguments)
+    return any(value != case.spec.parameter(name).default for name, value in acting.items() if name not in forward)
+
+
+@pytest.mark.parametrize("case", list(smooth_cases()))
+def test_vjp_is_the_transpose_of_the_derivative(case):
+    expectation, spec = Expectation(case), case.spec
+    names = [i.name for i in spec.inputs]
+    arrays = [_wide(expectation.inputs.get(name)) for name in names]
+    directions = [
+        Stream(f"direction/{case.id}/{name}").normal(array.shape) if name in expectation.wrt else None
+        for name, array in zip(names, arrays, strict=True)
+    ]
+    arguments = spec.accepted(spec.reference, case.arguments)
+
+    def forward(*inputs):
+        outputs = spec.reference(*inputs, **arguments)
+        return (outputs if isinstance(outputs, tuple) else (outputs,))[: len(spec.outputs)]
+
+    tangents = directional_derivative(forward, arrays, directions)
+    wide = [widen(g) for g in expectation.cotangents]
+    forward_side = sum(np.sum(g * t) for g, t in zip(wide, tangents, strict=True))
+
+    cotangents = tuple(carry(g, FLOAT64) for g in wide)
+    carried = [carry(a, FLOAT64) if v is not None else a for a, v in zip(arrays, directions, strict=True)]
+    gradients = spec.vjp(
+        *carried,
+        cotangents[0] if len(cotangents) == 1 else cotangents,
+        **spec.accepted(spec.vjp, case.arguments),
+    )
+    wanted = [i.name in expectation.wrt for i in spec.inputs if i.differentiable]
+    taken = [gradient for gradient, use in zip(gradients, wanted, strict=True) if use]
+    used = [v for v in directions if v is not None]
+    reverse_side = sum(np.sum(g * v) for g, v in zip(taken, used, strict=True))
+    assert abs(forward_side - reverse_side.value) <= tolerance(reverse_side, independent=False)
+
+
+def _wide(array):
+    return array if array is None or array.dtype.kind in "biu" else widen(array)
