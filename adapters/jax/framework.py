@@ -1,0 +1,111 @@
+"""How JAX is driven: devices, exact bits in and out, reverse mode, compiled as its users run it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..binding import binder
+from ..framework import Framework, Runner, Unavailable, Wire, as_tuple
+from ..lazy import Lazy
+
+jax: Any = Lazy("jax")
+jnp: Any = Lazy("jax.numpy")
+np: Any = Lazy("numpy")
+flax: Any = Lazy("flax")
+linen: Any = Lazy("flax.linen")
+nnx: Any = Lazy("flax.nnx")
+optax: Any = Lazy("optax")
+binds = binder("jax")
+
+
+def x64(enabled: bool) -> Any:
+    """Context in which 64-bit types are kept."""
+    if not enabled:
+        return contextlib.nullcontext()
+    return jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64()
+
+
+def load(wire: Wire, device: str) -> Any:
+    """Array with these bits."""
+    name, shape, data = wire
+    with x64(name in ("float64", "int64")):
+        host = np.frombuffer(data, dtype=jnp.dtype(name)).reshape(shape)
+        return jax.device_put(host, jax.devices(device)[0])
+
+
+def unload(array: Any) -> Wire:
+    """The bits of an array."""
+    host = np.asarray(array)
+    return host.dtype.name, host.shape, host.tobytes()
+
+
+def value_and_vjp(
+    function: Callable[..., Any],
+    inputs: Mapping[str, Any],
+    wrt: Sequence[str],
+    cotangents: Sequence[Any] | None,
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Outputs of ``function``, and the gradients with respect to the inputs named by ``wrt``."""
+    if cotangents is None:
+        return as_tuple(function(**inputs)), ()
+    held = {name: value for name, value in inputs.items() if name not in wrt}
+
+    def differentiable(*leaves: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        outputs = as_tuple(function(**held, **dict(zip(wrt, leaves, strict=True))))
+        return outputs[: len(cotangents)], outputs[len(cotangents) :]
+
+    outputs, pull_back, states = jax.vjp(differentiable, *(inputs[name] for name in wrt), has_aux=True)
+    return outputs + states, pull_back(tuple(cotangents))
+
+
+def prepare(
+    function: Callable[..., Any], parameters: Mapping[str, Any], wrt: Sequence[str], mode: str
+) -> Runner:
+    """One compiled function for value and gradients; ``eager`` runs operation by operation."""
+
+    def both(inputs: Mapping[str, Any], cotangents: Sequence[Any] | None) -> Any:
+        return value_and_vjp(lambda **given: function(**given, **parameters), inputs, wrt, cotangents)
+
+    runnable = jax.jit(both) if mode == "jit" else both
+
+    def run(inputs: Mapping[str, Any], cotangents: Sequence[Any] | None) -> Any:
+        with x64(any(str(a.dtype) == "float64" for a in inputs.values() if a is not None)):
+            return jax.block_until_ready(runnable(inputs, cotangents))
+
+    return run
+
+
+class Adapter(Framework):
+    """JAX on one device."""
+
+    modes = ("jit", "eager")
+    distributions = ("jax", "jaxlib", "flax", "optax")
+
+    def start(self) -> None:
+        """Import JAX on the platform asked for."""
+        os.environ["JAX_PLATFORMS"] = {"cpu": "cpu", "cuda": "cuda"}[self.device]
+        try:
+            jax.devices()
+        except ImportError as error:
+            raise Unavailable(f"JAX does not import: {error}. Try `pip install assay[jax]`.") from error
+        except RuntimeError as error:
+            raise Unavailable(f"JAX finds no {self.device} device here: {error}") from error
+
+    def load(self, wire: Wire) -> Any:
+        """Array with these bits, on the device."""
+        return load(wire, self.device)
+
+    unload = staticmethod(unload)
+    prepare = staticmethod(prepare)
+
+    def flags(self) -> dict[str, str]:
+        """Precision flags and the device's name."""
+        return {
+            "device": jax.devices()[0].device_kind,
+            "default_matmul_precision": str(jax.config.jax_default_matmul_precision),
+            "x64": "for float64 cases only",
+            "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
+        }

@@ -1,0 +1,22 @@
+"""How flax modules are called with weights from outside, so that gradients reach them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import nnx
+
+
+def call_linen(module: Any, *inputs: Any, **weights: Any) -> Any:
+    """Apply a ``flax.linen`` module with these parameters (None: absent)."""
+    return module.apply(
+        {"params": {name: value for name, value in weights.items() if value is not None}}, *inputs
+    )
+
+
+def call_nnx(module: Any, *inputs: Any, **weights: Any) -> Any:
+    """Call a ``flax.nnx`` module with these parameters (None: absent)."""
+    for name, value in weights.items():
+        if value is not None:
+            setattr(module, name, nnx.Param(value))
+    return module(*inputs)

@@ -1,0 +1,1 @@
+"""Keras on any of its backends: ``keras.layers``, ``keras.losses``, ``keras.activations``, ``keras.ops``."""

@@ -1,0 +1,50 @@
+"""How Keras is driven: one backend per process, which loads, runs and differentiates for it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ..binding import binder
+from ..framework import Framework, Unavailable, Wire, framework
+from ..lazy import Lazy
+
+keras: Any = Lazy("keras")
+binds = binder("keras")
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+class Adapter(Framework):
+    """Keras on one backend and device."""
+
+    def __init__(self, device: str, backend: str = BACKENDS[0]) -> None:
+        super().__init__(device)
+        if backend not in BACKENDS:
+            raise Unavailable(f"Keras has no backend {backend!r}; it has {', '.join(BACKENDS)}.")
+        self.backend_name, self.backend = backend, framework(backend, device)
+        self.modes = self.backend.modes
+        self.unload, self.prepare = self.backend.unload, self.backend.prepare
+        self.distributions = tuple(dict.fromkeys(("keras", *self.backend.distributions)))
+
+    def start(self) -> None:
+        """Start the backend, then Keras on it."""
+        os.environ["KERAS_BACKEND"] = self.backend_name
+        self.backend.start()
+        try:
+            keras.utils.set_random_seed(0)
+        except ImportError as error:
+            raise Unavailable(
+                f"Keras does not import: {error}. Try `pip install assay[tensorflow]`."
+            ) from error
+
+    def load(self, wire: Wire) -> Any:
+        """Array of the backend."""
+        return self.backend.load(wire)
+
+    def flags(self) -> dict[str, str]:
+        """Flags of the backend, and Keras's own."""
+        return self.backend.flags() | {
+            "backend": self.backend_name,
+            "image_data_format": keras.config.image_data_format(),
+        }

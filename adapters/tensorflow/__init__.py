@@ -1,0 +1,1 @@
+"""TensorFlow: ``tf.nn``, ``tf.math`` and what stands beside them."""

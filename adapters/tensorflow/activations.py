@@ -1,0 +1,29 @@
+"""Activations of TensorFlow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import binds, tf
+
+NAN_GRADIENT = {"nan_gradient == 'zero' or data != 'nan'": "TensorFlow gives no gradient where x is NaN"}
+
+
+@binds("relu", "tf.nn.relu", where=NAN_GRADIENT)
+def relu(x: Any) -> Any:
+    return tf.nn.relu(x)
+
+
+@binds("gelu", "tf.nn.gelu")
+def gelu(x: Any, *, approximate: bool) -> Any:
+    return tf.nn.gelu(x, approximate=approximate)
+
+
+@binds("softmax", "tf.nn.softmax")
+def softmax(x: Any, *, axis: int) -> Any:
+    return tf.nn.softmax(x, axis=axis)
+
+
+@binds("log_softmax", "tf.nn.log_softmax")
+def log_softmax(x: Any, *, axis: int) -> Any:
+    return tf.nn.log_softmax(x, axis=axis)

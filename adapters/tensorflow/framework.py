@@ -1,0 +1,95 @@
+"""How TensorFlow is driven: devices, exact bits in and out, reverse mode."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..binding import binder
+from ..framework import Framework, Runner, Unavailable, Wire, as_tuple
+from ..lazy import Lazy
+
+tf: Any = Lazy("tensorflow")
+np: Any = Lazy("numpy")
+binds = binder("tensorflow")
+
+
+def load(wire: Wire, device: str) -> Any:
+    """Tensor with these bits."""
+    name, shape, data = wire
+    with tf.device({"cpu": "/CPU:0", "cuda": "/GPU:0"}[device]):
+        return tf.constant(np.frombuffer(data, dtype=tf.as_dtype(name).as_numpy_dtype).reshape(shape))
+
+
+def unload(tensor: Any) -> Wire:
+    """The bits of a tensor."""
+    host = tf.convert_to_tensor(tensor).numpy()
+    return host.dtype.name, host.shape, host.tobytes()
+
+
+def value_and_vjp(
+    function: Callable[..., Any],
+    inputs: Mapping[str, Any],
+    wrt: Sequence[str],
+    cotangents: Sequence[Any] | None,
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Outputs of ``function``, and the gradients with respect to the inputs named by ``wrt``."""
+    if cotangents is None:
+        return as_tuple(function(**inputs)), ()
+    leaves = [inputs[name] for name in wrt]
+    with tf.GradientTape() as tape:
+        tape.watch(leaves)
+        outputs = as_tuple(function(**inputs))
+    gradients = tape.gradient(
+        list(outputs[: len(cotangents)]), leaves, list(cotangents), unconnected_gradients="zero"
+    )
+    return outputs, tuple(tf.convert_to_tensor(gradient) for gradient in gradients)
+
+
+def prepare(
+    function: Callable[..., Any], parameters: Mapping[str, Any], wrt: Sequence[str], mode: str
+) -> Runner:
+    """Run eagerly, inside ``tf.function``, or compiled by XLA."""
+
+    def both(inputs: Mapping[str, Any], cotangents: Sequence[Any] | None) -> Any:
+        return value_and_vjp(lambda **given: function(**given, **parameters), inputs, wrt, cotangents)
+
+    return both if mode == "eager" else tf.function(both, jit_compile=mode == "xla")
+
+
+class Adapter(Framework):
+    """TensorFlow on one device."""
+
+    modes = ("eager", "graph", "xla")
+    distributions = ("tensorflow", "tensorflow-cpu", "keras")
+
+    def start(self) -> None:
+        """Import TensorFlow, quietly; refuse CUDA where there is none."""
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        if self.device == "cpu":
+            os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+        except ImportError as error:
+            raise Unavailable(
+                f"TensorFlow does not import: {error}. Try `pip install assay[tensorflow]`."
+            ) from error
+        if self.device == "cuda" and not tf.config.list_physical_devices("GPU"):
+            raise Unavailable("TensorFlow sees no GPU here.")
+
+    def load(self, wire: Wire) -> Any:
+        """Array with these bits, on the device."""
+        return load(wire, self.device)
+
+    unload = staticmethod(unload)
+    prepare = staticmethod(prepare)
+
+    def flags(self) -> dict[str, str]:
+        """Precision flags and threads."""
+        return {
+            "threads": str(tf.config.threading.get_intra_op_parallelism_threads()),
+            "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+            "tensor_float_32": str(tf.config.experimental.tensor_float_32_execution_enabled()),
+        }

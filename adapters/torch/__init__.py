@@ -1,0 +1,1 @@
+"""PyTorch: ``torch``, ``torch.nn`` and ``torch.nn.functional``."""
