@@ -1,0 +1,138 @@
+"""What the reference expects of a case: values with their tolerances, under each rounding profile.
+
+Computed once per case and profile, and shared by every implementation that is asked the case.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..numerics.carried import Carried, carry, finish
+from ..numerics.data import data_set
+from ..numerics.dtypes import widen
+from ..numerics.profiles import Profile
+from ..numerics.tolerance import tolerance
+from ..specs.case import Case
+
+__all__ = ["Expectation", "Expected"]
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One array that an implementation should return: an output, a state or a gradient."""
+
+    name: str
+    check: str
+    value: Array
+    tolerance: Array
+    deviation: Array
+    """Standard deviation of the rounding error, element by element."""
+
+    exact: bool
+    """Whether the array holds integers or booleans, which carry no error."""
+
+
+class Expectation:
+    """The reference's answers to one case.
+
+    Args:
+        case: the case.
+        parameters: values that replace the case's own, as a deviation on file may ask.
+        recovered: inputs that were read off an implementation's outputs.
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        parameters: Mapping[str, Any] | None = None,
+        recovered: Mapping[str, Array] | None = None,
+    ) -> None:
+        self.case = case
+        self.parameters = {**case.arguments, **(parameters or {})}
+        unread = {i.name: np.ones(case.names[i.name], bool) for i in case.given if i.kind == "recovered"}
+        self.inputs: dict[str, Array] = case.inputs() | unread | dict(recovered or {})
+        self.seconds = 0.0
+        self._under: dict[Profile, tuple[Expected, ...]] = {}
+        self._lock = threading.RLock()
+
+    @property
+    def wrt(self) -> tuple[str, ...]:
+        """Names of the inputs whose gradients are asked for."""
+        return tuple(i.name for i in self.case.given if i.differentiable)
+
+    @functools.cached_property
+    def cotangents(self) -> tuple[Array, ...]:
+        """One random cotangent per output, in the case's dtype."""
+        outputs = self._outputs(self._arrays(None))
+        names = self.case.spec.outputs
+        return tuple(
+            self.case.cotangent(n, y.shape) for n, y in zip(names, outputs[: len(names)], strict=True)
+        )
+
+    def under(self, profile: Profile) -> tuple[Expected, ...]:
+        """Outputs, then states, then gradients, as this profile explains them."""
+        with self._lock:
+            if profile not in self._under:
+                begun = time.thread_time()
+                self._under[profile] = self._evaluate(profile)
+                self.seconds += time.thread_time() - begun
+            return self._under[profile]
+
+    def _evaluate(self, profile: Profile) -> tuple[Expected, ...]:
+        spec, arrays = self.case.spec, self._arrays(profile)
+        outputs = self._outputs(arrays)
+        cotangents = tuple(carry(widen(g), profile) for g in self.cotangents)
+        gradients = self._gradients(arrays, cotangents if len(cotangents) > 1 else cotangents[0])
+        checks = ["values"] * len(spec.outputs) + ["states"] * len(spec.states)
+        named = zip((*spec.outputs, *spec.states), checks, outputs, strict=True)
+        found = [self._expected(name, check, array) for name, check, array in named]
+        return (*found, *(self._expected(f"gradient of {n}", "gradients", g) for n, g in gradients.items()))
+
+    def check_reference(self) -> None:
+        """Run the reference on plain arrays, as a case that breaks a constraint asks: it must raise."""
+        self._outputs(self._arrays(None))
+
+    def _arrays(self, profile: Profile | None) -> list[Any]:
+        return [self._array(self.inputs.get(given.name), profile) for given in self.case.spec.inputs]
+
+    def _array(self, array: Array | None, profile: Profile | None) -> Any:
+        if array is None or array.dtype.kind in "biu":
+            return array
+        return widen(array) if profile is None else carry(widen(array), profile)
+
+    def _outputs(self, arrays: list[Any]) -> tuple[Any, ...]:
+        spec = self.case.spec
+        with np.errstate(all="ignore"):
+            outputs = spec.reference(*arrays, **spec.accepted(spec.reference, self.parameters))
+        return outputs if isinstance(outputs, tuple) else (outputs,)
+
+    def _gradients(self, arrays: list[Any], cotangents: Any) -> dict[str, Any]:
+        spec = self.case.spec
+        with np.errstate(all="ignore"):
+            gradients = spec.vjp(*arrays, cotangents, **spec.accepted(spec.vjp, self.parameters))
+        names = [i.name for i in spec.inputs if i.differentiable]
+        return {n: g for n, g in zip(names, gradients, strict=True) if n in self.wrt}
+
+    def _expected(self, name: str, check: str, array: Any) -> Expected:
+        if not isinstance(array, Carried):
+            zeros = np.zeros(np.shape(array))
+            return Expected(name, check, np.array(array), zeros, zeros, exact=True)
+        final = finish(array)
+        independent = self.case.breaks is not None or data_set(self.case.data).independent
+        return Expected(
+            name,
+            check,
+            np.array(final.value),
+            np.broadcast_to(tolerance(final, independent=independent), final.shape),
+            np.broadcast_to(np.sqrt(final.variance), final.shape),
+            exact=False,
+        )

@@ -1,0 +1,77 @@
+"""What a run will ask: which specs, which cases, which implementations, and why some are left out."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..adapters.binding import FRAMEWORKS, Binding, bindings
+from ..specs import all_specs
+from ..specs.case import Case, parse
+from ..specs.cases import DTYPE_ORDER, cases
+from ..specs.spec import Spec, evaluate
+
+__all__ = ["Question", "implementations", "plan", "refusal", "select_specs"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A case, and every binding of its spec."""
+
+    case: Case
+    bindings: tuple[Binding, ...]
+
+
+def select_specs(patterns: Sequence[str]) -> dict[str, Spec]:
+    """The specs that names or globs select; all of them for no pattern.
+
+    Raises:
+        ValueError: a pattern selects nothing; suggests the nearest names.
+    """
+    known = all_specs()
+    chosen: dict[str, Spec] = {}
+    for pattern in patterns or ("*",):
+        matches = [name for name in known if fnmatch.fnmatchcase(name, pattern)]
+        if not matches:
+            near = difflib.get_close_matches(pattern, known, n=3)
+            hint = f"; did you mean {' or '.join(near)}?" if near else "; see `assay list`"
+            raise ValueError(f"no spec is called {pattern!r}{hint}")
+        chosen |= {name: known[name] for name in matches}
+    return chosen
+
+
+def implementations(spec: Spec, frameworks: Iterable[str] = FRAMEWORKS) -> tuple[Binding, ...]:
+    """Every binding of ``spec``."""
+    return tuple(b for b in bindings(frameworks).values() if b.spec == spec.name)
+
+
+def plan(
+    specs: Iterable[Spec],
+    tier: str,
+    dtypes: Sequence[str] = DTYPE_ORDER,
+    ids: Sequence[str] = (),
+) -> list[Question]:
+    """Every case of the tier, or those with the ``ids`` given, with the bindings of its spec.
+
+    The cases do not depend on which frameworks are asked, so that ids are the same in every run.
+    """
+    if ids:
+        chosen = [parse(text, all_specs()) for text in ids]
+    else:
+        chosen = [case for spec in specs for case in _cases(spec, tier, dtypes)]
+    return [Question(case, implementations(case.spec)) for case in chosen]
+
+
+def refusal(binding: Binding, case: Case) -> str | None:
+    """The reason why ``binding`` cannot be asked ``case``; None if it can."""
+    for rule, reason in binding.where.items():
+        if not evaluate(rule, case.names):
+            return reason
+    return None
+
+
+def _cases(spec: Spec, tier: str, dtypes: Sequence[str]) -> list[Case]:
+    restrictions = [tuple(b.where) for b in implementations(spec)] or [()]
+    return cases(spec, tier, restrictions, [d for d in DTYPE_ORDER if d in dtypes])

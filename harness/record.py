@@ -1,0 +1,217 @@
+"""The record of a run: one JSON document from which every report is drawn, and nothing else.
+
+The types here are its schema (``assay.harness.record.schema()``). A record must be readable without the
+frameworks, without the specs of the version that wrote it, and after years.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+__all__ = [
+    "FAILING",
+    "OUTCOMES",
+    "Implementation",
+    "Margin",
+    "Outcome",
+    "Record",
+    "SpecFacts",
+    "Target",
+    "Timings",
+    "Verdict",
+    "Worst",
+    "read",
+    "schema",
+    "write",
+]
+
+Timings = defaultdict[str, float]
+"""Seconds by what they were spent on, while a run goes on."""
+
+FORMAT = 1
+"""Version of the document's format."""
+
+Outcome = Literal[
+    "conforms",
+    "inaccurate",
+    "differs",
+    "deviates",
+    "rejects",
+    "accepts",
+    "unsupported",
+    "crashed",
+    "hung",
+]
+
+OUTCOMES: dict[str, str] = {
+    "conforms": "structure and special values exact; errors explained by a declared rounding profile",
+    "deviates": "differs exactly as a deviation on file says",
+    "unsupported": "the implementation has no such thing; the reason is given",
+    "inaccurate": "right meaning, but more error than any declared rounding profile explains",
+    "differs": "wrong value, shape, dtype, special value, state or gradient",
+    "rejects": "raised where the spec asks for a value",
+    "accepts": "gave a value where the spec asks for an error",
+    "crashed": "the process died",
+    "hung": "ran past its time limit",
+}
+"""Every outcome with its meaning, the quiet ones first."""
+
+FAILING = ("inaccurate", "differs", "rejects", "accepts", "crashed", "hung")
+"""Outcomes that a gate does not let pass."""
+
+
+class Worst(msgspec.Struct, frozen=True):
+    """The element that decided: where it is, what was got, what was expected, what would have passed."""
+
+    array: str
+    index: tuple[int, ...]
+    got: str
+    expected: str
+    tolerance: str
+    error_ulps: float | None
+    wrong: int
+    size: int
+
+
+class Margin(msgspec.Struct, frozen=True):
+    """Largest error of one array as a fraction of its tolerance; at most 1 where it conforms.
+
+    The largest finite number stands for infinity and NaN, which JSON cannot write.
+    """
+
+    array: str
+    worst: float
+    rms: float
+    unresolved: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("worst", "rms"):
+            if not getattr(self, name) <= sys.float_info.max:
+                msgspec.structs.force_setattr(self, name, sys.float_info.max)
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What came of one case on one implementation."""
+
+    case: str
+    implementation: str
+    target: str
+    outcome: Outcome
+    check: str = ""
+    message: str = ""
+    profile: str | None = None
+    explained_by: str | None = None
+    margins: tuple[Margin, ...] = ()
+    worst: Worst | None = None
+    deviation: str | None = None
+    notes: tuple[str, ...] = ()
+    digest: str = ""
+    seconds: float = 0.0
+    reproduction: str | None = None
+
+    @property
+    def spec(self) -> str:
+        """Name of the spec."""
+        return self.case.partition("/")[0]
+
+    @property
+    def failing(self) -> bool:
+        """Whether a gate does not let it pass."""
+        return self.outcome in FAILING
+
+    @property
+    def margin(self) -> float | None:
+        """Largest margin of any array."""
+        return max((margin.worst for margin in self.margins), default=None)
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Framework, device and mode: what a worker process stood for."""
+
+    name: str
+    framework: str
+    device: str
+    mode: str
+    available: bool
+    reason: str = ""
+    versions: dict[str, str] = {}
+    flags: dict[str, str] = {}
+    python: str = ""
+    packages: dict[str, str] = {}
+
+
+class Implementation(msgspec.Struct, frozen=True):
+    """One public API on one target: a row's or a column's name in every report."""
+
+    spec: str
+    api: str
+    target: str
+    composition: bool = False
+    where: dict[str, str] = {}
+
+
+class SpecFacts(msgspec.Struct, frozen=True):
+    """What a report prints of a spec."""
+
+    name: str
+    family: str
+    summary: str
+    formula: str
+    inputs: tuple[tuple[str, str, str], ...]
+    parameters: tuple[tuple[str, tuple[str, ...], str, bool], ...]
+    constraints: tuple[tuple[str, str, str], ...]
+    outputs: tuple[str, ...]
+    axes: tuple[str, ...]
+    sources: tuple[tuple[str, str], ...]
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One run."""
+
+    assay: str
+    started: str
+    seconds: float
+    tier: str
+    complete: bool
+    command: str
+    machine: dict[str, str]
+    targets: tuple[Target, ...]
+    specs: tuple[SpecFacts, ...]
+    implementations: tuple[Implementation, ...]
+    verdicts: tuple[Verdict, ...]
+    timings: dict[str, float] = {}
+    format: int = FORMAT
+
+
+def read(path: Path) -> Record:
+    """The record in a file.
+
+    Raises:
+        ValueError: the file is no record; says why.
+    """
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}; `assay run` writes a run.json into its folder --out")
+    try:
+        record = msgspec.json.decode(path.read_bytes(), type=Record)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{path} is no assay record: {error}") from error
+    if record.format != FORMAT:
+        raise ValueError(f"{path} has format {record.format}; this assay reads format {FORMAT}")
+    return record
+
+
+def write(record: Record, path: Path) -> None:
+    """Write ``record`` to a file, whole or not at all. Raises OSError."""
+    draft = path.with_suffix(".tmp")
+    draft.write_bytes(msgspec.json.encode(record))
+    draft.replace(path)
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of the record."""
+    return msgspec.json.schema(Record)

@@ -1,0 +1,161 @@
+"""A run: every question put to every target, verdicts streamed to disk as they come.
+
+One thread per target keeps its worker busy; the reference's expectations are computed once per case and
+shared. Whatever happens to a worker costs one case. Whatever happens to this process costs nothing that
+was already written: ``--resume`` goes on from the stream.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import datetime
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..adapters.binding import Binding
+from ..specs.case import Case
+from .ask import Asked, ask
+from .expectation import Expectation
+from .facts import implementations_of, machine, spec_facts, target_facts, version
+from .plan import Question, refusal
+from .processes import Unstarted, Worker, WorkerSettings
+from .record import Record, Target, Timings, Verdict, write
+from .stream import Stream
+
+__all__ = ["Run", "RunSettings"]
+
+OnVerdict = Callable[[Verdict], None]
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What is run: the questions, the workers to ask, and where the record goes."""
+
+    questions: Sequence[Question]
+    workers: Sequence[WorkerSettings]
+    folder: Path
+    tier: str = "standard"
+    command: str = ""
+    resume: bool = False
+
+
+class Run:
+    """One run; ``execute`` returns the record."""
+
+    def __init__(self, settings: RunSettings, on_verdict: OnVerdict = lambda verdict: None) -> None:
+        self.settings = settings
+        self.on_verdict = on_verdict
+        self.timings: Timings = collections.defaultdict(float)
+        self._stream = Stream(settings.folder / "verdicts.jsonl", resume=settings.resume)
+        self._expectations = _Expectations(settings, self.timings)
+        self._stopped = threading.Event()
+        self._targets: dict[str, Target] = {}
+
+    def counts(self) -> dict[str, int]:
+        """Number of verdicts that each target will give."""
+        return {worker.target: sum(1 for _ in self._tasks(worker)) for worker in self.settings.workers}
+
+    def execute(self) -> Record:
+        """Ask everything, and write ``run.json``.
+
+        An interrupt, a full disk or a defect of ours ends the run early: the record then holds what was
+        learned so far and says that it is not complete, and the exception is raised again.
+        """
+        started, begun = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
+        failure: BaseException | None = None
+        with self._stream, ThreadPoolExecutor(max(1, len(self.settings.workers))) as pool:
+            futures = [pool.submit(self._serve, worker) for worker in self.settings.workers]
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException as error:
+                failure = error
+                self._stopped.set()
+        record = self._record(started, time.monotonic() - begun, complete=failure is None)
+        with contextlib.suppress(OSError) if failure else contextlib.nullcontext():
+            write(record, self.settings.folder / "run.json")
+        if failure is not None:
+            raise failure
+        return record
+
+    def _serve(self, settings: WorkerSettings) -> None:
+        worker, begun = Worker(settings), time.perf_counter()
+        try:
+            target = target_facts(settings, worker.start())
+        except Unstarted as error:
+            self._targets[settings.target] = target_facts(settings, {}, str(error))
+            return
+        self.timings["framework start"] += time.perf_counter() - begun
+        self._targets[settings.target] = target
+        self._stream.begin(target)
+        try:
+            for case, binding in self._tasks(settings):
+                if self._stopped.is_set():
+                    return
+                if (case.id, binding.api, target.name) not in self._stream.known:
+                    verdict = self._verdict(case, binding, worker, target)
+                    self._stream.write(verdict)
+                    self.on_verdict(verdict)
+                self._expectations.release(case)
+        finally:
+            worker.stop()
+
+    def _tasks(self, settings: WorkerSettings) -> Iterator[tuple[Case, Binding]]:
+        for question in self.settings.questions:
+            for binding in question.bindings:
+                if binding.framework == settings.family:
+                    yield question.case, binding
+
+    def _verdict(self, case: Case, binding: Binding, worker: Worker, target: Target) -> Verdict:
+        reason = refusal(binding, case)
+        if reason is not None:
+            return Verdict(case.id, binding.api, target.name, "unsupported", message=reason)
+        asked = Asked(self._expectations.of(case), binding, target)
+        return ask(asked, worker, self.timings)[0]
+
+    def _record(self, started: datetime.datetime, seconds: float, complete: bool) -> Record:
+        specs = {question.case.spec.name: question.case.spec for question in self.settings.questions}
+        targets = [self._targets[w.target] for w in self.settings.workers if w.target in self._targets]
+        return Record(
+            assay=version(),
+            started=started.isoformat(timespec="seconds"),
+            seconds=round(seconds, 3),
+            tier=self.settings.tier,
+            complete=complete,
+            command=self.settings.command,
+            machine=machine(),
+            targets=tuple(targets),
+            specs=tuple(spec_facts(spec) for spec in specs.values()),
+            implementations=tuple(implementations_of(self.settings.questions, targets)),
+            verdicts=tuple(self._stream.verdicts),
+            timings={name: round(value, 3) for name, value in self.timings.items()},
+        )
+
+
+class _Expectations:
+    """The expectation of each case: made by whoever asks first, dropped when the last has used it."""
+
+    def __init__(self, settings: RunSettings, timings: Timings) -> None:
+        families = collections.Counter(worker.family for worker in settings.workers)
+        self._users = {
+            question.case.id: sum(families[binding.framework] for binding in question.bindings)
+            for question in settings.questions
+        }
+        self._made: dict[str, Expectation] = {}
+        self._timings = timings
+        self._lock = threading.Lock()
+
+    def of(self, case: Case) -> Expectation:
+        with self._lock:
+            return self._made.setdefault(case.id, Expectation(case))
+
+    def release(self, case: Case) -> None:
+        with self._lock:
+            self._users[case.id] -= 1
+            if self._users[case.id] == 0 and case.id in self._made:
+                self._timings["reference"] += self._made.pop(case.id).seconds

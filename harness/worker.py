@@ -1,0 +1,109 @@
+"""The loop of a worker process: one framework, one device, one mode; arrays in, arrays out.
+
+It judges nothing and knows no spec. A request names a binding and brings parameters, inputs and
+cotangents; the answer brings what the framework returned, or how it raised.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..adapters.binding import bindings, load_bindings
+from ..adapters.framework import Framework, Runner, Unavailable, Wire, framework
+
+__all__ = ["serve"]
+
+Reply = dict[str, Any]
+
+
+def serve(channel: Any, name: str, device: str, mode: str, files: Sequence[str], log: str) -> None:
+    """Answer requests on an execnet ``channel`` until it closes; the first answer says what was started."""
+    _redirect_output(log)
+    try:
+        adapter = framework(name, device)
+        adapter.start()
+    except Unavailable as error:
+        channel.send({"unavailable": str(error)})
+        return
+    for path in files:
+        load_bindings(Path(path))
+    desk = _Desk(adapter, mode or adapter.modes[0], name.partition("[")[0])
+    channel.send(desk.facts())
+    for request in channel:
+        channel.send(desk.answer(request))
+
+
+class _Desk:
+    def __init__(self, adapter: Framework, mode: str, family: str) -> None:
+        self.adapter, self.mode = adapter, mode
+        self.bindings = bindings([family])
+
+    def facts(self) -> Reply:
+        return {
+            "mode": self.mode,
+            "versions": self.adapter.versions(),
+            "flags": self.adapter.flags(),
+            "python": platform.python_version(),
+            "packages": {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()},
+        }
+
+    def answer(self, request: Mapping[str, Any]) -> Reply:
+        started = time.perf_counter()
+        try:
+            reply = self._run(request)
+        except Exception as error:  # whatever a framework raises is a result
+            reply = {"error": _describe(error)}
+        return reply | {"seconds": time.perf_counter() - started}
+
+    def _run(self, request: Mapping[str, Any]) -> Reply:
+        runner = self._runner(request["binding"], tuple(request["parameters"].items()), tuple(request["wrt"]))
+        inputs = {
+            n: None if wire is None else self.adapter.load(wire) for n, wire in request["inputs"].items()
+        }
+        if request["cotangents"] is None:
+            return {"outputs": self._unload(runner(inputs, None)[0]), "gradients": ()}
+        cotangents = [self.adapter.load(wire) for wire in request["cotangents"]]
+        try:
+            outputs, gradients = map(self._unload, runner(inputs, cotangents))
+        except Exception as error:  # is it the layer that fails, or its gradient alone?
+            outputs = self._unload(runner(inputs, None)[0])
+            return {"outputs": outputs, "gradients": (), "gradient_error": _describe(error)}
+        reply: Reply = {"outputs": outputs, "gradients": gradients}
+        if request["repeat"]:
+            reply["repeats"] = (outputs, gradients) == tuple(map(self._unload, runner(inputs, cotangents)))
+        return reply
+
+    @functools.lru_cache(maxsize=16)  # noqa: B019  (the desk lives as long as the process)
+    def _runner(self, binding: str, parameters: tuple[tuple[str, Any], ...], wrt: tuple[str, ...]) -> Runner:
+        bound = self.bindings[binding]
+        given = {name: value for name, value in parameters if name in bound.arguments}
+        return self.adapter.prepare(bound.function, given, wrt, self.mode)
+
+    def _unload(self, arrays: Sequence[Any]) -> tuple[Wire, ...]:
+        return tuple(self.adapter.unload(array) for array in arrays)
+
+
+def _describe(error: BaseException) -> str:
+    """Type, first lines of the message, and the line of the binding that raised."""
+    text = "\n".join(str(error).strip().splitlines()[:12])[:2000]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f"adapters{os.sep}" in f.filename]
+    place = f" (at `{frames[-1].line}`)" if frames else ""
+    return f"{type(error).__name__}: {text}{place}"
+
+
+def _redirect_output(log: str) -> None:
+    """Send what frameworks print, and the trace of a crash, to the file ``log``."""
+    import faulthandler
+
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(descriptor, 2)
+    faulthandler.enable(file=sys.stderr)

@@ -1,0 +1,62 @@
+"""A reproduction script shows the result with the framework alone, without assay."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from assay.harness.explain import explain
+from assay.harness.processes import WorkerSettings
+from assay.numerics.dtypes import widen
+
+GELU = "gelu/default/float32/normal/3x17"
+
+
+RUN_WITHOUT_ASSAY = """
+import json, sys
+sys.modules["assay"] = None
+space = {"__name__": "__main__"}
+try:
+    exec(compile(sys.stdin.read(), "repro", "exec"), space)
+except SystemExit as end:
+    y = space["outputs"][0]
+    y = y.detach().double() if hasattr(y, "detach") else y
+    y = y if hasattr(y, "reshape") else y.numpy()
+    print(json.dumps([float(element) for element in y.reshape(-1)]))
+    raise
+"""
+
+
+def run_alone(script):
+    command = [sys.executable, "-c", RUN_WITHOUT_ASSAY]
+    return subprocess.run(command, input=script, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("framework", "api", "case"),
+    [
+        ("torch", "torch.nn.Linear", "dense/default/float32/normal/3x17x5"),
+        ("torch", "torch.nn.Linear", "dense/use_bias=false/bfloat16/normal/3x17x5"),
+        ("tensorflow", "tf.nn.gelu", GELU),
+        ("keras", "keras.layers.Dense", "dense/default/float16/normal/3x17x5"),
+        ("jax", "flax.nnx.Linear", "dense/default/float64/normal/3x17x5"),
+        ("jax", "flax.linen.Dense", "dense/default/float32/normal/3x17x5"),
+    ],
+)
+def test_a_script_gets_the_very_numbers_that_the_worker_got(framework, api, case):
+    explanation = explain(case, api, WorkerSettings(framework))
+    assert explanation.verdict.outcome == "conforms"
+    shown = run_alone(explanation.script)
+    assert "Traceback" not in shown.stderr
+    assert json.loads(shown.stdout.splitlines()[-1]) == widen(explanation.answer.outputs[0]).ravel().tolist()
+
+
+def test_a_finding_ends_with_status_1_and_prints_got_and_expected():
+    explanation = explain(GELU, "torch.nn.functional.gelu", WorkerSettings("torch"))
+    worst = explanation.verdict.worst
+    shown = run_alone(explanation.script)
+    assert shown.returncode == 1
+    assert f"got {worst.got} expected {worst.expected}" in shown.stdout
