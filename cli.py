@@ -1,0 +1,299 @@
+"""The command ``assay``: run, list, show, explain, repro, report.
+
+Exit status: 0 ran to its end, 1 something that ``--fail-on`` names was found, 2 wrong usage, 3 could not
+run at all. What went wrong is said in a sentence that says what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import cyclopts
+from cyclopts import Parameter
+from rich.console import Console
+from rich.markup import escape
+
+from .adapters.binding import FRAMEWORKS, bindings, load_bindings
+from .harness import record as records
+from .harness.explain import explain as look
+from .harness.facts import version
+from .harness.plan import implementations, plan, select_specs
+from .harness.processes import Unstarted, WorkerSettings
+from .harness.run import Run, RunSettings
+from .reports import write_all
+from .reports.console import Progress, table
+from .reports.pages import explanation_page, spec_page, spec_table
+from .specs.cases import DTYPE_ORDER, TIERS
+
+__all__ = ["app", "main"]
+
+app = cyclopts.App(
+    name="assay",
+    help="The test oracle for neural-network layers and losses.",
+    version=version,
+    help_format="plaintext",
+)
+
+Tier = Literal["smoke", "standard", "full"]
+Device = Literal["cpu", "cuda"]
+Names = tuple[str, ...]
+
+DEFAULT_FRAMEWORKS = ("torch", "tensorflow", "keras", "jax")
+
+assert tuple(TIERS) == ("smoke", "standard", "full")
+
+
+class Usage(Exception):
+    """The command line asks for something that does not exist."""
+
+
+class CannotRun(Exception):
+    """Nothing could be run."""
+
+
+@app.command
+def run(
+    *specs: str,
+    framework: Annotated[Names, Parameter(negative="")] = DEFAULT_FRAMEWORKS,
+    device: Device = "cpu",
+    dtype: Annotated[Names, Parameter(negative="")] = DTYPE_ORDER,
+    tier: Tier = "standard",
+    case: Annotated[Names, Parameter(negative="")] = (),
+    mode: str = "",
+    bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = (),
+    python: Path = Path(sys.executable),
+    out: Path = Path("report"),
+    resume: Annotated[bool, Parameter(negative="")] = False,
+    fail_on: str = "",
+    time_limit: float = 120.0,
+) -> int:
+    """Put cases to frameworks; write run.json, junit.xml, summary.md and index.html.
+
+    Parameters
+    ----------
+    specs
+        Names or globs of specs, such as gelu or 'conv*'; all if none is given.
+    framework
+        torch, tensorflow, keras (on TensorFlow), keras[jax], keras[torch] or jax; may be given many times.
+    device
+        Where torch and jax run.
+    dtype
+        float32, float64, bfloat16, float16; may be given many times.
+    tier
+        smoke meets every option once, standard every pair of options, full every triple.
+    case
+        A case id, instead of a tier; may be given many times.
+    mode
+        How functions are run instead of the framework's default: eager, jit, graph, xla or compiled.
+    bindings_from
+        A Python file of further bindings; may be given many times.
+    python
+        The interpreter whose frameworks are asked.
+    out
+        Folder of the results.
+    resume
+        Go on where an interrupted run in the same folder stopped.
+    fail_on
+        Outcomes, joined by commas, that make the exit status 1; 'findings' means every failing one.
+    time_limit
+        Seconds after which a call counts as hung.
+    """
+    failing = _outcomes(fail_on)
+    for path in bindings_from:
+        load_bindings(path)
+    chosen = select_specs(specs)
+    unknown = [name for name in dtype if name not in DTYPE_ORDER]
+    if unknown:
+        raise Usage(f"no dtype is called {unknown[0]!r}; allowed are {', '.join(DTYPE_ORDER)}")
+    settings = RunSettings(
+        questions=plan(chosen.values(), tier, dtype, case),
+        workers=[_worker(name, device, mode, python, bindings_from, time_limit) for name in framework],
+        folder=out,
+        tier="chosen cases" if case else tier,
+        command=shlex.join(["assay", *sys.argv[1:]]),
+        resume=resume,
+    )
+    console = Console()
+    with Progress(console) as progress:
+        task = Run(settings, progress.advance)
+        for name, total in task.counts().items():
+            progress.start(name, total)
+        try:
+            record = task.execute()
+        except KeyboardInterrupt:
+            raise CannotRun(
+                f"Interrupted. {out}/run.json holds what was learned; add --resume to go on."
+            ) from None
+    if not any(target.available for target in record.targets):
+        raise CannotRun("No framework could be asked. " + " ".join(t.reason for t in record.targets))
+    console.print(table(record))
+    for path in write_all(record, out):
+        console.print(f"[dim]wrote[/dim] {escape(str(path))}")
+    return int(any(verdict.outcome in failing for verdict in record.verdicts))
+
+
+@app.command(name="list")
+def list_specs(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
+    """List the specs and the implementations of each.
+
+    Parameters
+    ----------
+    as_json
+        Print JSON instead of a table.
+    """
+    chosen = select_specs(())
+    apis = {name: [b.api for b in implementations(spec)] for name, spec in chosen.items()}
+    if as_json:
+        facts = [{"name": n, "family": s.family, "implementations": apis[n]} for n, s in chosen.items()]
+        print(json.dumps(facts, indent=2))
+    else:
+        Console().print(spec_table([(s.family, n, s.summary, apis[n]) for n, s in chosen.items()]))
+
+
+@app.command
+def show(spec: str) -> None:
+    """Show what a spec says: formula, parameters, facets, shapes, sources, implementations.
+
+    Parameters
+    ----------
+    spec
+        Name of the spec.
+    """
+    for chosen in select_specs((spec,)).values():
+        Console().print(spec_page(chosen, implementations(chosen)))
+
+
+@app.command
+def explain(
+    case: str,
+    *,
+    implementation: str,
+    device: Device = "cpu",
+    framework: str = "",
+    mode: str = "",
+    bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = (),
+) -> None:
+    """Run one case on one implementation: what was given, got and expected, and what would explain it.
+
+    Parameters
+    ----------
+    case
+        Case id, as reports print it.
+    implementation
+        Public API, as reports print it.
+    device
+        Where to run.
+    framework
+        Framework, if another than the implementation's default, such as keras[jax].
+    mode
+        How to run it, if not in the framework's default way.
+    bindings_from
+        A Python file of further bindings; may be given many times.
+    """
+    settings = _one(implementation, device, framework, mode, bindings_from)
+    Console().print(explanation_page(look(case, implementation, settings)))
+
+
+@app.command
+def repro(
+    case: str,
+    *,
+    implementation: str,
+    device: Device = "cpu",
+    framework: str = "",
+    mode: str = "",
+    bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = (),
+) -> None:
+    """Print a standalone script that shows the result with the framework alone.
+
+    Parameters
+    ----------
+    case
+        Case id, as reports print it.
+    implementation
+        Public API, as reports print it.
+    device
+        Where to run.
+    framework
+        Framework, if another than the implementation's default, such as keras[jax].
+    mode
+        How to run it, if not in the framework's default way.
+    bindings_from
+        A Python file of further bindings; may be given many times.
+    """
+    settings = _one(implementation, device, framework, mode, bindings_from)
+    print(look(case, implementation, settings).script)
+
+
+@app.command
+def report(file: Path, *, out: Path | None = None) -> None:
+    """Render the reports of a record again, from the record alone.
+
+    Parameters
+    ----------
+    file
+        A run.json.
+    out
+        Folder of the reports; by default the record's own.
+    """
+    record = records.read(file)
+    console = Console()
+    console.print(table(record))
+    for path in write_all(record, out or file.parent):
+        console.print(f"[dim]wrote[/dim] {escape(str(path))}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    errors = Console(stderr=True)
+    try:
+        status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except cyclopts.CycloptsError as error:
+        errors.print(f"[bold red]assay:[/] {escape(str(error))}\nSee `assay --help`.")
+        return 2
+    except (Usage, ValueError, FileNotFoundError) as error:
+        errors.print(f"[bold red]assay:[/] {escape(str(error))}")
+        return 2
+    except (CannotRun, Unstarted, OSError) as error:
+        errors.print(f"[bold red]assay:[/] {escape(str(error))}")
+        return 3
+    return status if isinstance(status, int) else 0
+
+
+def _outcomes(text: str) -> frozenset[str]:
+    """The outcomes that ``--fail-on`` names."""
+    named = frozenset(filter(None, (part.strip() for part in text.split(","))))
+    unknown = named - set(records.OUTCOMES) - {"findings"}
+    if unknown:
+        allowed = ", ".join((*records.OUTCOMES, "findings"))
+        raise Usage(f"--fail-on: no outcome is called {sorted(unknown)[0]!r}; allowed are {allowed}")
+    return (named - {"findings"}) | frozenset(records.FAILING if "findings" in named else ())
+
+
+def _worker(
+    name: str, device: str, mode: str, python: Path, files: Sequence[Path], time_limit: float
+) -> WorkerSettings:
+    if name.partition("[")[0] not in FRAMEWORKS:
+        raise Usage(
+            f"no framework is called {name!r}; allowed are {', '.join(FRAMEWORKS)}, keras[jax], keras[torch]"
+        )
+    return WorkerSettings(name, device, mode, str(python), tuple(map(str, files)), time_limit=time_limit)
+
+
+def _one(api: str, device: str, framework: str, mode: str, files: Sequence[Path]) -> WorkerSettings:
+    """Settings of a worker for one implementation."""
+    for path in files:
+        load_bindings(path)
+    owners = {binding.api: binding.framework for binding in bindings().values()}
+    if api not in owners:
+        raise Usage(f"no implementation is called {api!r}; see `assay show SPEC`")
+    return _worker(framework or owners[api], device, mode, Path(sys.executable), files, 120.0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

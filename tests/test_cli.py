@@ -1,0 +1,103 @@
+"""The command line as its users meet it: what it prints, writes and returns."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from assay.cli import main
+from assay.harness.record import read
+
+RELU = "relu/default/float32/normal/3x17"
+GELU = "gelu/default/float32/normal/3x17"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    assert main(["run", "relu", "gelu", "--framework", "torch", "--tier", "smoke", "--out", str(out)]) == 0
+    return out
+
+
+def test_a_run_writes_the_record_and_every_report(folder):
+    assert {path.name for path in folder.iterdir()} >= {"run.json", "junit.xml", "summary.md", "index.html"}
+    record = read(folder / "run.json")
+    assert record.complete
+    assert {verdict.spec for verdict in record.verdicts} == {"relu", "gelu"}
+    assert {target.name for target in record.targets} == {"torch/cpu"}
+
+
+def test_reports_are_rendered_again_from_the_record_alone(folder, tmp_path):
+    assert main(["report", str(folder / "run.json"), "--out", str(tmp_path)]) == 0
+    for name in ("junit.xml", "summary.md", "index.html"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "gelux"], "did you mean gelu"),
+        (["run", "--tier", "smok"], 'Did you mean "smoke"'),
+        (["runn"], 'Did you mean "run"'),
+        (["run", "gelu", "--framework", "mxnet"], "no framework is called 'mxnet'"),
+        (["run", "gelu", "--dtype", "float31"], "no dtype is called 'float31'"),
+        (["run", "gelu", "--fail-on", "everything"], "no outcome is called 'everything'"),
+        (["run", "gelu", "--bindings", "nowhere.py"], "no Python file of bindings at nowhere.py"),
+        (["run", "--case", "gelu/x"], "it needs five"),
+        (["run", "--case", "gelu/wide=1/float32/normal/3x17"], "gelu has no parameter 'wide'"),
+        (["run", "--case", "gelu/default/float31/normal/3x17"], "dtype 'float31'"),
+        (["run", "--case", "gelu/default/float32/normal/3"], "must be 2 lengths"),
+        (["run", "--case", "gelu/default/float32/breaks-C9/3x17"], "has no constraint 'C9'"),
+        (["show", "gelux"], "did you mean gelu"),
+        (["explain", GELU, "--implementation", "torch.nn.GELUU"], "see `assay show SPEC`"),
+        (["explain", GELU, "--implementation", "torch.nn.ReLU"], "gelu has no implementation 'torch.nn.ReLU'"),
+        (["report", "nowhere.json"], "there is no file nowhere.json"),
+        (["report", __file__], "is no assay record"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_a_sentence_that_says_what_is_allowed(arguments, words, capsys):
+    assert main(arguments) == 2
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_run_that_can_ask_nobody_ends_with_3_and_says_why(tmp_path, capsys):
+    arguments = ["run", "relu", "--framework", "torch", "--python", "/dev/null", "--out", str(tmp_path)]
+    assert main(arguments) == 3
+    assert "does not start" in " ".join(capsys.readouterr().err.split())
+
+
+def test_findings_fail_a_run_only_where_it_is_asked_for(tmp_path):
+    arguments = ["run", "--case", GELU, "--framework", "torch", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    assert main([*arguments, "--fail-on", "findings"]) == 1
+    assert main([*arguments, "--fail-on", "crashed,hung"]) == 0
+
+
+def test_list_names_every_spec_and_its_implementations(capsys):
+    assert main(["list", "--json"]) == 0
+    listed = {entry["name"]: entry["implementations"] for entry in json.loads(capsys.readouterr().out)}
+    assert {"torch.nn.functional.gelu", "tf.nn.gelu", "jax.nn.gelu"} <= set(listed["gelu"])
+
+
+def test_show_prints_formula_facets_axes_and_sources(capsys):
+    assert main(["show", "gelu"]) == 0
+    shown = capsys.readouterr().out
+    for words in ("x Φ(x)", "approximate", "[facet]", "batch, features", "torch.nn.GELU", "arxiv.org"):
+        assert words in shown
+
+
+def test_explain_prints_what_was_given_got_and_expected(capsys):
+    assert main(["explain", GELU, "--implementation", "torch.nn.functional.gelu"]) == 0
+    shown = capsys.readouterr().out
+    for words in ("inaccurate", "expected -0.0342991834", "float32[3, 17]", "worst error", "tf32"):
+        assert words in shown
+
+
+def test_repro_prints_a_script_that_does_not_need_assay(capsys):
+    assert main(["repro", RELU, "--implementation", "torch.nn.functional.relu"]) == 0
+    script = capsys.readouterr().out
+    compile(script, "repro", "exec")
+    assert "import torch" in script
+    assert "import assay" not in script
+    assert "from assay" not in script
