@@ -16,6 +16,7 @@ from ..harness.explain import Explanation
 from ..numerics.dtypes import widen
 from ..specs.case import encode
 from ..specs.spec import Spec
+from .overview import number
 
 __all__ = ["explanation_page", "spec_page", "spec_table"]
 
@@ -132,7 +133,7 @@ def _arrays(explanation: Explanation) -> RenderableType:
     for margin in explanation.verdict.margins:
         style = "red" if margin.worst > 1 else ""
         table.add_row(
-            margin.array, f"{margin.worst:.3g}", f"{margin.rms:.3g}", str(margin.unresolved), style=style
+            margin.array, number(margin.worst), number(margin.rms), str(margin.unresolved), style=style
         )
     return table
 

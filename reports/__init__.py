@@ -1,0 +1,55 @@
+"""Tells: what a record holds, on the console, as JUnit XML, Markdown and HTML.
+
+Everything is drawn from the record alone: no framework, no spec and no reference is asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from ..harness.record import Record
+from . import console, html, junit, markdown
+
+__all__ = ["FORMATS", "render", "write_all"]
+
+
+def _json(record: Record) -> str:
+    return msgspec.json.encode(record).decode()
+
+
+FORMATS: dict[str, Callable[[Record], str]] = {
+    "html": html.render,
+    "json": _json,
+    "junit": junit.render,
+    "markdown": markdown.render,
+    "text": console.plain_text,
+}
+"""Every format by name, with what makes it."""
+
+FILES = {"junit.xml": "junit", "summary.md": "markdown", "index.html": "html"}
+"""The files of a report; ``run.json``, from which they are drawn, is the harness's."""
+
+
+def render(record: Record, format: str) -> str:
+    """The record in one of the `FORMATS`.
+
+    Raises:
+        ValueError: there is no such format.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"no format is called {format!r}; there are {', '.join(FORMATS)}")
+    return FORMATS[format](record)
+
+
+def write_all(record: Record, folder: Path) -> list[Path]:
+    """Write the `FILES` of a report into ``folder``, which is made if it is missing; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, format in FILES.items():
+        path = folder / name
+        path.write_bytes(render(record, format).encode("utf-8", "replace"))
+        written.append(path)
+    return written

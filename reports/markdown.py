@@ -1,0 +1,213 @@
+"""``summary.md``: the run in one page of GitHub-flavoured Markdown, as a job summary shows it.
+
+GitHub refuses a summary of more than 1 MiB, so the page ends before `LIMIT` with a sentence that says what
+was left out. What matters most comes first.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from ..harness.record import FAILING, OUTCOMES, Record
+from .overview import (
+    MARKS,
+    WORST_FIRST,
+    Finding,
+    Overview,
+    command,
+    duration,
+    plural,
+    readable_date,
+    title_of,
+    worst_first,
+)
+
+__all__ = ["LIMIT", "render"]
+
+LIMIT = 900_000
+"""Most bytes of the page in UTF-8."""
+
+MESSAGE = 300
+"""Most characters of any quoted text."""
+
+RESERVE = 4_000
+"""Bytes kept for the sentences about what was left out."""
+
+
+def render(record: Record) -> str:
+    """The record as Markdown, at most `LIMIT` bytes."""
+    overview = Overview(record)
+    page = _Page(LIMIT - RESERVE)
+    page.add(_head(overview), "the head")
+    page.add(_totals(overview), "outcomes")
+    page.table("Environment", _environment(overview), "target", "of the environment")
+    page.table("Specs and targets", _matrix(overview), "row", "of the matrix")
+    page.items("Findings", overview.findings, _finding, "finding")
+    page.items("Deviations on file", overview.deviations, _quiet, "deviation")
+    page.items("Unsupported", overview.gaps, _quiet, "unsupported implementation")
+    return page.text()
+
+
+class _Page:
+    """Text that grows up to a limit, and then counts what it had no room for."""
+
+    def __init__(self, limit: int) -> None:
+        self._parts: list[str] = []
+        self._left = limit
+        self._missing: list[str] = []
+
+    def add(self, text: str, what: str = "") -> bool:
+        """Append a paragraph if there is room for it."""
+        size = len(text.encode("utf-8", "replace")) + 1
+        if size > self._left:
+            if what:
+                self._missing.append(what)
+            return False
+        self._left -= size
+        self._parts.append(text)
+        return True
+
+    def items(
+        self, title: str, findings: Sequence[Finding], write: Callable[[Finding], str], noun: str
+    ) -> None:
+        """A section with an item for each finding; those that do not fit are counted."""
+        self._section(f"## {title}\n", map(write, findings), len(findings), noun)
+
+    def table(self, title: str, lines: Sequence[str], noun: str, of: str) -> None:
+        """A section with a table, whose first two lines are its head."""
+        self._section(f"## {title}\n\n{lines[0]}\n{lines[1]}", lines[2:], len(lines) - 2, noun, f" {of}")
+
+    def _section(self, head: str, items: Iterable[str], count: int, noun: str, of: str = "") -> None:
+        fitting = 0
+        if count and self.add(f"\n{head}"):
+            fitting = sum(1 for _ in itertools.takewhile(self.add, items))
+        if fitting < count:
+            self._missing.append(plural(count - fitting, noun) + of)
+
+    def text(self) -> str:
+        """The page."""
+        if self._missing:
+            left_out = ", ".join(self._missing)
+            self._parts.append(
+                f"\n_Left out to keep this page below {LIMIT:,} bytes: {left_out}. "
+                "The full report is `index.html`, the data `run.json`._"
+            )
+        return "\n".join(self._parts) + "\n"
+
+
+def _head(overview: Overview) -> str:
+    record = overview.record
+    failing = overview.failing
+    verdict = (
+        f"{plural(failing, 'verdict')} fail{'s' if failing == 1 else ''}" if failing else "nothing fails"
+    )
+    counts = ", ".join(
+        (
+            plural(len(record.verdicts), "verdict"),
+            plural(overview.cases, "case"),
+            plural(len(overview.specs), "spec"),
+            plural(sum(target.available for target in overview.targets), "target"),
+        )
+    )
+    lines = [
+        f"# assay: {verdict}",
+        "",
+        f"{counts}; tier {_plain(record.tier)}; {_plain(readable_date(record.started))}, "
+        f"{duration(record.seconds)}; assay {_plain(record.assay)}.",
+    ]
+    if not record.complete:
+        lines += ["", "**The run is incomplete: it ended before every case was asked.**"]
+    for target in overview.targets:
+        if not target.available:
+            lines += ["", f"**{_plain(target.name)} was not tested:** {_plain(target.reason)}"]
+    return "\n".join(lines)
+
+
+def _totals(overview: Overview) -> str:
+    lines = ["", "| outcome | verdicts | gate | meaning |", "|---|---:|---|---|"]
+    for outcome in reversed(WORST_FIRST):
+        count = overview.totals[outcome]
+        if count:
+            gate = "fails" if outcome in FAILING else "ok"
+            lines.append(f"| {MARKS[outcome].glyph} {outcome} | {count:,} | {gate} | {OUTCOMES[outcome]} |")
+    return "\n".join(lines) if overview.totals else "\nNo case was asked."
+
+
+def _matrix(overview: Overview) -> list[str]:
+    head = ["spec", *(f"{_plain(title_of(t))}<br>{_plain(t.device)}" for t in overview.targets)]
+    lines = [_row(head), _row(["---"] * len(head))]
+    for family, specs in overview.families.items():
+        lines.append(_row([f"**{_plain(family)}**", *[""] * len(overview.targets)]))
+        lines += [_row([_code(spec.name), *_cells(overview, spec.name)]) for spec in specs]
+    return lines
+
+
+def _cells(overview: Overview, spec: str) -> Iterator[str]:
+    for target in overview.targets:
+        counts = overview.counts(spec, target.name)
+        found = [f"{counts[outcome]} {MARKS[outcome].glyph}" for outcome in worst_first(counts)]
+        yield ", ".join(reversed(found))
+
+
+def _finding(finding: Finding) -> str:
+    worst = finding.worst
+    facts = [plural(len(finding.verdicts), "case"), finding.measure, ", ".join(map(_plain, finding.targets))]
+    if finding.scope:
+        facts.append(_plain(finding.scope))
+    if finding.explained_by:
+        facts.append(f"{_code(finding.explained_by)} would explain it")
+    check = f" ({_plain(finding.check)})" if finding.check else ""
+    return (
+        f"- **{MARKS[finding.outcome].glyph} {finding.outcome}**{check} {_code(finding.spec)} in "
+        f"{_code(finding.implementation)}: {'; '.join(fact for fact in facts if fact)}<br>"
+        f"{_plain(worst.message)}<br>{_code(command('explain', worst), 1_000)}"
+    )
+
+
+def _quiet(finding: Finding) -> str:
+    return (
+        f"- {_code(finding.spec)} in {_code(finding.implementation)}: "
+        f"{plural(len(finding.verdicts), 'case')} on {', '.join(map(_plain, finding.targets))}; "
+        f"{_plain(finding.check or finding.worst.message)}"
+    )
+
+
+def _environment(overview: Overview) -> list[str]:
+    lines = [_row(["target", "versions", "flags", "Python"]), _row(["---"] * 4)]
+    for target in overview.targets:
+        lines.append(
+            _row([_code(target.name), *map(_facts, (target.versions, target.flags)), _plain(target.python)])
+        )
+    lines.append(_row(["machine", _facts(overview.record.machine), "", ""]))
+    lines.append(_row(["command", _code(overview.record.command, 1_000), "", ""]))
+    return lines
+
+
+def _facts(facts: dict[str, str]) -> str:
+    return "<br>".join(f"{_plain(name)} {_plain(value)}" for name, value in facts.items())
+
+
+def _row(cells: Iterable[str]) -> str:
+    escaped = (re.sub(r"(?<!\\)\|", r"\\|", cell) for cell in cells)
+    return f"| {' | '.join(escaped)} |"
+
+
+def _short(text: str, limit: int) -> str:
+    line = " ".join(text[: 4 * limit].split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _plain(text: str) -> str:
+    """Text in which no character means anything to Markdown or HTML, on one line."""
+    escaped = re.sub(r"([\\`*\[\]#|~$])|(?<!\w)(_)|(_)(?!\w)", r"\\\g<0>", _short(text, MESSAGE))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _code(text: str, limit: int = MESSAGE) -> str:
+    """Text as code, on one line."""
+    line = _short(text, limit)
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
+    space = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{fence}{space}{line}{space}{fence}"
