@@ -126,6 +126,7 @@ def run(
         try:
             record = task.execute()
         except KeyboardInterrupt:
+            write_all(records.read(out / "run.json"), out)
             raise CannotRun(
                 f"Interrupted. {out}/run.json holds what was learned; add --resume to go on."
             ) from None

@@ -20,6 +20,7 @@ from ..numerics.dtypes import widen
 from ..numerics.profiles import Profile
 from ..numerics.tolerance import tolerance
 from ..specs.case import Case
+from ..specs.spec import evaluate
 
 __all__ = ["Expectation", "Expected"]
 
@@ -67,7 +68,8 @@ class Expectation:
     @property
     def wrt(self) -> tuple[str, ...]:
         """Names of the inputs whose gradients are asked for."""
-        return tuple(i.name for i in self.case.given if i.differentiable)
+        differentiable = (i for i in self.case.given if i.differentiable)
+        return tuple(i.name for i in differentiable if not evaluate(i.frozen, self.case.names))
 
     @functools.cached_property
     def cotangents(self) -> tuple[Array, ...]:

@@ -1,13 +1,14 @@
 """Judging what is random: the mask is read off the outputs, then everything else is exact.
 
-A stochastic layer is asked twice with one seed and once with another. The mask recovered from its outputs
-goes into the reference, so values and gradients are judged as those of any layer; the mask itself must
-repeat with the seed, change with it, and keep elements at the rate asked for.
+A stochastic layer is asked with two seeds. The mask recovered from its outputs goes into the reference, so
+values and gradients are judged as those of any layer, the gradient under the same mask. The mask itself must
+change with the seed, keep elements at the rate asked for, and keep neighbours along each axis independently
+of each other. These are exact tests, at a significance fixed in advance for a whole run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ __all__ = ["OTHER_SEED", "SEED", "is_stochastic", "judge_stochastic"]
 SEED, OTHER_SEED = 20_260_101, 20_260_102
 
 SIGNIFICANCE = FALSE_ALARMS_PER_RUN / CHECKS_PER_RUN
-"""Probability at which one statistical check of a correct layer fails."""
+"""Probability at which the statistical checks of a correct layer's answer fail."""
 
 
 def is_stochastic(case: Case) -> bool:
@@ -36,48 +37,61 @@ def judge_stochastic(
     expectation: Expectation, answer: Answer, other: Answer, admitted: Sequence[str] = ()
 ) -> Judgement:
     """The verdict on ``answer``, given the ``other`` answer, with another seed, beside it."""
-    case, inputs = expectation.case, expectation.inputs
-    if answer.error or other.error or not answer.outputs or not other.outputs:
-        return judge(expectation, answer if answer.error else other, admitted)
-    shapes = {i.name: case.names[i.name] for i in case.given if i.kind == "recovered"}
-    if any(answer.outputs[0].shape != shape for shape in shapes.values()):
-        return judge(expectation, answer, admitted)
-    masks = _recover(case, inputs, answer)
+    case = expectation.case
+    for one in (answer, other):
+        if one.error or not _has_shapes(expectation, one):
+            return judge(expectation, one, admitted)
+    masks = _recover(expectation, answer)
     judgement = judge(Expectation(case, recovered=masks), answer, admitted)
     if judgement.failing:
         return judgement
-    others = _recover(case, inputs, other)
-    for name, mask in masks.items():
-        problem = _wrong_rate(case, name, mask) or _same_mask(case, name, mask, others[name])
-        if problem:
-            return Judgement("differs", "randomness", problem, margins=judgement.margins)
-    return judgement
-
-
-def _recover(case: Case, inputs: dict[str, Any], answer: Answer) -> dict[str, Any]:
-    assert case.spec.recover is not None
-    return case.spec.recover(inputs, answer.outputs)
-
-
-def _keep(case: Case) -> float:
-    return float(evaluate(case.spec.keep, case.names))
-
-
-def _wrong_rate(case: Case, name: str, mask: Any) -> str:
-    """An exact binomial test of the number of kept elements; empty if it passes."""
-    kept, size, keep = int(mask.sum()), int(mask.size), _keep(case)
-    tail = min(bdtr(kept, size, keep), bdtrc(kept - 1, size, keep) if kept else 1.0)
-    if 2 * tail >= SIGNIFICANCE:
-        return ""
-    return (
-        f"{name} keeps {kept} of {size} elements; {keep:g} of them are expected (probability {2 * tail:.1g})"
+    others = _recover(expectation, other)
+    keep = float(evaluate(case.spec.keep, case.names))
+    found = (
+        f"{name} {problem}" for name, mask in masks.items() for problem in _problems(mask, others[name], keep)
     )
+    problem = next(found, "")
+    return Judgement("differs", "randomness", problem, margins=judgement.margins) if problem else judgement
 
 
-def _same_mask(case: Case, name: str, mask: Any, other: Any) -> str:
-    """Whether two seeds gave one mask although that is too unlikely; empty if it passes."""
-    keep = _keep(case)
-    coincidence = (keep**2 + (1 - keep) ** 2) ** mask.size
-    if coincidence >= SIGNIFICANCE or not np.array_equal(mask, other):
-        return ""
-    return f"two seeds gave the same {name} (probability {coincidence:.1g})"
+def _has_shapes(expectation: Expectation, answer: Answer) -> bool:
+    """Whether the outputs have the shapes that a mask can be read off."""
+    shapes = [cotangent.shape for cotangent in expectation.cotangents]
+    return [array.shape for array in answer.outputs[: len(shapes)]] == shapes
+
+
+def _recover(expectation: Expectation, answer: Answer) -> dict[str, Any]:
+    recover = expectation.case.spec.recover
+    assert recover is not None
+    return recover(expectation.inputs, answer.outputs)
+
+
+def _problems(mask: Any, other: Any, keep: float) -> Iterator[str]:
+    """What is wrong with a mask, beside one of another seed."""
+    level = SIGNIFICANCE / (2 + mask.ndim)
+    kept = int(mask.sum())
+    if (p := _two_sided(kept, mask.size, keep)) < level:
+        yield f"keeps {kept} of {mask.size} elements; {keep:g} of them are expected (probability {p:.1g})"
+    agree = keep**2 + (1 - keep) ** 2
+    if (p := agree**mask.size) < level and np.array_equal(mask, other):
+        yield f"is the same for two seeds (probability {p:.1g})"
+    for axis in range(mask.ndim):
+        equal, pairs = _equal_neighbours(mask, axis)
+        if (p := _two_sided(equal, pairs, agree)) < level:
+            found = f"has {equal} equal pairs of {pairs} neighbours along axis {axis}"
+            yield f"{found}; {agree:.3g} of them are expected (probability {p:.1g})"
+
+
+def _equal_neighbours(mask: Any, axis: int) -> tuple[int, int]:
+    """How many disjoint pairs of neighbours are equal, and how many there are."""
+    moved = np.moveaxis(mask, axis, 0)
+    half = len(moved) // 2
+    first, second = moved[: 2 * half : 2], moved[1 : 2 * half : 2]
+    return int((first == second).sum()), int(first.size)
+
+
+def _two_sided(successes: int, trials: int, probability: float) -> float:
+    """Probability of a binomial count at least as far out as this one."""
+    low = bdtr(successes, trials, probability)
+    high = bdtrc(successes - 1, trials, probability) if successes else 1.0
+    return min(1.0, 2 * float(min(low, high)))

@@ -97,7 +97,7 @@ def _describe(error: BaseException) -> str:
     text = "\n".join(str(error).strip().splitlines()[:12])[:2000]
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f"adapters{os.sep}" in f.filename]
     place = f" (at `{frames[-1].line}`)" if frames else ""
-    return f"{type(error).__name__}: {text}{place}"
+    return f"{type(error).__name__}: {text}{place}".encode(errors="replace").decode()
 
 
 def _redirect_output(log: str) -> None:

@@ -25,6 +25,7 @@ import numpy as np
 
 from ._moments import (
     U_REFERENCE,
+    Mask,
     Moments,
     Origin,
     Outcome,
@@ -79,14 +80,22 @@ def contract(
     own, own_variance = _own_error(profile, value, size if bound is None else size + bound, square, roundings)
     if bound is not None and variance is not None:
         own, own_variance = own + bound, own_variance + variance * _coherence(value, square)
-    # A partial sum may overflow in some order of summation.
-    overflow = size > profile.accumulator.largest
-    if np.any(overflow):
-        own, own_variance = np.where(overflow, np.inf, own), np.where(overflow, np.inf, own_variance)
+    if np.any(size > profile.accumulator.largest):
+        lost = _may_overflow_on_the_way(profile, value, size, roundings)
+        own, own_variance = np.where(lost, np.inf, own), np.where(lost, np.inf, own_variance)
     origin = Origin() if np.isfinite(value).all() else _origin(contraction, factors)
     if profile.u > profile.u_acc:
         return rounded(profile, value, own, own_variance, origin, exact=roundings == 0)
     return in_range(profile, value, own, own_variance, origin)
+
+
+def _may_overflow_on_the_way(profile: Profile, value: Array, size: Array, roundings: Array) -> Mask:
+    """Where partial sums overflow in some order, and do not or to the other side in another.
+
+    Terms of one sign, whose sum is as large as that of their sizes, overflow in every order or in none.
+    """
+    one_sign = np.isfinite(value) & (size - np.abs(value) <= roundings * U_REFERENCE * size)
+    return (size > profile.accumulator.largest) & ~one_sign
 
 
 def _own_error(
@@ -173,7 +182,7 @@ def _round_inputs(profile: Profile, x: Moments) -> Moments:
 
 
 def _origin(contraction: Contract, factors: Sequence[Moments]) -> Origin:
-    """Where sums that are not finite have terms that are not, and where they have terms that are not known."""
+    """Where a sum that is not finite has terms that are not, and where it has unknown ones."""
     ones = [np.ones(x.value.shape) for x in factors]
     given = _perturbation(contraction, ones, [np.where(np.isfinite(x.value), 0.0, 1.0) for x in factors])
     unknown = _perturbation(contraction, ones, [np.where(np.isinf(bound_of(x)), 1.0, 0.0) for x in factors])
@@ -270,7 +279,7 @@ def _einsum_plan(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[
     return terms, np.einsum_path(subscripts, *ones, optimize="greedy")[0]
 
 
-# Multiplications that NumPy's plain loop does in the time of one planned call; see benchmarks.
+# As many multiplications as NumPy's plain loop does in the time that a planned call takes at least.
 _PLAN_COSTS = 2**15
 
 

@@ -137,11 +137,8 @@ def scale(factor: Array, error: Array) -> Array: ...
 @overload
 def scale(factor: Array, error: Array | None) -> Array | None: ...
 def scale(factor: Array, error: Array | None) -> Array | None:
-    """``factor * error``, where no error stays none however large the factor is."""
-    if error is None:
-        return None
-    product = factor * error
-    return np.where(error == 0, 0.0, product) if np.isnan(product.sum()) else product
+    """``factor * error``, if there is an error."""
+    return None if error is None else factor * error
 
 
 @dataclass(slots=True, eq=False)
@@ -181,10 +178,10 @@ class Origin:
         """Where a result that is not 0 came out as 0: below the range of float64."""
         if not self.nonzero:
             return False
-        vanished = value == 0
+        vanished = np.equal(value, 0)
         for x in self.operands:
             vanished = vanished & (x.value != 0) & np.isfinite(x.value)
-        return vanished
+        return np.asarray(vanished)
 
 
 _NOWHERE = Origin()
@@ -253,10 +250,10 @@ def in_range(
     spread = np.where(overflow | np.isnan(spread), np.inf, spread)
 
     if not np.isfinite(value).all():
-        special = origin.special(value)
-        error = np.where(origin.unresolved(value.shape), np.inf, 0.0)
+        special, unresolved = origin.special(value), origin.unresolved(value.shape)
+        error = np.where(unresolved, np.inf, 0.0)
         some, spread = np.where(special, error, some), np.where(special, error, spread)
-        certain = certain & ~special
+        certain = (certain | (np.isinf(value) & ~unresolved)) & ~special
     if bound is None and not some.any():
         return Moments(value)
     return Moments(value, some, spread, certain if certain.any() else None)

@@ -4,9 +4,10 @@ A rule takes the profile and one ``Moments`` for each operand.  Its bound holds 
 operands' bounds, not to first order only; its variance is first order.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from scipy import special
@@ -79,33 +80,32 @@ def library_ulps(name: str, profile: Profile) -> float:
 
 
 def _add(profile: Profile, x: Moments, y: Moments) -> Moments:
-    return _sum(profile, x, y, x.value + y.value)
+    return _added(profile, x, y, x.value + y.value)
 
 
 def _subtract(profile: Profile, x: Moments, y: Moments) -> Moments:
-    return _sum(profile, x, y, x.value - y.value)
+    return _added(profile, x, y, x.value - y.value)
 
 
-def _sum(profile: Profile, x: Moments, y: Moments, value: Array) -> Moments:
+def _added(profile: Profile, x: Moments, y: Moments, value: Array) -> Moments:
     """``z = x ± y``; adding an exact zero rounds nothing."""
     return rounded(
         profile,
         value,
-        _spread(add(x.bound, y.bound), value),
-        _spread(add(x.variance, y.variance), value),
+        _shaped(add(x.bound, y.bound), value),
+        _shaped(add(x.variance, y.variance), value),
         Origin((x, y)),
         exact=exact_where(x, is_zero) | exact_where(y, is_zero),
     )
 
 
-def _spread(error: Array | None, value: Array) -> Array | None:
-    """Give an error the shape of the result that it was broadcast to."""
-    return error if error is None or error.shape == value.shape else np.broadcast_to(error, value.shape)
-
-
-def _shaped(mask: Mask, value: Array) -> Mask:
-    """Give a mask the shape of the result that it was broadcast to."""
-    return mask if mask.shape == value.shape else np.broadcast_to(mask, value.shape)
+@overload
+def _shaped(part: Mask, value: Array) -> Mask: ...
+@overload
+def _shaped(part: Array | None, value: Array) -> Array | None: ...
+def _shaped(part: Any, value: Array) -> Any:
+    """Give a mask or an error the shape of the result that it is broadcast to."""
+    return part if part is None or part.shape == value.shape else np.broadcast_to(part, value.shape)
 
 
 def _multiply(profile: Profile, x: Moments, y: Moments) -> Moments:
@@ -435,31 +435,26 @@ def _pow(profile: Profile, x: Moments, y: Moments) -> Moments:
 
 
 def _corner_reach(base: Array, base_bound: Array, y: Array, y_bound: Array, size: Array) -> Array:
-    """Largest change of ``base**y`` over the corners, and through 0 to the other sign where base allows."""
+    """Largest change of ``base**y`` over the corners.
+
+    A base that reaches through 0 to the other sign gets no further there than outward, where it is larger.
+    """
     inner, outer = np.maximum(base - base_bound, 0.0), base + base_bound
     corners = [np.power(b, e) for b in (inner, outer) for e in (y - y_bound, y + y_bound)]
-    reach = np.max([np.abs(corner - size) for corner in corners], axis=0)
-    beyond = np.power(np.maximum(base_bound - base, 0.0), y + y_bound)
-    return np.asarray(np.where(base_bound > base, np.maximum(reach, size + beyond), reach))
+    return np.asarray(np.max([np.abs(corner - size) for corner in corners], axis=0))
 
 
 # --- compositions: the rule is a formula in the rules above ---
 
 
-class _Formula:
-    """Rules by name, for a profile: ``f.exp(x)`` applies the rule of ``np.exp``."""
-
-    def __init__(self, profile: Profile) -> None:
-        self._profile = profile
-
-    def __call__(self, function: np.ufunc, *operands: Any) -> Moments:
-        moments = [operand(x, self._profile) for x in operands]
-        return UFUNCS[function](self._profile, *moments)
+def _apply(profile: Profile, function: np.ufunc, *operands: Any) -> Moments:
+    """The rule of a ufunc, with scalars taken as constants."""
+    return UFUNCS[function](profile, *(operand(x, profile) for x in operands))
 
 
 def _logaddexp(profile: Profile, x: Moments, y: Moments) -> Moments:
     """``max(x, y) + log1p(exp(-|x - y|))``."""
-    of = _Formula(profile)
+    of = functools.partial(_apply, profile)
     gap = of(np.absolute, of(np.subtract, x, y))
     result = of(np.add, of(np.maximum, x, y), of(np.log1p, of(np.exp, of(np.negative, gap))))
     return _with_value(result, np.logaddexp(x.value, y.value))
@@ -467,13 +462,13 @@ def _logaddexp(profile: Profile, x: Moments, y: Moments) -> Moments:
 
 def _ndtr(profile: Profile, x: Moments) -> Moments:
     """``erfc(-x / sqrt(2)) / 2``."""
-    of = _Formula(profile)
+    of = functools.partial(_apply, profile)
     return of(np.multiply, of(special.erfc, of(np.multiply, x, -np.sqrt(0.5))), 0.5)
 
 
 def _log_ndtr(profile: Profile, x: Moments) -> Moments:
     """``log1p(-erfc(t) / 2)`` above -1, ``log(erfcx(-t) / 2) - t**2`` below, with ``t = x / sqrt(2)``."""
-    of = _Formula(profile)
+    of = functools.partial(_apply, profile)
     t = of(np.multiply, x, np.sqrt(0.5))
     upper = of(np.log1p, of(np.multiply, of(special.erfc, t), -0.5))
     tail = of(np.log, of(np.multiply, of(special.erfcx, of(np.negative, t)), 0.5))
@@ -481,31 +476,27 @@ def _log_ndtr(profile: Profile, x: Moments) -> Moments:
     return _with_value(pick(x.value > -1, upper, lower), special.log_ndtr(x.value))
 
 
-def _xlogy(profile: Profile, x: Moments, y: Moments) -> Moments:
-    """``x log(y)``, and 0 where ``x`` is exactly 0."""
-    of = _Formula(profile)
-    product = of(np.multiply, x, of(np.log, y))
-    zero = exact_where(x, is_zero) & ~np.isnan(y.value)
-    return pick(np.broadcast_to(zero, product.value.shape), Moments(np.zeros(())), product)
+def _x_log(logarithm: np.ufunc) -> Rule:
+    """``x log(y)`` or ``x log1p(y)``, and 0 where ``x`` is exactly 0."""
 
+    def rule(profile: Profile, x: Moments, y: Moments) -> Moments:
+        of = functools.partial(_apply, profile)
+        product = of(np.multiply, x, of(logarithm, y))
+        zero = exact_where(x, is_zero) & ~np.isnan(y.value)
+        return pick(_shaped(zero, product.value), Moments(np.zeros(())), product)
 
-def _xlog1py(profile: Profile, x: Moments, y: Moments) -> Moments:
-    """``x log1p(y)``, and 0 where ``x`` is exactly 0."""
-    of = _Formula(profile)
-    product = of(np.multiply, x, of(np.log1p, y))
-    zero = exact_where(x, is_zero) & ~np.isnan(y.value)
-    return pick(np.broadcast_to(zero, product.value.shape), Moments(np.zeros(())), product)
+    return rule
 
 
 def _entr(profile: Profile, x: Moments) -> Moments:
     """``-x log(x)``, 0 at 0 and -inf below."""
-    result = _negative(profile, _xlogy(profile, x, Moments(x.value, x.bound, x.variance)))
+    result = _apply(profile, np.negative, _apply(profile, special.xlogy, x, x))
     return _with_value(result, special.entr(x.value))
 
 
 def _logit(profile: Profile, x: Moments) -> Moments:
     """``log(x / (1 - x))``."""
-    of = _Formula(profile)
+    of = functools.partial(_apply, profile)
     return of(np.log, of(np.divide, x, of(np.subtract, 1.0, x)))
 
 
@@ -562,8 +553,8 @@ UFUNCS: dict[np.ufunc, Rule] = {
     np.logaddexp: _logaddexp,
     special.ndtr: _ndtr,
     special.log_ndtr: _log_ndtr,
-    special.xlogy: _xlogy,
-    special.xlog1py: _xlog1py,
+    special.xlogy: _x_log(np.log),
+    special.xlog1py: _x_log(np.log1p),
     special.entr: _entr,
     special.logit: _logit,
 }

@@ -189,8 +189,32 @@ def _infinities(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
     return round_to(values, dtype)
 
 
+@_data_set(
+    "every special value in every lane of a vector loop, for functions of single elements", special=True
+)
+def _specials(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    sizes = np.array(
+        [np.inf, np.nan, 0.0, dtype.largest, dtype.smallest_normal, dtype.smallest_subnormal, 1.0]
+    )
+    # An odd number of values meets every lane in turn.
+    table = np.concatenate([sizes, -sizes, [0.5]])
+    return round_to(np.resize(table, math.prod(shape)).reshape(shape), dtype)
+
+
+@_data_set("minus infinity in few places: excluded classes, and 0 times infinity", special=True)
+def _negative_infinities(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    values = stream.normal(shape)
+    values[_special_places(stream, shape)] = -np.inf
+    return round_to(values, dtype)
+
+
 @_data_set("indices of which some name nothing, beside ordinary values")
 def _out_of_range(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    return round_to(stream.normal(shape), dtype)
+
+
+@_data_set("masks of which some rows allow nothing, beside ordinary values")
+def _masked_rows(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
     return round_to(stream.normal(shape), dtype)
 
 
@@ -277,6 +301,15 @@ def draw_mask(stream: Stream, shape: Shape) -> npt.NDArray[np.bool_]:
     every = np.arange(len(lines))
     lines[every, dropped] = False
     lines[every, kept] = True
+    return mask
+
+
+def draw_mask_with_empty_rows(stream: Stream, shape: Shape) -> npt.NDArray[np.bool_]:
+    """A mask whose lines along the last axis are all False in a quarter of the cases, one at least."""
+    mask = draw_mask(stream, shape)
+    if mask.size and shape:
+        lines = mask.reshape(-1, shape[-1])
+        lines[stream.permutation(len(lines))[: max(len(lines) // 4, 1)]] = False
     return mask
 
 

@@ -22,6 +22,9 @@ from .spec import Constraint, Input, Spec, Value, evaluate, shape_of
 
 __all__ = ["BREAKS", "Case", "parse"]
 
+WITH_ENDS = ("zeros", "saturated", "infinities", "negative_infinities")
+"""Data sets beside which probabilities are 0 or 1 in places."""
+
 BREAKS = "breaks-"
 """Stands before the label of a constraint where a valid case names its data set."""
 
@@ -104,7 +107,8 @@ class Case:
                 return data_sets.draw_indices_out_of_range(stream, shape, limit)
             return data_sets.draw_indices(stream, shape, limit)
         if given.kind == "mask":
-            return data_sets.draw_mask(stream, shape)
+            draw_mask = data_sets.draw_mask_with_empty_rows if aim == "masked_rows" else data_sets.draw_mask
+            return draw_mask(stream, shape)
         if given.kind == "data":
             return data_sets.data_set(aim).draw(stream, shape, target)
         draw: Any = {
@@ -114,7 +118,7 @@ class Case:
             "unit": data_sets.draw_unit,
         }[given.kind]
         if given.kind in ("probability", "unit"):
-            return draw(stream, shape, target, ends=aim in ("zeros", "infinities"))
+            return draw(stream, shape, target, ends=aim in WITH_ENDS)
         return draw(stream, shape, target)
 
 

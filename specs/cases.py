@@ -1,19 +1,20 @@
 """Which cases a spec is asked: a small covering selection of its options, sizes, dtypes and data.
 
-Tiers differ in strength only: *smoke* meets every value once, *standard* every pair, *full* every triple
-and every data set on every configuration. Restrictions are the conditions under which implementations
-exist; each gets a covering of its own part of the space, so that a framework that fixes one facet is not
-left with the few cases that happen to agree with it.
+Tiers differ in strength: *smoke* meets every value once, in float32 and bfloat16; *standard* meets every
+pair, except that only float32 meets every size; *full* meets every triple. Restrictions are the conditions
+under which implementations exist; each meets the same a strength lower within its own part of the space, so
+that a framework that fixes one facet is not left with the few cases that happen to agree with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..numerics.dtypes import DTYPES
 from .case import BREAKS, Case
-from .covering import Row, cover
+from .covering import Part, Row, cover
 from .spec import Spec, evaluate
 
 __all__ = ["DTYPE_ORDER", "TIERS", "cases", "invalid_cases"]
@@ -22,6 +23,8 @@ TIERS = {"smoke": 1, "standard": 2, "full": 3}
 
 DTYPE_ORDER = ("float32", *(name for name in DTYPES if name != "float32"))
 """float32 first: it is the default."""
+
+SMOKE_DTYPES = ("float32", "bfloat16")
 
 Restriction = tuple[str, ...]
 """Expressions over axis and parameter names that all hold where an implementation exists."""
@@ -34,10 +37,13 @@ def cases(
     dtypes: Sequence[str] = DTYPE_ORDER,
 ) -> list[Case]:
     """The cases of ``spec`` in this tier: valid ones first, then one per broken constraint."""
-    configurations: list[Row] = []
-    factors = _factors(spec, dtypes)
-    for restriction in dict.fromkeys(restrictions):
-        configurations += cover(factors, TIERS[tier], _admits(spec, restriction), configurations)
+    factors = _factors(spec, tier, dtypes)
+    restrictions = tuple(dict.fromkeys(restrictions))
+    in_scope = _InScope(spec, restrictions)
+    configurations = cover(factors, TIERS[tier], in_scope.of_any, unpaired=_unpaired)
+    for restriction in restrictions:
+        admits = in_scope.under(restriction)
+        configurations += cover(factors, TIERS[tier] - 1, admits, configurations, _unpaired)
     valid = [
         _case(spec, row, data)
         for number, row in enumerate(configurations)
@@ -52,18 +58,51 @@ def invalid_cases(spec: Spec) -> list[Case]:
     return [_case(spec, row, f"{BREAKS}{constraint.label}") for constraint in spec.constraints]
 
 
-def _factors(spec: Spec, dtypes: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+def _factors(spec: Spec, tier: str, dtypes: Sequence[str]) -> dict[str, tuple[Any, ...]]:
     factors: dict[str, tuple[Any, ...]] = {p.name: p.values for p in spec.parameters}
-    return factors | {"size": spec.sizes, "dtype": tuple(dtypes)}
+    if tier != "smoke":
+        return factors | {"size": spec.sizes, "dtype": tuple(dtypes)}
+    quick = tuple(d for d in dtypes if d in SMOKE_DTYPES) or tuple(dtypes)
+    return factors | {"size": spec.sizes[:2], "dtype": quick}
 
 
-def _admits(spec: Spec, restriction: Restriction) -> Any:
-    def admits(row: Row) -> bool:
-        names = _case(spec, row, spec.data[0]).names
-        every = (names | {"data": data} for data in spec.data)
-        return any(spec.admits(n) and all(evaluate(rule, n) for rule in restriction) for n in every)
+def _unpaired(part: Part) -> bool:
+    """Leaves out pairs of a size with a dtype other than float32; such pairs cost most and tell least."""
+    names = dict(part)
+    return len(part) == 2 and "size" in names and names.get("dtype", DTYPE_ORDER[0]) != DTYPE_ORDER[0]
 
-    return admits
+
+class _InScope:
+    """Which configurations a spec admits with some data set, under which restrictions."""
+
+    def __init__(self, spec: Spec, restrictions: Sequence[Restriction]) -> None:
+        self.spec, self.restrictions = spec, restrictions
+        rules = (*(c.rule for c in spec.constraints), *spec.excluded, *itertools.chain(*restrictions))
+        self.aims = spec.data if any("data" in rule for rule in rules) else spec.data[:1]
+        self.admitting: dict[tuple[Any, ...], frozenset[Restriction]] = {}
+
+    def of_any(self, row: Row) -> bool:
+        """Whether a configuration is in scope of at least one implementation."""
+        return bool(self._restrictions(row))
+
+    def under(self, restriction: Restriction) -> Callable[[Row], bool]:
+        """Whether a configuration is in scope where the ``restriction`` holds."""
+        return lambda row: restriction in self._restrictions(row)
+
+    def _restrictions(self, row: Row) -> frozenset[Restriction]:
+        key = tuple(row.values())
+        if key not in self.admitting:
+            names = _case(self.spec, row, self.spec.data[0]).names
+            every = [names | {"data": data} for data in self.aims]
+            admitted = [names for names in every if self.spec.admits(names)]
+            self.admitting[key] = frozenset(
+                rules for rules in self.restrictions if any(_hold(rules, names) for names in admitted)
+            )
+        return self.admitting[key]
+
+
+def _hold(rules: Restriction, names: dict[str, Any]) -> bool:
+    return all(evaluate(rule, names) for rule in rules)
 
 
 def _data(spec: Spec, row: Row, tier: str, number: int) -> Iterable[str]:

@@ -21,6 +21,7 @@ def cover(
     strength: int,
     admits: Callable[[Row], bool],
     rows: Sequence[Row] = (),
+    unpaired: Callable[[Part], bool] = lambda part: False,
 ) -> list[Row]:
     """Rows to add to ``rows`` so that every admissible ``strength``-tuple of values occurs in some row.
 
@@ -29,22 +30,22 @@ def cover(
 
     Args:
         factors: the values of each factor, default first.
-        strength: 1 covers every value, 2 every pair, 3 every triple.
+        strength: 0 covers everything by one row, 1 every value, 2 every pair, 3 every triple.
         admits: whether a complete row is in scope.
         rows: rows chosen already; those that ``admits`` accepts count as coverage.
+        unpaired: tuples that need not occur together; their values still do, each in some row.
     """
-    strength = min(strength, len(factors))
     everything = [row for row in _product(factors) if admits(row)]
-    wanted = dict.fromkeys(part for row in everything for part in _parts(row, factors, strength))
-    for row in rows:
-        if admits(row):
-            _strike(wanted, row, factors, strength)
+    parts = {id(row): _parts(row, strength) for row in (*everything, *rows)}
+    wanted = dict.fromkeys(p for row in everything for p in parts[id(row)] if len(p) < 2 or not unpaired(p))
+    for row in filter(admits, rows):
+        _strike(wanted, parts[id(row)])
     added: list[Row] = []
     while wanted:
-        target = next(iter(wanted))
+        target = next(reversed(wanted))
         candidates = (row for row in everything if all(row[name] == value for name, value in target))
-        best = max(candidates, key=lambda row: sum(part in wanted for part in _parts(row, factors, strength)))
-        _strike(wanted, best, factors, strength)
+        best = max(candidates, key=lambda row: sum(part in wanted for part in parts[id(row)]))
+        _strike(wanted, parts[id(best)])
         added.append(best)
     return added
 
@@ -54,10 +55,13 @@ def _product(factors: Mapping[str, Sequence[Any]]) -> Iterator[Row]:
         yield dict(zip(factors, values, strict=True))
 
 
-def _parts(row: Row, factors: Mapping[str, Sequence[Any]], strength: int) -> Iterator[Part]:
-    return itertools.combinations(((name, row[name]) for name in factors), strength)
+def _parts(row: Row, strength: int) -> tuple[Part, ...]:
+    """The single values of a row, and its combinations of ``strength`` values."""
+    values = row.items()
+    sizes = dict.fromkeys((min(strength, 1), min(strength, len(row))))
+    return tuple(part for size in sizes for part in itertools.combinations(values, size))
 
 
-def _strike(wanted: dict[Part, None], row: Row, factors: Mapping[str, Sequence[Any]], strength: int) -> None:
-    for part in _parts(row, factors, strength):
+def _strike(wanted: dict[Part, None], parts: tuple[Part, ...]) -> None:
+    for part in parts:
         wanted.pop(part, None)

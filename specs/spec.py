@@ -11,6 +11,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any
 
 __all__ = ["Constraint", "Input", "Parameter", "Source", "Spec", "evaluate", "shape_of"]
@@ -20,8 +21,10 @@ Names = Mapping[str, Any]
 
 
 @functools.cache
-def _compiled(expression: str) -> Any:
-    return compile(expression.strip(), f"<{expression}>", "eval")
+def _compiled(expression: str) -> tuple[CodeType, bool]:
+    """Code of an expression, and whether it holds comprehensions, which see global names only."""
+    code = compile(expression.strip(), f"<{expression}>", "eval")
+    return code, any(isinstance(constant, CodeType) for constant in code.co_consts)
 
 
 _FUNCTIONS: dict[str, Any] = {"len": len, "min": min, "max": max, "all": all, "any": any, "__builtins__": {}}
@@ -29,7 +32,8 @@ _FUNCTIONS: dict[str, Any] = {"len": len, "min": min, "max": max, "all": all, "a
 
 def evaluate(expression: str, names: Names) -> Any:
     """Value of a Python ``expression`` over the names of axes and parameters."""
-    return eval(_compiled(expression), _FUNCTIONS | dict(names))
+    code, nested = _compiled(expression)
+    return eval(code, _FUNCTIONS | dict(names)) if nested else eval(code, _FUNCTIONS, names)
 
 
 def shape_of(axes: str, names: Names) -> tuple[int, ...]:
@@ -64,7 +68,8 @@ class Input:
     ``probability`` and ``unit`` are drawn benignly; ``index`` (below ``limit``), ``mask`` and ``lengths``
     (up to ``limit``) carry no gradient; ``recovered`` is read off what a stochastic layer returned.
     ``when`` is the condition under which the input is given at all; otherwise it is ``None``. No gradient is
-    asked of a ``constant``, such as the weights of classes.
+    asked of a ``constant``, such as the weights of classes, nor under the condition ``frozen``, where some
+    frameworks take the input as one: there the vjp gives a gradient all the same.
     """
 
     name: str
@@ -74,6 +79,7 @@ class Input:
     limit: str | None = None
     when: str = "True"
     constant: bool = False
+    frozen: str = "False"
 
     KINDS = ("data", "weight", "positive", "probability", "unit", "index", "mask", "lengths", "recovered")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from .framework import binds, jax, nnx
 
-NAN_GRADIENT = {"nan_gradient == 'zero' or data != 'nan'": "JAX gives no gradient where x is NaN"}
+NAN_GRADIENT = {"nan_gradient == 'zero' or data != 'specials'": "JAX gives no gradient where x is NaN"}
 
 
 @binds("relu", "jax.nn.relu", where=NAN_GRADIENT)

@@ -7,7 +7,7 @@ from typing import Any
 from .framework import binds, keras
 from .layers import dtype_of
 
-NAN_GRADIENT = {"nan_gradient == 'zero' or data != 'nan'": "gives no gradient where x is NaN"}
+NAN_GRADIENT = {"nan_gradient == 'zero' or data != 'specials'": "gives no gradient where x is NaN"}
 
 
 @binds("relu", "keras.activations.relu", where=NAN_GRADIENT)

@@ -6,7 +6,7 @@ from typing import Any
 
 from .framework import binds, tf
 
-NAN_GRADIENT = {"nan_gradient == 'zero' or data != 'nan'": "TensorFlow gives no gradient where x is NaN"}
+NAN_GRADIENT = {"nan_gradient == 'zero' or data != 'specials'": "TensorFlow gives no gradient where x is NaN"}
 
 
 @binds("relu", "tf.nn.relu", where=NAN_GRADIENT)

@@ -107,7 +107,7 @@ SETS = pytest.mark.parametrize("data", DATA_SETS.values(), ids=DATA_SETS)
 
 
 def shapes(layer: Layer) -> list[tuple[int, ...]]:
-    return [(5, 1), (5, 7), (5, 65)] if layer in ALONG_ROWS else [(65,)]
+    return [(5, 1), (5, 17)] if layer in ALONG_ROWS else [(65,)]
 
 
 @SETS
@@ -121,7 +121,7 @@ def test_float32_of_numpy_is_explained(layer, data):
         assert explained(got, expected(layer, profiles("float32")[0], x), data.independent), shape
 
 
-@pytest.mark.parametrize("name", ["float64", "bfloat16", "float16"])
+@pytest.mark.parametrize("name", ["bfloat16", "float16"])
 @SETS
 @LAYERS
 def test_a_simulation_of_each_profile_is_explained_by_it(layer, data, name):
@@ -166,6 +166,14 @@ def test_float64_is_judged_against_a_reference_that_rounds_too():
     assert explained(one_by_one, carried)
 
 
+@pytest.mark.parametrize("name", ["bfloat16", "float16"])
+def test_division_may_be_multiplication_by_the_reciprocal(name):
+    format, profile = DTYPES[name], profiles(name)[1]
+    x = DATA_SETS["normal"].draw(Stream("x"), (1000,), format)
+    reciprocal = widen(round_to(1 / 3, format))
+    assert explained(round_to(widen(x) * reciprocal, format), expected(lambda t: t / 3, profile, x), False)
+
+
 # --- the bound holds in exact arithmetic ---
 
 BINARY = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
@@ -191,7 +199,7 @@ def fractions() -> dict[str, Callable[[Fraction, Fraction], Fraction]]:
     }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(EXPRESSIONS)
 def test_float32_stays_within_the_bound_of_any_expression(expression):
     profile = profiles("float32")[0]
@@ -297,7 +305,7 @@ class TestContraction:
     def factors(self, terms):
         return [
             round_to(Stream(key).normal(s), DTYPES["float32"])
-            for key, s in (("a", (32, terms)), ("b", (terms, 32)))
+            for key, s in (("a", (16, terms)), ("b", (terms, 16)))
         ]
 
     def test_tf32_inputs_are_found_and_named(self, factors):
@@ -312,7 +320,7 @@ class TestContraction:
 
     def test_a_float16_accumulator_is_found(self, factors):
         a, b = factors
-        total = np.zeros((32, 32), np.float16)
+        total = np.zeros((16, 16), np.float16)
         for k in range(a.shape[1]):
             total = (total + a[:, k : k + 1] * b[k]).astype(np.float16)
         assert not explained(total, expected(np.matmul, profiles("float32")[0], a, b))

@@ -67,7 +67,10 @@ def test_vjp_is_the_transpose_of_the_derivative(case):
     taken = [gradient for gradient, use in zip(gradients, wanted, strict=True) if use]
     used = [v for v in directions if v is not None]
     reverse_side = sum(np.sum(g * v) for g, v in zip(taken, used, strict=True))
-    assert abs(forward_side - reverse_side.value) <= tolerance(reverse_side, independent=False)
+    # Where the gradient is exact, the derivative of the forward function still rounds as its value does.
+    value = sum(np.sum(g * y) for g, y in zip(cotangents, forward(*carried), strict=True))
+    allowed = tolerance(reverse_side, independent=False) + tolerance(value, independent=False)
+    assert abs(forward_side - reverse_side.value) <= allowed
 
 
 def _wide(array):

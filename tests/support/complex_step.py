@@ -20,6 +20,8 @@ class ComplexStep(np.ndarray):
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         plain = [np.asarray(x) if isinstance(x, np.ndarray) else x for x in inputs]
+        if "out" in kwargs:
+            kwargs["out"] = tuple(map(np.asarray, kwargs["out"]))
         if method == "reduce" and ufunc in (np.maximum, np.minimum):
             return _extremum_along(ufunc, plain[0], **kwargs)
         if method == "__call__" and ufunc in RULES:

@@ -1,0 +1,122 @@
+"""Cases: readable ids that rebuild them, selections that cover, constraints that have a case each."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from assay.harness.expectation import Expectation
+from assay.harness.plan import implementations
+from assay.numerics.dtypes import DTYPES
+from assay.numerics.profiles import profiles
+from assay.specs import all_specs
+from assay.specs.case import decode, encode, parse
+from assay.specs.cases import cases, invalid_cases
+from assay.specs.covering import cover
+from assay.specs.spec import evaluate
+
+SPECS = all_specs()
+each_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+
+
+def asked(spec, tier):
+    restrictions = [tuple(binding.where) for binding in implementations(spec)] or [()]
+    return cases(spec, tier, restrictions)
+
+
+@each_spec
+def test_a_case_is_rebuilt_from_its_id_bit_for_bit(spec):
+    for case in asked(spec, "smoke") + invalid_cases(spec):
+        again = parse(case.id, SPECS)
+        assert again == case
+        inputs = again.inputs()
+        for name, array in case.inputs().items():
+            assert array.tobytes() == inputs[name].tobytes()
+
+
+@each_spec
+def test_ids_are_unique(spec):
+    ids = [case.id for case in asked(spec, "standard")]
+    assert len(ids) == len(set(ids))
+
+
+@each_spec
+def test_the_smoke_tier_meets_every_value_that_some_implementation_takes(spec):
+    met = {(n, v) for case in asked(spec, "smoke") for n, v in case.parameters}
+    possible = {(n, v) for case in asked(spec, "standard") if case.valid for n, v in case.parameters}
+    assert met >= possible
+
+
+@each_spec
+def test_the_standard_tier_meets_every_pair_of_options_that_the_full_tier_meets(spec):
+    def pairs(tier):
+        for case in asked(spec, tier):
+            if case.valid:
+                yield from itertools.combinations((*case.parameters, ("dtype", case.dtype)), 2)
+
+    assert set(pairs("standard")) >= set(pairs("full"))
+
+
+@each_spec
+def test_every_implementation_is_asked_something_in_every_tier(spec):
+    for tier in ("smoke", "standard"):
+        names = [case.names for case in asked(spec, tier) if case.valid]
+        for binding in implementations(spec):
+            assert any(all(evaluate(rule, n) for rule in binding.where) for n in names), binding.key
+
+
+@each_spec
+def test_every_constraint_has_a_case_that_breaks_it_and_no_other(spec):
+    assert [case.breaks.label for case in invalid_cases(spec)] == [c.label for c in spec.constraints]
+    for case in invalid_cases(spec):
+        assert [c.label for c in spec.broken(case.names)] == [case.breaks.label]
+
+
+@each_spec
+def test_the_reference_raises_where_a_constraint_is_broken(spec):
+    for case in invalid_cases(spec):
+        with pytest.raises(ValueError, match=r"\w+ .*"):
+            Expectation(case).check_reference()
+
+
+@each_spec
+def test_no_case_is_beyond_judging(spec):
+    """In every case some element of the outputs has a finite tolerance: no check that cannot fail."""
+    for case in asked(spec, "smoke"):
+        if case.valid:
+            expected = Expectation(case).under(profiles(case.dtype)[0])
+            arrays = [e for e in expected if e.value.size]
+            assert not arrays or any(np.isfinite(e.tolerance).any() for e in arrays), case.id
+
+
+@each_spec
+def test_every_dtype_is_asked_in_the_standard_tier(spec):
+    assert {case.dtype for case in asked(spec, "standard")} == set(DTYPES)
+
+
+@pytest.mark.parametrize("value", [True, False, None, 3, 0.25, -1, "same", (2, 1), ((1, 0), (2, 3))])
+def test_a_parameter_value_survives_its_text(value):
+    assert decode(encode(value)) == value
+
+
+@pytest.mark.parametrize("strength", [1, 2, 3])
+def test_cover_meets_every_tuple_with_fewer_rows_than_the_product(strength):
+    factors = {"a": (0, 1, 2), "b": (0, 1), "c": (0, 1, 2, 3), "d": (0, 1)}
+    rows = cover(factors, strength, lambda row: row["a"] != row["b"])
+    product = [dict(zip(factors, v, strict=True)) for v in itertools.product(*factors.values())]
+    allowed = [row for row in product if row["a"] != row["b"]]
+
+    def tuples(rows):
+        return {part for row in rows for part in itertools.combinations(row.items(), strength)}
+
+    assert tuples(rows) == tuples(allowed)
+    assert len(rows) < len(allowed)
+
+
+def test_cover_adds_nothing_where_rows_cover_already():
+    factors = {"a": (0, 1), "b": (0, 1)}
+    rows = cover(factors, 2, lambda row: True)
+    assert cover(factors, 2, lambda row: True, rows) == []
+    assert cover(factors, 2, lambda row: True, rows[:-1]) == rows[-1:]
