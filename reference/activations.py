@@ -8,11 +8,20 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import erfc
+from scipy.special import erfc, expit
 
 from .checks import Array, require
 
-__all__ = ["gelu", "gelu_vjp", "log_softmax", "log_softmax_vjp", "relu", "relu_vjp", "softmax", "softmax_vjp"]
+__all__ = [
+    "gelu",
+    "gelu_vjp",
+    "log_softmax",
+    "log_softmax_vjp",
+    "relu",
+    "relu_vjp",
+    "softmax",
+    "softmax_vjp",
+]
 
 
 def relu(x: Array) -> Array:
@@ -77,7 +86,7 @@ def _scaled(x: Array) -> Array:
 
 
 def _gelu_gate_tanh(x: Array) -> Array:
-    return 1.0 / (1.0 + np.exp(-2.0 * math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * np.square(x))))
+    return expit(2.0 * math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * np.square(x)))
 
 
 def softmax(x: Array, *, axis: int = -1) -> Array:

@@ -90,8 +90,13 @@ class Case:
         return {i.name: self._draw(i) for i in self.sent}
 
     def cotangent(self, output: str, shape: tuple[int, ...]) -> np.ndarray:
-        """Random cotangent of one output, in the case's dtype."""
-        return round_to(self._stream(f"cotangent/{output}").normal(shape), dtype(self.dtype))
+        """Random cotangent of one output, in the case's dtype.
+
+        Its magnitudes lie between 1/2 and 1, so that in whatever order an implementation multiplies by
+        it, no product overflows that need not.
+        """
+        stream = self._stream(f"cotangent/{output}")
+        return round_to(stream.signs(shape) * (0.5 + 0.5 * stream.uniform(shape)), dtype(self.dtype))
 
     def _stream(self, name: str) -> Stream:
         return Stream(f"{self.id}/{name}")

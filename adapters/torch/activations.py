@@ -6,7 +6,9 @@ from typing import Any
 
 from .framework import F, binds, torch
 
-NAN_GRADIENT = {"nan_gradient == 'pass' or data != 'specials'": "torch lets the cotangent through where x is NaN"}
+NAN_GRADIENT = {
+    "nan_gradient == 'pass' or data != 'specials'": "torch lets the cotangent through where x is NaN"
+}
 
 
 @binds("relu", "torch.nn.functional.relu", where=NAN_GRADIENT)
