@@ -12,17 +12,6 @@ from scipy.special import erfc, expit
 
 from .checks import Array, require
 
-__all__ = [
-    "gelu",
-    "gelu_vjp",
-    "log_softmax",
-    "log_softmax_vjp",
-    "relu",
-    "relu_vjp",
-    "softmax",
-    "softmax_vjp",
-]
-
 
 def relu(x: Array) -> Array:
     """Rectified linear unit.

@@ -6,8 +6,6 @@ import numpy as np
 
 from .checks import Array, require, require_shape
 
-__all__ = ["dense", "dense_vjp"]
-
 
 def dense(x: Array, kernel: Array, bias: Array | None = None) -> Array:
     """Fully connected layer.

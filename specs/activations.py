@@ -2,89 +2,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ..reference import activations as reference
 from .spec import Constraint, Input, Parameter, Source, Spec
 
-X = Input("x", "batch, features", meaning="what is activated")
-SIZES = ((3, 17), (1, 1), (2, 64), (5, 129))
-DATA = ("normal", "tails", "zeros", "wide", "subnormal", "large", "specials")
-LOGITS_DATA = ("normal", "wide", "offset", "saturated", "constant", "ties", "nan", "infinities")
 
-relu = Spec(
-    name="relu",
-    reference=reference.relu,
-    vjp=reference.relu_vjp,
-    inputs=(X,),
+def elementwise(function: Callable[..., Any], vjp: Callable[..., Any], *sources: Source, **more: Any) -> Spec:
+    """The spec of a function of one element."""
+    return Spec(
+        name=function.__name__,
+        reference=function,
+        vjp=vjp,
+        inputs=(Input("x", "batch, features", meaning="what is activated"),),
+        axes="batch features",
+        sizes=((3, 17), (1, 1), (2, 64), (5, 129)),
+        data=("normal", "tails", "zeros", "wide", "subnormal", "large", "specials"),
+        sources=sources,
+        **more,
+    )
+
+
+def along_axis(function: Callable[..., Any], vjp: Callable[..., Any], *sources: Source) -> Spec:
+    """The spec of a function that normalises along an axis."""
+    return Spec(
+        name=function.__name__,
+        reference=function,
+        vjp=vjp,
+        inputs=(Input("x", "batch, features", meaning="the logits"),),
+        parameters=(Parameter("axis", (-1, 0), "the axis that is normalised"),),
+        constraints=(Constraint("C1", "-2 <= axis < 2", "axis must be an axis of x", broken_by={"axis": 2}),),
+        axes="batch features",
+        sizes=((3, 17), (1, 1), (2, 64), (5, 129)),
+        data=("normal", "wide", "offset", "saturated", "constant", "ties", "nan", "infinities"),
+        sources=sources,
+    )
+
+
+relu = elementwise(
+    reference.relu,
+    reference.relu_vjp,
+    Source("Nair and Hinton (2010)", "https://www.cs.toronto.edu/~hinton/absps/reluICML.pdf"),
+    Source("tf.nn.relu", "https://www.tensorflow.org/api_docs/python/tf/nn/relu"),
+    Source("jax.nn.relu", "https://docs.jax.dev/en/latest/_autosummary/jax.nn.relu.html"),
     parameters=(Parameter("nan_gradient", ("zero", "pass"), "gradient where x is NaN", facet=True),),
     excluded=("nan_gradient == 'pass' and data != 'specials'",),
-    axes="batch features",
-    sizes=SIZES,
-    data=DATA,
-    sources=(
-        Source(
-            "torch.nn.functional.relu",
-            "https://pytorch.org/docs/stable/generated/torch.nn.functional.relu.html",
-        ),
-        Source("tf.nn.relu", "https://www.tensorflow.org/api_docs/python/tf/nn/relu"),
-        Source("jax.nn.relu", "https://docs.jax.dev/en/latest/_autosummary/jax.nn.relu.html"),
-    ),
 )
 
-gelu = Spec(
-    name="gelu",
-    reference=reference.gelu,
-    vjp=reference.gelu_vjp,
-    inputs=(X,),
+gelu = elementwise(
+    reference.gelu,
+    reference.gelu_vjp,
+    Source("Hendrycks and Gimpel (2016), Gaussian error linear units", "https://arxiv.org/abs/1606.08415"),
+    Source("tf.nn.gelu", "https://www.tensorflow.org/api_docs/python/tf/nn/gelu"),
+    Source("jax.nn.gelu", "https://docs.jax.dev/en/latest/_autosummary/jax.nn.gelu.html"),
     parameters=(
         Parameter("approximate", (False, True), "the tanh form instead of the exact one", facet=True),
     ),
-    axes="batch features",
-    sizes=SIZES,
-    data=DATA,
-    sources=(
-        Source(
-            "Hendrycks and Gimpel (2016), Gaussian error linear units", "https://arxiv.org/abs/1606.08415"
-        ),
-        Source("tf.nn.gelu", "https://www.tensorflow.org/api_docs/python/tf/nn/gelu"),
-        Source("jax.nn.gelu", "https://docs.jax.dev/en/latest/_autosummary/jax.nn.gelu.html"),
-    ),
 )
 
-AXIS = Parameter("axis", (-1, 0), "the axis that is normalised")
-AXIS_IN_RANGE = Constraint("C1", "-2 <= axis < 2", "axis must be an axis of x", broken_by={"axis": 2})
-
-softmax = Spec(
-    name="softmax",
-    reference=reference.softmax,
-    vjp=reference.softmax_vjp,
-    inputs=(X,),
-    parameters=(AXIS,),
-    constraints=(AXIS_IN_RANGE,),
-    axes="batch features",
-    sizes=SIZES,
-    data=LOGITS_DATA,
-    sources=(
-        Source(
-            "torch.nn.functional.softmax",
-            "https://pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html",
-        ),
-        Source("tf.nn.softmax", "https://www.tensorflow.org/api_docs/python/tf/nn/softmax"),
-        Source("jax.nn.softmax", "https://docs.jax.dev/en/latest/_autosummary/jax.nn.softmax.html"),
-    ),
+softmax = along_axis(
+    reference.softmax,
+    reference.softmax_vjp,
+    Source("tf.nn.softmax", "https://www.tensorflow.org/api_docs/python/tf/nn/softmax"),
+    Source("jax.nn.softmax", "https://docs.jax.dev/en/latest/_autosummary/jax.nn.softmax.html"),
 )
 
-log_softmax = Spec(
-    name="log_softmax",
-    reference=reference.log_softmax,
-    vjp=reference.log_softmax_vjp,
-    inputs=(X,),
-    parameters=(AXIS,),
-    constraints=(AXIS_IN_RANGE,),
-    axes="batch features",
-    sizes=SIZES,
-    data=LOGITS_DATA,
-    sources=(
-        Source("Blanchard, Higham and Higham (2021)", "https://arxiv.org/abs/1909.03469"),
-        Source("jax.nn.log_softmax", "https://docs.jax.dev/en/latest/_autosummary/jax.nn.log_softmax.html"),
-    ),
+log_softmax = along_axis(
+    reference.log_softmax,
+    reference.log_softmax_vjp,
+    Source("Blanchard, Higham and Higham (2021)", "https://arxiv.org/abs/1909.03469"),
+    Source("jax.nn.log_softmax", "https://docs.jax.dev/en/latest/_autosummary/jax.nn.log_softmax.html"),
 )
