@@ -78,6 +78,28 @@ def _gelu_gate_tanh(x: Array) -> Array:
     return expit(2.0 * math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * np.square(x)))
 
 
+def silu(x: Array) -> Array:
+    """Sigmoid linear unit, also called swish.
+
+    ``silu(x) = x σ(x) = x / (1 + exp(-x))``
+
+    Args:
+        x: any shape.
+
+    Returns:
+        The shape of ``x``.
+
+    Source: Elfwing, Uchibe and Doya (2017), Sigmoid-weighted linear units, arXiv:1702.03118, section 2.
+    """
+    return x * expit(x)
+
+
+def silu_vjp(x: Array, cotangent: Array) -> tuple[Array]:
+    """Gradient of `silu`: ``σ(x) (1 + x (1 - σ(x)))``."""
+    gate = expit(x)
+    return (cotangent * (gate * (1.0 + x * (1.0 - gate))),)
+
+
 def softmax(x: Array, *, axis: int = -1) -> Array:
     """Normalised exponentials along an axis.
 

@@ -61,6 +61,12 @@ gelu = elementwise(
     ),
 )
 
+silu = elementwise(
+    reference.silu,
+    reference.silu_vjp,
+    Source("Elfwing, Uchibe and Doya (2017)", "https://arxiv.org/abs/1702.03118"),
+)
+
 softmax = along_axis(
     reference.softmax,
     reference.softmax_vjp,

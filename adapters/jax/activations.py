@@ -19,6 +19,11 @@ def gelu(x: Any, *, approximate: bool) -> Any:
     return jax.nn.gelu(x, approximate=approximate)
 
 
+@binds("silu", "jax.nn.silu")
+def silu(x: Any) -> Any:
+    return jax.nn.silu(x)
+
+
 @binds("softmax", "jax.nn.softmax")
 def softmax(x: Any, *, axis: int) -> Any:
     return jax.nn.softmax(x, axis=axis)

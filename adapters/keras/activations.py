@@ -30,6 +30,16 @@ def gelu_op(x: Any, *, approximate: bool) -> Any:
     return keras.ops.gelu(x, approximate=approximate)
 
 
+@binds("silu", "keras.activations.silu")
+def silu(x: Any) -> Any:
+    return keras.activations.silu(x)
+
+
+@binds("silu", "keras.ops.silu")
+def silu_op(x: Any) -> Any:
+    return keras.ops.silu(x)
+
+
 @binds("softmax", "keras.activations.softmax")
 def softmax(x: Any, *, axis: int) -> Any:
     return keras.activations.softmax(x, axis=axis)

@@ -19,6 +19,11 @@ def gelu(x: Any, *, approximate: bool) -> Any:
     return tf.nn.gelu(x, approximate=approximate)
 
 
+@binds("silu", "tf.nn.silu")
+def silu(x: Any) -> Any:
+    return tf.nn.silu(x, beta=1.0)
+
+
 @binds("softmax", "tf.nn.softmax")
 def softmax(x: Any, *, axis: int) -> Any:
     return tf.nn.softmax(x, axis=axis)

@@ -31,6 +31,16 @@ def gelu_module(x: Any, *, approximate: bool) -> Any:
     return torch.nn.GELU(approximate="tanh" if approximate else "none")(x)
 
 
+@binds("silu", "torch.nn.functional.silu")
+def silu(x: Any) -> Any:
+    return F.silu(x)
+
+
+@binds("silu", "torch.nn.SiLU")
+def silu_module(x: Any) -> Any:
+    return torch.nn.SiLU()(x)
+
+
 @binds("softmax", "torch.nn.functional.softmax")
 def softmax(x: Any, *, axis: int) -> Any:
     return F.softmax(x, dim=axis)
