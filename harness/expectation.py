@@ -74,7 +74,7 @@ class Expectation:
     @functools.cached_property
     def cotangents(self) -> tuple[Array, ...]:
         """One random cotangent per output, in the case's dtype."""
-        outputs = self._outputs(self._arrays(None))
+        outputs = self.forward()
         names = self.case.spec.outputs
         return tuple(
             self.case.cotangent(n, y.shape) for n, y in zip(names, outputs[: len(names)], strict=True)
@@ -99,9 +99,9 @@ class Expectation:
         found = [self._expected(name, check, array) for name, check, array in named]
         return (*found, *(self._expected(f"gradient of {n}", "gradients", g) for n, g in gradients.items()))
 
-    def check_reference(self) -> None:
-        """Run the reference on plain arrays, as a case that breaks a constraint asks: it must raise."""
-        self._outputs(self._arrays(None))
+    def forward(self) -> tuple[Array, ...]:
+        """Outputs and states of the reference on plain arrays; raises where a constraint is broken."""
+        return self._outputs(self._arrays(None))
 
     def _arrays(self, profile: Profile | None) -> list[Any]:
         return [self._array(self.inputs.get(given.name), profile) for given in self.case.spec.inputs]

@@ -77,8 +77,8 @@ def _table(title: str, rows: Iterable[tuple[str, ...]]) -> RenderableType:
     table = Table(
         title=Text(title, style="bold"), title_justify="left", box=None, show_header=False, pad_edge=False
     )
-    for number, row in enumerate(rows):
-        if number == 0:
+    for position, row in enumerate(rows):
+        if position == 0:
             for column in range(len(row)):
                 table.add_column(no_wrap=column == 0, style="cyan" if column == 0 else "")
         table.add_row(*map(Text, row))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,7 +116,7 @@ class Case:
             return draw_mask(stream, shape)
         if given.kind == "data":
             return data_sets.data_set(aim).draw(stream, shape, target)
-        draw: Any = {
+        draw: Callable[..., np.ndarray] = {
             "weight": data_sets.draw_weight,
             "positive": data_sets.draw_positive,
             "probability": data_sets.draw_probability,

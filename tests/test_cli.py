@@ -51,7 +51,7 @@ def test_reports_are_rendered_again_from_the_record_alone(folder, tmp_path):
         (["run", "--case", "gelu/default/float32/breaks-C9/3x17"], "has no constraint 'C9'"),
         (["show", "gelux"], "did you mean gelu"),
         (["explain", GELU, "--implementation", "torch.nn.GELUU"], "see `assay show SPEC`"),
-        (["explain", GELU, "--implementation", "torch.nn.ReLU"], "gelu has no implementation 'torch.nn.ReLU'"),
+        (["explain", GELU, "--implementation", "torch.nn.ReLU"], "gelu has no implementation"),
         (["report", "nowhere.json"], "there is no file nowhere.json"),
         (["report", __file__], "is no assay record"),
     ],

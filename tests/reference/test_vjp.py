@@ -34,7 +34,9 @@ def _conventional(case):
     """Whether a facet asks for another gradient than the derivative: one that the vjp alone takes."""
     acting = case.spec.accepted(case.spec.vjp, case.arguments)
     forward = case.spec.accepted(case.spec.reference, case.arguments)
-    return any(value != case.spec.parameter(name).default for name, value in acting.items() if name not in forward)
+    return any(
+        value != case.spec.parameter(name).default for name, value in acting.items() if name not in forward
+    )
 
 
 @pytest.mark.parametrize("case", list(smooth_cases()))
