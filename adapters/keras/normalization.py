@@ -1,0 +1,85 @@
+"""Normalization layers of Keras."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import binds, keras
+from .layers import call_layer, dtype_of
+
+BIASED = {
+    "bessel == False": "Keras updates the running variance with n",
+    "lone_value == 'bias'": "gives the bias for a single value per channel",
+}
+SCALED = {"use_scale": "always scales"}
+
+
+@binds("batch_norm", "keras.layers.BatchNormalization", where=BIASED)
+def batch_norm(
+    x: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+    momentum: float,
+) -> Any:
+    layer = keras.layers.BatchNormalization(
+        momentum=momentum,
+        epsilon=epsilon,
+        center=bias is not None,
+        scale=scale is not None,
+        dtype=dtype_of(x),
+    )
+    weights = {"gamma": scale, "beta": bias, "moving_mean": running_mean, "moving_variance": running_variance}
+    y, states = call_layer(layer, x, weights=weights, training=True)
+    return y, states["moving_mean"], states["moving_variance"]
+
+
+@binds("batch_norm_inference", "keras.layers.BatchNormalization")
+def batch_norm_inference(x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
+    layer = keras.layers.BatchNormalization(
+        epsilon=epsilon, center=bias is not None, scale=scale is not None, dtype=dtype_of(x)
+    )
+    weights = {"gamma": scale, "beta": bias, "moving_mean": mean, "moving_variance": variance}
+    return call_layer(layer, x, weights=weights, training=False)[0]
+
+
+@binds("batch_norm_inference", "keras.ops.batch_normalization")
+def batch_norm_inference_op(
+    x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float
+) -> Any:
+    return keras.ops.batch_normalization(x, mean, variance, -1, offset=bias, scale=scale, epsilon=epsilon)
+
+
+@binds("layer_norm", "keras.layers.LayerNormalization")
+def layer_norm(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
+    layer = keras.layers.LayerNormalization(
+        axis=-1, epsilon=epsilon, center=bias is not None, scale=scale is not None, dtype=dtype_of(x)
+    )
+    return call_layer(layer, x, weights={"gamma": scale, "beta": bias})
+
+
+@binds("layer_norm", "keras.ops.layer_normalization")
+def layer_norm_op(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
+    return keras.ops.layer_normalization(x, scale, bias, axis=-1, epsilon=epsilon)
+
+
+@binds("group_norm", "keras.layers.GroupNormalization")
+def group_norm(x: Any, scale: Any, bias: Any, *, groups: int, epsilon: float) -> Any:
+    layer = keras.layers.GroupNormalization(
+        groups, axis=-1, epsilon=epsilon, center=bias is not None, scale=scale is not None, dtype=dtype_of(x)
+    )
+    return call_layer(layer, x, weights={"gamma": scale, "beta": bias})
+
+
+@binds("rms_norm", "keras.layers.RMSNormalization", where=SCALED)
+def rms_norm(x: Any, scale: Any, *, epsilon: float) -> Any:
+    layer = keras.layers.RMSNormalization(axis=-1, epsilon=epsilon, dtype=dtype_of(x))
+    return call_layer(layer, x, weights={"scale": scale})
+
+
+@binds("rms_norm", "keras.ops.rms_normalization")
+def rms_norm_op(x: Any, scale: Any, *, epsilon: float) -> Any:
+    return keras.ops.rms_normalization(x, scale, axis=-1, epsilon=epsilon)

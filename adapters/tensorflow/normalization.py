@@ -1,0 +1,102 @@
+"""Normalization layers of TensorFlow: the fused kernel, and compositions of moments and an affine map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import binds, tf
+
+BIASED = {
+    "bessel == False": "the variance of tf.nn.moments has n in its denominator",
+    "lone_value == 'bias'": "gives the bias for a single value per channel",
+}
+FUSED = {
+    "spatial == 2": "takes four axes",
+    "dtype != 'float64'": "has no float64 kernel",
+    "use_scale and use_bias": "takes both scale and offset",
+}
+
+
+@binds("batch_norm", "tf.nn.batch_normalization(tf.nn.moments)", where=BIASED, composition=True)
+def batch_norm(
+    x: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+    momentum: float,
+) -> Any:
+    mean, variance = tf.nn.moments(x, axes=list(range(len(x.shape) - 1)))
+    return (
+        tf.nn.batch_normalization(x, mean, variance, bias, scale, epsilon),
+        momentum * running_mean + (1 - momentum) * mean,
+        momentum * running_variance + (1 - momentum) * variance,
+    )
+
+
+@binds(
+    "batch_norm",
+    "tf.compat.v1.nn.fused_batch_norm",
+    where=FUSED
+    | {
+        "bessel": "updates the running variance with n - 1 for n",
+        "lone_value == 'bias'": "gives the bias for a single value per channel",
+    },
+)
+def fused_batch_norm(
+    x: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+    momentum: float,
+) -> Any:
+    vectors = (tf.cast(a, tf.float32) for a in (scale, bias, running_mean, running_variance))
+    y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+        x, *vectors, epsilon, is_training=True, exponential_avg_factor=1 - momentum
+    )
+    return y, tf.cast(mean, x.dtype), tf.cast(variance, x.dtype)
+
+
+@binds("batch_norm_inference", "tf.nn.batch_normalization")
+def batch_norm_inference(x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
+    return tf.nn.batch_normalization(x, mean, variance, bias, scale, epsilon)
+
+
+@binds(
+    "batch_norm_inference",
+    "tf.compat.v1.nn.fused_batch_norm",
+    where=FUSED | {"constant_statistics": "takes the statistics as constants"},
+)
+def fused_batch_norm_inference(
+    x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float
+) -> Any:
+    vectors = (tf.cast(a, tf.float32) for a in (scale, bias, mean, variance))
+    return tf.compat.v1.nn.fused_batch_norm(x, *vectors, epsilon, is_training=False)[0]
+
+
+@binds("layer_norm", "tf.nn.batch_normalization(tf.nn.moments)", composition=True)
+def layer_norm(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
+    mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
+    return tf.nn.batch_normalization(x, mean, variance, bias, scale, epsilon)
+
+
+@binds("group_norm", "tf.nn.batch_normalization(tf.nn.moments)", composition=True)
+def group_norm(x: Any, scale: Any, bias: Any, *, groups: int, epsilon: float) -> Any:
+    channels = x.shape[-1]
+    grouped = tf.reshape(x, (*x.shape[:-1], groups, channels // groups))
+    mean, variance = tf.nn.moments(grouped, axes=[*range(1, len(x.shape) - 1), len(x.shape)], keepdims=True)
+    standard = tf.reshape(tf.nn.batch_normalization(grouped, mean, variance, None, None, epsilon), x.shape)
+    scaled = standard if scale is None else standard * scale
+    return scaled if bias is None else scaled + bias
+
+
+@binds("rms_norm", "tf.math.rsqrt(tf.reduce_mean)", composition=True)
+def rms_norm(x: Any, scale: Any, *, epsilon: float) -> Any:
+    wide = x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
+    y = wide * tf.math.rsqrt(tf.reduce_mean(tf.square(wide), axis=-1, keepdims=True) + epsilon)
+    return tf.cast(y if scale is None else y * tf.cast(scale, y.dtype), x.dtype)

@@ -1,0 +1,121 @@
+"""Normalization layers of PyTorch, whose channels are axis 1 in batch and group normalization."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import F, binds, torch
+from .modules import call_module
+
+BESSEL = {
+    "bessel": "torch updates the running variance with n - 1 for n",
+    "lone_value == 'error' or max(x[:-1]) > 1": "torch refuses a single value per channel",
+}
+STATISTICS = {"constant_statistics": "torch refuses to differentiate its running statistics"}
+
+
+@binds("batch_norm", "torch.nn.functional.batch_norm", where=BESSEL)
+def batch_norm(
+    x: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+    momentum: float,
+) -> Any:
+    mean, variance = running_mean.detach().clone(), running_variance.detach().clone()
+    y = F.batch_norm(
+        x.movedim(-1, 1), mean, variance, scale, bias, training=True, momentum=1 - momentum, eps=epsilon
+    )
+    return y.movedim(1, -1), mean, variance
+
+
+@binds(
+    "batch_norm", "torch.nn.BatchNorm1d", where=BESSEL | {"spatial <= 1": "takes one spatial axis or none"}
+)
+@binds("batch_norm", "torch.nn.BatchNorm2d", where=BESSEL | {"spatial == 2": "takes two spatial axes"})
+def batch_norm_module(
+    x: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+    momentum: float,
+) -> Any:
+    mean, variance = running_mean.detach().clone(), running_variance.detach().clone()
+    layer = batch_norm_layer(x, scale, bias, epsilon=epsilon, momentum=1 - momentum)
+    statistics = {"running_mean": mean, "running_var": variance}
+    y = call_module(layer, x.movedim(-1, 1), weight=scale, bias=bias, **statistics)
+    return y.movedim(1, -1), mean, variance
+
+
+@binds("batch_norm_inference", "torch.nn.functional.batch_norm", where=STATISTICS)
+def batch_norm_inference(x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
+    mean, variance = mean.detach(), variance.detach()
+    return F.batch_norm(x.movedim(-1, 1), mean, variance, scale, bias, training=False, eps=epsilon).movedim(
+        1, -1
+    )
+
+
+@binds(
+    "batch_norm_inference",
+    "torch.nn.BatchNorm1d",
+    where=STATISTICS | {"spatial <= 1": "takes one spatial axis or none"},
+)
+@binds(
+    "batch_norm_inference",
+    "torch.nn.BatchNorm2d",
+    where=STATISTICS | {"spatial == 2": "takes two spatial axes"},
+)
+def batch_norm_inference_module(
+    x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float
+) -> Any:
+    layer = batch_norm_layer(x, scale, bias, epsilon=epsilon, momentum=0.0).eval()
+    statistics = {"running_mean": mean.detach(), "running_var": variance.detach()}
+    return call_module(layer, x.movedim(-1, 1), weight=scale, bias=bias, **statistics).movedim(1, -1)
+
+
+def batch_norm_layer(x: Any, scale: Any, bias: Any, *, epsilon: float, momentum: float) -> Any:
+    """The module for inputs of this rank; a weight that is not given stays at its initial 1 or 0."""
+    make = torch.nn.BatchNorm2d if x.ndim == 4 else torch.nn.BatchNorm1d
+    affine = scale is not None or bias is not None
+    return make(x.shape[-1], eps=epsilon, momentum=momentum, affine=affine)
+
+
+@binds("layer_norm", "torch.nn.functional.layer_norm")
+def layer_norm(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
+    return F.layer_norm(x, x.shape[-1:], scale, bias, eps=epsilon)
+
+
+@binds("layer_norm", "torch.nn.LayerNorm")
+def layer_norm_module(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
+    affine = scale is not None or bias is not None
+    layer = torch.nn.LayerNorm(x.shape[-1], eps=epsilon, elementwise_affine=affine, bias=bias is not None)
+    return call_module(layer, x, weight=scale, bias=bias)
+
+
+@binds("group_norm", "torch.nn.functional.group_norm")
+def group_norm(x: Any, scale: Any, bias: Any, *, groups: int, epsilon: float) -> Any:
+    return F.group_norm(x.movedim(-1, 1), groups, scale, bias, eps=epsilon).movedim(1, -1)
+
+
+@binds("group_norm", "torch.nn.GroupNorm")
+def group_norm_module(x: Any, scale: Any, bias: Any, *, groups: int, epsilon: float) -> Any:
+    affine = scale is not None or bias is not None
+    layer = torch.nn.GroupNorm(groups, x.shape[-1], eps=epsilon, affine=affine)
+    return call_module(layer, x.movedim(-1, 1), weight=scale, bias=bias).movedim(1, -1)
+
+
+@binds("rms_norm", "torch.nn.functional.rms_norm")
+def rms_norm(x: Any, scale: Any, *, epsilon: float) -> Any:
+    return F.rms_norm(x, x.shape[-1:], scale, eps=epsilon)
+
+
+@binds("rms_norm", "torch.nn.RMSNorm")
+def rms_norm_module(x: Any, scale: Any, *, epsilon: float) -> Any:
+    layer = torch.nn.RMSNorm(x.shape[-1], eps=epsilon, elementwise_affine=scale is not None)
+    return call_module(layer, x, weight=scale)

@@ -1,0 +1,363 @@
+"""Normalization layers: centre, scale to unit variance, then an affine map of each channel.
+
+Channels are the last axis. Variances are those of the data, ``Σ (x - μ)² / n``, taken in two passes; where a
+running variance is Bessel-corrected instead, a parameter says so. Normalized values are computed as
+``a x + (β - a μ)``, which is where implementations round, but from a pivot ``p`` among the data, as
+``a (x - p) + (β - a (μ - p))``: an error of the slope ``a`` then moves differences only, as it does in truth.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .checks import Array, require, require_shape
+
+__all__ = [
+    "batch_norm",
+    "batch_norm_inference",
+    "batch_norm_inference_vjp",
+    "batch_norm_vjp",
+    "group_norm",
+    "group_norm_vjp",
+    "layer_norm",
+    "layer_norm_vjp",
+    "rms_norm",
+    "rms_norm_vjp",
+]
+
+Axes = tuple[int, ...]
+Optional = Array | None
+
+
+def batch_norm(
+    x: Array,
+    running_mean: Array,
+    running_variance: Array,
+    scale: Optional = None,
+    bias: Optional = None,
+    *,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    bessel: bool = False,
+    lone_value: str = "bias",
+) -> tuple[Array, Array, Array]:
+    """Batch normalization in training.
+
+    ``y = γ (x - μ) / √(σ² + ε) + β`` with the mean ``μ`` and variance ``σ²`` of each channel over all other
+    axes; the running statistics become ``m r + (1 - m) μ`` and ``m r + (1 - m) σ²``
+
+    Args:
+        x: ``(batch, …, channels)``, any number of axes between.
+        running_mean: ``(channels,)``.
+        running_variance: ``(channels,)``.
+        scale: γ, ``(channels,)``, or None for 1.
+        bias: β, ``(channels,)``, or None for 0.
+        epsilon: added to the variance, inside the root.
+        momentum: fraction ``m`` of the running statistics that is kept.
+        bessel: the running variance takes ``σ² n / (n - 1)`` for n values per channel (σ² for a single one).
+        lone_value: ``bias``: a single value per channel becomes its bias; ``error``: it is refused.
+
+    Returns:
+        The shape of ``x``; the new running mean; the new running variance.
+
+    Raises:
+        ValueError: a statistic, ``scale`` or ``bias`` does not fit the channels, or a single value per
+            channel is refused.
+
+    Source: Ioffe and Szegedy (2015), Batch normalization, arXiv:1502.03167, algorithm 1.
+    """
+    count = x.size // max(x.shape[-1], 1)
+    enough = count > 1 or lone_value == "bias"
+    require(enough, f"x must have more than one value per channel; got shape {x.shape}")
+    _require_channels(x, running_mean=running_mean, running_variance=running_variance, scale=scale, bias=bias)
+    mean, variance = _moments(x, _leading(x))
+    spread = variance * (count / (count - 1)) if bessel and count > 1 else variance
+    return (
+        _normalized(x, mean, variance, scale, bias, epsilon, _pivot(x, _leading(x))),
+        _running(running_mean, mean, momentum),
+        _running(running_variance, spread, momentum),
+    )
+
+
+def batch_norm_vjp(
+    x: Array,
+    running_mean: Array,
+    running_variance: Array,
+    scale: Optional,
+    bias: Optional,
+    cotangent: Array,
+    *,
+    epsilon: float = 1e-5,
+) -> tuple[Array, Array, Array, Optional, Optional]:
+    """Gradient of ``y`` of `batch_norm`, through the batch's own statistics; the running ones have none."""
+    dx, *affine = _standardized_vjp(x, scale, bias, cotangent, _leading(x), epsilon)
+    return (dx, np.zeros_like(running_mean), np.zeros_like(running_variance), *affine)
+
+
+def batch_norm_inference(
+    x: Array,
+    mean: Array,
+    variance: Array,
+    scale: Optional = None,
+    bias: Optional = None,
+    *,
+    epsilon: float = 1e-5,
+) -> Array:
+    """Batch normalization at inference: an affine map of each channel.
+
+    ``y = a x + (β - a μ)`` with ``a = γ / √(σ² + ε)``
+
+    Args:
+        x: ``(batch, …, channels)``, any number of axes between.
+        mean: μ, ``(channels,)``.
+        variance: σ², ``(channels,)``, not negative.
+        scale: γ, ``(channels,)``, or None for 1.
+        bias: β, ``(channels,)``, or None for 0.
+        epsilon: added to the variance, inside the root.
+
+    Returns:
+        The shape of ``x``.
+
+    Raises:
+        ValueError: a statistic, ``scale`` or ``bias`` does not fit the channels.
+
+    Source: Ioffe and Szegedy (2015), Batch normalization, arXiv:1502.03167, algorithm 2.
+    """
+    _require_channels(x, mean=mean, variance=variance, scale=scale, bias=bias)
+    return _normalized(x, mean, variance, scale, bias, epsilon)
+
+
+def batch_norm_inference_vjp(
+    x: Array,
+    mean: Array,
+    variance: Array,
+    scale: Optional,
+    bias: Optional,
+    cotangent: Array,
+    *,
+    epsilon: float = 1e-5,
+) -> tuple[Array, Array, Array, Optional, Optional]:
+    """Gradient of `batch_norm_inference`: ``g a`` for x and ``-a Σ g`` for the mean.
+
+    With ``c = Σ g x - μ Σ g`` it is ``-a c / (2 (σ² + ε))`` for the variance and ``c / √(σ² + ε)`` for scale.
+    """
+    axes, slope = _leading(x), _slope(variance, scale, epsilon)
+    total = np.sum(cotangent, axis=axes)
+    correlation = np.sum(cotangent * x, axis=axes) - mean * total
+    return (
+        cotangent * slope,
+        -slope * total,
+        -0.5 * slope / (variance + epsilon) * correlation,
+        None if scale is None else correlation / np.sqrt(variance + epsilon),
+        None if bias is None else total,
+    )
+
+
+def layer_norm(x: Array, scale: Optional = None, bias: Optional = None, *, epsilon: float = 1e-5) -> Array:
+    """Layer normalization of the last axis.
+
+    ``y = γ (x - μ) / √(σ² + ε) + β`` with the mean ``μ`` and variance ``σ²`` of the last axis
+
+    Args:
+        x: ``(…, features)``, at least one feature.
+        scale: γ, ``(features,)``, or None for 1.
+        bias: β, ``(features,)``, or None for 0.
+        epsilon: added to the variance, inside the root.
+
+    Returns:
+        The shape of ``x``.
+
+    Raises:
+        ValueError: ``scale`` or ``bias`` does not fit the features.
+
+    Source: Ba, Kiros and Hinton (2016), Layer normalization, arXiv:1607.06450, section 3.
+    """
+    _require_channels(x, scale=scale, bias=bias)
+    return _normalized(x, *_moments(x, (-1,)), scale, bias, epsilon, _pivot(x, (-1,)))
+
+
+def layer_norm_vjp(
+    x: Array, scale: Optional, bias: Optional, cotangent: Array, *, epsilon: float = 1e-5
+) -> tuple[Array, Optional, Optional]:
+    """Gradient of `layer_norm`: ``(h - mean h - z mean(h z)) / √(σ² + ε)``, ``h = γ g``, z standardized."""
+    return _standardized_vjp(x, scale, bias, cotangent, (-1,), epsilon)
+
+
+def group_norm(
+    x: Array, scale: Optional = None, bias: Optional = None, *, groups: int = 1, epsilon: float = 1e-5
+) -> Array:
+    """Group normalization: each sample's channels in groups, each standardized over all its values.
+
+    ``y = γ (x - μ) / √(σ² + ε) + β`` with the moments of a group of neighbouring channels over all axes but
+    the first; γ and β are per channel
+
+    Args:
+        x: ``(batch, …, channels)``, any number of axes between.
+        scale: γ, ``(channels,)``, or None for 1.
+        bias: β, ``(channels,)``, or None for 0.
+        groups: number of groups; it divides the channels.
+        epsilon: added to the variance, inside the root.
+
+    Returns:
+        The shape of ``x``.
+
+    Raises:
+        ValueError: ``groups`` does not divide the channels, or ``scale`` or ``bias`` does not fit them.
+
+    Source: Wu and He (2018), Group normalization, arXiv:1803.08494, section 3.
+    """
+    _require_channels(x, scale=scale, bias=bias)
+    grouped = _grouped(x, groups)
+    factor, shift = (None if a is None else _grouped(a, groups) for a in (scale, bias))
+    axes = _within_group(grouped)
+    y = _normalized(grouped, *_moments(grouped, axes), factor, shift, epsilon, _pivot(grouped, axes))
+    return np.reshape(y, x.shape)
+
+
+def group_norm_vjp(
+    x: Array,
+    scale: Optional,
+    bias: Optional,
+    cotangent: Array,
+    *,
+    groups: int = 1,
+    epsilon: float = 1e-5,
+) -> tuple[Array, Optional, Optional]:
+    """Gradient of `group_norm`: that of `layer_norm` within each group."""
+    grouped = _grouped(x, groups)
+    axes, through = _within_group(grouped), _grouped(_scaled(cotangent, scale), groups)
+    standard = np.reshape(_standardized(grouped, axes, epsilon), x.shape)
+    dx = np.reshape(_centred_vjp(grouped, through, axes, epsilon), x.shape)
+    return (dx, *_affine_vjp(standard, scale, bias, cotangent))
+
+
+def rms_norm(x: Array, scale: Optional = None, *, epsilon: float = 1e-5) -> Array:
+    """Root mean square normalization of the last axis.
+
+    ``y = γ x / √(mean x² + ε)``
+
+    Args:
+        x: ``(…, features)``, at least one feature.
+        scale: γ, ``(features,)``, or None for 1.
+        epsilon: added to the mean square, inside the root.
+
+    Returns:
+        The shape of ``x``.
+
+    Raises:
+        ValueError: ``scale`` does not fit the features.
+
+    Source: Zhang and Sennrich (2019), Root mean square layer normalization, arXiv:1910.07467, equation 4.
+    """
+    _require_channels(x, scale=scale)
+    return _scaled(x / _root_mean_square(x, epsilon), scale)
+
+
+def rms_norm_vjp(
+    x: Array, scale: Optional, cotangent: Array, *, epsilon: float = 1e-5
+) -> tuple[Array, Optional]:
+    """Gradient of `rms_norm`: ``(h - z mean(h z)) / √(mean x² + ε)`` with ``h = γ g`` and z normalized."""
+    root, through = _root_mean_square(x, epsilon), _scaled(cotangent, scale)
+    standard = x / root
+    dx = (through - standard * np.mean(through * standard, axis=-1, keepdims=True)) / root
+    return dx, _affine_vjp(standard, scale, None, cotangent)[0]
+
+
+def _moments(x: Array, axes: Axes) -> tuple[Array, Array]:
+    """Mean, and variance about it."""
+    mean = np.mean(x, axis=axes, keepdims=True)
+    return mean, np.mean(np.square(x - mean), axis=axes, keepdims=True)
+
+
+def _pivot(x: Array, axes: Axes) -> Array:
+    """The first element along ``axes``, which are kept; 0 where it is the only one."""
+    first = x
+    for axis in axes:
+        first = np.take(first, [0], axis=axis)
+    return first if first.size < x.size else np.zeros_like(x)
+
+
+def _normalized(
+    x: Array,
+    mean: Array,
+    variance: Array,
+    scale: Optional,
+    bias: Optional,
+    epsilon: float,
+    pivot: Array = 0.0,
+) -> Array:
+    slope = _slope(variance, scale, epsilon)
+    offset = (pivot - mean) * slope
+    return (x - pivot) * slope + (offset if bias is None else bias + offset)
+
+
+def _standardized(x: Array, axes: Axes, epsilon: float) -> Array:
+    return _normalized(x, *_moments(x, axes), None, None, epsilon, _pivot(x, axes))
+
+
+def _centred_vjp(x: Array, through: Array, axes: Axes, epsilon: float) -> Array:
+    """Gradient of `_standardized`."""
+    deviation = np.sqrt(_moments(x, axes)[1] + epsilon)
+    standard = _standardized(x, axes, epsilon)
+    level = np.mean(through, axis=axes, keepdims=True)
+    slope = np.mean(through * standard, axis=axes, keepdims=True)
+    return (through - level - standard * slope) / deviation
+
+
+def _standardized_vjp(
+    x: Array, scale: Optional, bias: Optional, cotangent: Array, axes: Axes, epsilon: float
+) -> tuple[Array, Optional, Optional]:
+    """Gradient of standardizing over ``axes`` and then scaling and shifting the last axis."""
+    dx = _centred_vjp(x, _scaled(cotangent, scale), axes, epsilon)
+    return (dx, *_affine_vjp(_standardized(x, axes, epsilon), scale, bias, cotangent))
+
+
+def _affine_vjp(
+    standard: Array, scale: Optional, bias: Optional, cotangent: Array
+) -> tuple[Optional, Optional]:
+    axes = _leading(cotangent)
+    return (
+        None if scale is None else np.sum(cotangent * standard, axis=axes),
+        None if bias is None else np.sum(cotangent, axis=axes),
+    )
+
+
+def _scaled(x: Array, scale: Optional) -> Array:
+    return x if scale is None else x * scale
+
+
+def _slope(variance: Array, scale: Optional, epsilon: float) -> Array:
+    deviation = np.sqrt(variance + epsilon)
+    return 1.0 / deviation if scale is None else scale / deviation
+
+
+def _running(running: Array, batch: Array, momentum: float) -> Array:
+    return momentum * running + (1.0 - momentum) * np.reshape(batch, running.shape)
+
+
+def _root_mean_square(x: Array, epsilon: float) -> Array:
+    return np.sqrt(np.mean(np.square(x), axis=-1, keepdims=True) + epsilon)
+
+
+def _grouped(x: Array, groups: int) -> Array:
+    """``(batch, …, groups, channels // groups)``."""
+    channels = x.shape[-1]
+    divides = groups > 0 and channels % groups == 0
+    require(divides, f"groups must divide the {channels} channels; got {groups}")
+    return np.reshape(x, (*x.shape[:-1], groups, channels // groups))
+
+
+def _within_group(grouped: Array) -> Axes:
+    """All axes of a grouped array but the first and the groups."""
+    return (*range(1, grouped.ndim - 2), grouped.ndim - 1)
+
+
+def _leading(x: Array) -> Axes:
+    """All axes but the last."""
+    return tuple(range(x.ndim - 1))
+
+
+def _require_channels(x: Array, **given: Optional) -> None:
+    for name, array in given.items():
+        if array is not None:
+            require_shape(name, array, x.shape[-1:], "channels")

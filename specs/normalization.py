@@ -1,0 +1,194 @@
+"""Specs of the normalization layers."""
+
+from __future__ import annotations
+
+from ..reference import normalization as reference
+from .spec import Constraint, Input, Parameter, Source, Spec
+
+X = Input("x", "batch, *(height, width)[:spatial], channels", meaning="what is normalized")
+SCALE = Input("scale", "channels", kind="weight", meaning="factor of each channel", when="use_scale")
+BIAS = Input("bias", "channels", kind="weight", meaning="added to each channel", when="use_bias")
+SPATIAL = Parameter("spatial", (0, 2, 1), "number of axes between batch and channels")
+EPSILON = Parameter("epsilon", (1e-5, 1e-3), "added to the variance, inside the root")
+USE_SCALE = Parameter("use_scale", (True, False), "whether each channel is scaled")
+USE_BIAS = Parameter("use_bias", (True, False), "whether each channel is shifted")
+DATA = ("normal", "tiny", "offset", "wide", "constant", "nan")
+FITS = Constraint(
+    "C1",
+    "not use_scale or scale[0] == x[-1]",
+    "scale must have one element per channel",
+    broken_by={"scale": "channels + 1"},
+)
+
+batch_norm = Spec(
+    name="batch_norm",
+    reference=reference.batch_norm,
+    vjp=reference.batch_norm_vjp,
+    inputs=(
+        X,
+        Input("running_mean", "channels", kind="weight"),
+        Input("running_variance", "channels", kind="positive"),
+        SCALE,
+        BIAS,
+    ),
+    states=("running_mean", "running_variance"),
+    parameters=(
+        SPATIAL,
+        EPSILON,
+        Parameter("momentum", (0.9, 0.75), "fraction of the running statistics that is kept"),
+        USE_SCALE,
+        USE_BIAS,
+        Parameter("bessel", (False, True), "running variance with n - 1 for n", facet=True),
+        Parameter("lone_value", ("bias", "error"), "what becomes of a single value per channel", facet=True),
+    ),
+    axes="batch height width channels",
+    sizes=((9, 5, 3, 7), (1, 1, 1, 5), (65, 2, 3, 17)),
+    data=("normal", "tiny", "offset", "wide", "nan"),
+    constraints=(
+        FITS,
+        Constraint(
+            "C2",
+            "lone_value == 'bias' or max(x[:-1]) > 1",
+            "with lone_value=error each channel must have more than one value",
+            broken_by={"lone_value": "error", "x": "1, channels"},
+        ),
+    ),
+    excluded=("lone_value == 'error'",),
+    sources=(
+        Source("Ioffe and Szegedy (2015), Batch normalization", "https://arxiv.org/abs/1502.03167"),
+        Source("torch.nn.BatchNorm2d", "https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html"),
+        Source(
+            "keras.layers.BatchNormalization",
+            "https://keras.io/api/layers/normalization_layers/batch_normalization/",
+        ),
+        Source(
+            "flax.nnx.BatchNorm",
+            "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/normalization.html",
+        ),
+    ),
+)
+
+batch_norm_inference = Spec(
+    name="batch_norm_inference",
+    reference=reference.batch_norm_inference,
+    vjp=reference.batch_norm_inference_vjp,
+    inputs=(
+        X,
+        Input("mean", "channels", frozen="constant_statistics"),
+        Input("variance", "channels", kind="positive", frozen="constant_statistics"),
+        SCALE,
+        BIAS,
+    ),
+    parameters=(
+        SPATIAL,
+        EPSILON,
+        USE_SCALE,
+        USE_BIAS,
+        Parameter("constant_statistics", (True, False), "whether statistics have no gradient", facet=True),
+    ),
+    axes="batch height width channels",
+    sizes=((4, 3, 2, 7), (1, 1, 1, 1), (3, 5, 2, 65)),
+    data=("normal", "offset", "wide", "nan"),
+    constraints=(FITS,),
+    sources=(
+        Source("Ioffe and Szegedy (2015), Batch normalization", "https://arxiv.org/abs/1502.03167"),
+        Source(
+            "tf.nn.batch_normalization",
+            "https://www.tensorflow.org/api_docs/python/tf/nn/batch_normalization",
+        ),
+        Source(
+            "torch.nn.functional.batch_norm",
+            "https://pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html",
+        ),
+    ),
+)
+
+layer_norm = Spec(
+    name="layer_norm",
+    reference=reference.layer_norm,
+    vjp=reference.layer_norm_vjp,
+    inputs=(Input("x", "batch, steps, channels", meaning="what is normalized"), SCALE, BIAS),
+    parameters=(Parameter("epsilon", (1e-5, 1e-3, 1e-6), EPSILON.meaning), USE_SCALE, USE_BIAS),
+    axes="batch steps channels",
+    sizes=((3, 2, 17), (1, 1, 1), (2, 5, 4), (2, 3, 129)),
+    data=DATA,
+    constraints=(FITS,),
+    sources=(
+        Source("Ba, Kiros and Hinton (2016), Layer normalization", "https://arxiv.org/abs/1607.06450"),
+        Source("torch.nn.LayerNorm", "https://pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html"),
+        Source(
+            "keras.layers.LayerNormalization",
+            "https://keras.io/api/layers/normalization_layers/layer_normalization/",
+        ),
+        Source(
+            "flax.nnx.LayerNorm",
+            "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/normalization.html",
+        ),
+        Source("jax.nn.standardize", "https://docs.jax.dev/en/latest/_autosummary/jax.nn.standardize.html"),
+    ),
+)
+
+group_norm = Spec(
+    name="group_norm",
+    reference=reference.group_norm,
+    vjp=reference.group_norm_vjp,
+    inputs=(X, SCALE, BIAS),
+    parameters=(
+        SPATIAL,
+        Parameter("groups", (2, 1, 6), "number of groups of neighbouring channels"),
+        EPSILON,
+        USE_SCALE,
+        USE_BIAS,
+    ),
+    axes="batch height width channels",
+    sizes=((3, 5, 2, 12), (1, 1, 1, 6), (2, 3, 7, 18), (2, 4, 5, 66)),
+    data=DATA,
+    constraints=(
+        FITS,
+        Constraint(
+            "C2", "channels % groups == 0", "groups must divide the channels", broken_by={"groups": 5}
+        ),
+    ),
+    sources=(
+        Source("Wu and He (2018), Group normalization", "https://arxiv.org/abs/1803.08494"),
+        Source("torch.nn.GroupNorm", "https://pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html"),
+        Source(
+            "keras.layers.GroupNormalization",
+            "https://keras.io/api/layers/normalization_layers/group_normalization/",
+        ),
+        Source(
+            "flax.nnx.GroupNorm",
+            "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/normalization.html",
+        ),
+    ),
+)
+
+rms_norm = Spec(
+    name="rms_norm",
+    reference=reference.rms_norm,
+    vjp=reference.rms_norm_vjp,
+    inputs=(Input("x", "batch, steps, channels", meaning="what is normalized"), SCALE),
+    parameters=(
+        Parameter("epsilon", (1e-5, 1e-3, 1e-6), "added to the mean square, inside the root"),
+        USE_SCALE,
+    ),
+    axes="batch steps channels",
+    sizes=((3, 2, 17), (1, 1, 1), (2, 5, 4), (2, 3, 129)),
+    data=DATA,
+    constraints=(FITS,),
+    sources=(
+        Source(
+            "Zhang and Sennrich (2019), Root mean square layer normalization",
+            "https://arxiv.org/abs/1910.07467",
+        ),
+        Source("torch.nn.RMSNorm", "https://pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html"),
+        Source(
+            "keras.layers.RMSNormalization",
+            "https://keras.io/api/layers/normalization_layers/rms_normalization/",
+        ),
+        Source(
+            "flax.nnx.RMSNorm",
+            "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/normalization.html",
+        ),
+    ),
+)
