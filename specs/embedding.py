@@ -1,0 +1,52 @@
+"""Specs of the embedding layers."""
+
+from __future__ import annotations
+
+from ..reference import embedding as reference
+from .spec import Constraint, Input, Parameter, Source, Spec
+
+embedding = Spec(
+    name="embedding",
+    reference=reference.embedding,
+    vjp=reference.embedding_vjp,
+    inputs=(
+        Input("indices", "batch, steps", kind="index", limit="rows", meaning="the row of each place"),
+        Input("table", "rows, features"),
+    ),
+    parameters=(
+        Parameter("padding_index", (None, 2), "a row that gets no gradient", facet=True),
+        Parameter(
+            "out_of_range", ("error", "nan", "clamp"), "what an index beyond the rows gives", facet=True
+        ),
+        Parameter("negative", ("out_of_range", "wrap"), "what an index below 0 means", facet=True),
+    ),
+    axes="batch steps rows features",
+    sizes=((3, 5, 7, 17), (1, 1, 1, 1), (4, 9, 3, 33), (2, 33, 65, 5)),
+    data=("normal", "zeros", "nan", "out_of_range"),
+    constraints=(
+        Constraint(
+            "C1",
+            "out_of_range != 'error' or data != 'out_of_range'",
+            "indices must be rows of the table",
+            broken_by={"data": "out_of_range"},
+        ),
+    ),
+    excluded=(
+        "padding_index is not None and padding_index >= rows",
+        "out_of_range != 'error' and data != 'out_of_range'",
+        "out_of_range == 'error' and negative != 'out_of_range'",
+    ),
+    signed_zeros=True,
+    sources=(
+        Source(
+            "torch.nn.functional.embedding",
+            "https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding.html",
+        ),
+        Source("tf.nn.embedding_lookup", "https://www.tensorflow.org/api_docs/python/tf/nn/embedding_lookup"),
+        Source("keras.layers.Embedding", "https://keras.io/api/layers/core_layers/embedding/"),
+        Source("jax.numpy.take", "https://docs.jax.dev/en/latest/_autosummary/jax.numpy.take.html"),
+        Source(
+            "flax.nnx.Embed", "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/linear.html"
+        ),
+    ),
+)
