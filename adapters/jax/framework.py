@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pathlib
+import platform
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -78,6 +80,19 @@ def prepare(
     return run
 
 
+def keep_compiled() -> None:
+    """Keep compiled programs on disk, as JAX does for its users, and small ones too.
+
+    Two APIs that come to the same program are compiled once, and a later run compiles what is new. JAX
+    tells versions, flags and devices apart; machines are told apart here, since homes may be shared.
+    """
+    caches = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+    machine = f"{platform.machine()}-{platform.node()}"
+    jax.config.update("jax_compilation_cache_dir", str(caches / "assay" / "jax" / machine))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
 class Adapter(Framework):
     """JAX on one device."""
 
@@ -93,6 +108,7 @@ class Adapter(Framework):
             raise Unavailable(f"JAX does not import: {error}. Try `pip install assay[jax]`.") from error
         except RuntimeError as error:
             raise Unavailable(f"JAX finds no {self.device} device here: {error}") from error
+        keep_compiled()
 
     def load(self, wire: Wire) -> Any:
         """Array with these bits, on the device."""
