@@ -56,11 +56,11 @@ class Framework(ABC):
         return {}
 
     def versions(self) -> dict[str, str]:
-        """Version of every distribution that is installed."""
+        """Version of every distribution that is installed; ``tensorflow-cpu`` goes by its module's name."""
         found: dict[str, str] = {}
         for name in self.distributions:
             try:
-                found[name] = importlib.metadata.version(name)
+                found[name.removesuffix("-cpu")] = importlib.metadata.version(name)
             except importlib.metadata.PackageNotFoundError:
                 continue
         return found

@@ -259,11 +259,11 @@ def draw_probability(stream: Stream, shape: Shape, dtype: DType, ends: bool = Fa
 def draw_unit(stream: Stream, shape: Shape, dtype: DType, ends: bool = False) -> AnyArray:
     """A probability for each element: in the open interval (0, 1), after rounding too.
 
-    With ``ends`` about a third are the ends of the interval themselves.
+    With ``ends`` about two thirds are the ends of the interval themselves.
     """
     inside = np.clip(stream.uniform(shape), dtype.u, 1 - dtype.u)
     if ends:
-        choice = stream.integers(0, 6, shape)
+        choice = stream.integers(0, 3, shape)
         inside = np.where(choice < 2, choice.astype(np.float64), inside)
     return round_to(inside, dtype)
 
