@@ -1,0 +1,14 @@
+"""What is made of the losses of elements, which optax leaves to the user."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import jnp
+
+
+def reduced(losses: Any, reduction: str) -> Any:
+    """The losses, their mean or their sum."""
+    if reduction == "none":
+        return losses
+    return jnp.mean(losses) if reduction == "mean" else jnp.sum(losses)

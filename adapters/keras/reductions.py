@@ -1,0 +1,19 @@
+"""What is made of the losses of elements: names of reductions, and reductions by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import keras
+
+
+def reduced(losses: Any, reduction: str) -> Any:
+    """The losses, their mean or their sum, for functions that reduce nothing but the last axis."""
+    if reduction == "none":
+        return losses
+    return keras.ops.mean(losses) if reduction == "mean" else keras.ops.sum(losses)
+
+
+def class_reduction(reduction: str) -> str:
+    """Name of a reduction in a Keras loss class."""
+    return {"none": "none", "mean": "sum_over_batch_size", "sum": "sum"}[reduction]

@@ -1,0 +1,19 @@
+"""What is made of the losses of elements, where TensorFlow leaves it to the user."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import tf
+
+
+def reduced(losses: Any, reduction: str) -> Any:
+    """The losses, their mean or their sum."""
+    if reduction == "none":
+        return losses
+    return tf.reduce_mean(losses) if reduction == "mean" else tf.reduce_sum(losses)
+
+
+def v1_reduction(reduction: str) -> str:
+    """Name of a reduction in ``tf.compat.v1.losses``, for losses without weights."""
+    return {"none": "none", "mean": "weighted_sum_over_batch_size", "sum": "weighted_sum"}[reduction]

@@ -1,0 +1,94 @@
+"""Specs of the losses of regression."""
+
+from __future__ import annotations
+
+from ..reference import losses_regression as reference
+from .spec import Constraint, Input, Parameter, Source, Spec
+
+PREDICTIONS = Input("predictions", "batch, features", meaning="what the model says")
+TARGETS = Input("targets", "batch, features", meaning="what is true")
+SIZES = ((3, 17), (1, 1), (5, 129))
+DATA = ("normal", "ties", "offset", "large", "nan", "infinities")
+
+REDUCTION = Parameter("reduction", ("mean", "none", "sum"), "what is made of the losses of the elements")
+ROW_MEAN = Parameter("row_mean", (False, True), "the last axis is averaged before the reduction", facet=True)
+MEAN_OF_MEANS = "row_mean and reduction == 'mean'"
+"""A condition under which row_mean makes no difference."""
+
+SAME_SHAPE = Constraint(
+    "C1",
+    "targets == predictions",
+    "targets must have the shape of predictions",
+    broken_by={"targets": "batch, 1"},
+)
+
+mean_squared_error = Spec(
+    name="mean_squared_error",
+    reference=reference.mean_squared_error,
+    vjp=reference.mean_squared_error_vjp,
+    inputs=(PREDICTIONS, TARGETS),
+    parameters=(
+        REDUCTION,
+        Parameter("factor", (1.0, 0.5), "of the square: 1/2 makes the gradient the error itself", facet=True),
+        ROW_MEAN,
+    ),
+    axes="batch features",
+    sizes=SIZES,
+    data=DATA,
+    constraints=(SAME_SHAPE,),
+    excluded=(MEAN_OF_MEANS,),
+    sources=(
+        Source("torch.nn.MSELoss", "https://pytorch.org/docs/stable/generated/torch.nn.MSELoss.html"),
+        Source("keras.losses.MeanSquaredError", "https://keras.io/api/losses/regression_losses/"),
+        Source("optax.l2_loss", "https://optax.readthedocs.io/en/latest/api/losses.html"),
+    ),
+)
+
+huber = Spec(
+    name="huber",
+    reference=reference.huber,
+    vjp=reference.huber_vjp,
+    inputs=(PREDICTIONS, TARGETS),
+    parameters=(REDUCTION, Parameter("delta", (1.0, 0.3), "where the square turns into a line"), ROW_MEAN),
+    axes="batch features",
+    sizes=SIZES,
+    data=DATA,
+    constraints=(
+        SAME_SHAPE,
+        Constraint("C2", "delta > 0", "delta must be positive", broken_by={"delta": -1.0}),
+    ),
+    excluded=(MEAN_OF_MEANS,),
+    sources=(
+        Source(
+            "Huber (1964), Robust estimation of a location parameter",
+            "https://doi.org/10.1214/aoms/1177703732",
+        ),
+        Source("torch.nn.HuberLoss", "https://pytorch.org/docs/stable/generated/torch.nn.HuberLoss.html"),
+        Source("optax.huber_loss", "https://optax.readthedocs.io/en/latest/api/losses.html"),
+    ),
+)
+
+smooth_l1 = Spec(
+    name="smooth_l1",
+    reference=reference.smooth_l1,
+    vjp=reference.smooth_l1_vjp,
+    inputs=(PREDICTIONS, TARGETS),
+    parameters=(
+        REDUCTION,
+        Parameter("beta", (1.0, 0.3, 0.0), "where the square turns into a line"),
+        Parameter("nan_sign", ("nan", "zero", "negative"), "gradient for an error of NaN", facet=True),
+    ),
+    axes="batch features",
+    sizes=SIZES,
+    data=DATA,
+    constraints=(
+        SAME_SHAPE,
+        Constraint("C2", "beta >= 0", "beta must not be negative", broken_by={"beta": -1.0}),
+    ),
+    sources=(
+        Source("Girshick (2015), Fast R-CNN", "https://arxiv.org/abs/1504.08083"),
+        Source(
+            "torch.nn.SmoothL1Loss", "https://pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html"
+        ),
+    ),
+)
