@@ -1,0 +1,127 @@
+"""Losses of classification of optax, and of what ``jax.nn`` gives to build them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import binds, jax, jnp, optax
+from .reductions import reduced
+
+SOFT = {
+    "not weighted": "optax knows no weights of classes",
+    "gradient == 'exact'": "JAX differentiates whatever the targets sum to",
+}
+PRODUCT = {
+    "zero_target == 'nan' or data != 'negative_infinities'": "multiplies targets and log-probabilities"
+}
+SAFE = {"zero_target == 'zero' or data != 'negative_infinities'": "takes 0 log 0 as 0"}
+
+
+@binds("softmax_cross_entropy", "optax.softmax_cross_entropy", where=SOFT | PRODUCT)
+def softmax_cross_entropy(
+    logits: Any, targets: Any, *, label_smoothing: float, reduction: str, class_weights: Any
+) -> Any:
+    smoothed = optax.smooth_labels(targets, label_smoothing) if label_smoothing else targets
+    return reduced(optax.softmax_cross_entropy(logits, smoothed, axis=-1), reduction)
+
+
+@binds("softmax_cross_entropy", "optax.safe_softmax_cross_entropy", where=SOFT | SAFE)
+def safe_softmax_cross_entropy(
+    logits: Any, targets: Any, *, label_smoothing: float, reduction: str, class_weights: Any
+) -> Any:
+    smoothed = optax.smooth_labels(targets, label_smoothing) if label_smoothing else targets
+    return reduced(optax.safe_softmax_cross_entropy(logits, smoothed), reduction)
+
+
+SPARSE = {
+    "label_smoothing == 0.0": "this loss smooths no labels",
+    "not weighted": "optax knows no weights of classes",
+    "reduction != 'mean' or ignored is None": "a plain mean counts every row",
+    "empty == 'nan'": "a plain mean is over all rows",
+    "out_of_range == 'nan' or data != 'out_of_range'": "JAX gathers NaN for an index out of range",
+}
+
+
+@binds("sparse_softmax_cross_entropy", "optax.softmax_cross_entropy_with_integer_labels", where=SPARSE)
+def sparse_softmax_cross_entropy(
+    logits: Any, labels: Any, *, ignored: int | None, reduction: str, class_weights: Any
+) -> Any:
+    where = None if ignored is None else labels != ignored
+    losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels, axis=-1, where=where)
+    return reduced(losses, reduction.replace("mean_batch", "mean"))
+
+
+@binds("sparse_softmax_cross_entropy", "jax.nn.log_softmax", where=SPARSE, composition=True)
+def negative_log_likelihood(
+    logits: Any, labels: Any, *, ignored: int | None, reduction: str, class_weights: Any
+) -> Any:
+    # Masked before and after: a NaN behind the second mask alone would still reach the gradient.
+    logits = logits if ignored is None else jnp.where((labels == ignored)[..., None], 0, logits)
+    log_probabilities = jax.nn.log_softmax(logits, axis=-1)
+    losses = -jnp.take_along_axis(log_probabilities, labels[..., None], axis=-1)[..., 0]
+    losses = losses if ignored is None else jnp.where(labels == ignored, 0, losses)
+    return reduced(losses, reduction.replace("mean_batch", "mean"))
+
+
+BINARY = {
+    "not row_mean": "optax leaves the reduction to the user",
+    "zero_target == 'nan' or data != 'infinities'": "JAX multiplies targets and logarithms",
+    "label_smoothing == 0.0": "this loss smooths no targets",
+}
+
+
+@binds(
+    "sigmoid_cross_entropy",
+    "optax.sigmoid_binary_cross_entropy",
+    where=BINARY | {"not weighted": "optax knows no weight of the positive term"},
+)
+def sigmoid_cross_entropy(logits: Any, targets: Any, *, reduction: str, positive_weight: Any) -> Any:
+    return reduced(optax.sigmoid_binary_cross_entropy(logits, targets), reduction)
+
+
+@binds("sigmoid_cross_entropy", "jax.nn.log_sigmoid", where=BINARY, composition=True)
+def sigmoid_cross_entropy_composed(logits: Any, targets: Any, positive_weight: Any, *, reduction: str) -> Any:
+    positive = targets if positive_weight is None else positive_weight * targets
+    return reduced(
+        -positive * jax.nn.log_sigmoid(logits) - (1 - targets) * jax.nn.log_sigmoid(-logits), reduction
+    )
+
+
+def reduced_rows(rows: Any, reduction: str) -> Any:
+    """Divergences of rows as they are, their mean or their sum."""
+    return reduced(rows, {"rows": "none", "batchmean": "mean", "sum": "sum"}[reduction])
+
+
+ROWS = {"reduction in ('rows', 'batchmean', 'sum')": "optax sums over the classes"}
+PLAIN = {
+    "epsilon == 0.0": "JAX clips nothing",
+    "zero_gradient == 'zero' or data != 'zeros'": "JAX gives no gradient where the target is 0",
+}
+
+
+@binds(
+    "kl_divergence",
+    "optax.kl_divergence",
+    where=PRODUCT
+    | ROWS
+    | {
+        "zero_gradient == 'nan' or data not in ('zeros', 'saturated', 'negative_infinities')": "0 inf in JAX",
+    },
+)
+def kl_divergence(targets: Any, log_predictions: Any, *, reduction: str) -> Any:
+    return reduced_rows(optax.kl_divergence(log_predictions, targets, axis=-1), reduction)
+
+
+@binds("kl_divergence_with_log_targets", "optax.losses.kl_divergence_with_log_targets", where=ROWS)
+def kl_divergence_with_log_targets(log_targets: Any, log_predictions: Any, *, reduction: str) -> Any:
+    return reduced_rows(
+        optax.losses.kl_divergence_with_log_targets(log_predictions, log_targets, axis=-1), reduction
+    )
+
+
+@binds("kl_divergence_probabilities", "jax.scipy.special.rel_entr", where=PLAIN)
+def kl_divergence_probabilities(targets: Any, predictions: Any, *, reduction: str) -> Any:
+    terms = jax.scipy.special.rel_entr(targets, predictions)
+    if reduction in ("elements", "mean"):
+        return reduced(terms, reduction.replace("elements", "none"))
+    return reduced_rows(jnp.sum(terms, axis=-1), reduction)

@@ -1,0 +1,169 @@
+"""Losses of classification of PyTorch, whose classes are the second axis of logits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import F, binds, torch
+
+SOFT = {
+    "gradient == 'exact'": "torch differentiates whatever the targets sum to",
+    "zero_target == 'nan' or data != 'negative_infinities'": "torch multiplies targets and log-probabilities",
+}
+SPARSE = {
+    "reduction in ('mean', 'none', 'sum')": "torch divides by the weights of the labels that count",
+    "empty == 'nan'": "torch's mean of no rows is NaN",
+    "out_of_range == 'error' or data != 'out_of_range'": "torch raises for a label that is no class",
+}
+UNSMOOTHED = SPARSE | {"label_smoothing == 0.0": "nll_loss smooths no labels"}
+
+
+@binds("softmax_cross_entropy", "torch.nn.functional.cross_entropy", where=SOFT)
+def softmax_cross_entropy(
+    logits: Any, targets: Any, class_weights: Any, *, label_smoothing: float, reduction: str
+) -> Any:
+    return F.cross_entropy(
+        logits.movedim(-1, 1),
+        targets.movedim(-1, 1),
+        weight=class_weights,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
+
+
+@binds("softmax_cross_entropy", "torch.nn.CrossEntropyLoss", where=SOFT)
+def softmax_cross_entropy_module(
+    logits: Any, targets: Any, class_weights: Any, *, label_smoothing: float, reduction: str
+) -> Any:
+    loss = torch.nn.CrossEntropyLoss(
+        weight=class_weights, reduction=reduction, label_smoothing=label_smoothing
+    )
+    return loss(logits.movedim(-1, 1), targets.movedim(-1, 1))
+
+
+@binds("sparse_softmax_cross_entropy", "torch.nn.functional.cross_entropy", where=SPARSE)
+def sparse_softmax_cross_entropy(
+    logits: Any,
+    labels: Any,
+    class_weights: Any,
+    *,
+    label_smoothing: float,
+    ignored: int | None,
+    reduction: str,
+) -> Any:
+    return F.cross_entropy(
+        logits.movedim(-1, 1),
+        labels.long(),
+        weight=class_weights,
+        ignore_index=-100 if ignored is None else ignored,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
+
+
+@binds("sparse_softmax_cross_entropy", "torch.nn.CrossEntropyLoss", where=SPARSE)
+def sparse_softmax_cross_entropy_module(
+    logits: Any,
+    labels: Any,
+    class_weights: Any,
+    *,
+    label_smoothing: float,
+    ignored: int | None,
+    reduction: str,
+) -> Any:
+    loss = torch.nn.CrossEntropyLoss(
+        weight=class_weights,
+        ignore_index=-100 if ignored is None else ignored,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
+    return loss(logits.movedim(-1, 1), labels.long())
+
+
+@binds("sparse_softmax_cross_entropy", "torch.nn.functional.nll_loss", where=UNSMOOTHED)
+def negative_log_likelihood(
+    logits: Any, labels: Any, class_weights: Any, *, ignored: int | None, reduction: str
+) -> Any:
+    return F.nll_loss(
+        F.log_softmax(logits, dim=-1).movedim(-1, 1),
+        labels.long(),
+        weight=class_weights,
+        ignore_index=-100 if ignored is None else ignored,
+        reduction=reduction,
+    )
+
+
+@binds("sparse_softmax_cross_entropy", "torch.nn.NLLLoss", where=UNSMOOTHED)
+def negative_log_likelihood_module(
+    logits: Any, labels: Any, class_weights: Any, *, ignored: int | None, reduction: str
+) -> Any:
+    log_probabilities = torch.nn.LogSoftmax(dim=-1)(logits).movedim(-1, 1)
+    index = -100 if ignored is None else ignored
+    return torch.nn.NLLLoss(weight=class_weights, ignore_index=index, reduction=reduction)(
+        log_probabilities, labels.long()
+    )
+
+
+BINARY = {
+    "label_smoothing == 0.0": "torch smooths no binary targets",
+    "not row_mean": "torch reduces over all elements at once",
+    "zero_target == 'nan' or data != 'infinities'": "torch multiplies targets and logarithms",
+}
+
+
+@binds("sigmoid_cross_entropy", "torch.nn.functional.binary_cross_entropy_with_logits", where=BINARY)
+def sigmoid_cross_entropy(logits: Any, targets: Any, positive_weight: Any, *, reduction: str) -> Any:
+    return F.binary_cross_entropy_with_logits(
+        logits, targets, reduction=reduction, pos_weight=positive_weight
+    )
+
+
+@binds("sigmoid_cross_entropy", "torch.nn.BCEWithLogitsLoss", where=BINARY)
+def sigmoid_cross_entropy_module(logits: Any, targets: Any, positive_weight: Any, *, reduction: str) -> Any:
+    return torch.nn.BCEWithLogitsLoss(reduction=reduction, pos_weight=positive_weight)(logits, targets)
+
+
+ZERO_TARGET = {
+    "zero_target == 'nan' or data != 'negative_infinities'": "torch multiplies targets and log-probabilities",
+    "zero_gradient == 'nan' or data not in ('zeros', 'saturated', 'negative_infinities')": "torch gives 0/0",
+}
+KL_REDUCTION = {"reduction != 'rows'": "torch gives terms, or one value for all"}
+PLAIN = {
+    "epsilon == 0.0": "torch clips nothing",
+    "zero_gradient == 'nan' or data != 'zeros'": "torch divides 0 by 0",
+}
+
+
+@binds("kl_divergence", "torch.nn.functional.kl_div", where=ZERO_TARGET | KL_REDUCTION)
+def kl_divergence(targets: Any, log_predictions: Any, *, reduction: str) -> Any:
+    return F.kl_div(
+        log_predictions, targets, reduction=reduction.replace("elements", "none"), log_target=False
+    )
+
+
+@binds("kl_divergence", "torch.nn.KLDivLoss", where=ZERO_TARGET | KL_REDUCTION)
+def kl_divergence_module(targets: Any, log_predictions: Any, *, reduction: str) -> Any:
+    loss = torch.nn.KLDivLoss(reduction=reduction.replace("elements", "none"), log_target=False)
+    return loss(log_predictions, targets)
+
+
+@binds("kl_divergence_with_log_targets", "torch.nn.functional.kl_div", where=KL_REDUCTION)
+def kl_divergence_with_log_targets(log_targets: Any, log_predictions: Any, *, reduction: str) -> Any:
+    return F.kl_div(
+        log_predictions, log_targets, reduction=reduction.replace("elements", "none"), log_target=True
+    )
+
+
+@binds("kl_divergence_with_log_targets", "torch.nn.KLDivLoss", where=KL_REDUCTION)
+def kl_divergence_with_log_targets_module(log_targets: Any, log_predictions: Any, *, reduction: str) -> Any:
+    loss = torch.nn.KLDivLoss(reduction=reduction.replace("elements", "none"), log_target=True)
+    return loss(log_predictions, log_targets)
+
+
+@binds("kl_divergence_probabilities", "torch.xlogy", where=PLAIN, composition=True)
+def kl_divergence_probabilities(targets: Any, predictions: Any, *, reduction: str) -> Any:
+    terms = torch.xlogy(targets, targets) - torch.xlogy(targets, predictions)
+    rows = terms if reduction in ("elements", "mean") else terms.sum(dim=-1)
+    if reduction == "sum":
+        return rows.sum()
+    return rows.mean() if reduction in ("mean", "batchmean") else rows

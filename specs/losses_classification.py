@@ -1,0 +1,287 @@
+"""Specs of the losses of classification."""
+
+from __future__ import annotations
+
+from ..reference import losses_classification as reference
+from .losses_regression import MEAN_OF_MEANS, REDUCTION, ROW_MEAN
+from .spec import Constraint, Input, Parameter, Source, Spec
+
+ROWS = "*(batch, steps)[:rank]"
+LOGITS = Input("logits", f"{ROWS}, classes", meaning="unnormalised log-probabilities")
+CLASS_WEIGHTS = Input("class_weights", "classes", kind="positive", when="weighted", constant=True)
+RANK = Parameter("rank", (1, 2), "how many axes of rows stand before the classes")
+WEIGHTED = Parameter("weighted", (False, True), "whether classes have weights")
+LABEL_SMOOTHING = Parameter("label_smoothing", (0.0, 0.1), "share that is spread evenly over the classes")
+SMOOTHING_IN_RANGE = Constraint(
+    "C2", "0 <= label_smoothing <= 1", "label_smoothing must be in [0, 1]", broken_by={"label_smoothing": 1.5}
+)
+ZERO_TARGET = Parameter(
+    "zero_target",
+    ("zero", "nan"),
+    "term of a class whose target is 0 where its logarithm is infinite",
+    facet=True,
+)
+SMOOTHING_SOURCE = Source(
+    "Szegedy et al. (2015), Rethinking the inception architecture", "https://arxiv.org/abs/1512.00567"
+)
+TORCH_CROSS_ENTROPY = Source(
+    "torch.nn.CrossEntropyLoss", "https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html"
+)
+OPTAX = Source("optax losses", "https://optax.readthedocs.io/en/latest/api/losses.html")
+KERAS = Source("Keras probabilistic losses", "https://keras.io/api/losses/probabilistic_losses/")
+
+softmax_cross_entropy = Spec(
+    name="softmax_cross_entropy",
+    reference=reference.softmax_cross_entropy,
+    vjp=reference.softmax_cross_entropy_vjp,
+    inputs=(
+        LOGITS,
+        Input(
+            "targets",
+            f"{ROWS}, classes",
+            kind="unit",
+            meaning="shares of the classes; rows need not sum to one",
+        ),
+        CLASS_WEIGHTS,
+    ),
+    parameters=(
+        REDUCTION,
+        LABEL_SMOOTHING,
+        WEIGHTED,
+        RANK,
+        Parameter(
+            "gradient", ("exact", "unit_sum"), "exact, or supposing that targets sum to one", facet=True
+        ),
+        ZERO_TARGET,
+    ),
+    axes="batch steps classes",
+    sizes=((5, 3, 7), (1, 1, 2), (4, 3, 1), (16, 2, 65)),
+    data=("normal", "offset", "saturated", "nan", "negative_infinities"),
+    constraints=(
+        Constraint(
+            "C1",
+            "targets == logits",
+            "targets must have the shape of logits",
+            broken_by={"targets": f"{ROWS}, classes - 1"},
+        ),
+        SMOOTHING_IN_RANGE,
+    ),
+    excluded=("weighted and gradient == 'unit_sum'",),
+    sources=(
+        SMOOTHING_SOURCE,
+        TORCH_CROSS_ENTROPY,
+        Source(
+            "tf.nn.softmax_cross_entropy_with_logits",
+            "https://www.tensorflow.org/api_docs/python/tf/nn/softmax_cross_entropy_with_logits",
+        ),
+        KERAS,
+        OPTAX,
+    ),
+)
+
+sparse_softmax_cross_entropy = Spec(
+    name="sparse_softmax_cross_entropy",
+    reference=reference.sparse_softmax_cross_entropy,
+    vjp=reference.sparse_softmax_cross_entropy_vjp,
+    inputs=(
+        LOGITS,
+        Input("labels", ROWS, kind="index", limit="classes", meaning="the class of each row"),
+        CLASS_WEIGHTS,
+    ),
+    parameters=(
+        Parameter(
+            "reduction",
+            ("mean", "none", "sum", "mean_rows", "mean_batch"),
+            "a mean divides by the weights of labels, the rows that count, or all rows",
+            facet=True,
+        ),
+        LABEL_SMOOTHING,
+        WEIGHTED,
+        RANK,
+        Parameter("ignored", (None, 0), "label of rows that do not count"),
+        Parameter("empty", ("nan", "zero"), "the mean where every row is ignored", facet=True),
+        Parameter(
+            "out_of_range", ("error", "nan", "zero"), "what a label that is no class gives", facet=True
+        ),
+    ),
+    axes="batch steps classes",
+    sizes=((5, 3, 7), (1, 1, 2), (4, 3, 1), (6, 2, 300)),
+    data=("normal", "offset", "saturated", "nan", "negative_infinities", "out_of_range"),
+    constraints=(
+        Constraint(
+            "C1",
+            "labels == logits[:-1]",
+            "labels must have a class for each row",
+            broken_by={"labels": "batch + 1, *(steps,)[:rank - 1]"},
+        ),
+        SMOOTHING_IN_RANGE,
+        Constraint(
+            "C3",
+            "out_of_range != 'error' or data != 'out_of_range'",
+            "labels must be classes",
+            broken_by={"data": "out_of_range"},
+        ),
+        Constraint(
+            "C4",
+            "not weighted or class_weights == (classes,)",
+            "class_weights must have a weight for each class",
+            broken_by={"weighted": True, "class_weights": "classes + 1"},
+        ),
+    ),
+    excluded=(
+        "reduction == 'mean_rows' and not weighted",
+        "reduction == 'mean_batch' and ignored is None",
+        # bfloat16 holds the integers up to 256: labels that pass through it are wrong only above.
+        "dtype == 'bfloat16' and classes <= 256",
+        # There all terms are equal, or all losses 0: weights and smoothing would not be seen.
+        "min(batch, classes) == 1 and (weighted and reduction != 'mean_rows' or label_smoothing > 0)",
+        # Only a single row, or a single class, leaves no row that counts.
+        "empty != 'nan' and (reduction != 'mean_rows' or ignored is None or min(batch, classes) > 1)",
+    ),
+    sources=(
+        SMOOTHING_SOURCE,
+        TORCH_CROSS_ENTROPY,
+        Source(
+            "tf.nn.sparse_softmax_cross_entropy_with_logits",
+            "https://www.tensorflow.org/api_docs/python/tf/nn/sparse_softmax_cross_entropy_with_logits",
+        ),
+        KERAS,
+        OPTAX,
+    ),
+)
+
+sigmoid_cross_entropy = Spec(
+    name="sigmoid_cross_entropy",
+    reference=reference.sigmoid_cross_entropy,
+    vjp=reference.sigmoid_cross_entropy_vjp,
+    inputs=(
+        Input("logits", "batch, features", meaning="log-odds"),
+        Input("targets", "batch, features", kind="unit", meaning="probabilities"),
+        Input("positive_weight", "features", kind="positive", when="weighted", constant=True),
+    ),
+    parameters=(
+        REDUCTION,
+        Parameter("label_smoothing", (0.0, 0.1), "share by which targets are drawn towards 1/2"),
+        Parameter("weighted", (False, True), "whether the positive term has weights"),
+        ROW_MEAN,
+        ZERO_TARGET,
+    ),
+    axes="batch features",
+    sizes=((3, 17), (1, 1), (5, 65)),
+    data=("normal", "tails", "saturated", "zeros", "nan", "infinities"),
+    constraints=(
+        Constraint(
+            "C1",
+            "targets == logits",
+            "targets must have the shape of logits",
+            broken_by={"targets": "batch, 1"},
+        ),
+        SMOOTHING_IN_RANGE,
+    ),
+    excluded=(MEAN_OF_MEANS,),
+    sources=(
+        Source(
+            "torch.nn.BCEWithLogitsLoss",
+            "https://pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html",
+        ),
+        Source(
+            "tf.nn.weighted_cross_entropy_with_logits",
+            "https://www.tensorflow.org/api_docs/python/tf/nn/weighted_cross_entropy_with_logits",
+        ),
+        KERAS,
+        OPTAX,
+    ),
+)
+
+LOG_PREDICTIONS = Input("log_predictions", "batch, classes", meaning="log-probabilities")
+TERM_REDUCTION = Parameter(
+    "reduction",
+    reference.TERM_REDUCTIONS,
+    "over rows, and what a mean divides by: batch or terms",
+    facet=True,
+)
+DISTRIBUTION_SIZES = ((3, 7), (1, 1), (4, 2), (5, 65))
+ZERO_GRADIENT = Parameter(
+    "zero_gradient", ("infinite", "nan", "zero"), "gradient with respect to a target of 0", facet=True
+)
+KL_SOURCES = (
+    Source(
+        "Kullback and Leibler (1951), On information and sufficiency",
+        "https://doi.org/10.1214/aoms/1177729694",
+    ),
+    Source("torch.nn.KLDivLoss", "https://pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html"),
+    OPTAX,
+    KERAS,
+)
+
+kl_divergence = Spec(
+    name="kl_divergence",
+    reference=reference.kl_divergence,
+    vjp=reference.kl_divergence_vjp,
+    inputs=(Input("targets", "batch, classes", kind="probability"), LOG_PREDICTIONS),
+    parameters=(
+        TERM_REDUCTION,
+        ZERO_TARGET,
+        ZERO_GRADIENT,
+    ),
+    axes="batch classes",
+    sizes=DISTRIBUTION_SIZES,
+    data=("normal", "offset", "saturated", "zeros", "nan", "negative_infinities"),
+    constraints=(
+        Constraint(
+            "C1",
+            "log_predictions == targets",
+            "log_predictions must have the shape of targets",
+            broken_by={"log_predictions": "batch, 1"},
+        ),
+    ),
+    sources=KL_SOURCES,
+)
+
+kl_divergence_with_log_targets = Spec(
+    name="kl_divergence_with_log_targets",
+    reference=reference.kl_divergence_with_log_targets,
+    vjp=reference.kl_divergence_with_log_targets_vjp,
+    inputs=(Input("log_targets", "batch, classes", meaning="log-probabilities"), LOG_PREDICTIONS),
+    parameters=(TERM_REDUCTION,),
+    axes="batch classes",
+    sizes=DISTRIBUTION_SIZES,
+    data=("normal", "tails", "saturated", "ties", "nan"),
+    constraints=(
+        Constraint(
+            "C1",
+            "log_predictions == log_targets",
+            "log_predictions must have the shape of log_targets",
+            broken_by={"log_predictions": "batch, 1"},
+        ),
+    ),
+    sources=KL_SOURCES,
+)
+
+kl_divergence_probabilities = Spec(
+    name="kl_divergence_probabilities",
+    reference=reference.kl_divergence_probabilities,
+    vjp=reference.kl_divergence_probabilities_vjp,
+    inputs=(
+        Input("targets", "batch, classes", kind="probability"),
+        Input("predictions", "batch, classes", kind="probability"),
+    ),
+    parameters=(
+        TERM_REDUCTION,
+        Parameter("epsilon", (0.0, 1e-7), "below it probabilities are clipped", facet=True),
+        ZERO_GRADIENT,
+    ),
+    excluded=("epsilon > 0 and zero_gradient != 'infinite'",),
+    axes="batch classes",
+    sizes=DISTRIBUTION_SIZES,
+    data=("normal", "zeros"),
+    constraints=(
+        Constraint(
+            "C1",
+            "predictions == targets",
+            "predictions must have the shape of targets",
+            broken_by={"predictions": "batch, 1"},
+        ),
+    ),
+    sources=KL_SOURCES,
+)
