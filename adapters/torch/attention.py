@@ -1,0 +1,65 @@
+"""Attention of PyTorch: heads come before queries and keys, and a mask joins the bias as -∞."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import F, binds, torch
+
+EMPTY = {"empty_row == 'zero' or not use_mask and causal != 'bottom_right'": "torch gives zero for nothing"}
+ADDED = {
+    "masking == 'add' or not use_mask and causal == 'none'": "torch adds -∞ where masked",
+    "data != 'nan' or not use_mask or not use_bias": "the binding, not torch, joins mask and bias",
+}
+TOP_LEFT = {
+    "causal != 'bottom_right'": "is_causal aligns the diagonal with the first key",
+    "causal == 'none' or not use_mask and not use_bias": "torch takes no mask beside is_causal",
+}
+ALONE = {
+    "causal != 'none'": "this is a causal bias",
+    "not use_mask and not use_bias": "a causal bias takes the place of the mask",
+}
+FLAGS = EMPTY | ADDED | TOP_LEFT
+DISPATCHED = {"data != 'nan' or causal == 'none'": "what becomes of NaN is up to the kernel that is chosen"}
+FLASH = EMPTY | TOP_LEFT | {
+    "not use_bias": "the kernel gives no gradient for a bias",
+    "values == depth": "the kernel wants values as deep as keys",
+    "(masking == 'add') == use_mask": "the kernel skips what is not causal, and adds masks",
+}
+
+
+@binds(
+    "dot_product_attention", "torch.nn.functional.scaled_dot_product_attention", where=FLAGS | DISPATCHED
+)
+def attention(query: Any, key: Any, value: Any, bias: Any, mask: Any, *, scale: Any, causal: str) -> Any:
+    both = mask if bias is None else bias if mask is None else bias.masked_fill(~mask, float("-inf"))
+    return _attend(query, key, value, both, scale=scale, is_causal=causal == "top_left")
+
+
+@binds("dot_product_attention", "torch.nn.attention.SDPBackend.MATH", where=FLAGS)
+def attention_math(query: Any, key: Any, value: Any, bias: Any, mask: Any, *, scale: Any, causal: str) -> Any:
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        return attention(query, key, value, bias, mask, scale=scale, causal=causal)
+
+
+@binds("dot_product_attention", "torch.nn.attention.SDPBackend.FLASH_ATTENTION", where=FLASH)
+def attention_flash(
+    query: Any, key: Any, value: Any, bias: Any, mask: Any, *, scale: Any, causal: str
+) -> Any:
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.FLASH_ATTENTION):
+        return attention(query, key, value, bias, mask, scale=scale, causal=causal)
+
+
+@binds("dot_product_attention", "torch.nn.attention.bias.CausalBias", where=EMPTY | ADDED | ALONE | DISPATCHED)
+def attention_causal_bias(
+    query: Any, key: Any, value: Any, bias: Any, mask: Any, *, scale: Any, causal: str
+) -> Any:
+    from torch.nn.attention.bias import causal_lower_right, causal_upper_left
+
+    diagonal = causal_upper_left if causal == "top_left" else causal_lower_right
+    return _attend(query, key, value, diagonal(query.shape[1], key.shape[1]), scale=scale)
+
+
+def _attend(query: Any, key: Any, value: Any, mask: Any, **options: Any) -> Any:
+    by_head = (x.transpose(1, 2) for x in (query, key, value))
+    return F.scaled_dot_product_attention(*by_head, attn_mask=mask, **options).transpose(1, 2)

@@ -1,0 +1,78 @@
+"""Specs of attention."""
+
+from __future__ import annotations
+
+from ..reference import attention as reference
+from .spec import Constraint, Input, Parameter, Source, Spec
+
+dot_product_attention = Spec(
+    name="dot_product_attention",
+    reference=reference.dot_product_attention,
+    vjp=reference.dot_product_attention_vjp,
+    inputs=(
+        Input("query", "batch, queries, heads, depth"),
+        Input("key", "batch, keys, heads, depth"),
+        Input("value", "batch, keys, heads, values"),
+        Input("bias", "1, heads, queries, keys", meaning="added to the scaled products", when="use_bias"),
+        Input("mask", "batch, 1, queries, keys", kind="mask", meaning="True: attend", when="use_mask"),
+    ),
+    parameters=(
+        Parameter("use_mask", (False, True), "whether there is a mask"),
+        Parameter("use_bias", (False, True), "whether there is an additive bias"),
+        Parameter("scale", (None, 0.3), "factor of the products; None is 1/√depth"),
+        Parameter(
+            "causal",
+            ("none", "top_left", "bottom_right"),
+            "whether queries attend to earlier keys only, and where the diagonal starts",
+            facet=True,
+        ),
+        Parameter(
+            "empty_row", ("uniform", "zero", "nan"), "what a query gets that may attend to no key", facet=True
+        ),
+        Parameter(
+            "masking",
+            ("select", "add"),
+            "whether what is masked is replaced, or -∞ is added to it, so that NaN stays",
+            facet=True,
+        ),
+    ),
+    axes="batch queries keys heads depth values",
+    sizes=((2, 3, 5, 4, 7, 7), (3, 9, 4, 1, 6, 17), (1, 5, 33, 3, 8, 8)),
+    data=("normal", "saturated", "masked_rows", "nan"),
+    excluded=(
+        "empty_row != 'uniform' and not use_mask and causal != 'bottom_right'",
+        "empty_row == 'nan' and causal != 'none'",
+        "data == 'masked_rows' and not use_mask",
+        "masking == 'add' and not use_mask and causal == 'none'",
+    ),
+    constraints=(
+        Constraint(
+            "C1",
+            "query[-1] == key[-1]",
+            "the depths of query and key must agree",
+            broken_by={"key": "batch, keys, heads, depth + 1"},
+        ),
+        Constraint(
+            "C2",
+            "key[1] == value[1]",
+            "there must be one value for each key",
+            broken_by={"value": "batch, keys + 1, heads, values"},
+        ),
+    ),
+    sources=(
+        Source("Vaswani et al. (2017), Attention is all you need", "https://arxiv.org/abs/1706.03762"),
+        Source(
+            "torch.nn.functional.scaled_dot_product_attention",
+            "https://pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html",
+        ),
+        Source(
+            "jax.nn.dot_product_attention",
+            "https://docs.jax.dev/en/latest/_autosummary/jax.nn.dot_product_attention.html",
+        ),
+        Source("keras.ops.dot_product_attention", "https://keras.io/api/ops/nn/"),
+        Source(
+            "flax.nnx.dot_product_attention",
+            "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/attention.html",
+        ),
+    ),
+)
