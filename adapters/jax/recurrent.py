@@ -1,0 +1,206 @@
+"""Recurrent layers of flax, and cells put together and scanned by JAX itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import binds, jax, jnp, linen, nnx
+
+BIASED = {"use_bias": "the cell always has its biases"}
+NAN_GRADIENT = {
+    "nan_gradient == 'zero' or activation == 'tanh' or data not in ('nan', 'infinities')": "relu stops NaN"
+}
+STORED = {"forget_bias == 0": "flax adds nothing to the forget gate but the bias"}
+FORWARD = {"direction == 'forward'": "jax.experimental.rnn runs backwards only in a bidirectional layer"}
+PLACEMENT = {
+    "reset_after": "flax applies the reset gate after the recurrent product",
+    "update == 'keep'": "flax's update gate weighs the old state",
+}
+NO_CANDIDATE_BIAS = {"not candidate_bias": "flax.nnx.GRUCell has no bias inside the reset"}
+
+
+@binds("simple_rnn", "flax.nnx.SimpleCell", where=BIASED | NAN_GRADIENT)
+def simple_rnn_nnx(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, activation: str, direction: str
+) -> Any:
+    features, units = kernel.shape
+    function = getattr(nnx, activation)
+    cell = nnx.SimpleCell(features, units, activation_fn=function, dtype=x.dtype, rngs=nnx.Rngs(0))
+    _assign(cell.dense_i, kernel, bias)
+    _assign(cell.dense_h, recurrent_kernel)
+    h, y = _over_time_nnx(cell, x, h, direction)
+    return y, h
+
+
+@binds("simple_rnn", "flax.linen.SimpleCell", where=BIASED | NAN_GRADIENT)
+def simple_rnn_linen(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, activation: str, direction: str
+) -> Any:
+    cell = linen.SimpleCell(h.shape[-1], activation_fn=getattr(linen, activation))
+    weights = {"i": {"kernel": kernel, "bias": bias}, "h": {"kernel": recurrent_kernel}}
+    h, y = _over_time_linen(cell, weights, x, h, direction)
+    return y, h
+
+
+@binds("simple_rnn", "jax.lax.scan", where=NAN_GRADIENT, composition=True)
+def simple_rnn_scan(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, activation: str, direction: str
+) -> Any:
+    function = {"tanh": jnp.tanh, "relu": jax.nn.relu}[activation]
+
+    def cell(h: Any, step: Any) -> Any:
+        h = function(_affine(step, kernel, bias) + h @ recurrent_kernel)
+        return h, h
+
+    h, y = _over_time(cell, h, x, direction)
+    return y, h
+
+
+@binds("lstm", "flax.nnx.LSTMCell", where=BIASED | STORED)
+def lstm_nnx(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, direction: str
+) -> Any:
+    cell = nnx.LSTMCell(x.shape[-1], h.shape[-1], rngs=nnx.Rngs(0))
+    gates = zip((cell.ii, cell.if_, cell.ig, cell.io), (cell.hi, cell.hf, cell.hg, cell.ho), strict=True)
+    for (dense_i, dense_h), w, u, b in zip(gates, *_by_gate(4, kernel, recurrent_kernel, bias), strict=True):
+        _assign(dense_i, w)
+        _assign(dense_h, u, b)
+    (c, h), y = _over_time_nnx(cell, x, (c, h), direction)
+    return y, h, c
+
+
+@binds("lstm", "flax.nnx.OptimizedLSTMCell", where=BIASED | STORED)
+def lstm_nnx_optimized(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, direction: str
+) -> Any:
+    cell = nnx.OptimizedLSTMCell(x.shape[-1], h.shape[-1], rngs=nnx.Rngs(0))
+    _assign(cell.dense_i, kernel)
+    _assign(cell.dense_h, recurrent_kernel, bias)
+    (c, h), y = _over_time_nnx(cell, x, (c, h), direction)
+    return y, h, c
+
+
+@binds("lstm", "flax.linen.LSTMCell", where=BIASED | STORED)
+def lstm_linen(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, direction: str
+) -> Any:
+    weights = _lstm_weights(kernel, recurrent_kernel, bias)
+    (c, h), y = _over_time_linen(linen.LSTMCell(h.shape[-1]), weights, x, (c, h), direction)
+    return y, h, c
+
+
+@binds("lstm", "flax.linen.OptimizedLSTMCell", where=BIASED | STORED)
+def lstm_linen_optimized(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, direction: str
+) -> Any:
+    weights = _lstm_weights(kernel, recurrent_kernel, bias)
+    (c, h), y = _over_time_linen(linen.OptimizedLSTMCell(h.shape[-1]), weights, x, (c, h), direction)
+    return y, h, c
+
+
+@binds("lstm", "jax.experimental.rnn.lstm_ref", where=BIASED | STORED | FORWARD)
+def lstm_experimental(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+    from jax.experimental import rnn
+
+    y, h, c = rnn.lstm_ref(
+        x, h[None], c[None], {0: kernel.T}, {0: recurrent_kernel.T}, {0: bias}, {0: jnp.zeros_like(bias)},
+        jnp.full(len(x), x.shape[1], jnp.int32), x.shape[-1], h.shape[-1], 1, 0.0, False,
+    )  # fmt: skip
+    return y, h[0], c[0]
+
+
+@binds("lstm", "jax.lax.scan", composition=True)
+def lstm_scan(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, forget_bias: float, direction: str,
+) -> Any:  # fmt: skip
+    def cell(carry: Any, step: Any) -> Any:
+        h, c = carry
+        i, f, g, o = jnp.split(_affine(step, kernel, bias) + h @ recurrent_kernel, 4, axis=-1)
+        c = jax.nn.sigmoid(f + forget_bias) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        return (h, c), h
+
+    (h, c), y = _over_time(cell, (h, c), x, direction)
+    return y, h, c
+
+
+@binds("gru", "flax.nnx.GRUCell", where=BIASED | PLACEMENT | NO_CANDIDATE_BIAS)
+def gru_nnx(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    *, direction: str,
+) -> Any:  # fmt: skip
+    cell = nnx.GRUCell(x.shape[-1], h.shape[-1], rngs=nnx.Rngs(0))
+    _assign(cell.dense_i, kernel, bias)
+    _assign(cell.dense_h, recurrent_kernel, recurrent_bias)
+    h, y = _over_time_nnx(cell, x, h, direction)
+    return y, h
+
+
+@binds("gru", "flax.linen.GRUCell", where=BIASED | PLACEMENT)
+def gru_linen(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    *, direction: str,
+) -> Any:  # fmt: skip
+    (wr, wz, wn), (ur, uz, un), (br, bz, bn) = _by_gate(3, kernel, recurrent_kernel, bias)
+    weights = {
+        "ir": {"kernel": wr, "bias": br}, "iz": {"kernel": wz, "bias": bz}, "in": {"kernel": wn, "bias": bn},
+        "hr": {"kernel": ur}, "hz": {"kernel": uz},
+        "hn": {"kernel": un, "bias": jnp.zeros_like(bn) if recurrent_bias is None else recurrent_bias},
+    }  # fmt: skip
+    h, y = _over_time_linen(linen.GRUCell(h.shape[-1]), weights, x, h, direction)
+    return y, h
+
+
+@binds("gru", "jax.lax.scan", composition=True)
+def gru_scan(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    *, reset_after: bool, update: str, direction: str,
+) -> Any:  # fmt: skip
+    gates, candidate = jnp.split(recurrent_kernel, [2 * h.shape[-1]], axis=1)
+
+    def cell(h: Any, step: Any) -> Any:
+        r, z, n = jnp.split(_affine(step, kernel, bias), 3, axis=-1)
+        by_r, by_z = jnp.split(h @ gates, 2, axis=-1)
+        r, z = jax.nn.sigmoid(r + by_r), jax.nn.sigmoid(z + by_z)
+        n = jnp.tanh(n + (r * _affine(h, candidate, recurrent_bias) if reset_after else (r * h) @ candidate))
+        h = z * h + (1 - z) * n if update == "keep" else (1 - z) * h + z * n
+        return h, h
+
+    h, y = _over_time(cell, h, x, direction)
+    return y, h
+
+
+def _affine(x: Any, kernel: Any, bias: Any) -> Any:
+    return x @ kernel if bias is None else x @ kernel + bias
+
+
+def _over_time(cell: Any, carry: Any, x: Any, direction: str) -> Any:
+    carry, y = jax.lax.scan(cell, carry, jnp.swapaxes(x, 0, 1), reverse=direction != "forward")
+    return carry, jnp.swapaxes(y[::-1] if direction == "backward_reversed" else y, 0, 1)
+
+
+def _over_time_nnx(cell: Any, x: Any, carry: Any, direction: str) -> Any:
+    layer = nnx.RNN(cell, reverse=direction != "forward", keep_order=direction == "backward")
+    return layer(x, initial_carry=carry, return_carry=True)
+
+
+def _over_time_linen(cell: Any, weights: Any, x: Any, carry: Any, direction: str) -> Any:
+    layer = linen.RNN(cell, reverse=direction != "forward", keep_order=direction == "backward")
+    return layer.apply({"params": {"cell": weights}}, x, initial_carry=carry, return_carry=True)
+
+
+def _by_gate(gates: int, *weights: Any) -> Any:
+    return tuple(jnp.split(weight, gates, axis=-1) for weight in weights)
+
+
+def _lstm_weights(kernel: Any, recurrent_kernel: Any, bias: Any) -> dict[str, Any]:
+    w, u, b = _by_gate(4, kernel, recurrent_kernel, bias)
+    inputs = {f"i{gate}": {"kernel": w[n]} for n, gate in enumerate("ifgo")}
+    return inputs | {f"h{gate}": {"kernel": u[n], "bias": b[n]} for n, gate in enumerate("ifgo")}
+
+
+def _assign(dense: Any, kernel: Any, bias: Any = None) -> None:
+    dense.kernel = nnx.Param(kernel)
+    if bias is not None:
+        dense.bias = nnx.Param(bias)

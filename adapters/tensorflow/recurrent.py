@@ -1,0 +1,143 @@
+"""Recurrent layers of TensorFlow: the fused kernels it still ships, and cells made of primitives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import binds, tf
+
+FORWARD = {"direction == 'forward'": "the kernel runs forward only"}
+HALF_OR_SINGLE = {"dtype in ('float32', 'float16')": "the kernel exists for float32 and float16 only"}
+SINGLE = {"dtype == 'float32'": "the kernel exists for float32 only"}
+NAN_GRADIENT = {
+    "nan_gradient == 'zero' or activation == 'tanh' or data not in ('nan', 'infinities')": "relu stops NaN"
+}
+STORED = {"forget_bias == 0": "the second version of the kernel adds nothing to the forget gate but the bias"}
+PLACEMENT = {
+    "not reset_after": "the kernel applies the reset gate before the recurrent product",
+    "update == 'keep'": "the kernel's update gate weighs the old state",
+}
+
+
+@binds("simple_rnn", "tf.scan", where=NAN_GRADIENT, composition=True)
+def simple_rnn(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, activation: str, direction: str
+) -> Any:
+    function = {"tanh": tf.tanh, "relu": tf.nn.relu}[activation]
+
+    def cell(h: Any, step: Any) -> Any:
+        return function(_affine(step, kernel, bias) + tf.matmul(h, recurrent_kernel))
+
+    (y,) = _over_time(lambda carry, step: (cell(carry[0], step),), (h,), x, direction)
+    return _sequence(y, direction == "backward"), y[-1]
+
+
+@binds("lstm", "tf.scan", composition=True)
+def lstm(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, forget_bias: float, direction: str,
+) -> Any:  # fmt: skip
+    def cell(carry: Any, step: Any) -> Any:
+        h, c = carry
+        i, f, g, o = tf.split(_affine(step, kernel, bias) + tf.matmul(h, recurrent_kernel), 4, axis=-1)
+        c = tf.sigmoid(f + forget_bias) * c + tf.sigmoid(i) * tf.tanh(g)
+        return tf.sigmoid(o) * tf.tanh(c), c
+
+    y, cells = _over_time(cell, (h, c), x, direction)
+    return _sequence(y, direction == "backward"), y[-1], cells[-1]
+
+
+@binds("lstm", "tf.raw_ops.BlockLSTM", where=FORWARD | HALF_OR_SINGLE)
+def lstm_block(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, forget_bias: float
+) -> Any:
+    i, f, g, o = tf.split(_joined(kernel, recurrent_kernel, bias), 4, axis=1)
+    weights = tf.concat([i, g, f, o], axis=1)
+    return _block(tf.raw_ops.BlockLSTM, x, h, c, weights, forget_bias=forget_bias, cell_clip=-1.0)
+
+
+@binds("lstm", "tf.raw_ops.BlockLSTMV2", where=FORWARD | HALF_OR_SINGLE | STORED)
+def lstm_block_v2(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+    return _block(tf.raw_ops.BlockLSTMV2, x, h, c, _joined(kernel, recurrent_kernel, bias), cell_clip=0.0)
+
+
+def _block(op: Any, x: Any, h: Any, c: Any, weights: Any, **options: Any) -> Any:
+    unused = tf.zeros_like(h[0])
+    result = op(
+        seq_len_max=tf.constant(x.shape[1], tf.int64), x=tf.transpose(x, (1, 0, 2)), cs_prev=c, h_prev=h,
+        w=weights[:-1], b=weights[-1], wci=unused, wcf=unused, wco=unused, use_peephole=False, **options,
+    )  # fmt: skip
+    return tf.transpose(result.h, (1, 0, 2)), result.h[-1], result.cs[-1]
+
+
+def _joined(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+    """All weights of a fused kernel, one row for each feature, each unit and the bias."""
+    last = tf.zeros_like(kernel[:1]) if bias is None else bias[None]
+    return tf.concat([kernel, recurrent_kernel, last], axis=0)
+
+
+@binds("gru", "tf.scan", composition=True)
+def gru(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    *, reset_after: bool, update: str, direction: str,
+) -> Any:  # fmt: skip
+    units = h.shape[-1]
+    gates, candidate = tf.split(recurrent_kernel, [2 * units, units], axis=1)
+
+    def cell(carry: Any, step: Any) -> Any:
+        (h,) = carry
+        r, z, n = tf.split(_affine(step, kernel, bias), 3, axis=-1)
+        by_r, by_z = tf.split(tf.matmul(h, gates), 2, axis=-1)
+        r, z = tf.sigmoid(r + by_r), tf.sigmoid(z + by_z)
+        product = r * _affine(h, candidate, recurrent_bias) if reset_after else tf.matmul(r * h, candidate)
+        n = tf.tanh(n + product)
+        return (z * h + (1 - z) * n if update == "keep" else (1 - z) * h + z * n,)
+
+    (y,) = _over_time(cell, (h,), x, direction)
+    return _sequence(y, direction == "backward"), y[-1]
+
+
+@binds("gru", "tf.raw_ops.GRUBlockCell", where=FORWARD | SINGLE | PLACEMENT)
+def gru_block(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any) -> Any:
+    units = h.shape[-1]
+    w_ru, w_c = tf.split(_joined(kernel, recurrent_kernel, bias), [2 * units, units], axis=1)
+    states = []
+    for step in tf.unstack(x, axis=1):
+        h = _gru_block_cell(step, h, w_ru[:-1], w_c[:-1], w_ru[-1], w_c[-1])
+        states.append(h)
+    return tf.stack(states, axis=1), h
+
+
+def _gru_block_cell(*inputs: Any) -> Any:
+    """One step, with the gradient that TensorFlow ships as an op of its own and registers nowhere."""
+
+    def cell(x: Any, h_prev: Any, w_ru: Any, w_c: Any, b_ru: Any, b_c: Any) -> Any:
+        weights = {"w_ru": w_ru, "w_c": w_c, "b_ru": b_ru, "b_c": b_c}
+        r, u, c, h = tf.raw_ops.GRUBlockCell(x=x, h_prev=h_prev, **weights)
+
+        def gradient(d_h: Any) -> Any:
+            d_x, d_h_prev, d_c, d_ru = tf.raw_ops.GRUBlockCellGrad(
+                x=x, h_prev=h_prev, r=r, u=u, c=c, d_h=d_h, **weights
+            )
+            d_w_ru = tf.matmul(tf.concat([x, h_prev], 1), d_ru, transpose_a=True)
+            d_w_c = tf.matmul(tf.concat([x, h_prev * r], 1), d_c, transpose_a=True)
+            return d_x, d_h_prev, d_w_ru, d_w_c, tf.reduce_sum(d_ru, 0), tf.reduce_sum(d_c, 0)
+
+        return h, gradient
+
+    return tf.custom_gradient(cell)(*inputs)
+
+
+def _affine(x: Any, kernel: Any, bias: Any) -> Any:
+    y = tf.matmul(x, kernel)
+    return y if bias is None else y + bias
+
+
+def _over_time(cell: Any, carry: Any, x: Any, direction: str) -> Any:
+    """Every carry, in the order of computation along the first axis."""
+    steps = tf.transpose(x, (1, 0, 2))
+    return tf.scan(cell, steps if direction == "forward" else steps[::-1], initializer=carry)
+
+
+def _sequence(y: Any, backwards: bool) -> Any:
+    return tf.transpose(y[::-1] if backwards else y, (1, 0, 2))

@@ -1,0 +1,414 @@
+"""Recurrent layers: one cell applied along time, with the carry that it hands from step to step.
+
+Each layer takes a whole sequence and the initial carry, and returns the sequence of hidden states followed by
+the final carry. Its vector-Jacobian product is backpropagation through time, written as a scan in reverse.
+Kernels and biases hold the gates side by side, in the order that each layer states.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import expit
+
+from .checks import Array, require, require_rank, require_shape
+
+__all__ = ["gru", "gru_vjp", "lstm", "lstm_vjp", "simple_rnn", "simple_rnn_vjp"]
+
+
+def simple_rnn(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None = None,
+    *,
+    activation: str = "tanh",
+    direction: str = "forward",
+) -> tuple[Array, Array]:
+    """Fully connected recurrent layer (Elman network).
+
+    ``hₜ = φ(xₜ W + hₜ₋₁ U + b)``
+
+    Args:
+        x: ``(batch, time, features)``, at least one step.
+        h: initial hidden state, ``(batch, units)``.
+        kernel: W, ``(features, units)``.
+        recurrent_kernel: U, ``(units, units)``.
+        bias: b, ``(units,)``, or None for no bias.
+        activation: φ, ``tanh`` or ``relu``.
+        direction: ``forward``; ``backward``, from the last step to the first; or ``backward_reversed``, the
+            same with the hidden states returned in the order in which they were computed.
+
+    Returns:
+        The hidden states ``(batch, time, units)``, and the one computed last ``(batch, units)``.
+
+    Raises:
+        ValueError: a shape does not fit, there is no step, or ``activation`` or ``direction`` is unknown.
+
+    Source: Elman (1990), Finding structure in time, Cognitive Science 14(2).
+    """
+    require(activation in ("tanh", "relu"), f"activation must be 'tanh' or 'relu'; got {activation!r}")
+    _check(x, {"h": h}, kernel, recurrent_kernel, bias, direction, gates=1)
+    x = _in_order(x, direction != "forward")
+    states = _simple_rnn_states(x, h, kernel, recurrent_kernel, bias, activation)
+    return _sequence(states[1:], direction == "backward"), states[-1]
+
+
+def simple_rnn_vjp(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None,
+    cotangents: tuple[Array, Array],
+    *,
+    activation: str = "tanh",
+    direction: str = "forward",
+    nan_gradient: str = "zero",
+) -> tuple[Array, Array, Array, Array, Array | None]:
+    """Gradient of `simple_rnn`: ``δₜ = φ'(hₜ) (gₜ + δₜ₊₁ Uᵀ)``, with ``φ' = 1 - h²`` or ``h > 0``.
+
+    At the kink of relu the subgradient is 0, and so it is where h is NaN, or 1 with ``nan_gradient="pass"``.
+    """
+    x, sequence = _in_order(x, direction != "forward"), _in_order(cotangents[0], direction == "backward")
+    states = _simple_rnn_states(x, h, kernel, recurrent_kernel, bias, activation)
+    carry, slopes = cotangents[1], []
+    for t in reversed(range(x.shape[1])):
+        carry, after = carry + sequence[:, t], states[t + 1]
+        active = after > 0 if nan_gradient == "zero" else ~(after <= 0)
+        slopes.append(
+            carry * (1.0 - np.square(after)) if activation == "tanh" else np.where(active, carry, 0.0)
+        )
+        carry = np.matmul(slopes[-1], np.transpose(recurrent_kernel))
+    slopes = slopes[::-1]
+    return (
+        _input_gradient(slopes, kernel, direction),
+        carry,
+        _kernel_gradient(_steps(x), slopes),
+        _kernel_gradient(states, slopes),
+        None if bias is None else _bias_gradient(slopes),
+    )
+
+
+def _simple_rnn_states(
+    x: Array, h: Array, kernel: Array, recurrent_kernel: Array, bias: Array | None, activation: str
+) -> list[Array]:
+    """The initial hidden state, and the one after each step."""
+    states = [h]
+    for step in _steps(x):
+        z = _affine(step, kernel, bias) + np.matmul(states[-1], recurrent_kernel)
+        states.append(np.tanh(z) if activation == "tanh" else np.maximum(z, 0.0))
+    return states
+
+
+def lstm(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None = None,
+    *,
+    forget_bias: float = 0.0,
+    direction: str = "forward",
+) -> tuple[Array, Array, Array]:
+    """Long short-term memory.
+
+    ``i, f, g, o = σ(zᵢ), σ(z_f + forget_bias), tanh(z_g), σ(zₒ)`` with ``z = xₜ W + hₜ₋₁ U + b``,
+    ``cₜ = f cₜ₋₁ + i g`` and ``hₜ = o tanh(cₜ)``
+
+    Args:
+        x: ``(batch, time, features)``, at least one step.
+        h: initial hidden state, ``(batch, units)``.
+        c: initial cell state, ``(batch, units)``.
+        kernel: W, ``(features, 4 units)``, gates in the order i, f, g, o (input, forget, candidate, output).
+        recurrent_kernel: U, ``(units, 4 units)``.
+        bias: b, ``(4 units,)``, or None for no bias.
+        forget_bias: added to the forget gate beside what the bias itself holds there.
+        direction: ``forward``; ``backward``, from the last step to the first; or ``backward_reversed``, the
+            same with the hidden states returned in the order in which they were computed.
+
+    Returns:
+        The hidden states ``(batch, time, units)``, and the hidden and the cell state computed last, each
+        ``(batch, units)``.
+
+    Raises:
+        ValueError: a shape does not fit, there is no step, or ``direction`` is unknown.
+
+    Source: Gers, Schmidhuber and Cummins (2000), Learning to forget, Neural Computation 12(10); in this
+    notation Zaremba, Sutskever and Vinyals (2014), arXiv:1409.2329, section 3.1.
+    """
+    _check(x, {"h": h, "c": c}, kernel, recurrent_kernel, bias, direction, gates=4)
+    x = _in_order(x, direction != "forward")
+    states, cells, _ = _lstm_states(x, h, c, kernel, recurrent_kernel, bias, forget_bias)
+    return _sequence(states[1:], direction == "backward"), states[-1], cells[-1]
+
+
+def lstm_vjp(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None,
+    cotangents: tuple[Array, Array, Array],
+    *,
+    forget_bias: float = 0.0,
+    direction: str = "forward",
+) -> tuple[Array, Array, Array, Array, Array, Array | None]:
+    """Gradient of `lstm`, with γ that of the cell and η that of the hidden state.
+
+    ``γ += η o (1 - tanh²(cₜ))``, then ``δ = (γ g σ'ᵢ, γ cₜ₋₁ σ'_f, γ i (1 - g²), η tanh(cₜ) σ'ₒ)`` with
+    ``σ' = σ (1 - σ)``, and back one step ``γ ← γ f``, ``η ← δ Uᵀ``.
+    """
+    x, sequence = _in_order(x, direction != "forward"), _in_order(cotangents[0], direction == "backward")
+    states, cells, gates = _lstm_states(x, h, c, kernel, recurrent_kernel, bias, forget_bias)
+    (_, carry, cell), slopes = cotangents, []
+    for t in reversed(range(x.shape[1])):
+        i, f, g, o = gates[t]
+        squashed = np.tanh(cells[t + 1])
+        carry = carry + sequence[:, t]
+        cell = cell + carry * o * (1.0 - np.square(squashed))
+        by_gate = (
+            cell * g * _logistic_slope(i),
+            cell * cells[t] * _logistic_slope(f),
+            cell * i * (1.0 - np.square(g)),
+            carry * squashed * _logistic_slope(o),
+        )
+        slopes.append(np.concatenate(by_gate, axis=-1))
+        carry, cell = np.matmul(slopes[-1], np.transpose(recurrent_kernel)), cell * f
+    slopes = slopes[::-1]
+    return (
+        _input_gradient(slopes, kernel, direction),
+        carry,
+        cell,
+        _kernel_gradient(_steps(x), slopes),
+        _kernel_gradient(states, slopes),
+        None if bias is None else _bias_gradient(slopes),
+    )
+
+
+def _lstm_states(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None,
+    forget_bias: float,
+) -> tuple[list[Array], list[Array], list[tuple[Array, Array, Array, Array]]]:
+    """Hidden and cell states, the initial ones first, and the gates of each step."""
+    states, cells, gates = [h], [c], []
+    for step in _steps(x):
+        z = _affine(step, kernel, bias) + np.matmul(states[-1], recurrent_kernel)
+        i, f, g, o = np.split(z, 4, axis=-1)
+        i, f, g, o = expit(i), expit(f + forget_bias), np.tanh(g), expit(o)
+        gates.append((i, f, g, o))
+        cells.append(f * cells[-1] + i * g)
+        states.append(o * np.tanh(cells[-1]))
+    return states, cells, gates
+
+
+def gru(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None = None,
+    recurrent_bias: Array | None = None,
+    *,
+    reset_after: bool = True,
+    update: str = "keep",
+    direction: str = "forward",
+) -> tuple[Array, Array]:
+    """Gated recurrent unit.
+
+    ``r = σ(xₜ Wᵣ + hₜ₋₁ Uᵣ + bᵣ)``, ``z = σ(xₜ W_z + hₜ₋₁ U_z + b_z)``,
+    ``n = tanh(xₜ Wₙ + bₙ + r (hₜ₋₁ Uₙ + b'))``, or with the reset before the product
+    ``n = tanh(xₜ Wₙ + bₙ + (r hₜ₋₁) Uₙ)``, and ``hₜ = z hₜ₋₁ + (1 - z) n``
+
+    Args:
+        x: ``(batch, time, features)``, at least one step.
+        h: initial hidden state, ``(batch, units)``.
+        kernel: W, ``(features, 3 units)``, its gates in the order r, z, n (reset, update, candidate).
+        recurrent_kernel: U, ``(units, 3 units)``.
+        bias: b, ``(3 units,)``, or None for no bias.
+        recurrent_bias: b', ``(units,)``, inside the reset; or None. Those of the two gates would add
+            nothing to ``bias``, so there are none.
+        reset_after: apply the reset gate after the recurrent product.
+        update: ``keep``, where the update gate weighs the old state, or ``replace``, where it weighs the
+            candidate: ``hₜ = (1 - z) hₜ₋₁ + z n``.
+        direction: ``forward``; ``backward``, from the last step to the first; or ``backward_reversed``, the
+            same with the hidden states returned in the order in which they were computed.
+
+    Returns:
+        The hidden states ``(batch, time, units)``, and the one computed last ``(batch, units)``.
+
+    Raises:
+        ValueError: a shape does not fit, there is no step, ``update`` or ``direction`` is unknown, or a
+            ``recurrent_bias`` is given where the reset comes before the product.
+
+    Source: Cho et al. (2014), arXiv:1406.1078, whose version 1 resets after the product and version 3
+    before it; ``replace`` is the convention of Chung et al. (2014), arXiv:1412.3555, section 3.2.
+    """
+    require(update in ("keep", "replace"), f"update must be 'keep' or 'replace'; got {update!r}")
+    _check(x, {"h": h}, kernel, recurrent_kernel, bias, direction, gates=3)
+    if recurrent_bias is not None:
+        require(reset_after, "recurrent_bias must be None unless reset_after is True")
+        require_shape("recurrent_bias", recurrent_bias, (h.shape[-1],), "units")
+    x = _in_order(x, direction != "forward")
+    states, _ = _gru_states(x, h, kernel, recurrent_kernel, bias, recurrent_bias, reset_after, update)
+    return _sequence(states[1:], direction == "backward"), states[-1]
+
+
+def gru_vjp(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None,
+    recurrent_bias: Array | None,
+    cotangents: tuple[Array, Array],
+    *,
+    reset_after: bool = True,
+    update: str = "keep",
+    direction: str = "forward",
+) -> tuple[Array, Array, Array, Array, Array | None, Array | None]:
+    """Gradient of `gru`, with η that of the hidden state and ``σ' = σ (1 - σ)``.
+
+    ``δₙ = η (1 - z)(1 - n²)`` and ``δ_z = η (hₜ₋₁ - n) σ'_z``. With the reset after the product
+    ``p = hₜ₋₁ Uₙ + b'``, ``δᵣ = δₙ p σ'ᵣ`` and what flows into the product is ``r δₙ``; with the reset
+    before it ``δᵣ = (δₙ Uₙᵀ) hₜ₋₁ σ'ᵣ``.
+    """
+    x, sequence = _in_order(x, direction != "forward"), _in_order(cotangents[0], direction == "backward")
+    states, gates = _gru_states(x, h, kernel, recurrent_kernel, bias, recurrent_bias, reset_after, update)
+    of_gates, of_candidate = _gru_kernels(recurrent_kernel)
+    sign = 1.0 if update == "keep" else -1.0
+    carry, slopes, products = cotangents[1], [], []
+    for t in reversed(range(x.shape[1])):
+        r, z, n, product = gates[t]
+        before, carry = states[t], carry + sequence[:, t]
+        kept, renewed = (z, 1.0 - z) if update == "keep" else (1.0 - z, z)
+        candidate = carry * renewed * (1.0 - np.square(n))
+        products.append(candidate * r if reset_after else candidate)
+        into_reset = np.matmul(products[-1], np.transpose(of_candidate))
+        reset = candidate * product if reset_after else into_reset * before
+        blend = sign * carry * (before - n) * _logistic_slope(z)
+        slopes.append(np.concatenate((reset * _logistic_slope(r), blend, candidate), axis=-1))
+        through_gates = np.matmul(_gru_gates(slopes[-1]), np.transpose(of_gates))
+        carry = carry * kept + through_gates + (into_reset if reset_after else into_reset * r)
+    slopes, products = slopes[::-1], products[::-1]
+    by_gates = [_gru_gates(slope) for slope in slopes]
+    multiplied = states if reset_after else [s * r for s, (r, *_) in zip(states, gates, strict=False)]
+    return (
+        _input_gradient(slopes, kernel, direction),
+        carry,
+        _kernel_gradient(_steps(x), slopes),
+        np.concatenate((_kernel_gradient(states, by_gates), _kernel_gradient(multiplied, products)), axis=-1),
+        None if bias is None else _bias_gradient(slopes),
+        None if recurrent_bias is None else _bias_gradient(products),
+    )
+
+
+def _gru_states(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None,
+    recurrent_bias: Array | None,
+    reset_after: bool,
+    update: str,
+) -> tuple[list[Array], list[tuple[Array, Array, Array, Array]]]:
+    """Hidden states, the initial one first, and of each step r, z, n and the product in the candidate."""
+    of_gates, of_candidate = _gru_kernels(recurrent_kernel)
+    states, gates = [h], []
+    for step in _steps(x):
+        before = states[-1]
+        to_reset, to_update, to_candidate = np.split(_affine(step, kernel, bias), 3, axis=-1)
+        by_reset, by_update = np.split(np.matmul(before, of_gates), 2, axis=-1)
+        r, z = expit(to_reset + by_reset), expit(to_update + by_update)
+        product = _affine(before if reset_after else r * before, of_candidate, recurrent_bias)
+        n = np.tanh(to_candidate + (r * product if reset_after else product))
+        gates.append((r, z, n, product))
+        states.append(z * before + (1.0 - z) * n if update == "keep" else (1.0 - z) * before + z * n)
+    return states, gates
+
+
+def _gru_kernels(recurrent_kernel: Array) -> tuple[Array, Array]:
+    """The recurrent kernel of the two gates, and that of the candidate."""
+    return _gru_gates(recurrent_kernel), recurrent_kernel[:, 2 * recurrent_kernel.shape[0] :]
+
+
+def _gru_gates(z: Array) -> Array:
+    """The part of the two gates, of three along the last axis."""
+    return z[:, : z.shape[-1] // 3 * 2]
+
+
+def _check(
+    x: Array,
+    carry: dict[str, Array],
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None,
+    direction: str,
+    gates: int,
+) -> None:
+    known = ("forward", "backward", "backward_reversed")
+    require(direction in known, f"direction must be one of {', '.join(known)}; got {direction!r}")
+    times = f"{gates} " if gates > 1 else ""
+    require_rank("x", x, 3, "batch, time, features")
+    require(x.shape[1] > 0, f"x must have at least one time step; got shape {x.shape}")
+    require_rank("recurrent_kernel", recurrent_kernel, 2, f"units, {times}units")
+    units = recurrent_kernel.shape[0]
+    require_shape("recurrent_kernel", recurrent_kernel, (units, gates * units), f"units, {times}units")
+    require_shape("kernel", kernel, (x.shape[2], gates * units), f"features, {times}units")
+    for name, state in carry.items():
+        require_shape(name, state, (x.shape[0], units), "batch, units")
+    if bias is not None:
+        require_shape("bias", bias, (gates * units,), f"{times}units")
+
+
+def _in_order(sequence: Array, backwards: bool) -> Array:
+    return sequence[:, ::-1] if backwards else sequence
+
+
+def _steps(x: Array) -> list[Array]:
+    return [x[:, t] for t in range(x.shape[1])]
+
+
+def _sequence(states: Sequence[Array], backwards: bool) -> Array:
+    return _in_order(np.stack(states, axis=1), backwards)
+
+
+def _affine(x: Array, kernel: Array, bias: Array | None) -> Array:
+    y = np.matmul(x, kernel)
+    return y if bias is None else y + bias
+
+
+def _logistic_slope(gate: Array) -> Array:
+    """``σ' = σ (1 - σ)``, from the gate itself: this is what a layer keeps for its backward pass."""
+    return gate * (1.0 - gate)
+
+
+def _input_gradient(slopes: Sequence[Array], kernel: Array, direction: str) -> Array:
+    """``δₜ Wᵀ`` at each step."""
+    return _sequence([np.matmul(slope, np.transpose(kernel)) for slope in slopes], direction != "forward")
+
+
+def _kernel_gradient(factors: Sequence[Array], slopes: Sequence[Array]) -> Array:
+    """``Σₜ aₜᵀ δₜ``."""
+    return _total([np.matmul(np.transpose(a), slope) for a, slope in zip(factors, slopes, strict=False)])
+
+
+def _bias_gradient(slopes: Sequence[Array]) -> Array:
+    """``Σₜ δₜ``, summed over the batch."""
+    return _total([np.sum(slope, axis=0) for slope in slopes])
+
+
+def _total(parts: Sequence[Array]) -> Array:
+    return functools.reduce(operator.add, parts)

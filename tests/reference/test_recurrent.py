@@ -1,0 +1,317 @@
+"""Recurrent layers: figures by hand and in 40 digits, laws over time and between cells, and bad input."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import pytest
+
+from assay.numerics.carried import carry
+from assay.numerics.generator import Stream
+from assay.numerics.profiles import profiles
+from assay.numerics.tolerance import tolerance
+from assay.reference.recurrent import gru, gru_vjp, lstm, lstm_vjp, simple_rnn, simple_rnn_vjp
+
+(FLOAT64,) = profiles("float64")
+
+BATCH, TIME, FEATURES, UNITS = 3, 4, 2, 5
+SATURATED = 1e3
+"""A bias at which the logistic function is 0 or 1 exactly."""
+
+
+def normal(name, *shape):
+    return Stream(f"recurrent/{name}").normal(shape)
+
+
+def weights(gates, **changed):
+    """x, h, kernel, recurrent kernel and bias of a layer with so many gates; ``changed`` replaces some."""
+    drawn = {
+        "x": normal("x", BATCH, TIME, FEATURES),
+        "h": normal("h", BATCH, UNITS),
+        "kernel": normal("kernel", FEATURES, gates * UNITS),
+        "recurrent_kernel": normal("recurrent_kernel", UNITS, gates * UNITS) / 2,
+        "bias": normal("bias", gates * UNITS),
+    }
+    return drawn | changed
+
+
+def lstm_weights(**changed):
+    return weights(4, c=normal("c", BATCH, UNITS)) | changed
+
+
+def biased(bias, **by_gate):
+    """The bias with the part of some gates replaced: ``biased(bias, g0=…, g2=…)``."""
+    parts = np.split(bias, len(bias) // UNITS)
+    for gate, value in by_gate.items():
+        parts[int(gate[1:])] = np.full(UNITS, value)
+    return np.concatenate(parts)
+
+
+def carried(arrays):
+    return {name: carry(array, FLOAT64) for name, array in arrays.items()}
+
+
+def assert_same(first, second):
+    """Two evaluations of one quantity agree within what both carry."""
+    assert first.shape == second.shape
+    allowed = tolerance(first, independent=False) + tolerance(second, independent=False)
+    assert np.all(np.abs(first.value - second.value) <= allowed)
+
+
+def assert_equal(first, second):
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+# --- figures by hand, and in many digits ---
+
+
+def test_lstm_without_weights_halves_the_cell():
+    zeros = {name: np.zeros_like(array) for name, array in lstm_weights().items()}
+    sequence, h, c = lstm(**zeros | {"c": np.full((BATCH, UNITS), 2.0)})
+    expected = [[0.5 * np.tanh(2.0 ** (1 - t)) for t in range(1, TIME + 1)]]
+    np.testing.assert_array_equal(sequence[:, :, 0], np.repeat(expected, BATCH, axis=0))
+    np.testing.assert_array_equal(h, sequence[:, -1])
+    np.testing.assert_array_equal(c, np.full((BATCH, UNITS), 2.0 ** (1 - TIME)))
+
+
+def test_gru_without_weights_halves_the_state():
+    zeros = {name: np.zeros_like(array) for name, array in weights(3).items()}
+    sequence, h = gru(**zeros | {"h": np.ones((BATCH, UNITS))})
+    np.testing.assert_array_equal(sequence[0, :, 0], [0.5, 0.25, 0.125, 0.0625])
+    np.testing.assert_array_equal(h, sequence[:, -1])
+
+
+def test_simple_rnn_with_relu_counts():
+    ones = np.ones((1, 1))
+    given = (np.ones((1, 3, 1)), np.zeros((1, 1)), ones, ones, np.array([0.5]))
+    sequence, h = simple_rnn(*given, activation="relu")
+    np.testing.assert_array_equal(sequence, [[[1.5], [3.0], [4.5]]])
+    np.testing.assert_array_equal(h, [[4.5]])
+
+
+
+def logistic(z):
+    return 1 / (1 + mpmath.exp(-z))
+
+
+def each(function, *matrices):
+    """``function`` of the elements of column vectors."""
+    return mpmath.matrix([function(*elements) for elements in zip(*matrices, strict=True)])
+
+
+def column(array):
+    return mpmath.matrix(np.ravel(array).tolist())
+
+
+def affine(x, h, given):
+    """Preactivations of one sample as a list of gates."""
+    kernel, recurrent = (mpmath.matrix(given[name].T.tolist()) for name in ("kernel", "recurrent_kernel"))
+    z = kernel * x + recurrent * h + column(given["bias"])
+    return [z[n : n + UNITS] for n in range(0, len(z), UNITS)]
+
+
+def test_lstm_agrees_with_its_definition_in_40_digits():
+    given = lstm_weights()
+    with mpmath.workdps(40):
+        h, c = column(given["h"][1]), column(given["c"][1])
+        for step in given["x"][1]:
+            i, f, g, o = affine(column(step), h, given)
+            i, f = each(logistic, i), each(lambda z: logistic(z + 1), f)
+            g, o = each(mpmath.tanh, g), each(logistic, o)
+            c = each(lambda f, c, i, g: f * c + i * g, f, c, i, g)
+            h = each(lambda o, c: o * mpmath.tanh(c), o, c)
+    _, final_h, final_c = lstm(**carried(given), forget_bias=1.0)
+    for exact, result in ((h, final_h), (c, final_c)):
+        error = np.abs(result.value[1] - np.array(exact.tolist(), dtype=float)[:, 0])
+        assert np.all(error <= tolerance(result, independent=False)[1])
+
+
+@pytest.mark.parametrize("reset_after", [True, False])
+def test_gru_agrees_with_its_definition_in_40_digits(reset_after):
+    given = weights(3)
+    extra = {"recurrent_bias": normal("recurrent_bias", UNITS)} if reset_after else {}
+    with mpmath.workdps(40):
+        h = column(given["h"][2])
+        recurrent = mpmath.matrix(given["recurrent_kernel"].T.tolist())[2 * UNITS :, :]
+        own = column(extra["recurrent_bias"]) if reset_after else mpmath.zeros(UNITS, 1)
+        for step in given["x"][2]:
+            r, z, _ = affine(column(step), h, given)
+            r, z = each(logistic, r), each(logistic, z)
+            n = affine(column(step), mpmath.zeros(UNITS, 1), given)[2]
+            inner = recurrent * h + own if reset_after else recurrent * each(lambda r, h: r * h, r, h)
+            inner = each(lambda r, p: r * p, r, inner) if reset_after else inner
+            n = each(lambda n, p: mpmath.tanh(n + p), n, inner)
+            h = each(lambda z, h, n: z * h + (1 - z) * n, z, h, n)
+    _, final = gru(**carried(given | extra), reset_after=reset_after)
+    error = np.abs(final.value[2] - np.array(h.tolist(), dtype=float)[:, 0])
+    assert np.all(error <= tolerance(final, independent=False)[2])
+
+
+# --- laws over time ---
+
+
+def test_a_sequence_is_its_cell_applied_step_by_step():
+    given = lstm_weights()
+    sequence, h, c = lstm(**given)
+    for t in range(TIME):
+        one = given | {"x": given["x"][:, t : t + 1]}
+        step, given["h"], given["c"] = lstm(**one)
+        np.testing.assert_array_equal(step[:, 0], sequence[:, t])
+    assert_equal((given["h"], given["c"]), (h, c))
+
+
+@pytest.mark.parametrize(("layer", "gates"), [(simple_rnn, 1), (gru, 3)])
+def test_two_sequences_with_the_carry_between_them_are_one(layer, gates):
+    given = weights(gates)
+    sequence, final = layer(**given)
+    first, carry_over = layer(**given | {"x": given["x"][:, :1]})
+    second, last = layer(**given | {"x": given["x"][:, 1:], "h": carry_over})
+    assert_equal((np.concatenate([first, second], axis=1), last), (sequence, final))
+
+
+def test_gradients_through_two_sequences_chain_to_those_through_one():
+    given = lstm_weights()
+    g_sequence = normal("g_sequence", BATCH, TIME, UNITS)
+    g_h, g_c = normal("g_h", BATCH, UNITS), normal("g_c", BATCH, UNITS)
+    whole = carried(given)
+    gradients = lstm_vjp(*order(whole), tuple(carry(g, FLOAT64) for g in (g_sequence, g_h, g_c)))
+    head, tail = ({**whole, "x": whole["x"][:, part]} for part in (slice(0, 1), slice(1, None)))
+    _, tail["h"], tail["c"] = lstm(**head)
+    of_tail = lstm_vjp(*order(tail), tuple(carry(g, FLOAT64) for g in (g_sequence[:, 1:], g_h, g_c)))
+    of_head = lstm_vjp(*order(head), (carry(g_sequence[:, :1], FLOAT64), of_tail[1], of_tail[2]))
+    assert_same(gradients[0], np.concatenate([of_head[0], of_tail[0]], axis=1))
+    for n in (1, 2):
+        assert_same(gradients[n], of_head[n])
+    for n in (3, 4, 5):
+        assert_same(gradients[n], of_head[n] + of_tail[n])
+
+
+def order(given):
+    return [given[name] for name in ("x", "h", "c", "kernel", "recurrent_kernel", "bias")]
+
+
+@pytest.mark.parametrize(("layer", "gates"), [(simple_rnn, 1), (gru, 3)])
+def test_going_backwards_is_going_forward_through_the_reversed_sequence(layer, gates):
+    given = weights(gates)
+    sequence, final = layer(**given | {"x": given["x"][:, ::-1]})
+    assert_equal(layer(**given, direction="backward"), (sequence[:, ::-1], final))
+    assert_equal(layer(**given, direction="backward_reversed"), (sequence, final))
+
+
+def test_samples_do_not_see_each_other():
+    given = lstm_weights()
+    alone = given | {name: given[name][1:2] for name in ("x", "h", "c")}
+    for one, all_of_them in zip(lstm(**carried(alone)), lstm(**carried(given)), strict=True):
+        assert_same(one, all_of_them[1:2])
+
+
+# --- laws of the gates ---
+
+
+def test_lstm_keeps_its_cell_when_it_neither_forgets_nor_takes_in():
+    given = lstm_weights()
+    given["bias"] = biased(given["bias"], g0=-SATURATED, g1=SATURATED)
+    np.testing.assert_array_equal(lstm(**given)[2], given["c"])
+
+
+def test_lstm_with_a_closed_output_gate_is_silent():
+    given = lstm_weights()
+    given["bias"] = biased(given["bias"], g3=-SATURATED)
+    np.testing.assert_array_equal(lstm(**given)[0], 0.0)
+
+
+def test_added_forget_bias_is_a_larger_bias():
+    given = lstm_weights()
+    forget = np.repeat([0.0, 1.0, 0.0, 0.0], UNITS)
+    stored = lstm(**carried(given | {"bias": given["bias"] + forget}))
+    for added, kept in zip(lstm(**carried(given), forget_bias=1.0), stored, strict=True):
+        assert_same(added, kept)
+
+
+def test_gru_keeps_its_state_when_the_update_gate_is_open():
+    given = weights(3)
+    given["bias"] = biased(given["bias"], g1=SATURATED)
+    np.testing.assert_array_equal(gru(**given)[1], given["h"])
+
+
+def test_gru_with_an_open_reset_gate_does_not_care_where_the_reset_is():
+    given = weights(3)
+    given["bias"] = biased(given["bias"], g0=SATURATED)
+    assert_equal(gru(**given, reset_after=True), gru(**given, reset_after=False))
+
+
+def test_gru_with_a_closed_reset_gate_forgets_the_state_and_the_recurrent_bias():
+    given = weights(3)
+    given["bias"] = biased(given["bias"], g0=-SATURATED, g1=-SATURATED)
+    expected = np.tanh(given["x"] @ given["kernel"][:, 2 * UNITS :] + given["bias"][2 * UNITS :])
+    np.testing.assert_array_equal(gru(**given, recurrent_bias=np.ones(UNITS))[0], expected)
+
+
+def test_replacing_is_keeping_with_the_update_gate_negated():
+    given = weights(3)
+    sign = np.repeat([1.0, -1.0, 1.0], UNITS)
+    negated = {name: given[name] * sign for name in ("kernel", "recurrent_kernel", "bias")}
+    replacing = gru(**carried(given | negated), update="replace")
+    for keep, replace in zip(gru(**carried(given)), replacing, strict=True):
+        assert_same(keep, replace)
+
+
+def test_one_step_of_a_simple_rnn_from_rest_is_a_dense_layer():
+    given = weights(1, h=np.zeros((BATCH, UNITS)))
+    sequence, _ = simple_rnn(**given | {"x": given["x"][:, :1]})
+    np.testing.assert_array_equal(sequence[:, 0], np.tanh(given["x"][:, 0] @ given["kernel"] + given["bias"]))
+
+
+@pytest.mark.parametrize(("nan_gradient", "expected"), [("zero", 0.0), ("pass", 1.0)])
+def test_relu_gradient_where_the_state_is_nan(nan_gradient, expected):
+    one, nan = np.ones((1, 1)), np.full((1, 1, 1), np.nan)
+    gradients = simple_rnn_vjp(
+        nan, one, one, one, None, (np.ones((1, 1, 1)), 0 * one), activation="relu", nan_gradient=nan_gradient
+    )
+    np.testing.assert_array_equal(gradients[0], [[[expected]]])
+
+
+def test_absent_biases_have_no_gradient():
+    given = weights(3)
+    arrays = [given[name] for name in ("x", "h", "kernel", "recurrent_kernel")]
+    gradients = gru_vjp(*arrays, None, None, (np.ones((BATCH, TIME, UNITS)), np.ones((BATCH, UNITS))))
+    assert gradients[4] is None
+    assert gradients[5] is None
+
+
+# --- bad input ---
+
+
+@pytest.mark.parametrize(("changed", "message"),
+    [
+        ({"x": np.ones((BATCH, FEATURES))}, r"x must have the axes \(batch, time, features\)"),
+        ({"x": np.ones((BATCH, 0, FEATURES))}, "at least one time step"),
+        ({"x": np.ones((BATCH, TIME, FEATURES + 1))}, "kernel must have shape"),
+        ({"h": np.ones((BATCH, UNITS + 1))}, "h must have shape"),
+        ({"c": np.ones((BATCH + 1, UNITS))}, "c must have shape"),
+        ({"recurrent_kernel": np.ones((UNITS, 3 * UNITS))}, "recurrent_kernel must have shape"),
+        ({"bias": np.ones(UNITS)}, "bias must have shape"),
+        ({"direction": "up"}, "direction must be one of forward, backward, backward_reversed; got 'up'"),
+    ],
+)
+def test_lstm_refuses_what_does_not_fit(changed, message):
+    with pytest.raises(ValueError, match=message):
+        lstm(**lstm_weights() | changed)
+
+
+@pytest.mark.parametrize(("changed", "message"),
+    [
+        ({"recurrent_bias": np.ones(UNITS), "reset_after": False}, "recurrent_bias must be None"),
+        ({"recurrent_bias": np.ones(3 * UNITS)}, "recurrent_bias must have shape"),
+        ({"update": "blend"}, "update must be 'keep' or 'replace'; got 'blend'"),
+    ],
+)
+def test_gru_refuses_what_does_not_fit(changed, message):
+    with pytest.raises(ValueError, match=message):
+        gru(**weights(3) | changed)
+
+
+def test_simple_rnn_refuses_an_unknown_activation():
+    with pytest.raises(ValueError, match="activation must be 'tanh' or 'relu'; got 'gelu'"):
+        simple_rnn(**weights(1), activation="gelu")
