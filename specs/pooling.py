@@ -1,0 +1,113 @@
+"""Specs of the poolings."""
+
+from __future__ import annotations
+
+from ..reference import pooling as reference
+from .spec import Constraint, Input, Parameter, Source, Spec
+
+X = Input("x", "batch, height, width, channels", meaning="what is pooled")
+AXES = "batch height width channels"
+# The first size has over a thousand windows: compilers take other paths there.
+SIZES = ((2, 9, 10, 33), (3, 5, 4, 1), (1, 17, 7, 5))
+
+WINDOW = Parameter("window", ((2, 2), (4, 3), (1, 1)), "number of taps, per axis")
+STRIDES = Parameter("strides", ((2, 2), (1, 3)), "distance of neighbouring windows, per axis")
+PADDING = Parameter(
+    "padding",
+    ("valid", "same", ((1, 1), (1, 1)), ((0, 1), (1, 0))),
+    "none, so many that as many windows fit as strides do, or pairs (low, high)",
+    facet=True,
+)
+CEIL = Parameter("ceil_mode", (False, True), "whether a last window may reach past the end", facet=True)
+
+POSITIVE = (
+    Constraint("C1", "min(window) >= 1", "the window must have a tap", broken_by={"window": (0, 2)}),
+    Constraint("C2", "min(strides) >= 1", "strides must be positive", broken_by={"strides": (0, 1)}),
+)
+
+SHAPES = Source("StableHLO, reduce_window", "https://openxla.org/stablehlo/spec#reduce_window")
+
+
+def windows_fit(dilated: bool) -> tuple[Constraint, Constraint]:
+    """The rules that each padded axis holds a window, and that no window lies in the padding alone."""
+    extent = "(window[i] - 1) * dilation[i] + 1" if dilated else "window[i]"
+    named = "padding in ('valid', 'same', 'same_lower')"
+    return (
+        Constraint(
+            "C3",
+            "padding in ('same', 'same_lower') or all("
+            "x[i + 1] + (0 if padding == 'valid' else padding[i][0] + padding[i][1]) "
+            f" >= {extent} for i in (0, 1))",
+            "a window must fit into the padded input",
+            broken_by={"window": (2, 40)},
+        ),
+        Constraint(
+            "C4",
+            f"{named} or all(max(padding[i]) < {extent} for i in (0, 1))",
+            "padding must be less than a window",
+            broken_by={"padding": ((2, 2), (0, 0))},
+        ),
+    )
+
+
+max_pool2d = Spec(
+    name="max_pool2d",
+    reference=reference.max_pool,
+    vjp=reference.max_pool_vjp,
+    inputs=(X,),
+    parameters=(
+        WINDOW,
+        STRIDES,
+        PADDING,
+        Parameter("dilation", ((1, 1), (2, 3)), "distance of neighbouring taps, per axis"),
+        CEIL,
+        Parameter(
+            "nan",
+            ("hold", "pass", "ignore"),
+            "maximum of a window that holds NaN: NaN, its gradient held there or passed on; or NaN ignored",
+            facet=True,
+        ),
+    ),
+    axes=AXES,
+    sizes=(*SIZES, (3, 1, 1, 4)),  # of a special value, such an image leaves nothing else
+    data=("normal", "ties", "zeros", "nan", "negative_infinities", "specials"),
+    constraints=(*POSITIVE, *windows_fit(dilated=True)),
+    sources=(
+        Source("Boureau, Ponce and LeCun (2010)", "https://icml.cc/Conferences/2010/papers/638.pdf"),
+        Source("torch.nn.MaxPool2d", "https://pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html"),
+        Source("tf.nn.max_pool2d", "https://www.tensorflow.org/api_docs/python/tf/nn/max_pool2d"),
+        Source(
+            "flax.linen.max_pool",
+            "https://flax.readthedocs.io/en/latest/api_reference/flax.linen/layers.html",
+        ),
+        SHAPES,
+    ),
+)
+
+avg_pool2d = Spec(
+    name="avg_pool2d",
+    reference=reference.avg_pool,
+    vjp=reference.avg_pool_vjp,
+    inputs=(X,),
+    parameters=(
+        WINDOW,
+        STRIDES,
+        PADDING,
+        CEIL,
+        Parameter("count_padding", (False, True), "whether the mean counts the padding", facet=True),
+    ),
+    axes=AXES,
+    sizes=SIZES,
+    data=("normal", "wide", "nan", "infinities"),
+    constraints=(*POSITIVE, *windows_fit(dilated=False)),
+    sources=(
+        Source("LeCun et al. (1998)", "http://vision.stanford.edu/cs598_spring07/papers/Lecun98.pdf"),
+        Source("torch.nn.AvgPool2d", "https://pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html"),
+        Source("tf.nn.avg_pool2d", "https://www.tensorflow.org/api_docs/python/tf/nn/avg_pool2d"),
+        Source(
+            "flax.linen.avg_pool",
+            "https://flax.readthedocs.io/en/latest/api_reference/flax.linen/layers.html",
+        ),
+        SHAPES,
+    ),
+)

@@ -1,0 +1,206 @@
+"""Poolings: naive loops in exact fractions, laws, the rules of ties and NaN, and bad input."""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from assay.numerics.carried import carry
+from assay.numerics.generator import Stream
+from assay.numerics.profiles import profiles
+from assay.numerics.tolerance import tolerance
+from assay.reference.convolution import depthwise_conv
+from assay.reference.pooling import avg_pool, avg_pool_vjp, max_pool, max_pool_vjp
+
+(FLOAT64,) = profiles("float64")
+
+
+def integers(name, *shape):
+    return Stream(f"pooling/{name}").integers(-9, 10, shape).astype(np.float64)
+
+
+def line(*values):
+    """One sample of one channel."""
+    return np.array(values, dtype=np.float64)[None, :, None]
+
+
+def starts(length, window, stride, low, high, dilation, ceil_mode):
+    """Places of the first taps, walked through one by one."""
+    extent, places, place = (window - 1) * dilation + 1, [], -low
+    while place + extent <= length + high:
+        places.append(place)
+        place += stride
+    reached = places[-1] + extent
+    if ceil_mode and reached < length + high and place < length:
+        places.append(place)
+    return places
+
+
+GRID = list(
+    itertools.product(range(1, 8), (1, 2, 3), (1, 2, 3, 4), ((0, 0), (1, 1), (0, 1), (2, 1)), (False, True))
+)
+
+
+def grid(dilation):
+    """Small lengths, windows, strides, widths and ceil rules for which windows fit and see the input."""
+    for length, window, stride, (low, high), ceil_mode in GRID:
+        extent = (window - 1) * dilation + 1
+        if extent <= length + low + high and max(low, high) < extent:
+            yield length, window, stride, (low, high), ceil_mode
+
+
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_max_pool_is_the_naive_loop_on_an_exhaustive_grid(dilation):
+    for length, window, stride, (low, high), ceil_mode in grid(dilation):
+        x = integers(f"x{length}", 2, length, 3)
+        y = max_pool(
+            x, window=window, strides=stride, padding=((low, high),), dilation=dilation, ceil_mode=ceil_mode
+        )
+        places = starts(length, window, stride, low, high, dilation, ceil_mode)
+        assert y.shape == (2, len(places), 3)
+        for o, place in enumerate(places):
+            seen = [x[:, i] for i in range(place, place + window * dilation, dilation) if 0 <= i < length]
+            expected = np.max(seen, axis=0) if seen else np.full((2, 3), -np.inf)
+            np.testing.assert_array_equal(y[:, o], expected)
+
+
+@pytest.mark.parametrize("count_padding", [False, True])
+def test_avg_pool_is_the_naive_loop_on_an_exhaustive_grid(count_padding):
+    for length, window, stride, (low, high), ceil_mode in grid(1):
+        x = integers(f"x{length}", 1, length, 1)
+        options = {
+            "window": window,
+            "strides": stride,
+            "padding": ((low, high),),
+            "ceil_mode": ceil_mode,
+            "count_padding": count_padding,
+        }
+        places = starts(length, window, stride, low, high, 1, ceil_mode)
+        y, cotangent = avg_pool(x, **options), np.ones((1, len(places), 1))
+        assert y.shape == cotangent.shape
+        dx = [Fraction(0)] * length
+        for o, place in enumerate(places):
+            taps = range(place, place + window)
+            inside = [i for i in taps if 0 <= i < length]
+            counted = [i for i in taps if -low <= i < length + high] if count_padding else inside
+            # Division is correctly rounded, so the float of the exact fraction is what it gives.
+            assert y[0, o, 0] == float(Fraction(sum(int(x[0, i, 0]) for i in inside), len(counted)))
+            for i in inside:
+                dx[i] += Fraction(1, len(counted))
+        (gradient,) = avg_pool_vjp(carry(x, FLOAT64), carry(cotangent, FLOAT64), **options)
+        allowed = tolerance(gradient, independent=False)
+        for i, exact in enumerate(dx):
+            assert abs(Fraction(gradient.value[0, i, 0]) - exact) <= Fraction(allowed[0, i, 0])
+
+
+@pytest.mark.parametrize("padding", ["valid", "same", "same_lower", ((0, 1), (1, 0))])
+def test_average_is_a_depthwise_convolution_with_a_constant_kernel(padding):
+    x, kernel = integers("x", 2, 7, 9, 3), np.full((2, 4, 3, 1), 1 / 8)
+    counted = avg_pool(x, window=(2, 4), strides=(3, 2), padding=padding, count_padding=True)
+    np.testing.assert_array_equal(counted, depthwise_conv(x, kernel, strides=(3, 2), padding=padding))
+
+
+def test_average_of_ones_is_one_where_padding_does_not_count():
+    y = avg_pool(np.ones((1, 5, 6, 2)), window=(3, 2), strides=(2, 3), padding="same")
+    np.testing.assert_array_equal(y, np.ones((1, 3, 2, 2)))
+
+
+def test_maxima_of_maxima_are_maxima_of_larger_windows():
+    x = integers("x", 2, 8, 12, 3)
+    twice = max_pool(max_pool(x, window=(2, 3), strides=(2, 3)), window=2, strides=2)
+    np.testing.assert_array_equal(twice, max_pool(x, window=(4, 6), strides=(4, 6)))
+
+
+def test_a_window_over_everything_is_global_pooling():
+    x = integers("x", 2, 4, 5, 3)
+    np.testing.assert_array_equal(max_pool(x, window=(4, 5))[:, 0, 0], x.max(axis=(1, 2)))
+    np.testing.assert_array_equal(avg_pool(x, window=(4, 5))[:, 0, 0], x.sum(axis=(1, 2)) / 20)
+
+
+@pytest.mark.parametrize("nan", ["hold", "pass", "ignore"])
+def test_the_gradient_of_a_maximum_hands_on_the_whole_cotangent(nan):
+    x = integers("x", 2, 6, 7, 3)
+    options = {"window": (3, 2), "strides": (1, 2), "padding": "same", "nan": nan}
+    cotangent = integers("cotangent", *max_pool(x, **options).shape)
+    (dx,) = max_pool_vjp(x, cotangent, **options)
+    assert np.sum(dx) == np.sum(cotangent)
+
+
+@pytest.mark.parametrize("nan", ["hold", "pass", "ignore"])
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((5, 5, 1), (1, 0, 0)),
+        ((1, 5, 5), (0, 1, 0)),
+        ((0.0, -0.0, 0.0), (1, 0, 0)),
+        ((-np.inf, -np.inf, -np.inf), (1, 0, 0)),
+    ],
+)
+def test_the_first_of_equal_maxima_takes_the_gradient(values, expected, nan):
+    (dx,) = max_pool_vjp(line(*values), line(1.0), window=3, strides=3, nan=nan)
+    np.testing.assert_array_equal(dx[0, :, 0], expected)
+
+
+@pytest.mark.parametrize(
+    ("nan", "values", "maximum", "expected"),
+    [
+        ("hold", (np.nan, 1, 2), np.nan, (1, 0, 0)),
+        ("hold", (np.nan, 1, np.nan), np.nan, (0, 0, 1)),
+        ("pass", (np.nan, 1, 2), np.nan, (0, 0, 1)),
+        ("pass", (np.nan, 2, 1), np.nan, (0, 1, 0)),
+        ("pass", (1, 2, np.nan), np.nan, (0, 0, 1)),
+        ("ignore", (1, np.nan, 2), 2, (0, 0, 1)),
+        ("ignore", (2, np.nan, 1), 2, (1, 0, 0)),
+        ("ignore", (np.nan, 1, 2), 2, (1, 0, 0)),
+        ("ignore", (np.nan, np.nan, np.nan), -np.inf, (1, 0, 0)),
+    ],
+)
+def test_the_rules_of_nan(nan, values, maximum, expected):
+    np.testing.assert_array_equal(max_pool(line(*values), window=3, nan=nan), line(maximum))
+    (dx,) = max_pool_vjp(line(*values), line(1.0), window=3, nan=nan)
+    np.testing.assert_array_equal(dx[0, :, 0], expected)
+
+
+@pytest.mark.parametrize("nan", ["hold", "pass", "ignore"])
+def test_padding_takes_no_gradient(nan):
+    # The second window sees the padding first: what it holds is its first tap on the input.
+    x = line(3, -np.inf) if nan != "ignore" else line(3, np.nan)
+    (dx,) = max_pool_vjp(x[:, ::-1], line(5, 7, 11), window=2, strides=1, padding=((1, 1),), nan=nan)
+    np.testing.assert_array_equal(dx[0, :, 0], [5, 18] if nan != "ignore" else [12, 11])
+
+
+def test_ceil_mode_adds_a_last_window_that_begins_inside():
+    x = line(1, 2, 3, 4, 5)
+    np.testing.assert_array_equal(max_pool(x, ceil_mode=True)[0, :, 0], [2, 4, 5])
+    # The third window holds one element and, without ceil_mode, would not exist.
+    np.testing.assert_array_equal(avg_pool(x, ceil_mode=True, count_padding=True)[0, :, 0], [1.5, 3.5, 5.0])
+    # A window that would begin in the high padding is left out.
+    assert max_pool(line(1, 2), window=2, strides=3, padding=((1, 1),), ceil_mode=True).shape == (1, 1, 1)
+
+
+X = np.zeros((2, 5, 6, 3))
+
+
+@pytest.mark.parametrize("pool", [max_pool, avg_pool])
+@pytest.mark.parametrize(
+    ("x", "options", "message"),
+    [
+        (X[0, 0], {}, r"x must have the axes \(batch, …, channels\)"),
+        (X, {"window": 0}, "window must be at least 1; got 0"),
+        (X, {"strides": (1, -1)}, "strides must be at least 1"),
+        (
+            X,
+            {"window": (2, 7)},
+            r"windows that reach over \(2, 7\) must fit into the input, padded to \(5, 6\)",
+        ),
+        (X, {"window": 2, "padding": ((0, 0), (0, 2))}, "padding must be less than a window"),
+        (X, {"padding": "full"}, "padding must be valid, same, .*; got 'full'"),
+        (X, {"window": (2, 2, 2)}, "window must be one number or 2"),
+    ],
+)
+def test_poolings_refuse_bad_input(pool, x, options, message):
+    with pytest.raises(ValueError, match=message):
+        pool(x, **options)
