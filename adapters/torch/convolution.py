@@ -1,0 +1,142 @@
+"""Convolutions of PyTorch: channels first, kernels ``(filters, channels // groups, *window)``.
+
+A transposed convolution's kernel is ``(channels, filters // groups, *window)``, that of the convolution
+whose adjoint it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import F, binds, torch
+from .modules import call_module
+
+WIDTHS = {
+    "padding not in ('same_lower', 'causal')": "torch pads by equal numbers on both sides, or 'same'",
+    "padding in ('valid', 'same') or all(low == high for low, high in padding)": "torch pads sides alike",
+    "padding != 'same' or max(strides) == 1": "torch pads 'same' at stride 1 only",
+}
+TRANSPOSED = {
+    "flip": "torch's is always the adjoint of a convolution",
+    "padding != 'same'": "torch takes the crop in numbers only",
+    "padding != 'valid' or all((kernel[i] - 1) * dilation[i] + 1 >= strides[i] for i in (0, 1))": (
+        "torch adds no zeros where the kernel is shorter than the stride"
+    ),
+    "padding == 'valid' or all(low >= max(high, 0) for low, high in padding)": "torch crops both sides alike",
+    "padding == 'valid' or all("
+    "padding[i][0] - padding[i][1] < max(strides[i], dilation[i]) for i in (0, 1))": (
+        "torch's output padding is below stride or dilation"
+    ),
+}
+
+
+def channels_first(x: Any) -> Any:
+    return x.movedim(-1, 1).contiguous()
+
+
+def channels_last(x: Any) -> Any:
+    return x.movedim(1, -1)
+
+
+def filters_first(kernel: Any) -> Any:
+    return kernel.movedim(-1, 0).movedim(-1, 1).contiguous()
+
+
+def equal_widths(padding: Any) -> Any:
+    return padding if isinstance(padding, str) else tuple(low for low, _ in padding)
+
+
+def conv_by(function: Any, x: Any, kernel: Any, bias: Any, *options: Any) -> Any:
+    return channels_last(function(channels_first(x), filters_first(kernel), bias, *options))
+
+
+@binds("conv1d", "torch.nn.functional.conv1d", where=WIDTHS)
+def conv1d(x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
+    return conv_by(F.conv1d, x, kernel, bias, strides, equal_widths(padding), dilation, groups)
+
+
+@binds("conv2d", "torch.nn.functional.conv2d", where=WIDTHS)
+def conv2d(x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
+    return conv_by(F.conv2d, x, kernel, bias, strides, equal_widths(padding), dilation, groups)
+
+
+@binds("conv3d", "torch.nn.functional.conv3d", where=WIDTHS)
+def conv3d(x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
+    return conv_by(F.conv3d, x, kernel, bias, strides, equal_widths(padding), dilation, groups)
+
+
+@binds("depthwise_conv2d", "torch.nn.functional.conv2d", where=WIDTHS, composition=True)
+def depthwise_conv2d(x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any) -> Any:
+    grouped = kernel.flatten(-2).unsqueeze(-2)
+    return conv_by(F.conv2d, x, grouped, bias, strides, equal_widths(padding), dilation, kernel.shape[-2])
+
+
+def conv_by_module(
+    module: Any, x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int
+) -> Any:
+    *window, channels, filters = kernel.shape
+    layer = module(
+        channels * groups,
+        filters,
+        tuple(window),
+        stride=strides,
+        padding=equal_widths(padding),
+        dilation=dilation,
+        groups=groups,
+        bias=bias is not None,
+    )
+    return channels_last(call_module(layer, channels_first(x), weight=filters_first(kernel), bias=bias))
+
+
+@binds("conv1d", "torch.nn.Conv1d", where=WIDTHS)
+def conv1d_module(
+    x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int
+) -> Any:
+    return conv_by_module(torch.nn.Conv1d, x, kernel, bias, strides, padding, dilation, groups)
+
+
+@binds("conv2d", "torch.nn.Conv2d", where=WIDTHS)
+def conv2d_module(
+    x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int
+) -> Any:
+    return conv_by_module(torch.nn.Conv2d, x, kernel, bias, strides, padding, dilation, groups)
+
+
+@binds("conv3d", "torch.nn.Conv3d", where=WIDTHS)
+def conv3d_module(
+    x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int
+) -> Any:
+    return conv_by_module(torch.nn.Conv3d, x, kernel, bias, strides, padding, dilation, groups)
+
+
+def crops(padding: Any) -> Any:
+    """Crop of both sides, and what is left standing of it on the high side."""
+    pairs = ((0, 0), (0, 0)) if padding == "valid" else padding
+    return tuple(low for low, _ in pairs), tuple(low - high for low, high in pairs)
+
+
+@binds("conv_transpose2d", "torch.nn.functional.conv_transpose2d", where=TRANSPOSED)
+def conv_transpose2d(
+    x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int
+) -> Any:
+    return conv_by(F.conv_transpose2d, x, kernel, bias, strides, *crops(padding), groups, dilation)
+
+
+@binds("conv_transpose2d", "torch.nn.ConvTranspose2d", where=TRANSPOSED)
+def conv_transpose2d_module(
+    x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int
+) -> Any:
+    *window, filters, channels = kernel.shape
+    crop, output_padding = crops(padding)
+    layer = torch.nn.ConvTranspose2d(
+        channels,
+        filters * groups,
+        tuple(window),
+        stride=strides,
+        padding=crop,
+        output_padding=output_padding,
+        groups=groups,
+        bias=bias is not None,
+        dilation=dilation,
+    )
+    return channels_last(call_module(layer, channels_first(x), weight=filters_first(kernel), bias=bias))

@@ -1,0 +1,244 @@
+"""Specs of the convolutions and transposed convolutions."""
+
+from __future__ import annotations
+
+from ..reference import convolution as reference
+from .spec import Constraint, Input, Parameter, Source, Spec
+
+DATA = ("normal", "wide", "nan", "infinities")
+
+GUIDE = Source(
+    "Dumoulin and Visin (2016), A guide to convolution arithmetic", "https://arxiv.org/abs/1603.07285"
+)
+STABLEHLO = Source("StableHLO, convolution", "https://openxla.org/stablehlo/spec#convolution")
+
+BIAS = Parameter("use_bias", (True, False), "whether a bias is added")
+GROUPS = Parameter("groups", (1, 2), "number of equal parts of channels and filters that do not mix")
+SAME = "none, so many that as many windows fit as strides do, or pairs (low, high)"
+
+
+def torch_page(name: str) -> Source:
+    """The page of a function or module of torch."""
+    return Source(f"torch.nn.{name}", f"https://pytorch.org/docs/stable/generated/torch.nn.{name}.html")
+
+
+def tf_page(name: str) -> Source:
+    """The page of a function of tf.nn."""
+    return Source(f"tf.nn.{name}", f"https://www.tensorflow.org/api_docs/python/tf/nn/{name}")
+
+
+def jax_page(name: str) -> Source:
+    """The page of a function of jax.lax."""
+    return Source(f"jax.lax.{name}", f"https://docs.jax.dev/en/latest/_autosummary/jax.lax.{name}.html")
+
+
+def geometry(
+    rank: int, strides: tuple[tuple[int, ...], ...], dilation: tuple[int, ...]
+) -> tuple[Parameter, ...]:
+    """Strides and dilation, each of which every axis may have its own."""
+    return (
+        Parameter("strides", ((1,) * rank, *strides), "distance of neighbouring windows, per axis"),
+        Parameter("dilation", ((1,) * rank, dilation), "distance of neighbouring taps, per axis"),
+    )
+
+
+def at_least_one(label: str, name: str, rank: int) -> Constraint:
+    """The rule that a parameter with a number per axis is positive."""
+    return Constraint(label, f"min({name}) >= 1", f"{name} must be positive", broken_by={name: (0,) * rank})
+
+
+def windows_fit(label: str, space: tuple[str, ...]) -> Constraint:
+    """The rule that each padded axis holds a window."""
+    return Constraint(
+        label,
+        "padding in ('same', 'same_lower', 'causal') or all("
+        "x[i + 1] + (0 if padding == 'valid' else padding[i][0] + padding[i][1]) "
+        f">= (kernel[i] - 1) * dilation[i] + 1 for i in {tuple(range(len(space)))})",
+        "a window must fit into the padded input",
+        broken_by={f"kernel_{space[-1]}": 40},
+    )
+
+
+def conv(
+    name: str,
+    space: tuple[str, ...],
+    sizes: tuple[tuple[int, ...], ...],
+    strides: tuple[tuple[int, ...], ...],
+    padding: tuple[str | tuple[tuple[int, int], ...], ...],
+    dilation: tuple[int, ...],
+    sources: tuple[Source, ...],
+) -> Spec:
+    """The convolution over these spatial axes."""
+    window = tuple(f"kernel_{axis}" for axis in space)
+    return Spec(
+        name=name,
+        reference=reference.conv,
+        vjp=reference.conv_vjp,
+        inputs=(
+            Input("x", f"batch, {', '.join(space)}, channels"),
+            Input("kernel", f"{', '.join(window)}, channels // groups, filters", kind="weight"),
+            Input("bias", "filters", kind="weight", when="use_bias"),
+        ),
+        parameters=(
+            *geometry(len(space), strides, dilation),
+            Parameter("padding", padding, SAME, facet=True),
+            GROUPS,
+            BIAS,
+        ),
+        axes=" ".join(("batch", *space, "channels", "filters", *window)),
+        sizes=sizes,
+        data=DATA,
+        constraints=(
+            Constraint(
+                "C1",
+                "x[-1] == kernel[-2] * groups",
+                "x must have as many channels as the groups of the kernel together",
+                broken_by={"x": f"batch, {', '.join(space)}, channels + 1"},
+            ),
+            Constraint(
+                "C2",
+                "groups >= 1 and kernel[-1] % groups == 0",
+                "groups must divide the filters",
+                broken_by={"groups": 2, "filters": 7},
+            ),
+            windows_fit("C3", space),
+            at_least_one("C4", "strides", len(space)),
+            at_least_one("C5", "dilation", len(space)),
+        ),
+        sources=(GUIDE, *sources, STABLEHLO),
+    )
+
+
+conv1d = conv(
+    "conv1d",
+    ("time",),
+    sizes=((3, 17, 4, 6, 3), (1, 9, 1, 1, 1), (2, 8, 3, 5, 4), (2, 33, 16, 8, 5)),
+    strides=((2,), (3,)),
+    padding=("valid", "same", "same_lower", "causal", ((2, 2),), ((0, 3),)),
+    dilation=(2,),
+    sources=(torch_page("functional.conv1d"), tf_page("conv1d"), jax_page("conv_general_dilated")),
+)
+
+conv2d = conv(
+    "conv2d",
+    ("height", "width"),
+    sizes=((2, 7, 9, 4, 6, 3, 2), (1, 5, 8, 1, 1, 1, 1), (3, 8, 5, 3, 5, 2, 3), (1, 17, 16, 16, 8, 3, 3)),
+    strides=((2, 1), (2, 3)),
+    padding=("valid", "same", "same_lower", ((1, 1), (2, 2)), ((1, 0), (0, 2))),
+    dilation=(2, 3),
+    sources=(torch_page("functional.conv2d"), tf_page("conv2d"), jax_page("conv_general_dilated")),
+)
+
+conv3d = conv(
+    "conv3d",
+    ("depth", "height", "width"),
+    sizes=((2, 4, 5, 7, 4, 6, 2, 3, 1), (1, 3, 5, 4, 1, 1, 1, 1, 1), (1, 6, 5, 7, 3, 5, 3, 2, 4)),
+    strides=((2, 1, 3),),
+    padding=("valid", "same", ((1, 1), (0, 0), (2, 2)), ((0, 1), (1, 0), (2, 1))),
+    dilation=(1, 2, 2),
+    sources=(torch_page("functional.conv3d"), tf_page("conv3d"), jax_page("conv_general_dilated")),
+)
+
+depthwise_conv2d = Spec(
+    name="depthwise_conv2d",
+    reference=reference.depthwise_conv,
+    vjp=reference.depthwise_conv_vjp,
+    inputs=(
+        Input("x", "batch, height, width, channels"),
+        Input("kernel", "kernel_height, kernel_width, channels, multiplier", kind="weight"),
+        Input("bias", "channels * multiplier", kind="weight", when="use_bias"),
+    ),
+    parameters=(
+        *geometry(2, ((2, 2), (2, 3)), (2, 3)),
+        Parameter("padding", ("valid", "same", ((1, 1), (2, 2)), ((1, 0), (0, 2))), SAME, facet=True),
+        BIAS,
+    ),
+    axes="batch height width channels multiplier kernel_height kernel_width",
+    sizes=((2, 7, 9, 4, 3, 3, 2), (1, 5, 8, 1, 1, 1, 1), (3, 8, 5, 3, 1, 2, 3), (1, 17, 16, 16, 2, 5, 4)),
+    data=("normal", "wide", "nan"),
+    constraints=(
+        Constraint(
+            "C1",
+            "x[-1] == kernel[-2]",
+            "x must have as many channels as the kernel",
+            broken_by={"x": "batch, height, width, channels + 1"},
+        ),
+        windows_fit("C2", ("height", "width")),
+        at_least_one("C3", "strides", 2),
+        at_least_one("C4", "dilation", 2),
+    ),
+    sources=(
+        Source("Chollet (2017), Xception", "https://arxiv.org/abs/1610.02357"),
+        tf_page("depthwise_conv2d"),
+        Source(
+            "keras.layers.DepthwiseConv2D",
+            "https://keras.io/api/layers/convolution_layers/depthwise_convolution2d/",
+        ),
+    ),
+)
+
+conv_transpose2d = Spec(
+    name="conv_transpose2d",
+    reference=reference.conv_transpose,
+    vjp=reference.conv_transpose_vjp,
+    inputs=(
+        Input("x", "batch, height, width, channels"),
+        Input("kernel", "kernel_height, kernel_width, filters // groups, channels", kind="weight"),
+        Input("bias", "filters", kind="weight", when="use_bias"),
+    ),
+    parameters=(
+        *geometry(2, ((2, 3),), (2, 3)),
+        Parameter(
+            "padding",
+            ("valid", "same", ((1, 1), (0, 0)), ((0, -1), (0, -1)), ((1, 0), (0, -1)), ((0, 1), (1, 0))),
+            "what is cropped: nothing, all but length times stride, or pairs (low, high); negative: added",
+            facet=True,
+        ),
+        GROUPS,
+        Parameter(
+            "flip",
+            (True, False),
+            "the adjoint of a convolution; otherwise its kernel is reversed",
+            facet=True,
+        ),
+        BIAS,
+    ),
+    axes="batch height width channels filters kernel_height kernel_width",
+    sizes=((2, 5, 4, 6, 4, 3, 2), (1, 4, 3, 1, 1, 1, 1), (3, 3, 5, 16, 5, 2, 4)),
+    data=("normal", "wide", "nan"),
+    constraints=(
+        Constraint(
+            "C1",
+            "x[-1] == kernel[-1]",
+            "x must have as many channels as the kernel",
+            broken_by={"x": "batch, height, width, channels + 1"},
+        ),
+        Constraint(
+            "C2",
+            "groups >= 1 and kernel[-1] % groups == 0",
+            "groups must divide the channels",
+            broken_by={"groups": 4},
+        ),
+        Constraint(
+            "C3",
+            "padding in ('valid', 'same') or all("
+            "(x[i + 1] - 1) * strides[i] + (kernel[i] - 1) * dilation[i] >= padding[i][0] + padding[i][1] "
+            "for i in (0, 1))",
+            "something must be left of the output",
+            broken_by={"padding": ((4, 4), (0, 0))},
+        ),
+        at_least_one("C4", "strides", 2),
+        at_least_one("C5", "dilation", 2),
+    ),
+    excluded=("filters % groups != 0",),
+    sources=(
+        GUIDE,
+        torch_page("functional.conv_transpose2d"),
+        tf_page("conv2d_transpose"),
+        jax_page("conv_transpose"),
+        Source(
+            "flax.nnx.ConvTranspose",
+            "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/linear.html",
+        ),
+    ),
+)

@@ -1,0 +1,379 @@
+"""Convolutions: naive loops in exact integers, laws between operations, worked figures and bad input.
+
+Integers of this size and their products and sums are exact in float64, so most comparisons are for equality.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from assay.numerics.carried import carry
+from assay.numerics.generator import Stream
+from assay.numerics.profiles import profiles
+from assay.numerics.tolerance import tolerance
+from assay.reference.convolution import (
+    conv,
+    conv_transpose,
+    conv_transpose_vjp,
+    conv_vjp,
+    depthwise_conv,
+    depthwise_conv_vjp,
+)
+from assay.reference.dense import dense
+
+(FLOAT64,) = profiles("float64")
+
+
+def integers(name, *shape):
+    return Stream(f"convolution/{name}").integers(-9, 10, shape).astype(np.float64)
+
+
+def carried(name, *shape):
+    return carry(Stream(f"convolution/{name}").normal(shape), FLOAT64)
+
+
+def assert_same(first, second):
+    """Two evaluations of one quantity agree within what both carry."""
+    allowed = tolerance(first, independent=False) + tolerance(second, independent=False)
+    assert first.shape == second.shape
+    assert np.all(np.abs(first.value - second.value) <= allowed)
+
+
+# --- naive loops ---
+
+
+def naive_widths(padding, length, kernel, stride, dilation):
+    """Padding of one axis by search: the least that lets as many windows fit as strides do."""
+    extent = (kernel - 1) * dilation + 1
+    if padding == "valid":
+        return 0, 0
+    if padding == "causal":
+        return extent - 1, 0
+    if not isinstance(padding, str):
+        return padding
+    wanted = len(range(0, length, stride))
+    fits = (p for p in itertools.count() if len(range(0, length + p - extent + 1, stride)) >= wanted)
+    total = next(fits)
+    return (total // 2, total - total // 2) if padding == "same" else (total - total // 2, total // 2)
+
+
+def naive_conv(x, kernel, cotangent, strides, widths, dilation, groups):
+    """Value and gradients of x and kernel of a 2-D convolution, by the definition, in integers."""
+    batch, height, width, channels = x.shape
+    kernel_height, kernel_width, _, filters = kernel.shape
+    each, own = channels // groups, filters // groups
+    (top, bottom), (left, right) = widths
+    rows = range(-top, height + bottom - (kernel_height - 1) * dilation[0], strides[0])
+    columns = range(-left, width + right - (kernel_width - 1) * dilation[1], strides[1])
+    y = np.zeros((batch, len(rows), len(columns), filters), dtype=object)
+    dx, dkernel = np.zeros(x.shape, dtype=object), np.zeros(kernel.shape, dtype=object)
+    for (oy, row), (ox, column), ty, tx in itertools.product(
+        enumerate(rows), enumerate(columns), range(kernel_height), range(kernel_width)
+    ):
+        iy, ix = row + ty * dilation[0], column + tx * dilation[1]
+        if not (0 <= iy < height and 0 <= ix < width):
+            continue
+        for b, f, c in itertools.product(range(batch), range(filters), range(each)):
+            channel = f // own * each + c
+            seen, weight = int(x[b, iy, ix, channel]), int(kernel[ty, tx, c, f])
+            y[b, oy, ox, f] += seen * weight
+            if cotangent is not None:
+                dx[b, iy, ix, channel] += int(cotangent[b, oy, ox, f]) * weight
+                dkernel[ty, tx, c, f] += int(cotangent[b, oy, ox, f]) * seen
+    return y.astype(np.float64), dx.astype(np.float64), dkernel.astype(np.float64)
+
+
+PADDINGS = ("valid", "same", "same_lower", "causal", (1, 0), (0, 2), (3, 1))
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("kernel", [1, 2, 3, 4])
+def test_convolution_is_the_naive_loop_on_an_exhaustive_grid(kernel, padding):
+    weights = integers("kernel", kernel, 2, 3)
+    for length, stride, dilation in itertools.product(range(1, 8), (1, 2, 3, 5), (1, 2, 3)):
+        low, high = naive_widths(padding, length, kernel, stride, dilation)
+        if length + low + high < (kernel - 1) * dilation + 1:
+            continue
+        x = integers(f"x{length}", 2, length, 2)
+        chosen = padding if isinstance(padding, str) else (padding,)
+        options = {"strides": stride, "padding": chosen, "dilation": dilation}
+        y = conv(x, weights, **options)
+        cotangent = integers("cotangent", *y.shape)
+        expected = naive_conv(
+            x[:, None],
+            weights[None],
+            cotangent[:, None],
+            (1, stride),
+            ((0, 0), (low, high)),
+            (1, dilation),
+            groups=1,
+        )
+        got = (y, *conv_vjp(x, weights, None, cotangent, **options)[:2])
+        np.testing.assert_array_equal(got[0], expected[0][:, 0])
+        np.testing.assert_array_equal(got[1], expected[1][:, 0])
+        np.testing.assert_array_equal(got[2], expected[2][0])
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("padding", ["valid", "same", ((2, 0), (1, 3))])
+@pytest.mark.parametrize(("strides", "dilation"), [((1, 1), (1, 1)), ((2, 1), (1, 3)), ((3, 2), (2, 1))])
+def test_two_axes_and_groups_are_the_naive_loop(strides, dilation, padding, groups):
+    x, kernel = integers("x", 2, 6, 7, 4), integers("kernel", 3, 2, 4 // groups, 6)
+    widths = [
+        naive_widths(
+            padding if isinstance(padding, str) else padding[i], x.shape[i + 1], kernel.shape[i], s, d
+        )
+        for i, (s, d) in enumerate(zip(strides, dilation, strict=True))
+    ]
+    options = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
+    y = conv(x, kernel, **options)
+    cotangent = integers("cotangent", *y.shape)
+    expected = naive_conv(x, kernel, cotangent, strides, widths, dilation, groups)
+    for got, wanted in zip((y, *conv_vjp(x, kernel, None, cotangent, **options)), expected, strict=False):
+        np.testing.assert_array_equal(got, wanted)
+
+
+def naive_transpose(x, kernel, stride, dilation, low, length):
+    """Transposed convolution along one axis: every input adds its kernel where it falls into the output."""
+    y = np.zeros((x.shape[0], length, kernel.shape[1]))
+    for i, t in itertools.product(range(x.shape[1]), range(kernel.shape[0])):
+        place = i * stride + t * dilation - low
+        if 0 <= place < length:
+            y[:, place] += np.einsum("bc,fc->bf", x[:, i], kernel[t])
+    return y
+
+
+CROPS = ("valid", "same", (0, 0), (1, 0), (0, 1), (2, 1), (0, -2), (1, -1))
+
+
+@pytest.mark.parametrize("crop", CROPS)
+@pytest.mark.parametrize("kernel", [1, 2, 3, 4])
+def test_transposed_convolution_is_the_naive_scatter_on_an_exhaustive_grid(kernel, crop):
+    weights = integers("kernel", kernel, 3, 2)
+    for n, stride, dilation in itertools.product(range(1, 6), (1, 2, 3, 5), (1, 2, 3)):
+        extent = (kernel - 1) * dilation + 1
+        full = (n - 1) * stride + extent
+        if crop == "valid":
+            low, length = 0, n * stride + max(extent - stride, 0)
+        elif crop == "same":
+            low, length = max(extent - stride, 0) // 2, n * stride
+        else:
+            low, length = crop[0], full - sum(crop)
+        if length < 1:
+            continue
+        x = integers(f"x{n}", 2, n, 2)
+        chosen = crop if isinstance(crop, str) else (crop,)
+        y = conv_transpose(x, weights, strides=stride, padding=chosen, dilation=dilation)
+        np.testing.assert_array_equal(y, naive_transpose(x, weights, stride, dilation, low, length))
+
+
+# --- worked figures ---
+
+
+def test_correlation_of_worked_figures():
+    # numpy.correlate is the same sum: 1·1 + 2·10, 2·1 + 3·10, 3·1 + 4·10.
+    x, kernel = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 10.0])
+    np.testing.assert_array_equal(conv(x[None, :, None], kernel[:, None, None])[0, :, 0], [21.0, 32.0, 43.0])
+    np.testing.assert_array_equal(np.correlate(x, kernel, mode="valid"), [21.0, 32.0, 43.0])
+
+
+@pytest.mark.parametrize(
+    ("padding", "expected"),
+    [
+        # An even kernel pads by one: the odd element lies above, below, or all of it before.
+        ("same", [21.0, 32.0, 43.0, 4.0]),
+        ("same_lower", [10.0, 21.0, 32.0, 43.0]),
+        ("causal", [10.0, 21.0, 32.0, 43.0]),
+    ],
+)
+def test_same_padding_of_an_even_kernel(padding, expected):
+    x, kernel = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 10.0])
+    y = conv(x[None, :, None], kernel[:, None, None], padding=padding)
+    np.testing.assert_array_equal(y[0, :, 0], expected)
+
+
+def test_transposed_convolution_of_worked_figures():
+    x, kernel = np.array([1.0, 2.0]), np.array([1.0, 10.0, 100.0])
+    shaped = x[None, :, None], kernel[:, None, None]
+    full = conv_transpose(*shaped, strides=2)
+    np.testing.assert_array_equal(full[0, :, 0], [1.0, 10.0, 102.0, 20.0, 200.0])
+    same = conv_transpose(*shaped, strides=2, padding="same")
+    np.testing.assert_array_equal(same[0, :, 0], [1.0, 10.0, 102.0, 20.0])
+    reversed_taps = conv_transpose(*shaped, strides=2, flip=False)
+    np.testing.assert_array_equal(reversed_taps[0, :, 0], [100.0, 10.0, 201.0, 20.0, 2.0])
+
+
+def test_depthwise_output_channels_run_through_the_multiplier_first():
+    x, kernel = np.array([[[1.0, 10.0]]]), np.array([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]])
+    np.testing.assert_array_equal(depthwise_conv(x, kernel)[0, 0], [1.0, 2.0, 3.0, 40.0, 50.0, 60.0])
+
+
+# --- laws ---
+
+
+def test_convolution_with_a_kernel_of_one_tap_is_a_dense_layer():
+    x, kernel, bias = carried("x", 2, 5, 4, 3), carried("kernel", 1, 1, 3, 7), carried("bias", 7)
+    assert_same(conv(x, kernel, bias), dense(x, np.reshape(kernel, (3, 7)), bias))
+
+
+def test_convolution_over_a_single_step_is_a_dense_layer():
+    x, kernel, bias = carried("x", 6, 1, 3), carried("kernel", 3, 3, 7), carried("bias", 7)
+    assert_same(conv(x, kernel, bias, padding="same")[:, 0], dense(x[:, 0], kernel[1], bias))
+    assert_same(conv(x, kernel, bias, padding="causal")[:, 0], dense(x[:, 0], kernel[2], bias))
+
+
+def test_dilation_is_a_kernel_stuffed_with_zeros():
+    x, kernel = integers("x", 2, 9, 11, 3), integers("kernel", 3, 2, 3, 5)
+    stuffed = np.zeros((5, 4, 3, 5))
+    stuffed[::2, ::3] = kernel
+    np.testing.assert_array_equal(conv(x, kernel, dilation=(2, 3)), conv(x, stuffed))
+    np.testing.assert_array_equal(
+        conv_transpose(x, np.swapaxes(kernel, 2, 3)[..., :3], dilation=(2, 3)),
+        conv_transpose(x, np.swapaxes(stuffed, 2, 3)[..., :3]),
+    )
+
+
+def test_padding_by_hand_is_padding():
+    x, kernel = integers("x", 2, 5, 6, 3), integers("kernel", 3, 2, 3, 5)
+    by_hand = np.pad(x, ((0, 0), (2, 1), (0, 3), (0, 0)))
+    np.testing.assert_array_equal(
+        conv(x, kernel, strides=2, padding=((2, 1), (0, 3))), conv(by_hand, kernel, strides=2)
+    )
+
+
+def test_groups_are_convolutions_side_by_side():
+    x, kernel, bias = integers("x", 2, 5, 6, 6), integers("kernel", 3, 2, 2, 9), integers("bias", 9)
+    apart = [
+        conv(x[..., 2 * g : 2 * g + 2], kernel[..., 3 * g : 3 * g + 3], bias[3 * g : 3 * g + 3])
+        for g in range(3)
+    ]
+    np.testing.assert_array_equal(conv(x, kernel, bias, groups=3), np.concatenate(apart, axis=-1))
+
+
+def test_depthwise_is_one_convolution_per_channel():
+    x, kernel = integers("x", 2, 5, 6, 3), integers("kernel", 3, 2, 3, 4)
+    apart = [conv(x[..., c : c + 1], kernel[:, :, c : c + 1]) for c in range(3)]
+    np.testing.assert_array_equal(depthwise_conv(x, kernel), np.concatenate(apart, axis=-1))
+
+
+@pytest.mark.parametrize("crop", ["valid", "same", ((1, 0), (0, 2)), ((0, -1), (1, -2))])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_transposed_convolution_is_the_adjoint(groups, crop):
+    y, kernel = integers("y", 2, 4, 3, 6), integers("kernel", 3, 2, 4 // groups, 6)
+    options = {"strides": (2, 3), "dilation": (1, 2), "groups": groups}
+    up = conv_transpose(y, kernel, padding=crop, **options)
+    x = integers("x", *up.shape)
+    if isinstance(crop, str):
+        # Extent and stride are 3 and 2, then 3 and 3.
+        crop = ((0, 0), (0, 0)) if crop == "valid" else ((0, 1), (0, 0))
+    down = conv(np.pad(x, ((0, 0), *((a, max(b, 0)) for a, b in crop), (0, 0))), kernel, **options)
+    assert np.sum(down[:, :4, :3] * y) == np.sum(x * up)
+
+
+def test_transposed_convolution_without_flip_correlates_the_stuffed_input():
+    x, kernel = integers("x", 2, 4, 3), integers("kernel", 3, 5, 3)
+    stuffed = np.zeros((2, 7, 3))
+    stuffed[:, ::2] = x
+    np.testing.assert_array_equal(
+        conv_transpose(x, kernel, strides=2, flip=False),
+        conv(stuffed, np.swapaxes(kernel, 1, 2), padding=((2, 2),)),
+    )
+
+
+def test_a_shift_of_the_input_shifts_the_output():
+    x, kernel = integers("x", 2, 9, 3), integers("kernel", 3, 3, 5)
+    shifted = np.roll(x, 2, axis=1)
+    np.testing.assert_array_equal(conv(shifted, kernel)[:, 2:], conv(x, kernel)[:, :-2])
+
+
+def test_nan_reaches_the_windows_that_see_it_and_no_other():
+    x, kernel = integers("x", 1, 9, 4), np.ones((2, 2, 6))
+    x[0, 4, 1] = np.nan
+    y = conv(x, kernel, dilation=3, groups=2)
+    dx, dkernel, _ = conv_vjp(x, kernel, None, np.ones(y.shape), dilation=3, groups=2)
+    expected = np.zeros(y.shape, bool)
+    expected[0, [1, 4], :3] = True
+    np.testing.assert_array_equal(np.isnan(y), expected)
+    assert not np.isnan(dx).any()
+    np.testing.assert_array_equal(np.isnan(dkernel).any(axis=(0, 2)), [False, True])
+
+
+def test_what_is_cropped_has_no_part_in_the_gradient_of_the_kernel():
+    x, kernel = np.array([[[np.nan], [2.0]]]), np.array([[[1.0]], [[3.0]]])
+    cotangent = np.array([[[5.0], [7.0]]])
+    _, absent, _ = conv_transpose_vjp(x, kernel, None, cotangent, padding=((1, 0),))
+    # The first input's first tap is cropped: that tap meets the second input only.
+    np.testing.assert_array_equal(absent[:, 0, 0], [10.0, np.nan])
+    _, zero, _ = conv_transpose_vjp(x, kernel, None, cotangent, padding=((1, 0),), cropped="zero")
+    assert np.isnan(zero).all()
+
+
+@pytest.mark.parametrize("cropped", ["absent", "zero"])
+@pytest.mark.parametrize("flip", [True, False])
+def test_both_conventions_of_cropping_agree_on_finite_input(flip, cropped):
+    x, kernel = integers("x", 2, 4, 3, 6), integers("kernel", 3, 2, 2, 6)
+    options = {"strides": (2, 1), "padding": ((1, -1), (0, 1)), "groups": 2, "flip": flip}
+    y = conv_transpose(x, kernel, **options)
+    cotangent, direction = integers("cotangent", *y.shape), integers("direction", *kernel.shape)
+    _, dkernel, _ = conv_transpose_vjp(x, kernel, None, cotangent, **options, cropped=cropped)
+    assert np.sum(dkernel * direction) == np.sum(cotangent * conv_transpose(x, direction, **options))
+
+
+def test_depthwise_gradients_are_those_of_the_single_channels():
+    x, kernel, bias = integers("x", 2, 5, 3), integers("kernel", 2, 3, 4), integers("bias", 12)
+    cotangent = integers("cotangent", 2, 4, 12)
+    dx, dkernel, dbias = depthwise_conv_vjp(x, kernel, bias, cotangent)
+    for c in range(3):
+        part = cotangent[..., 4 * c : 4 * c + 4]
+        one = conv_vjp(x[..., c : c + 1], kernel[:, c : c + 1], None, part)
+        np.testing.assert_array_equal(dx[..., c : c + 1], one[0])
+        np.testing.assert_array_equal(dkernel[:, c : c + 1], one[1])
+    np.testing.assert_array_equal(dbias, cotangent.sum(axis=(0, 1)))
+
+
+# --- bad input ---
+
+X, KERNEL = np.zeros((2, 6, 4)), np.zeros((3, 2, 6))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((X[0], KERNEL), {}, r"x must have the axes \(batch, …, channels\); got shape \(6, 4\)"),
+        ((X, KERNEL[0]), {}, "kernel must have the axes"),
+        ((X, KERNEL), {}, r"x must have 1 groups of 2 channels as the kernel has; got shape \(2, 6, 4\)"),
+        ((X, KERNEL), {"groups": 4}, "groups must divide the 6 filters; got 4"),
+        ((X, KERNEL), {"groups": 0}, "groups must divide the 6 filters; got 0"),
+        ((X, KERNEL, np.zeros(1)), {"groups": 2}, r"bias must have shape \(6,\)"),
+        ((X, KERNEL), {"groups": 2, "strides": 0}, "strides must be at least 1; got 0"),
+        ((X, KERNEL), {"groups": 2, "strides": (1, 1)}, "strides must be one number or 1"),
+        ((X, KERNEL), {"groups": 2, "dilation": -1}, "dilation must be at least 1; got -1"),
+        ((X, KERNEL), {"groups": 2, "dilation": 3}, r"must fit into the input, padded to \(6,\)"),
+        ((X, KERNEL), {"groups": 2, "padding": "full"}, "padding must be valid, same, .*; got 'full'"),
+        ((X, KERNEL), {"groups": 2, "padding": ((0, 0), (0, 0))}, "padding must be valid, same"),
+    ],
+)
+def test_convolution_refuses_bad_input(arguments, options, message):
+    with pytest.raises(ValueError, match=message):
+        conv(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((X, KERNEL), {}, "x must have 6 channels as the kernel has"),
+        ((X, KERNEL[..., :4]), {"groups": 3}, "groups must divide the 4 channels; got 3"),
+        ((X, KERNEL[..., :4]), {"padding": "causal"}, "padding must be valid, same or pairs"),
+        ((X, KERNEL[..., :4]), {"padding": ((4, 4),)}, "padding must leave something of the output"),
+        ((X, KERNEL[..., :4]), {"padding": ()}, r"padding must have a pair \(low, high\) per axis"),
+        ((X, KERNEL[..., :4], np.zeros(3)), {}, r"bias must have shape \(2,\)"),
+        ((X, KERNEL[..., :4]), {"strides": 0}, "strides must be at least 1"),
+        ((X, KERNEL[..., :4]), {"dilation": 0}, "dilation must be at least 1"),
+    ],
+)
+def test_transposed_convolution_refuses_bad_input(arguments, options, message):
+    with pytest.raises(ValueError, match=message):
+        conv_transpose(*arguments, **options)
