@@ -47,7 +47,6 @@ relu = elementwise(
     Source("tf.nn.relu", "https://www.tensorflow.org/api_docs/python/tf/nn/relu"),
     Source("jax.nn.relu", "https://docs.jax.dev/en/latest/_autosummary/jax.nn.relu.html"),
     parameters=(Parameter("nan_gradient", ("zero", "pass"), "gradient where x is NaN", facet=True),),
-    excluded=("nan_gradient == 'pass' and data != 'specials'",),
 )
 
 gelu = elementwise(

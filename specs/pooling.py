@@ -61,12 +61,6 @@ max_pool2d = Spec(
         PADDING,
         Parameter("dilation", ((1, 1), (2, 3)), "distance of neighbouring taps, per axis"),
         CEIL,
-        Parameter(
-            "nan",
-            ("hold", "pass", "ignore"),
-            "maximum of a window that holds NaN: NaN, its gradient held there or passed on; or NaN ignored",
-            facet=True,
-        ),
     ),
     axes=AXES,
     sizes=(*SIZES, (3, 1, 1, 4)),  # of a special value, such an image leaves nothing else

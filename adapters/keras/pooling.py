@@ -14,7 +14,6 @@ NAMED = {
 WITHOUT_PADDING = NAMED | {"not count_padding": "Keras's means do not count the padding"}
 NUMBERS_ONLY = NAMED | {
     "max(dilation) == 1": "Keras's poolings have no dilation",
-    "nan == 'ignore'": "TensorFlow, the default backend, ignores NaN",
 }
 
 

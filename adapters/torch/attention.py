@@ -21,6 +21,7 @@ ALONE = {
 }
 FLAGS = EMPTY | ADDED | TOP_LEFT
 DISPATCHED = {"data != 'nan' or causal == 'none'": "what becomes of NaN is up to the kernel that is chosen"}
+BIAS = EMPTY | ADDED | ALONE | DISPATCHED
 FLASH = EMPTY | TOP_LEFT | {
     "not use_bias": "the kernel gives no gradient for a bias",
     "values == depth": "the kernel wants values as deep as keys",
@@ -50,7 +51,7 @@ def attention_flash(
         return attention(query, key, value, bias, mask, scale=scale, causal=causal)
 
 
-@binds("dot_product_attention", "torch.nn.attention.bias.CausalBias", where=EMPTY | ADDED | ALONE | DISPATCHED)
+@binds("dot_product_attention", "torch.nn.attention.bias.CausalBias", where=BIAS)
 def attention_causal_bias(
     query: Any, key: Any, value: Any, bias: Any, mask: Any, *, scale: Any, causal: str
 ) -> Any:

@@ -10,7 +10,6 @@ WIDTHS = {
     "padding not in ('same', 'same_lower')": "torch's poolings pad by numbers only",
     "padding == 'valid' or all(p[0] == p[1] for p in padding)": "torch pads both sides of an axis alike",
 }
-MAXIMUM = WIDTHS | {"nan == 'hold'": "torch's maximum is NaN; its gradient holds it"}
 
 
 def pooled(function: Any, x: Any) -> Any:
@@ -21,13 +20,13 @@ def equal_widths(padding: Any) -> Any:
     return (0, 0) if padding == "valid" else tuple(low for low, _ in padding)
 
 
-@binds("max_pool2d", "torch.nn.functional.max_pool2d", where=MAXIMUM)
+@binds("max_pool2d", "torch.nn.functional.max_pool2d", where=WIDTHS)
 def max_pool2d(x: Any, window: Any, strides: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
     widths = equal_widths(padding)
     return pooled(lambda first: F.max_pool2d(first, window, strides, widths, dilation, ceil_mode), x)
 
 
-@binds("max_pool2d", "torch.nn.MaxPool2d", where=MAXIMUM)
+@binds("max_pool2d", "torch.nn.MaxPool2d", where=WIDTHS)
 def max_pool2d_module(x: Any, window: Any, strides: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
     return pooled(
         torch.nn.MaxPool2d(window, strides, equal_widths(padding), dilation, ceil_mode=ceil_mode), x
