@@ -1,8 +1,8 @@
 """A run: every question put to every target, verdicts streamed to disk as they come.
 
-One thread per target keeps its worker busy; the reference's expectations are computed once per case and
-shared. Whatever happens to a worker costs one case. Whatever happens to this process costs nothing that
-was already written: ``--resume`` goes on from the stream.
+One thread per target keeps its worker busy, and one that is done lends a hand to the slowest target; the
+reference's expectations are computed once per case and shared. Whatever happens to a worker costs one case.
+Whatever happens to this process costs nothing that was already written: ``--resume`` goes on from the stream.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import datetime
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,10 @@ from .stream import Stream
 __all__ = ["Run", "RunSettings"]
 
 OnVerdict = Callable[[Verdict], None]
+Task = tuple[Case, Binding]
+
+WORTH_A_WORKER = 8
+"""Configurations that must be left to a target for another worker to be started for it."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +60,12 @@ class Run:
         self._expectations = _Expectations(settings, self.timings)
         self._stopped = threading.Event()
         self._targets: dict[str, Target] = {}
+        self._order = {q.case.id: number for number, q in enumerate(settings.questions)}
+        self._queues = {w.target: collections.deque(_tasks(settings.questions, w)) for w in settings.workers}
 
     def counts(self) -> dict[str, int]:
         """Number of verdicts that each target will give."""
-        return {worker.target: sum(1 for _ in self._tasks(worker)) for worker in self.settings.workers}
+        return {name: sum(map(len, queue)) for name, queue in self._queues.items()}
 
     def execute(self) -> Record:
         """Ask everything, and write ``run.json``.
@@ -84,32 +91,45 @@ class Run:
         return record
 
     def _serve(self, settings: WorkerSettings) -> None:
+        """Serve a target to its end, then lend a hand where most is left to do."""
+        self._work_off(settings)
+        while not self._stopped.is_set():
+            name, queue = max(self._queues.items(), key=lambda item: len(item[1]))
+            helper = next(w for w in self.settings.workers if w.target == name)
+            if len(queue) < WORTH_A_WORKER or not self._work_off(helper):
+                return
+
+    def _work_off(self, settings: WorkerSettings) -> bool:
+        """Start a worker and put the target's tasks to it until none is left; False if it does not start."""
         worker, begun = Worker(settings), time.perf_counter()
+        queue = self._queues[settings.target]
         try:
             target = target_facts(settings, worker.start())
         except Unstarted as error:
-            self._targets[settings.target] = target_facts(settings, {}, str(error))
-            return
+            if settings.target not in self._targets:
+                self._targets[settings.target] = target_facts(settings, {}, str(error))
+                queue.clear()
+            return False
         self.timings["framework start"] += time.perf_counter() - begun
         self._targets[settings.target] = target
         self._stream.begin(target)
         try:
-            for case, binding in self._tasks(settings):
-                if self._stopped.is_set():
-                    return
-                if (case.id, binding.api, target.name) not in self._stream.known:
-                    verdict = self._verdict(case, binding, worker, target)
-                    self._stream.write(verdict)
-                    self.on_verdict(verdict)
-                self._expectations.release(case)
+            while queue and not self._stopped.is_set():
+                with contextlib.suppress(IndexError):  # another worker may have taken the last
+                    self._answer(queue.popleft(), worker, target)
         finally:
             worker.stop()
+        return True
 
-    def _tasks(self, settings: WorkerSettings) -> Iterator[tuple[Case, Binding]]:
-        for question in self.settings.questions:
-            for binding in question.bindings:
-                if binding.framework == settings.family:
-                    yield question.case, binding
+    def _answer(self, tasks: Sequence[Task], worker: Worker, target: Target) -> None:
+        for case, binding in tasks:
+            if self._stopped.is_set():
+                return
+            if (case.id, binding.api, target.name) not in self._stream.known:
+                verdict = self._verdict(case, binding, worker, target)
+                self._stream.write(verdict)
+                self.on_verdict(verdict)
+            self._expectations.release(case)
 
     def _verdict(self, case: Case, binding: Binding, worker: Worker, target: Target) -> Verdict:
         reason = refusal(binding, case)
@@ -132,9 +152,24 @@ class Run:
             targets=tuple(targets),
             specs=tuple(spec_facts(spec) for spec in specs.values()),
             implementations=tuple(implementations_of(self.settings.questions, targets)),
-            verdicts=tuple(self._stream.verdicts),
+            verdicts=tuple(sorted(self._stream.verdicts, key=self._place)),
             timings={name: round(value, 3) for name, value in self.timings.items()},
         )
+
+
+    def _place(self, verdict: Verdict) -> tuple[int, int, str]:
+        """Where a verdict stands in the record, whoever gave it first."""
+        names = [worker.target for worker in self.settings.workers]
+        target = names.index(verdict.target) if verdict.target in names else len(names)
+        return self._order.get(verdict.case, len(self._order)), target, verdict.implementation
+
+
+def _tasks(questions: Sequence[Question], settings: WorkerSettings) -> Iterator[tuple[Task, ...]]:
+    """What a target is asked, one configuration after the other: a framework compiles once for each."""
+    for _, group in itertools.groupby(questions, lambda q: (q.case.spec.name, q.case.configuration)):
+        tasks = [(q.case, b) for q in group for b in q.bindings if b.framework == settings.family]
+        if tasks:
+            yield tuple(tasks)
 
 
 class _Expectations:

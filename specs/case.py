@@ -76,6 +76,11 @@ class Case:
         return self.breaks is None
 
     @property
+    def configuration(self) -> tuple[Any, ...]:
+        """All of the case but its data."""
+        return self.parameters, self.dtype, self.size
+
+    @property
     def given(self) -> tuple[Input, ...]:
         """The inputs that this case has."""
         return self.spec.given(self.names)
