@@ -1,6 +1,6 @@
 """A run: every question put to every target, verdicts streamed to disk as they come.
 
-One thread per target keeps its worker busy, and one that is done lends a hand to the slowest target; the
+One thread per target keeps its worker busy, and lends a hand to the slowest where a core is idle; the
 reference's expectations are computed once per case and shared. Whatever happens to a worker costs one case.
 Whatever happens to this process costs nothing that was already written: ``--resume`` goes on from the stream.
 """
@@ -11,6 +11,7 @@ import collections
 import contextlib
 import datetime
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +34,7 @@ __all__ = ["Run", "RunSettings"]
 OnVerdict = Callable[[Verdict], None]
 Task = tuple[Case, Binding]
 
-WORTH_A_WORKER = 8
+WORTH_A_WORKER = 16
 """Configurations that must be left to a target for another worker to be started for it."""
 
 
@@ -60,6 +61,7 @@ class Run:
         self._expectations = _Expectations(settings, self.timings)
         self._stopped = threading.Event()
         self._targets: dict[str, Target] = {}
+        self._working = 0
         self._order = {q.case.id: number for number, q in enumerate(settings.questions)}
         self._queues = {w.target: collections.deque(_tasks(settings.questions, w)) for w in settings.workers}
 
@@ -96,19 +98,22 @@ class Run:
         while not self._stopped.is_set():
             name, queue = max(self._queues.items(), key=lambda item: len(item[1]))
             helper = next(w for w in self.settings.workers if w.target == name)
-            if len(queue) < WORTH_A_WORKER or not self._work_off(helper):
+            idle = self._working < (os.cpu_count() or 1)
+            if not idle or len(queue) < WORTH_A_WORKER or not self._work_off(helper):
                 return
 
     def _work_off(self, settings: WorkerSettings) -> bool:
         """Start a worker and put the target's tasks to it until none is left; False if it does not start."""
         worker, begun = Worker(settings), time.perf_counter()
         queue = self._queues[settings.target]
+        self._working += 1
         try:
             target = target_facts(settings, worker.start())
         except Unstarted as error:
             if settings.target not in self._targets:
                 self._targets[settings.target] = target_facts(settings, {}, str(error))
                 queue.clear()
+            self._working -= 1
             return False
         self.timings["framework start"] += time.perf_counter() - begun
         self._targets[settings.target] = target
@@ -119,6 +124,7 @@ class Run:
                     self._answer(queue.popleft(), worker, target)
         finally:
             worker.stop()
+            self._working -= 1
         return True
 
     def _answer(self, tasks: Sequence[Task], worker: Worker, target: Target) -> None:
