@@ -63,7 +63,7 @@ def _factors(spec: Spec, tier: str, dtypes: Sequence[str]) -> dict[str, tuple[An
     if tier != "smoke":
         return factors | {"size": spec.sizes, "dtype": tuple(dtypes)}
     quick = tuple(d for d in dtypes if d in SMOKE_DTYPES) or tuple(dtypes)
-    return factors | {"size": spec.sizes[:1], "dtype": quick}
+    return factors | {"size": spec.sizes[:2], "dtype": quick}
 
 
 def _unpaired(part: Part) -> bool:
