@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 OUT    ?= report
+TIER   ?= smoke
 JOBS   ?= 2
 
 BIN      := $(abspath $(VENV))/bin
@@ -14,7 +15,7 @@ TREE     := $(VENV)/.assay-tree
 .PHONY: help setup test report lint clean
 
 help: ## list the targets
-	@echo "usage: make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [OUT=$(OUT)] [JOBS=$(JOBS)]"
+	@echo "usage: make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [OUT=$(OUT)] [TIER=$(TIER)] [JOBS=$(JOBS)]"
 	@echo
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile
 
@@ -47,8 +48,8 @@ lint: setup ## ruff and mypy
 	@mkdir -p $(TREE) && ln -sfn "$(CURDIR)" $(TREE)/assay
 	cd $(TREE) && MYPYPATH=. $(BIN)/mypy --config-file assay/pyproject.toml --cache-dir "$(CURDIR)/.mypy_cache" -p assay
 
-report: setup ## put every case to every installed framework; the page is OUT/index.html
-	@status=0; $(BIN)/assay run --out $(OUT) || status=$$?; \
+report: setup ## put the cases of TIER to every framework; the page is OUT/index.html (TIER=standard: every pair of options)
+	@status=0; $(BIN)/assay run --tier $(TIER) --out $(OUT) || status=$$?; \
 	if [ -f $(OUT)/index.html ]; then echo "The report: $(abspath $(OUT))/index.html"; fi; exit $$status
 
 clean: ## remove what the other targets made, the environment included
