@@ -64,7 +64,7 @@ def ask(asked: Asked, worker: Worker, timings: Timings) -> tuple[Verdict, Answer
 
 def _answer(worker: Worker, request: dict[str, Any], timings: Timings) -> Answer:
     reply = worker.ask(request)
-    timings["calls"] += reply["seconds"]
+    timings["first calls, with compilation" if reply["first"] else "further calls"] += reply["seconds"]
     return Answer.from_reply(reply)
 
 

@@ -125,6 +125,7 @@ class Run:
         finally:
             worker.stop()
             self._working -= 1
+            self.timings["all workers"] += time.perf_counter() - begun
         return True
 
     def _answer(self, tasks: Sequence[Task], worker: Worker, target: Target) -> None:

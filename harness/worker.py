@@ -46,6 +46,7 @@ class _Desk:
     def __init__(self, adapter: Framework, mode: str, family: str) -> None:
         self.adapter, self.mode = adapter, mode
         self.bindings = bindings([family])
+        self._met: set[Any] = set()
 
     def facts(self) -> Reply:
         return {
@@ -57,12 +58,12 @@ class _Desk:
         }
 
     def answer(self, request: Mapping[str, Any]) -> Reply:
-        started = time.perf_counter()
+        started, first = time.perf_counter(), self._meets(request)
         try:
             reply = self._run(request)
         except Exception as error:  # whatever a framework raises is a result
             reply = {"error": _describe(error)}
-        return reply | {"seconds": time.perf_counter() - started}
+        return reply | {"seconds": time.perf_counter() - started, "first": first}
 
     def _run(self, request: Mapping[str, Any]) -> Reply:
         runner = self._runner(request["binding"], tuple(request["parameters"].items()), tuple(request["wrt"]))
@@ -81,6 +82,14 @@ class _Desk:
         if request["repeat"]:
             reply["repeats"] = (outputs, gradients) == tuple(map(self._unload, runner(inputs, cotangents)))
         return reply
+
+    def _meets(self, request: Mapping[str, Any]) -> bool:
+        """Whether a configuration is met for the first time, so that something may be compiled for it."""
+        shapes = tuple(wire and tuple(wire[:2]) for wire in request["inputs"].values())
+        configuration = (request["binding"], tuple(request["parameters"].items()), shapes)
+        new = configuration not in self._met
+        self._met.add(configuration)
+        return new
 
     @functools.lru_cache(maxsize=16)  # noqa: B019  (the desk lives as long as the process)
     def _runner(self, binding: str, parameters: tuple[tuple[str, Any], ...], wrt: tuple[str, ...]) -> Runner:
