@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from assay.cli import main
 from assay.harness.record import read
 
 FINDINGS = Path(__file__).parent.parent / "docs" / "findings.md"
@@ -33,8 +34,10 @@ def explained(verdict):
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory):
+    """A run in a process of its own, free of the bindings that other tests load."""
     out = tmp_path_factory.mktemp("smoke")
-    assert main(["run", "--tier", "smoke", "--out", str(out)]) == 0
+    command = [sys.executable, "-m", "assay.cli", "run", "--tier", "smoke", "--out", str(out)]
+    subprocess.run(command, check=True, capture_output=True)
     return read(out / "run.json")
 
 
