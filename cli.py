@@ -10,6 +10,7 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +21,7 @@ from rich.markup import escape
 
 from .adapters.binding import FRAMEWORKS, bindings, load_bindings
 from .harness import record as records
+from .harness.explain import Explanation
 from .harness.explain import explain as look
 from .harness.facts import version
 from .harness.plan import implementations, plan, select_specs
@@ -169,66 +171,60 @@ def show(spec: str) -> None:
         Console().print(spec_page(chosen, implementations(chosen)))
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Where:
+    """The implementation that one case is put to, and where it runs."""
+
+    implementation: str
+    """Public API, as reports print it."""
+
+    device: Device = "cpu"
+    """Where to run."""
+
+    framework: str = ""
+    """Framework, if another than the implementation's default, such as keras[jax]."""
+
+    mode: str = ""
+    """How to run it, if not in the framework's default way."""
+
+    bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = ()
+    """A Python file of further bindings; may be given many times."""
+
+    def look(self, case: str) -> Explanation:
+        """Run the case there."""
+        for path in self.bindings_from:
+            load_bindings(path)
+        owners = {binding.api: binding.framework for binding in bindings().values()}
+        if self.implementation not in owners:
+            raise Usage(f"no implementation is called {self.implementation!r}; see `assay show SPEC`")
+        name = self.framework or owners[self.implementation]
+        worker = _worker(name, self.device, self.mode, Path(sys.executable), self.bindings_from, 120.0)
+        return look(case, self.implementation, worker)
+
+
 @app.command
-def explain(
-    case: str,
-    *,
-    implementation: str,
-    device: Device = "cpu",
-    framework: str = "",
-    mode: str = "",
-    bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = (),
-) -> None:
+def explain(case: str, *, where: Where) -> None:
     """Run one case on one implementation: what was given, got and expected, and what would explain it.
 
     Parameters
     ----------
     case
         Case id, as reports print it.
-    implementation
-        Public API, as reports print it.
-    device
-        Where to run.
-    framework
-        Framework, if another than the implementation's default, such as keras[jax].
-    mode
-        How to run it, if not in the framework's default way.
-    bindings_from
-        A Python file of further bindings; may be given many times.
     """
-    settings = _one(implementation, device, framework, mode, bindings_from)
-    Console().print(explanation_page(look(case, implementation, settings)))
+    Console().print(explanation_page(where.look(case)))
 
 
 @app.command
-def repro(
-    case: str,
-    *,
-    implementation: str,
-    device: Device = "cpu",
-    framework: str = "",
-    mode: str = "",
-    bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = (),
-) -> None:
+def repro(case: str, *, where: Where) -> None:
     """Print a standalone script that shows the result with the framework alone.
 
     Parameters
     ----------
     case
         Case id, as reports print it.
-    implementation
-        Public API, as reports print it.
-    device
-        Where to run.
-    framework
-        Framework, if another than the implementation's default, such as keras[jax].
-    mode
-        How to run it, if not in the framework's default way.
-    bindings_from
-        A Python file of further bindings; may be given many times.
     """
-    settings = _one(implementation, device, framework, mode, bindings_from)
-    print(look(case, implementation, settings).script)
+    print(where.look(case).script)
 
 
 @app.command
@@ -284,16 +280,6 @@ def _worker(
             f"no framework is called {name!r}; allowed are {', '.join(FRAMEWORKS)}, keras[jax], keras[torch]"
         )
     return WorkerSettings(name, device, mode, str(python), tuple(map(str, files)), time_limit=time_limit)
-
-
-def _one(api: str, device: str, framework: str, mode: str, files: Sequence[Path]) -> WorkerSettings:
-    """Settings of a worker for one implementation."""
-    for path in files:
-        load_bindings(path)
-    owners = {binding.api: binding.framework for binding in bindings().values()}
-    if api not in owners:
-        raise Usage(f"no implementation is called {api!r}; see `assay show SPEC`")
-    return _worker(framework or owners[api], device, mode, Path(sys.executable), files, 120.0)
 
 
 if __name__ == "__main__":
