@@ -1,7 +1,7 @@
 """What carried error is for: it explains what correct code computes, and does not explain faults.
 
-Correct code is NumPy's own float32 and float64, and ``Simulated``, which rounds as a profile says and sums in
-an order drawn at random.
+Correct code is NumPy's own float32 and float64, and simulated arithmetic, which rounds as a profile says and
+sums in an order drawn at random.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
-from support.simulated import Simulated, to_precision
 
 from assay.numerics.carried import Carried, carry, finish
 from assay.numerics.data import DATA_SETS, draw_weight
 from assay.numerics.dtypes import DTYPES, round_to, widen
 from assay.numerics.generator import Stream
 from assay.numerics.profiles import Profile, profiles
+from assay.numerics.simulated import Arithmetic, to_precision
+from assay.numerics.simulated import simulate as simulated
 from assay.numerics.tolerance import tolerance
 
 Layer = Callable[..., Any]
@@ -98,8 +99,10 @@ def explained(got: Any, carried: Carried, independent: bool = True) -> bool:
 
 
 def simulate(layer: Layer, profile: Profile, *inputs: Any) -> Any:
+    bits = -int(math.log2(profile.u_in)) if profile.u_in else 0
+    arithmetic = Arithmetic(profile.working, profile.accumulator, "random", bits_in=bits)
     orders = Stream("orders of summation")
-    return layer(*(Simulated(widen(x), profile, orders) for x in inputs)).finish()
+    return round_to(layer(*(simulated(x, arithmetic, orders) for x in inputs)).value, profile.dtype)
 
 
 LAYERS = pytest.mark.parametrize("layer", ELEMENTWISE + ALONG_ROWS, ids=lambda layer: layer.__name__)
