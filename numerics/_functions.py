@@ -77,6 +77,8 @@ def contract(
         return in_range(profile, value, None, None)
 
     size, square = contraction(*sizes), contraction(*squares)
+    if (bound is None or not bound.any()) and _adds_exactly(profile, factors, size):
+        roundings = np.zeros_like(roundings)
     own, own_variance = _own_error(profile, value, size if bound is None else size + bound, square, roundings)
     if bound is not None and variance is not None:
         own, own_variance = own + bound, own_variance + variance * _coherence(value, square)
@@ -85,8 +87,31 @@ def contract(
         own, own_variance = np.where(lost, np.inf, own), np.where(lost, np.inf, own_variance)
     origin = Origin() if np.isfinite(value).all() else _origin(contraction, factors)
     if profile.u > profile.u_acc:
-        return rounded(profile, value, own, own_variance, origin, exact=roundings == 0)
+        exact = (roundings == 0) & representable(value, profile.u)
+        return rounded(profile, value, own, own_variance, origin, exact=exact)
     return in_range(profile, value, own, own_variance, origin)
+
+
+def _adds_exactly(profile: Profile, factors: Sequence[Moments], size: Array) -> bool:
+    """Whether every term is a multiple of one quantum that all partial sums hold, in any order.
+
+    Sums of small integers, of ones, of equal halves: there rounding is no excuse.
+    """
+    largest = size.max(initial=0.0)
+    if not 0 < largest < np.inf:
+        return False
+    return all(
+        sum(_quantum(x.value.reshape(-1)[part]) for x in factors) >= np.log2(largest * profile.u_acc)
+        for part in (slice(8), slice(None))  # the first few decide for most arrays
+    )
+
+
+def _quantum(values: Array) -> float:
+    """Exponent of the largest power of two of which all ``values`` are multiples; infinite for zeros."""
+    significand, exponent = np.frexp(values[values != 0])
+    whole = np.ldexp(significand, 53).astype(np.int64)
+    trailing = np.frexp((whole & -whole).astype(np.float64))[1] - 1
+    return float((exponent - 53 + trailing).min(initial=2**20))
 
 
 def _may_overflow_on_the_way(profile: Profile, value: Array, size: Array, roundings: Array) -> Mask:

@@ -68,12 +68,34 @@ LIBRARY_ULPS: dict[str, tuple[float, float, float]] = {
 }
 
 
-def library_ulps(name: str, profile: Profile) -> float:
-    """Largest error of a library function at the profile's working precision, in ulps."""
+def library_ulps(name: str, u: float) -> float:
+    """Largest error of a library function in a format with roundoff ``u``, in ulps."""
+    if name in _COMPOSED_ULPS:
+        return _COMPOSED_ULPS[name](u)
     double, single, half = LIBRARY_ULPS[name]
-    if profile.u >= DTYPES["float16"].u:
+    if u >= DTYPES["float16"].u:
         return half
-    return single if profile.u >= DTYPES["float32"].u else double
+    return single if u >= DTYPES["float32"].u else double
+
+
+def _logistic_ulps(u: float) -> float:
+    """``1 / (1 + exp(-x))``: each step passes a relative error on by a factor of at most 1."""
+    return library_ulps("exp", u) + CORRECTLY_ROUNDED + library_ulps("divide", u)
+
+
+def _log_logistic_ulps(u: float) -> float:
+    """``min(x, 0) - log1p(exp(-|x|))``: each step passes a relative error on by a factor of at most 1."""
+    return library_ulps("exp", u) + library_ulps("log1p", u) + CORRECTLY_ROUNDED
+
+
+# Functions that no table gives, from the steps that a stable implementation takes.
+_COMPOSED_ULPS: dict[str, Callable[[float], float]] = {
+    "expit": _logistic_ulps,
+    "log_expit": _log_logistic_ulps,
+}
+
+# What every library returns exactly: the exponential of zero (C17, F.10.3).
+ONE_AT_ZERO = frozenset({np.exp, np.exp2, np.cosh})
 
 
 # --- arithmetic ---
@@ -155,7 +177,7 @@ def _divide(profile: Profile, x: Moments, y: Moments) -> Moments:
         bound,
         scale(1 / size_y**2, add(x.variance, scale(size**2, y.variance))),
         Origin((x, y), doubt=doubt, pole=y.value == 0, nonzero=True),
-        ulps=max(library_ulps("divide", profile), _RECIPROCAL_AND_PRODUCT),
+        ulps=max(library_ulps("divide", profile.u), _RECIPROCAL_AND_PRODUCT),
         exact=_shaped(exact_where(y, power_of_two), value),
     )
 
@@ -275,28 +297,6 @@ _MONOTONE: dict[np.ufunc, Monotone] = {
 }
 
 
-def _logistic_ulps(profile: Profile) -> float:
-    """``1 / (1 + exp(-x))``: each step passes a relative error on by a factor of at most 1."""
-    return library_ulps("exp", profile) + CORRECTLY_ROUNDED + library_ulps("divide", profile)
-
-
-def _log_logistic_ulps(profile: Profile) -> float:
-    """``min(x, 0) - log1p(exp(-|x|))``: each step passes a relative error on by a factor of at most 1."""
-    return library_ulps("exp", profile) + library_ulps("log1p", profile) + CORRECTLY_ROUNDED
-
-
-# Functions that no table gives, from the steps that a stable implementation takes.
-_COMPOSED_ULPS: dict[str, Callable[[Profile], float]] = {
-    "expit": _logistic_ulps,
-    "log_expit": _log_logistic_ulps,
-}
-
-
-def _ulps(function: np.ufunc, profile: Profile) -> float:
-    name = function.__name__
-    return _COMPOSED_ULPS[name](profile) if name in _COMPOSED_ULPS else library_ulps(name, profile)
-
-
 def _monotone(function: np.ufunc, about: Monotone) -> Rule:
     """Evaluate at both ends of the argument's interval; the slope covers ends too close to tell apart."""
 
@@ -311,7 +311,9 @@ def _monotone(function: np.ufunc, about: Monotone) -> Rule:
         # A function with an end to its domain is infinite there, and nowhere else.
         pole = np.isinf(value) if np.isfinite(about.domain).any() else None
         origin = Origin((x,), doubt=doubt, pole=pole, nonzero=about.positive)
-        return rounded(profile, value, bound, variance, origin, ulps=_ulps(function, profile))
+        exact = exact_where(x, is_zero) if function in ONE_AT_ZERO else None
+        ulps = library_ulps(function.__name__, profile.u)
+        return rounded(profile, value, bound, variance, origin, ulps=ulps, exact=exact)
 
     return rule
 
@@ -358,7 +360,7 @@ def _sine(function: np.ufunc, derivative: np.ufunc) -> Rule:
             bound,
             scale(slope**2, x.variance),
             Origin((x,)),
-            ulps=library_ulps(function.__name__, profile),
+            ulps=library_ulps(function.__name__, profile.u),
         )
 
     return rule
@@ -376,7 +378,8 @@ def _cosh(profile: Profile, x: Moments) -> Moments:
         bound,
         scale(np.sinh(size) ** 2, x.variance),
         Origin((x,)),
-        ulps=library_ulps("cosh", profile),
+        ulps=library_ulps("cosh", profile.u),
+        exact=exact_where(x, is_zero),
     )
 
 
@@ -392,7 +395,7 @@ def _hypot(profile: Profile, x: Moments, y: Moments) -> Moments:
         bound,
         add(scale(share_x**2, x.variance), scale(share_y**2, y.variance)),
         Origin((x, y)),
-        ulps=library_ulps("hypot", profile),
+        ulps=library_ulps("hypot", profile.u),
     )
 
 
@@ -449,7 +452,7 @@ def _pow(profile: Profile, x: Moments, y: Moments) -> Moments:
         bound,
         variance,
         Origin((x, y), doubt=doubt, pole=x.value == 0, nonzero=True),
-        ulps=library_ulps("power", profile),
+        ulps=library_ulps("power", profile.u),
         exact=_shaped(exact_where(x, lambda base: (base == 0) | (base == 1)), value),
     )
 

@@ -23,7 +23,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from scipy import special
 
 from ._functions import STRUCTURAL
-from ._ufuncs import LIBRARY_ULPS
+from ._ufuncs import LIBRARY_ULPS, ONE_AT_ZERO, library_ulps
 from .dtypes import Array, DType, round_to, widen
 from .generator import Stream
 
@@ -40,7 +40,8 @@ class Arithmetic:
         order: how sums run, a key of ``ORDERS``.
         fused_multiply_add: whether products reach the accumulator unrounded.
         bits_in: significant bits that are left of the inputs of contractions, 0 for all.
-        library: largest error of a library function beside its rounding, in units of roundoff.
+        library: how far library functions are off within what the published table permits: ``random``, all at
+            the ``upper`` or all at the ``lower`` limit; not at all if empty.
         flush: whether results below the smallest normal number become zero.
     """
 
@@ -49,7 +50,7 @@ class Arithmetic:
     order: str = "in order"
     fused_multiply_add: bool = False
     bits_in: int = 0
-    library: float = 0.0
+    library: str = ""
     flush: bool = False
 
     @property
@@ -166,7 +167,9 @@ class Simulated(NDArrayOperatorsMixin):
             return _matmul(self, *inputs)
         with np.errstate(all="ignore"):
             result = getattr(ufunc, method)(*(self._held(x) for x in inputs), **kwargs)
-        return self._rounded(result, self.arithmetic.library if ufunc in _LIBRARY else 0.0)
+        if self.arithmetic.library and ufunc in _LIBRARY:
+            result = result + self._library_error(ufunc, result, *(self._held(x) for x in inputs))
+        return self._rounded(result)
 
     def __array_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -246,12 +249,18 @@ class Simulated(NDArrayOperatorsMixin):
             return type(arguments)(self._plain(x) for x in arguments)
         return arguments
 
-    def _rounded(self, value: Any, library: float = 0.0) -> Any:
+    def _library_error(self, ufunc: np.ufunc, result: Array, first: Any, *_: Any) -> Array:
+        """What the table permits beside the rounding. Limits at infinity are exact (C17, F.10)."""
+        u = self.arithmetic.working.u
+        permitted = (library_ulps(ufunc.__name__, u) - 0.5) * np.ldexp(u, np.frexp(result)[1])
+        known = ~np.isfinite(first) | ((first == 0) if ufunc in ONE_AT_ZERO else False)
+        known = known | ~np.isfinite(result) | (result == 0)
+        return np.where(known, 0.0, _AT[self.arithmetic.library](self, permitted))
+
+    def _rounded(self, value: Any) -> Any:
         if np.asarray(value).dtype.kind in "biu":
             return value
         working = self.arithmetic.working
-        if library:
-            value = value * (1.0 + library * working.u * self.stream.signs(np.shape(value)))
         rounded = widen(round_to(value, working))
         if self.arithmetic.flush:
             rounded = np.where(np.abs(rounded) < working.smallest_normal, np.copysign(0.0, rounded), rounded)
@@ -320,10 +329,17 @@ def _tensordot(self: Simulated, a: Any, b: Any, axes: Any = 2) -> Simulated:
 
 _LIBRARY = frozenset(
     getattr(np, name, None) or getattr(special, name)
-    for name in LIBRARY_ULPS
+    for name in ("expit", "log_expit", *LIBRARY_ULPS)
     if name not in ("divide", "sqrt")
 )
 """Functions that libraries do not round correctly."""
+
+_AT: dict[str, Callable[[Simulated, Array], Array]] = {
+    "random": lambda x, limit: limit * (2 * x.stream.uniform(np.shape(limit)) - 1),
+    "upper": lambda x, limit: limit,
+    "lower": lambda x, limit: -limit,
+}
+"""Where library functions lie within their limits."""
 
 _SUMS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.sum: _sum,

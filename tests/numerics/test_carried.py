@@ -751,3 +751,27 @@ def test_a_refusal_names_the_function(operation, name):
 def test_profiles_do_not_mix():
     with pytest.raises(ValueError, match="'float32' and 'float64' are mixed"):
         leaf([1.0]) + leaf([1.0], DOUBLE)
+
+
+@pytest.mark.parametrize("name", ["float32", "bfloat16", "float16"])
+def test_sums_of_small_integers_are_exact_in_any_order(name):
+    for profile in [p for p in profiles(name) if not p.u_in]:
+        limit = int(1 / max(profile.u_acc, profile.u))
+        for terms, exact in ((limit // 2, True), (2 * limit + 1, False)):
+            total = np.sum(carry(np.ones(terms), profile))
+            assert (np.max(total.bound) == 0) == exact, (profile.name, terms)
+
+
+def test_a_sum_that_one_finer_term_makes_inexact_carries_its_error():
+    profile = profiles("float32")[0]
+    x = np.ones(64)
+    assert np.sum(carry(x, profile)).bound == 0
+    x[63] += 2.0**-23
+    assert np.sum(carry(x, profile)).bound > 0
+
+
+def test_a_product_of_small_integers_is_exact():
+    profile = profiles("float32")[0]
+    x, w = np.arange(12.0).reshape(3, 4), np.arange(8.0).reshape(4, 2) / 8
+    assert np.max((carry(x, profile) @ carry(w, profile)).bound) == 0
+    assert np.max((carry(x, profile) @ carry(w + 2.0**-22, profile)).bound) > 0
