@@ -2,7 +2,8 @@
 
 ``conv2d/strides=2,padding=same/float32/normal/2x7x9x4x6x3x2`` is the spec, the parameters that are not
 at their default (``default`` if all are), the dtype, the data set and the lengths of the spec's axes.
-In place of the data set, ``breaks-C1`` names the constraint that the case breaks on purpose.
+In place of the data set, ``breaks-C1`` names the constraint that the case breaks on purpose. ``#7`` at the
+end asks the same with other numbers, drawn from seed 7.
 """
 
 from __future__ import annotations
@@ -38,12 +39,13 @@ class Case:
     dtype: str
     data: str
     size: tuple[int, ...]
+    seed: int = 0
 
     @functools.cached_property
     def id(self) -> str:
         """Readable name; ``parse(case.id, …)`` gives the case back."""
         changed = [f"{n}={encode(v)}" for n, v in self.parameters if v != self.spec.parameter(n).default]
-        size = "x".join(map(str, self.size))
+        size = "x".join(map(str, self.size)) + (f"#{self.seed}" if self.seed else "")
         return "/".join((self.spec.name, ",".join(changed) or "default", self.dtype, self.data, size))
 
     @functools.cached_property
@@ -171,7 +173,8 @@ def parse(case_id: str, specs: dict[str, Spec]) -> Case:
             f"case id {case_id!r} has {len(parts)} parts; it needs five: spec/parameters/dtype/data/size, "
             "as in gelu/approximate=true/float32/normal/3x17"
         )
-    name, changed, dtype_name, data, size = parts
+    name, changed, dtype_name, data, last = parts
+    size, hash_sign, seed = last.partition("#")
     if name not in specs:
         raise ValueError(f"case id {case_id!r}: no spec is called {name!r} (see `assay list`)")
     spec = specs[name]
@@ -195,4 +198,8 @@ def parse(case_id: str, specs: dict[str, Spec]) -> Case:
             f"case id {case_id!r}: size {size!r} must be {len(spec.axis_names)} lengths joined by 'x', "
             f"for the axes {', '.join(spec.axis_names)}"
         )
-    return Case(spec, tuple(values.items()), dtype_name, data, tuple(int(text) for text in lengths))
+    if hash_sign and not seed.isdigit():
+        raise ValueError(f"case id {case_id!r}: the seed after '#' must be a number; got {seed!r}")
+    return Case(
+        spec, tuple(values.items()), dtype_name, data, tuple(int(text) for text in lengths), int(seed or 0)
+    )

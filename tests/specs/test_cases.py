@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -120,3 +121,16 @@ def test_cover_adds_nothing_where_rows_cover_already():
     rows = cover(factors, 2, lambda row: True)
     assert cover(factors, 2, lambda row: True, rows) == []
     assert cover(factors, 2, lambda row: True, rows[:-1]) == rows[-1:]
+
+
+def test_a_seed_asks_the_same_with_other_numbers():
+    case = parse("gelu/default/float32/normal/3x17", all_specs())
+    other = dataclasses.replace(case, seed=7)
+    assert other.id == f"{case.id}#7"
+    assert parse(other.id, all_specs()) == other
+    assert not (case.inputs()["x"] == other.inputs()["x"]).any()
+
+
+def test_a_seed_that_is_no_number_is_refused():
+    with pytest.raises(ValueError, match="the seed after '#' must be a number; got 'x'"):
+        parse("gelu/default/float32/normal/3x17#x", all_specs())
