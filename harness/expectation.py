@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,8 @@ from ..specs.spec import evaluate
 __all__ = ["Expectation", "Expected"]
 
 Array = np.ndarray[Any, Any]
+Function = Callable[..., Any]
+Represent = Callable[[Array], Any]
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,10 @@ class Expectation:
             return self._under[profile]
 
     def _evaluate(self, profile: Profile) -> tuple[Expected, ...]:
-        spec, arrays = self.case.spec, self._arrays(profile)
-        outputs = self._outputs(arrays)
-        cotangents = tuple(carry(widen(g), profile) for g in self.cotangents)
-        gradients = self._gradients(arrays, cotangents if len(cotangents) > 1 else cotangents[0])
+        def represent(array: Array) -> Carried:
+            return carry(array, profile)
+
+        spec, outputs, gradients = self.case.spec, self.outputs(represent), self.gradients(represent)
         checks = ["values"] * len(spec.outputs) + ["states"] * len(spec.states)
         named = zip((*spec.outputs, *spec.states), checks, outputs, strict=True)
         found = [self._expected(name, check, array) for name, check, array in named]
@@ -101,28 +103,36 @@ class Expectation:
 
     def forward(self) -> tuple[Array, ...]:
         """Outputs and states of the reference on plain arrays; raises where a constraint is broken."""
-        return self._outputs(self._arrays(None))
+        return self.outputs(np.asarray)
 
-    def _arrays(self, profile: Profile | None) -> list[Any]:
-        return [self._array(self.inputs.get(given.name), profile) for given in self.case.spec.inputs]
+    def outputs(self, represent: Represent, reference: Function | None = None) -> tuple[Any, ...]:
+        """Outputs and states of the reference, or of another function in its place.
 
-    def _array(self, array: Array | None, profile: Profile | None) -> Any:
-        if array is None or array.dtype.kind in "biu":
-            return array
-        return widen(array) if profile is None else carry(widen(array), profile)
-
-    def _outputs(self, arrays: list[Any]) -> tuple[Any, ...]:
-        spec = self.case.spec
+        Args:
+            represent: makes of each float64 array what the function is run on.
+            reference: the function; that of the spec if None.
+        """
+        function = reference or self.case.spec.reference
         with np.errstate(all="ignore"):
-            outputs = spec.reference(*arrays, **spec.accepted(spec.reference, self.parameters))
+            outputs = function(*self._arrays(represent), **self._keywords(function))
         return outputs if isinstance(outputs, tuple) else (outputs,)
 
-    def _gradients(self, arrays: list[Any], cotangents: Any) -> dict[str, Any]:
-        spec = self.case.spec
+    def gradients(self, represent: Represent, vjp: Function | None = None) -> dict[str, Any]:
+        """Gradients with respect to each input of ``wrt``, by the spec's vjp or another one in its place."""
+        function = vjp or self.case.spec.vjp
+        cotangents = tuple(represent(widen(g)) for g in self.cotangents)
+        given = cotangents if len(cotangents) > 1 else cotangents[0]
         with np.errstate(all="ignore"):
-            gradients = spec.vjp(*arrays, cotangents, **spec.accepted(spec.vjp, self.parameters))
-        names = [i.name for i in spec.inputs if i.differentiable]
+            gradients = function(*self._arrays(represent), given, **self._keywords(function))
+        names = [i.name for i in self.case.spec.inputs if i.differentiable]
         return {n: g for n, g in zip(names, gradients, strict=True) if n in self.wrt}
+
+    def _arrays(self, represent: Represent) -> list[Any]:
+        arrays = (self.inputs.get(given.name) for given in self.case.spec.inputs)
+        return [a if a is None or a.dtype.kind in "biu" else represent(widen(a)) for a in arrays]
+
+    def _keywords(self, function: Function) -> dict[str, Any]:
+        return self.case.spec.accepted(function, self.parameters)
 
     def _expected(self, name: str, check: str, array: Any) -> Expected:
         if not isinstance(array, Carried):

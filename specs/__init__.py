@@ -18,7 +18,8 @@ __all__ = ["all_specs"]
 def all_specs() -> dict[str, Spec]:
     """Every spec by name, family by family."""
     found: dict[str, Spec] = {}
-    for module in pkgutil.iter_modules(__path__):
+    families = (module for module in pkgutil.iter_modules(__path__) if not module.ispkg)
+    for module in families:
         for value in vars(importlib.import_module(f"{__name__}.{module.name}")).values():
             if isinstance(value, Spec) and found.setdefault(value.name, value) is not value:
                 raise ValueError(f"two specs are called {value.name!r}")

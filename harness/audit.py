@@ -1,0 +1,272 @@
+"""The audit: faults and controls put through the very cases and judge that frameworks get.
+
+A fault must be caught, a control must pass. A fault that slips is looked at once more: its effect in each
+case, computed without rounding, beside the error that the controls make. Where it nowhere moves a result
+further than correct implementations do, there or on ordinary numbers, it is below the dtype's resolution.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+from ..numerics.dtypes import dtype
+from ..specs import all_specs
+from ..specs.case import Case
+from ..specs.cases import cases
+from ..specs.spec import Spec
+from ..specs.variant import Control, Fault
+from . import controls as zoo_of_controls
+from . import faults as zoo_of_faults
+from .controls import GeneralControl, controls
+from .expectation import Expectation
+from .faults import GeneralFault, faults
+from .judge import Answer, Judgement, judge
+from .plan import implementations
+from .stochastic import is_stochastic, judge_stochastic
+from .variants import Result, correct, question
+
+__all__ = ["AUDIT_FAILING", "Entry", "audit", "tasks"]
+
+Array = np.ndarray[Any, Any]
+AnyFault = Fault | GeneralFault
+AnyControl = Control | GeneralControl
+Distance = Callable[[Array, Array], float]
+
+AuditOutcome = Literal["caught", "slipped", "below resolution", "no effect", "passes", "false alarm"]
+"""Of faults the first four, of controls the last two."""
+
+STORED = 1.0
+"""Units of roundoff by which storing a result may move it, whatever was computed."""
+
+AUDIT_FAILING: tuple[AuditOutcome, ...] = ("slipped", "false alarm")
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What came of one fault or control of a spec in a dtype.
+
+    ``case`` is the one that caught the fault, raised the false alarm or came nearest to it, with its margin:
+    the largest error over its tolerance. ``effect`` and ``noise`` stand beside a fault that was not caught:
+    its effect in the case where it stands out most, and the error of correct implementations, in units of
+    roundoff.
+    """
+
+    spec: str
+    dtype: str
+    kind: Literal["fault", "control"]
+    name: str
+    general: bool
+    outcome: AuditOutcome
+    cases: int
+    case: str = ""
+    check: str = ""
+    message: str = ""
+    margin: float = 0.0
+    effect: float = 0.0
+    noise: float = 0.0
+
+    @property
+    def failing(self) -> bool:
+        """Whether the audit fails of it."""
+        return self.outcome in AUDIT_FAILING
+
+
+def tasks(
+    specs: Sequence[Spec], dtypes: Sequence[str], tier: str, seed: int = 0
+) -> list[tuple[str, str, str, int]]:
+    """The parts that an audit falls into; each is a call of ``audit``, in any process."""
+    return [(spec.name, name, tier, seed) for spec in specs for name in dtypes]
+
+
+def audit(spec_name: str, dtype_name: str, tier: str, seed: int = 0) -> list[Entry]:
+    """Put every fault and control of a spec through its cases in one dtype."""
+    correct.cache_clear()
+    spec = all_specs()[spec_name]
+    questions = _Questions(spec, dtype_name, tier, seed)
+    found = [_controlled(control, questions) for control in controls(spec, dtype_name)]
+    return found + [_faulty(fault, questions) for fault in faults(spec)]
+
+
+class _Questions:
+    """The valid cases of a spec in one dtype, with their expectations."""
+
+    def __init__(self, spec: Spec, dtype_name: str, tier: str, seed: int) -> None:
+        restrictions = [tuple(b.where) for b in implementations(spec)] or [()]
+        chosen = [c for c in cases(spec, tier, restrictions, [dtype_name]) if c.valid]
+        self.spec, self.dtype = spec, dtype_name
+        self.all = [question(Case(spec, c.parameters, c.dtype, c.data, c.size, seed)) for c in chosen]
+        self._noise: dict[Expectation, list[float]] = {}
+        self._ordinary: dict[str, float] = {}
+
+    def hear(self, expectation: Expectation, result: Result) -> None:
+        """Note how far a control lies from what is right."""
+        errors = _compare(result, expectation, _farthest)
+        self._noise[expectation] = list(map(max, self._noise.get(expectation, errors), errors))
+        if expectation.case.data == self.spec.data[0]:
+            typical = zip(_arrays_of(expectation), _compare(result, expectation, _overall), strict=True)
+            self._ordinary |= {name: max(error, self._ordinary.get(name, 0.0)) for name, error in typical}
+
+    def noise(self, expectation: Expectation) -> list[float]:
+        """How far correct implementations may be off: storing, this case, and ordinary numbers."""
+        ordinary = [self._ordinary.get(name, 0.0) for name in _arrays_of(expectation)]
+        return [max(STORED, *pair) for pair in zip(self._noise[expectation], ordinary, strict=True)]
+
+
+def _arrays_of(expectation: Expectation) -> tuple[str, ...]:
+    """Names of outputs, states and gradients."""
+    spec = expectation.case.spec
+    return (*spec.outputs, *spec.states, *(f"gradient of {name}" for name in expectation.wrt))
+
+
+# --- controls ---
+
+
+def _controlled(control: AnyControl, questions: _Questions) -> Entry:
+    put, nearest, where = 0, 0.0, ""
+    for expectation in questions.all:
+        result = zoo_of_controls.result(control, expectation)
+        if result is None:
+            continue
+        put += 1
+        questions.hear(expectation, result)
+        judgement = _judged(expectation, result.stored(expectation.case), functools.partial(_stored, control))
+        margin = _margin(judgement)
+        if judgement.failing:
+            alarm = judgement.check, judgement.message, margin
+            return _entry(questions, control, "false alarm", put, expectation.case.id, *alarm)
+        if margin >= nearest:
+            nearest, where = margin, expectation.case.id
+    return _entry(questions, control, "passes", put, where, margin=nearest)
+
+
+def _stored(control: AnyControl, expectation: Expectation) -> Answer | None:
+    result = zoo_of_controls.result(control, expectation)
+    return result.stored(expectation.case) if result else None
+
+
+# --- faults ---
+
+
+def _faulty(fault: AnyFault, questions: _Questions) -> Entry:
+    put, nearest, where = 0, 0.0, ""
+    for expectation in questions.all:
+        answer = zoo_of_faults.answer(fault, expectation)
+        if answer is None:
+            continue
+        put += 1
+        judgement = _judged(expectation, answer, functools.partial(_wrong_again, fault, answer))
+        margin = _margin(judgement)
+        if judgement.failing:
+            facts = judgement.check, judgement.message, margin
+            return _entry(questions, fault, "caught", put, expectation.case.id, *facts)
+        if margin >= nearest:
+            nearest, where = margin, expectation.case.id
+    return _uncaught(fault, questions, put, nearest, where)
+
+
+def _wrong_again(fault: AnyFault, first: Answer, expectation: Expectation) -> Answer | None:
+    draws_once = isinstance(fault, GeneralFault) and fault.draws_once
+    return first if draws_once else zoo_of_faults.answer(fault, expectation)
+
+
+def _uncaught(fault: AnyFault, questions: _Questions, put: int, margin: float, where: str) -> Entry:
+    """Whether a fault that no case caught has an effect above the noise of correct implementations."""
+    largest = effect = noise = 0.0
+    for expectation in questions.all:
+        for moved, errs in _effects(fault, expectation, questions):
+            excess = moved / errs if errs else math.inf
+            if moved and excess >= largest:
+                largest, effect, noise, where = excess, moved, errs, expectation.case.id
+    outcome: AuditOutcome = "no effect" if not effect else "below resolution" if largest <= 1 else "slipped"
+    return _entry(questions, fault, outcome, put, where, margin=margin, effect=effect, noise=noise)
+
+
+def _effects(
+    fault: AnyFault, expectation: Expectation, questions: _Questions
+) -> Iterator[tuple[float, float]]:
+    """How far the fault moves each array, and how far correct implementations are off there."""
+    result = zoo_of_faults.result(fault, expectation)
+    if result is None or any(
+        w.shape != r.shape for w, r in zip(result.arrays, correct(expectation).arrays, strict=True)
+    ):
+        return
+    yield from zip(_compare(result, expectation, _farthest), questions.noise(expectation), strict=True)
+
+
+# --- both ---
+
+
+def _judged(expectation: Expectation, answer: Answer, again: Any) -> Judgement:
+    """The verdict, as a run gives it: a stochastic layer is asked with two seeds."""
+    if not is_stochastic(expectation.case):
+        return judge(expectation, answer)
+    other = again(question(expectation.case, seed=1))
+    return judge_stochastic(expectation, answer, other or answer)
+
+
+def _margin(judgement: Judgement) -> float:
+    return max((m.worst for m in judgement.margins), default=0.0)
+
+
+def _compare(result: Result, expectation: Expectation, distance: Distance) -> list[float]:
+    """Distance of each array from what is right, in units of roundoff."""
+    form = dtype(expectation.case.dtype)
+    with np.errstate(all="ignore"):
+        return [
+            distance(_difference(wrong, right), form.u * np.abs(right) + form.smallest_subnormal)
+            for wrong, right in zip(result.arrays, correct(expectation).arrays, strict=True)
+        ]
+
+
+def _difference(wrong: Array, right: Array) -> Array:
+    """Infinite where NaN or an infinity stands on one side only."""
+    same = (wrong == right) | (np.isnan(wrong) & np.isnan(right))
+    difference = np.abs(np.subtract(wrong, right, dtype=np.float64))
+    return np.where(same, 0.0, np.where(np.isnan(difference), np.inf, difference))
+
+
+def _farthest(difference: Array, unit: Array) -> float:
+    """The largest distance of an element."""
+    return float((difference / unit).max(initial=0.0))
+
+
+def _overall(difference: Array, unit: Array) -> float:
+    """Root mean square of the distances over that of the units, where both are finite."""
+    known = np.isfinite(difference) & np.isfinite(unit)
+    if not known.any():
+        return 0.0
+    return float(np.sqrt(np.mean(np.square(difference[known])) / np.mean(np.square(unit[known]))))
+
+
+def _entry(
+    questions: _Questions,
+    variant: AnyFault | AnyControl,
+    outcome: AuditOutcome,
+    put: int,
+    case: str = "",
+    check: str = "",
+    message: str = "",
+    margin: float = 0.0,
+    effect: float = 0.0,
+    noise: float = 0.0,
+) -> Entry:
+    return Entry(
+        spec=questions.spec.name,
+        dtype=questions.dtype,
+        kind="control" if isinstance(variant, Control | GeneralControl) else "fault",
+        name=variant.name,
+        general=isinstance(variant, GeneralControl | GeneralFault),
+        outcome=outcome,
+        cases=put,
+        case=case,
+        check=check,
+        message=message,
+        margin=margin,
+        effect=effect,
+        noise=noise,
+    )
