@@ -1,4 +1,4 @@
-"""The command ``assay``: run, list, show, explain, repro, report.
+"""The command ``assay``: run, list, show, explain, repro, audit, report.
 
 Exit status: 0 ran to its end, 1 something that ``--fail-on`` names was found, 2 wrong usage, 3 could not
 run at all. What went wrong is said in a sentence that says what to do.
@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import cyclopts
+import msgspec
 from cyclopts import Parameter
 from rich.console import Console
 from rich.markup import escape
 
 from .adapters.binding import FRAMEWORKS, bindings, load_bindings
 from .harness import record as records
+from .harness.audit import run_audit
 from .harness.explain import Explanation
 from .harness.explain import explain as look
 from .harness.facts import version
@@ -28,7 +30,8 @@ from .harness.plan import implementations, plan, select_specs
 from .harness.processes import Unstarted, WorkerSettings
 from .harness.run import Run, RunSettings
 from .reports import write_all
-from .reports.console import Progress, table
+from .reports.audit import audit_details, audit_summary
+from .reports.console import Bar, Progress, table
 from .reports.pages import explanation_page, spec_page, spec_table
 from .specs.cases import DTYPE_ORDER, TIERS
 
@@ -109,9 +112,7 @@ def run(
     for path in bindings_from:
         load_bindings(path)
     chosen = select_specs(specs)
-    unknown = [name for name in dtype if name not in DTYPE_ORDER]
-    if unknown:
-        raise Usage(f"no dtype is called {unknown[0]!r}; allowed are {', '.join(DTYPE_ORDER)}")
+    _known_dtypes(dtype)
     settings = RunSettings(
         questions=plan(chosen.values(), tier, dtype, case),
         workers=[_worker(name, device, mode, python, bindings_from, time_limit) for name in framework],
@@ -228,6 +229,54 @@ def repro(case: str, *, where: Where) -> None:
 
 
 @app.command
+def audit(
+    *specs: str,
+    dtype: Annotated[Names, Parameter(negative="")] = DTYPE_ORDER,
+    tier: Tier = "standard",
+    seeds: int = 1,
+    jobs: int | None = None,
+    details: Annotated[bool, Parameter(negative="")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Put known faults and correct controls through the judge; exit with 1 if it errs.
+
+    Parameters
+    ----------
+    specs
+        Names or globs of specs, such as gelu or 'conv*'; all if none is given.
+    dtype
+        float32, float64, bfloat16, float16; may be given many times.
+    tier
+        The cases that they are put through, as for a run.
+    seeds
+        How many times to draw the numbers of every case.
+    jobs
+        Processes; as many as there are cores if not given.
+    details
+        Print every fault and control with the case that decided.
+    as_json
+        Print JSON instead of tables.
+    """
+    chosen = tuple(select_specs(specs))
+    _known_dtypes(dtype)
+    if seeds < 1 or (jobs is not None and jobs < 1):
+        raise Usage("--seeds and --jobs must be at least 1")
+    parts = len(chosen) * len(dtype) * seeds
+    with Bar("audit", parts) as bar:
+        found = run_audit(chosen, dtype, tier, range(seeds), jobs, lambda entries: bar.advance())
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(found)).decode())
+    else:
+        console = Console()
+        if details:
+            console.print(audit_details(found.entries))
+        console.print(audit_summary(found))
+    if not found.complete:
+        raise CannotRun("Interrupted.")
+    return int(bool(found.failing))
+
+
+@app.command
 def report(file: Path, *, out: Path | None = None) -> None:
     """Render the reports of a record again, from the record alone.
 
@@ -270,6 +319,12 @@ def _outcomes(text: str) -> frozenset[str]:
         allowed = ", ".join((*records.OUTCOMES, "findings"))
         raise Usage(f"--fail-on: no outcome is called {sorted(unknown)[0]!r}; allowed are {allowed}")
     return (named - {"findings"}) | frozenset(records.FAILING if "findings" in named else ())
+
+
+def _known_dtypes(names: Names) -> None:
+    unknown = [name for name in names if name not in DTYPE_ORDER]
+    if unknown:
+        raise Usage(f"no dtype is called {unknown[0]!r}; allowed are {', '.join(DTYPE_ORDER)}")
 
 
 def _worker(

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import functools
 import math
+import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any, Literal
 
 import msgspec
@@ -31,7 +34,7 @@ from .plan import implementations
 from .stochastic import is_stochastic, judge_stochastic
 from .variants import Result, correct, question
 
-__all__ = ["AUDIT_FAILING", "Entry", "audit", "tasks"]
+__all__ = ["AUDIT_FAILING", "Audit", "Entry", "audit", "run_audit"]
 
 Array = np.ndarray[Any, Any]
 AnyFault = Fault | GeneralFault
@@ -76,11 +79,60 @@ class Entry(msgspec.Struct, frozen=True):
         return self.outcome in AUDIT_FAILING
 
 
-def tasks(
-    specs: Sequence[Spec], dtypes: Sequence[str], tier: str, seed: int = 0
-) -> list[tuple[str, str, str, int]]:
-    """The parts that an audit falls into; each is a call of ``audit``, in any process."""
-    return [(spec.name, name, tier, seed) for spec in specs for name in dtypes]
+class Audit(msgspec.Struct, frozen=True):
+    """What came of an audit; ``complete`` says that it was not cut off."""
+
+    tier: str
+    complete: bool
+    entries: tuple[Entry, ...]
+
+    @property
+    def specs(self) -> tuple[str, ...]:
+        """Names of the specs that were audited."""
+        return tuple(dict.fromkeys(entry.spec for entry in self.entries))
+
+    @property
+    def failing(self) -> tuple[Entry, ...]:
+        """Faults that slipped, false alarms, and faults of a spec that no case lets act, in any dtype.
+
+        The smoke tier has too few cases for the last to tell anything.
+        """
+        acting = {(e.spec, e.name) for e in self.entries if e.outcome != "no effect" or self.tier == "smoke"}
+        idle = (e for e in self.entries if not e.general and (e.spec, e.name) not in acting)
+        return (*(entry for entry in self.entries if entry.failing), *idle)
+
+
+def run_audit(
+    specs: Sequence[str],
+    dtypes: Sequence[str],
+    tier: str,
+    seeds: Sequence[int] = (0,),
+    jobs: int | None = None,
+    on_done: Callable[[Sequence[Entry]], None] = lambda entries: None,
+) -> Audit:
+    """Audit specs in several processes; an interrupt ends it early and keeps what was learned.
+
+    Args:
+        specs: names of the specs.
+        dtypes: formats, each audited by itself.
+        tier: which cases, as for a run.
+        seeds: numbers that the data sets are drawn from.
+        jobs: processes; as many as there are cores if None.
+        on_done: called with what came of a spec in a dtype from a seed.
+    """
+    tasks = [(spec, dtype, tier, seed) for spec in specs for dtype in dtypes for seed in seeds]
+    found: dict[int, list[Entry]] = {}
+    complete = False
+    with ProcessPoolExecutor(jobs or os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+        futures = {pool.submit(audit, *task): number for number, task in enumerate(tasks)}
+        try:
+            for future in as_completed(futures):
+                found[futures[future]] = future.result()
+                on_done(found[futures[future]])
+            complete = True
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+    return Audit(tier, complete, tuple(entry for number in sorted(found) for entry in found[number]))
 
 
 def audit(spec_name: str, dtype_name: str, tier: str, seed: int = 0) -> list[Entry]:
@@ -114,7 +166,8 @@ class _Questions:
     def noise(self, expectation: Expectation) -> list[float]:
         """How far correct implementations may be off: storing, this case, and ordinary numbers."""
         ordinary = [self._ordinary.get(name, 0.0) for name in _arrays_of(expectation)]
-        return [max(STORED, *pair) for pair in zip(self._noise[expectation], ordinary, strict=True)]
+        here = self._noise.get(expectation, ordinary)
+        return [max(STORED, *pair) for pair in zip(here, ordinary, strict=True)]
 
 
 def _arrays_of(expectation: Expectation) -> tuple[str, ...]:

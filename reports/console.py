@@ -40,7 +40,7 @@ from .overview import (
     worst_first,
 )
 
-__all__ = ["STYLES", "Progress", "plain_text", "table"]
+__all__ = ["STYLES", "Bar", "Progress", "plain_text", "table"]
 
 STYLES = {
     "crashed": "bold magenta",
@@ -246,6 +246,27 @@ class _Totals:
         asked = f"{plural(overview.cases, 'case')}, {plural(len(overview.record.verdicts), 'verdict')}"
         totals = Text(", ").join(counts) if counts else Text("nothing was asked")
         yield Text.assemble(totals, f"; {asked} in {duration(overview.record.seconds)}")
+
+
+class Bar:
+    """One bar for one long task, on stderr; nothing where that is no terminal. A context manager."""
+
+    def __init__(self, name: str, total: int) -> None:
+        console = Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bars = Bars(*columns, console=console, disable=not console.is_terminal, transient=True)
+        self._task = self._bars.add_task(name, total=total)
+
+    def __enter__(self) -> Bar:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bars.stop()
+
+    def advance(self) -> None:
+        """One part is done."""
+        self._bars.advance(self._task)
 
 
 class Progress:

@@ -36,11 +36,13 @@ def cases(
     restrictions: Iterable[Restriction] = ((),),
     dtypes: Sequence[str] = DTYPE_ORDER,
 ) -> list[Case]:
-    """The cases of ``spec`` in this tier: valid ones first, then one per broken constraint."""
+    """The cases of ``spec`` in this tier: valid ones, the defaults first, then one per broken constraint."""
     factors = _factors(spec, tier, dtypes)
     restrictions = tuple(dict.fromkeys(restrictions))
     in_scope = _InScope(spec, restrictions)
-    configurations = cover(factors, TIERS[tier], in_scope.of_any, unpaired=_unpaired)
+    defaults = {name: values[0] for name, values in factors.items()}
+    configurations = [defaults] if in_scope.of_any(defaults) else []
+    configurations += cover(factors, TIERS[tier], in_scope.of_any, configurations, _unpaired)
     for restriction in restrictions:
         admits = in_scope.under(restriction)
         configurations += cover(factors, TIERS[tier] - 1, admits, configurations, _unpaired)

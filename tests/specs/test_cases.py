@@ -123,6 +123,14 @@ def test_cover_adds_nothing_where_rows_cover_already():
     assert cover(factors, 2, lambda row: True, rows[:-1]) == rows[-1:]
 
 
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+@pytest.mark.parametrize("tier", ["smoke", "standard"])
+def test_the_defaults_come_first(spec, tier):
+    first = cases(spec, tier)[0]
+    assert dict(first.parameters) == spec.defaults
+    assert (first.dtype, first.size) == ("float32", spec.sizes[0])
+
+
 def test_a_seed_asks_the_same_with_other_numbers():
     case = parse("gelu/default/float32/normal/3x17", all_specs())
     other = dataclasses.replace(case, seed=7)
