@@ -73,8 +73,9 @@ def contract(
     bound = _perturbation(contraction, sizes, [x.bound for x in factors])
     variance = _perturbation(contraction, squares, [_spread_of(x, factors) for x in factors])
     roundings = _roundings(contraction, factors, terms)
+    origin = Origin() if np.isfinite(value).all() else _origin(contraction, factors)
     if bound is None and not roundings.any():
-        return in_range(profile, value, None, None)
+        return in_range(profile, value, None, None, origin)
 
     size, square = contraction(*sizes), contraction(*squares)
     if (bound is None or not bound.any()) and _adds_exactly(profile, factors, size):
@@ -85,7 +86,6 @@ def contract(
     if np.any(size > profile.accumulator.largest):
         lost = _may_overflow_on_the_way(profile, value, size, roundings)
         own, own_variance = np.where(lost, np.inf, own), np.where(lost, np.inf, own_variance)
-    origin = Origin() if np.isfinite(value).all() else _origin(contraction, factors)
     if profile.u > profile.u_acc:
         exact = (roundings == 0) & representable(value, profile.u)
         return rounded(profile, value, own, own_variance, origin, exact=exact)

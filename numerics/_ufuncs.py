@@ -6,7 +6,7 @@ operands' bounds, not to first order only; its variance is first order.
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, overload
 
 import numpy as np
@@ -111,7 +111,7 @@ def _subtract(profile: Profile, x: Moments, y: Moments) -> Moments:
 
 def _added(profile: Profile, x: Moments, y: Moments, value: Array) -> Moments:
     """``z = x ± y``; adding an exact zero rounds nothing."""
-    return rounded(
+    result = rounded(
         profile,
         value,
         _shaped(add(x.bound, y.bound), value),
@@ -119,6 +119,8 @@ def _added(profile: Profile, x: Moments, y: Moments, value: Array) -> Moments:
         Origin((x, y)),
         exact=exact_where(x, is_zero) | exact_where(y, is_zero),
     )
+    outward = np.abs(value) >= np.maximum(np.abs(x.value), np.abs(y.value))
+    return _overflowing(result, x, outward, y, outward)
 
 
 @overload
@@ -138,7 +140,7 @@ def _multiply(profile: Profile, x: Moments, y: Moments) -> Moments:
     bound = add(scale(size_x, y.bound), scale(size_y, x.bound))
     if x.bound is not None and y.bound is not None:
         bound = add(bound, x.bound * y.bound)
-    return rounded(
+    result = rounded(
         profile,
         x.value * y.value,
         bound,
@@ -146,6 +148,15 @@ def _multiply(profile: Profile, x: Moments, y: Moments) -> Moments:
         Origin((x, y), nonzero=True),
         exact=exact_where(x, power_of_two) | exact_where(y, power_of_two),
     )
+    return _overflowing(result, x, size_y - bound_of(y) >= 1, y, size_x - bound_of(x) >= 1)
+
+
+def _overflowing(result: Moments, x: Moments, grows_x: Mask, y: Moments, grows_y: Mask) -> Moments:
+    """Where an operand is sure to overflow and the operation makes it no smaller, the result overflows too."""
+    if x.overflow is None and y.overflow is None:
+        return result
+    certain = (overflow_of(x) & grows_x) | (overflow_of(y) & grows_y) | overflow_of(result)
+    return replace(result, overflow=_shaped(certain, result.value))
 
 
 def _square(profile: Profile, x: Moments) -> Moments:
@@ -306,6 +317,8 @@ def _monotone(function: np.ufunc, about: Monotone) -> Rule:
         if x.bound is not None:
             slope = np.abs(about.derivative(x.value, value))
             bound, doubt = _reach(function, about, x, value, slope)
+            if x.overflow is not None:
+                bound = np.where(x.overflow, _beyond_range(function, profile, x, value), bound)
             chord = _chord(function, about, x, value, slope)
             variance = np.fmin(scale(chord**2, variance_of(x)), bound**2)
         # A function with an end to its domain is infinite there, and nowhere else.
@@ -346,6 +359,13 @@ def _reach(function: np.ufunc, about: Monotone, x: Moments, value: Array, slope:
     reach = np.maximum(np.abs(above - value), np.abs(value - below))
     reach = np.fmax(reach, np.where(inside, scale(slope, bound_of(x)), 0.0))
     return np.where(np.isnan(reach), np.inf, reach), (above != below) & (bound_of(x) > 0)
+
+
+def _beyond_range(function: np.ufunc, profile: Profile, x: Moments, value: Array) -> Array:
+    """How far the value moves while an argument that is sure to overflow lies anywhere from there to infinity."""
+    ends = (np.copysign(end, x.value) for end in (profile.largest, np.inf))
+    far = np.max([np.abs(function(end) - value) for end in ends], axis=0)
+    return np.where(np.isnan(far), np.inf, far)
 
 
 def _sine(function: np.ufunc, derivative: np.ufunc) -> Rule:

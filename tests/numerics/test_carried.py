@@ -775,3 +775,22 @@ def test_a_product_of_small_integers_is_exact():
     x, w = np.arange(12.0).reshape(3, 4), np.arange(8.0).reshape(4, 2) / 8
     assert np.max((carry(x, profile) @ carry(w, profile)).bound) == 0
     assert np.max((carry(x, profile) @ carry(w + 2.0**-22, profile)).bound) > 0
+
+
+def test_a_product_with_an_infinity_given_is_infinite_whatever_the_shape():
+    profile = profiles("float32")[0]
+    for features in (1, 3):
+        x = np.ones((1, features))
+        x[0, 0] = -np.inf
+        y = finish(carry(x, profile) @ carry(np.full((features, 1), 0.3), profile) + carry(np.ones(1), profile))
+        assert (y.value, y.bound) == (-np.inf, 0), features
+
+
+def test_a_saturating_function_is_known_where_its_argument_overflows():
+    profile = profiles("float32")[0]
+    x = carry(np.array([1e30, -1e30]), profile)
+    gate = special.expit(x + 2.0 * x * np.square(x))
+    np.testing.assert_array_equal(gate.value, [1.0, 0.0])
+    assert gate.bound[0] < 1e-5
+    assert gate.bound[1] <= profile.smallest_normal
+    assert np.isinf(np.log(np.abs(x * x * x)).bound).all()
