@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import cyclopts
 import msgspec
@@ -44,13 +44,13 @@ app = cyclopts.App(
     help_format="plaintext",
 )
 
-Tier = Literal["smoke", "standard", "full"]
+Tier = Literal["smoke", "standard", "full", "grid"]
 Device = Literal["cpu", "cuda"]
 Names = tuple[str, ...]
 
 DEFAULT_FRAMEWORKS = ("torch", "tensorflow", "keras", "jax")
 
-assert tuple(TIERS) == ("smoke", "standard", "full")
+assert tuple(TIERS) == get_args(Tier)
 
 
 class Usage(Exception):
@@ -90,7 +90,8 @@ def run(
     dtype
         float32, float64, bfloat16, float16; may be given many times.
     tier
-        smoke meets every option once, standard every pair of options, full every triple.
+        smoke meets every option once, standard every pair of options, full every triple and the grid:
+        every combination of small sizes, strides, dilations and paddings of convolutions and poolings.
     case
         A case id, instead of a tier; may be given many times.
     mode

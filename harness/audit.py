@@ -28,7 +28,7 @@ from . import controls as zoo_of_controls
 from . import faults as zoo_of_faults
 from .controls import GeneralControl, controls
 from .expectation import Expectation
-from .faults import GeneralFault, faults
+from .faults import GENERAL, GeneralFault, faults
 from .judge import Answer, Judgement, judge
 from .plan import implementations
 from .stochastic import is_stochastic, judge_stochastic
@@ -41,17 +41,20 @@ AnyFault = Fault | GeneralFault
 AnyControl = Control | GeneralControl
 Distance = Callable[[Array, Array], float]
 
-AuditOutcome = Literal["caught", "slipped", "below resolution", "no effect", "passes", "false alarm"]
-"""Of faults the first four, of controls the last two."""
+AuditOutcome = Literal["caught", "slipped", "below resolution", "no effect", "passes", "false alarm", "blind"]
+"""Of faults the first four, of controls the next two, of cases the last."""
 
 STORED = 1.0
 """Units of roundoff by which storing a result may move it, whatever was computed."""
 
-AUDIT_FAILING: tuple[AuditOutcome, ...] = ("slipped", "false alarm")
+AUDIT_FAILING: tuple[AuditOutcome, ...] = ("slipped", "false alarm", "blind")
+
+COARSE = tuple(f for f in GENERAL if f.name in ("zeros", "times 1.01", "first element never written"))
+"""Faults of which every case must catch one."""
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """What came of one fault or control of a spec in a dtype.
+    """What came of one fault or control of a spec in a dtype, or a case that catches nothing.
 
     ``case`` is the one that caught the fault, raised the false alarm or came nearest to it, with its margin:
     the largest error over its tolerance. ``effect`` and ``noise`` stand beside a fault that was not caught:
@@ -61,7 +64,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     spec: str
     dtype: str
-    kind: Literal["fault", "control"]
+    kind: Literal["fault", "control", "case"]
     name: str
     general: bool
     outcome: AuditOutcome
@@ -140,8 +143,11 @@ def audit(spec_name: str, dtype_name: str, tier: str, seed: int = 0) -> list[Ent
     correct.cache_clear()
     spec = all_specs()[spec_name]
     questions = _Questions(spec, dtype_name, tier, seed)
-    found = [_controlled(control, questions) for control in controls(spec, dtype_name)]
-    return found + [_faulty(fault, questions) for fault in faults(spec)]
+    return [
+        *(_controlled(control, questions) for control in controls(spec, dtype_name)),
+        *(_faulty(fault, questions) for fault in faults(spec)),
+        *(_blind(expectation, questions) for expectation in questions.all if not _sees(expectation)),
+    ]
 
 
 class _Questions:
@@ -195,6 +201,19 @@ def _controlled(control: AnyControl, questions: _Questions) -> Entry:
         if margin >= nearest:
             nearest, where = margin, expectation.case.id
     return _entry(questions, control, "passes", put, where, margin=nearest)
+
+
+def _sees(expectation: Expectation) -> bool:
+    """Whether the case catches at least one of the coarsest faults."""
+    answers = (zoo_of_faults.answer(fault, expectation) for fault in COARSE)
+    return any(a is not None and _judged(expectation, a, lambda other, a=a: a).failing for a in answers)
+
+
+def _blind(expectation: Expectation, questions: _Questions) -> Entry:
+    """A case that lets everything pass."""
+    message = "every result would pass here"
+    case = expectation.case.id
+    return Entry(questions.spec.name, questions.dtype, "case", case, True, "blind", 1, case, message=message)
 
 
 def _stored(control: AnyControl, expectation: Expectation) -> Answer | None:

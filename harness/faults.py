@@ -24,7 +24,7 @@ from .judge import Answer
 from .variants import Result, correct, inner, question, run, simulated
 from .variants import answer as answer_of_variant
 
-__all__ = ["GeneralFault", "answer", "faults", "result"]
+__all__ = ["GENERAL", "GeneralFault", "answer", "faults", "result"]
 
 Array = np.ndarray[Any, Any]
 Spoil = Callable[[Array, Expectation], Array]

@@ -21,6 +21,7 @@ STYLES = {
     "no effect": "dim",
     "slipped": "bold red",
     "false alarm": "bold red",
+    "blind": "bold red",
 }
 
 
@@ -80,7 +81,7 @@ def _failure(entry: Entry) -> Text:
         (entry.name, "bold"),
         f"\n  {entry.case}\n",
     )
-    if entry.kind == "control":
+    if entry.kind != "fault":
         return text.append(f"  {entry.message}\n")
     effect = f"moves a result by {entry.effect:.3g} roundoffs where correct ones err by {entry.noise:.3g}"
     return text.append(f"  {effect}; the nearest verdict used {entry.margin:.0%} of its tolerance\n")
@@ -93,7 +94,8 @@ def _verdict(audit: Audit) -> Text:
         f"{plural(len({(e.spec, e.name) for e in faults}), 'fault')} of {plural(len(audit.specs), 'spec')}: "
         f"{count['caught']} times caught, {count['slipped']} times slipped, {count['below resolution']} "
         f"times below the resolution of the dtype (+), {count['no effect']} times without effect there",
-        f"{count['passes'] + count['false alarm']} controls: {count['false alarm']} false alarms",
+        f"{count['passes'] + count['false alarm']} controls: {count['false alarm']} false alarms; "
+        f"{plural(count['blind'], 'case')} without power",
     ]
     if not audit.complete:
         lines.append("The audit was cut off: this is what it had learned.")

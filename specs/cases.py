@@ -19,7 +19,8 @@ from .spec import Spec, evaluate
 
 __all__ = ["DTYPE_ORDER", "TIERS", "cases", "invalid_cases"]
 
-TIERS = {"smoke": 1, "standard": 2, "full": 3}
+TIERS = {"smoke": 1, "standard": 2, "full": 3, "grid": 0}
+"""Which combinations of options occur: each value, pair, triple; the grid has every one, of few small values."""
 
 DTYPE_ORDER = ("float32", *(name for name in DTYPES if name != "float32"))
 """float32 first: it is the default."""
@@ -37,6 +38,8 @@ def cases(
     dtypes: Sequence[str] = DTYPE_ORDER,
 ) -> list[Case]:
     """The cases of ``spec`` in this tier: valid ones, the defaults first, then one per broken constraint."""
+    if tier == "grid":
+        return _grid(spec, dtypes)
     factors = _factors(spec, tier, dtypes)
     restrictions = tuple(dict.fromkeys(restrictions))
     in_scope = _InScope(spec, restrictions)
@@ -51,13 +54,24 @@ def cases(
         for number, row in enumerate(configurations)
         for data in _data(spec, row, tier, number)
     ]
-    return list(dict.fromkeys(valid)) + ([] if tier == "smoke" else invalid_cases(spec))
+    more = [] if tier == "smoke" else invalid_cases(spec)
+    return [*dict.fromkeys(valid), *more, *(_grid(spec, dtypes) if tier == "full" else ())]
 
 
 def invalid_cases(spec: Spec) -> list[Case]:
     """One case per constraint, which breaks that constraint and no other."""
     row: Row = {**spec.defaults, "size": spec.sizes[0], "dtype": DTYPE_ORDER[0]}
     return [_case(spec, row, f"{BREAKS}{constraint.label}") for constraint in spec.constraints]
+
+
+def _grid(spec: Spec, dtypes: Sequence[str]) -> list[Case]:
+    """Every admissible combination of the values in the spec's grid, the rest at its default, in one dtype."""
+    if not spec.grid:
+        return []
+    rows = (dict(zip(spec.grid, values, strict=True)) for values in itertools.product(*spec.grid.values()))
+    start: Row = {**spec.defaults, "dtype": next(d for d in DTYPE_ORDER if d in dtypes)}
+    every = (_case(spec, {**start, **row}, spec.data[0]) for row in rows)
+    return [case for case in every if spec.admits(case.names)]
 
 
 def _factors(spec: Spec, tier: str, dtypes: Sequence[str]) -> dict[str, tuple[Any, ...]]:

@@ -133,7 +133,8 @@ class Spec:
     output (a tuple where there are several), and returns one gradient per differentiable input
     (``None`` for an input that is absent). Both take only the parameters that their signatures name:
     the others (``use_bias``) act through ``when`` and ``axes``. States come after the outputs and have no
-    cotangent. ``excluded`` holds conditions of valid cases that are out of scope. A stochastic layer's
+    cotangent. ``excluded`` holds conditions of valid cases that are out of scope. ``grid`` gives values of
+    ``size`` and of parameters, of which every combination is asked in the tier of that name. A stochastic layer's
     ``recover`` reads its ``recovered`` inputs off inputs and outputs, and ``keep`` is the probability that
     one of their elements is kept.
     """
@@ -152,6 +153,7 @@ class Spec:
     excluded: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     signed_zeros: bool = False
+    grid: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     recover: Callable[[dict[str, Any], tuple[Any, ...]], dict[str, Any]] | None = None
     keep: str = "1"
     family: str = field(init=False)
