@@ -140,11 +140,14 @@ def _multiply(profile: Profile, x: Moments, y: Moments) -> Moments:
     bound = add(scale(size_x, y.bound), scale(size_y, x.bound))
     if x.bound is not None and y.bound is not None:
         bound = add(bound, x.bound * y.bound)
+    variance = add(scale(size_x**2, y.variance), scale(size_y**2, x.variance))
+    if x.variance is not None and y.variance is not None:
+        variance = add(variance, x.variance * y.variance)
     result = rounded(
         profile,
         x.value * y.value,
         bound,
-        add(scale(size_x**2, y.variance), scale(size_y**2, x.variance)),
+        variance,
         Origin((x, y), nonzero=True),
         exact=exact_where(x, power_of_two) | exact_where(y, power_of_two),
     )
@@ -152,7 +155,7 @@ def _multiply(profile: Profile, x: Moments, y: Moments) -> Moments:
 
 
 def _overflowing(result: Moments, x: Moments, grows_x: Mask, y: Moments, grows_y: Mask) -> Moments:
-    """Where an operand is sure to overflow and the operation makes it no smaller, the result overflows too."""
+    """Where an operand is sure to overflow and is made no smaller, the result overflows too."""
     if x.overflow is None and y.overflow is None:
         return result
     certain = (overflow_of(x) & grows_x) | (overflow_of(y) & grows_y) | overflow_of(result)
@@ -362,7 +365,7 @@ def _reach(function: np.ufunc, about: Monotone, x: Moments, value: Array, slope:
 
 
 def _beyond_range(function: np.ufunc, profile: Profile, x: Moments, value: Array) -> Array:
-    """How far the value moves while an argument that is sure to overflow lies anywhere from there to infinity."""
+    """How far the value moves while an overflowing argument lies anywhere from there to infinity."""
     ends = (np.copysign(end, x.value) for end in (profile.largest, np.inf))
     far = np.max([np.abs(function(end) - value) for end in ends], axis=0)
     return np.where(np.isnan(far), np.inf, far)

@@ -782,7 +782,7 @@ def test_a_product_with_an_infinity_given_is_infinite_whatever_the_shape():
     for features in (1, 3):
         x = np.ones((1, features))
         x[0, 0] = -np.inf
-        y = finish(carry(x, profile) @ carry(np.full((features, 1), 0.3), profile) + carry(np.ones(1), profile))
+        y = finish(carry(x, profile) @ carry(np.full((features, 1), 0.3), profile) + 1.0)
         assert (y.value, y.bound) == (-np.inf, 0), features
 
 
@@ -794,3 +794,13 @@ def test_a_saturating_function_is_known_where_its_argument_overflows():
     assert gate.bound[0] < 1e-5
     assert gate.bound[1] <= profile.smallest_normal
     assert np.isinf(np.log(np.abs(x * x * x)).bound).all()
+
+
+def test_a_product_of_two_cancelled_factors_varies_by_both_errors():
+    profile = profiles("float32")[0]
+    x = carry(np.array([30.0]), profile)
+    vanished = 1.0 - np.tanh(x)
+    assert vanished.value == 0
+    product = vanished * vanished.reshape(1)[::-1]
+    assert product.bound > 0
+    assert 10 * np.sqrt(product.variance) > product.bound
