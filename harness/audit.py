@@ -332,7 +332,7 @@ def _entry(
         dtype=questions.dtype,
         kind="control" if isinstance(variant, Control | GeneralControl) else "fault",
         name=variant.name,
-        general=isinstance(variant, GeneralControl | GeneralFault),
+        general=isinstance(variant, GeneralControl) or any(variant is fault for fault in GENERAL),
         outcome=outcome,
         cases=put,
         case=case,

@@ -1,4 +1,4 @@
-"""Faults: what a layer can get wrong. Those of the spec, and those that any layer can have.
+"""Faults: what a layer can get wrong. Those of the spec, of its inputs and options, and of any layer.
 
 A general fault spoils a right result, of the outputs or of the gradients. Where it changes nothing (there is
 no NaN to swallow) it is no fault of that case.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from ..specs.variant import Fault
 from ..specs.zoo import faults_of
 from .expectation import Expectation
 from .judge import Answer
-from .variants import Result, correct, inner, question, run, simulated
+from .variants import Result, correct, inner, of_inputs, question, run, simulated
 from .variants import answer as answer_of_variant
 
 __all__ = ["GENERAL", "GeneralFault", "answer", "faults", "result"]
@@ -32,7 +32,7 @@ Spoil = Callable[[Array, Expectation], Array]
 
 @dataclass(frozen=True)
 class GeneralFault:
-    """A fault that any layer can have: a right result, spoilt.
+    """A fault that needs no knowledge of the layer: a right result, spoilt, or one of other inputs.
 
     ``spoil`` takes the expectation and gives the wrong result in float64; ``mark`` changes the stored answer.
     What ``draws_once`` returns the same numbers whatever its seed.
@@ -45,8 +45,46 @@ class GeneralFault:
 
 
 def faults(spec: Spec) -> tuple[Fault | GeneralFault, ...]:
-    """Every fault of a spec: its own first, then the general ones."""
-    return (*faults_of(spec), *GENERAL)
+    """Every fault of a spec: its own first, then those of its inputs and options, then the general ones."""
+    return (*faults_of(spec), *_lost(spec), *_ignored(spec), *GENERAL)
+
+
+def _lost(spec: Spec) -> Iterator[GeneralFault]:
+    """Each input lost, and each read from the neighbouring place: other units, gates, channels."""
+    for given in spec.inputs:
+        if given.kind != "recovered":
+            lost = functools.partial(_with_input, given.name, np.zeros_like)
+            yield GeneralFault(f"{given.name} read as zeros", lost)
+        if given.differentiable and given.axes:
+            shifted = functools.partial(_with_input, given.name, lambda array: np.roll(array, 1, axis=-1))
+            yield GeneralFault(f"{given.name} shifted by one along its last axis", shifted)
+
+
+def _with_input(name: str, change: Callable[[Array], Array], expectation: Expectation) -> Result:
+    if name not in expectation.inputs:
+        return correct(expectation)
+    try:
+        return of_inputs(expectation, {name: change(expectation.inputs[name])})
+    except ValueError:  # no such input is valid
+        return correct(expectation)
+
+
+def _ignored(spec: Spec) -> Iterator[Fault]:
+    """Each option of the reference or its vjp left at its default.
+
+    The others act through inputs, which are lost above; an option that only invalid cases change is met by
+    the case of its constraint.
+    """
+    acting = {*spec.accepted(spec.reference, spec.defaults), *spec.accepted(spec.vjp, spec.defaults)}
+    acting -= {name for c in spec.constraints for name in c.broken_by if len(c.broken_by) > 1}
+    for option in spec.parameters:
+        if option.name in acting and len(option.values) > 1:
+            yield Fault(
+                name=f"{option.name} ignored",
+                parameters={option.name: repr(option.default)},
+                where=f"{option.name} != {option.default!r}",
+                spoils="both",
+            )
 
 
 def answer(fault: Fault | GeneralFault, expectation: Expectation) -> Answer | None:

@@ -18,7 +18,7 @@ from ..specs.variant import Variant, call_by_name
 from .expectation import Expectation
 from .judge import Answer
 
-__all__ = ["Result", "answer", "correct", "inner", "question", "run", "simulated"]
+__all__ = ["Result", "answer", "correct", "inner", "of_inputs", "question", "run", "simulated"]
 
 Array = np.ndarray[Any, Any]
 
@@ -66,6 +66,11 @@ def simulated(expectation: Expectation, arithmetic: Arithmetic | None) -> Result
     return Result(_outputs(expectation, arithmetic), _gradients(expectation, arithmetic))
 
 
+def of_inputs(expectation: Expectation, inputs: Mapping[str, Array]) -> Result:
+    """What is right for other inputs, under the same cotangents."""
+    return simulated(_asking(expectation, {}, inputs), None)
+
+
 def inner(name: str) -> Arithmetic:
     """The arithmetic in which implementations of a dtype compute when they take care."""
     return Arithmetic(DTYPES["float32"] if dtype(name).u > DTYPES["float32"].u else dtype(name))
@@ -100,13 +105,18 @@ def _changed(variant: Variant, expectation: Expectation) -> Expectation:
     """What the variant asks of the reference in the place of what the case asks."""
     case = expectation.case
     values = {name: evaluate(text, case.names) for name, text in variant.parameters.items()}
-    changed = Expectation(case, values)
     named = _names(expectation)
     given = {
         name: _as_given(call_by_name(f, named), expectation.inputs[name])
         for name, f in _present(variant, named)
     }
-    changed.inputs = {**expectation.inputs, **given}
+    return _asking(expectation, values, given)
+
+
+def _asking(expectation: Expectation, values: Mapping[str, Any], inputs: Mapping[str, Array]) -> Expectation:
+    """The same question with other parameters and inputs, under the same cotangents."""
+    changed = Expectation(expectation.case, values)
+    changed.inputs = {**expectation.inputs, **inputs}
     changed.__dict__["cotangents"] = expectation.cotangents
     return changed
 

@@ -20,7 +20,7 @@ from .spec import Spec, evaluate
 __all__ = ["DTYPE_ORDER", "TIERS", "cases", "invalid_cases"]
 
 TIERS = {"smoke": 1, "standard": 2, "full": 3, "grid": 0}
-"""Which combinations of options occur: each value, pair, triple; the grid has every one, of few small values."""
+"""Which combinations of options occur: each value, pair, triple; of a few small values, every one."""
 
 DTYPE_ORDER = ("float32", *(name for name in DTYPES if name != "float32"))
 """float32 first: it is the default."""
@@ -65,7 +65,7 @@ def invalid_cases(spec: Spec) -> list[Case]:
 
 
 def _grid(spec: Spec, dtypes: Sequence[str]) -> list[Case]:
-    """Every admissible combination of the values in the spec's grid, the rest at its default, in one dtype."""
+    """Every admissible combination of the values in the spec's grid, the rest at its default."""
     if not spec.grid:
         return []
     rows = (dict(zip(spec.grid, values, strict=True)) for values in itertools.product(*spec.grid.values()))

@@ -134,9 +134,9 @@ class Spec:
     (``None`` for an input that is absent). Both take only the parameters that their signatures name:
     the others (``use_bias``) act through ``when`` and ``axes``. States come after the outputs and have no
     cotangent. ``excluded`` holds conditions of valid cases that are out of scope. ``grid`` gives values of
-    ``size`` and of parameters, of which every combination is asked in the tier of that name. A stochastic layer's
-    ``recover`` reads its ``recovered`` inputs off inputs and outputs, and ``keep`` is the probability that
-    one of their elements is kept.
+    ``size`` and of parameters, of which every combination is asked in the tier of that name. A stochastic
+    layer's ``recover`` reads its ``recovered`` inputs off inputs and outputs, and ``keep`` is the probability
+    that one of their elements is kept.
     """
 
     name: str
