@@ -155,5 +155,17 @@ def log_softmax_vjp(x: Array, cotangent: Array, *, axis: int = -1) -> tuple[Arra
 
 
 def _shifted(x: Array, axis: int) -> Array:
+    """``x - m``, of which an axis has at least one 0."""
     require(-x.ndim <= axis < x.ndim, f"axis must be an axis of an array of shape {x.shape}; got {axis}")
-    return x - np.max(x, axis=axis, keepdims=True)
+    return below_maximum(x, x, axis)
+
+
+def below_maximum(x: Array, candidates: Array, axis: int) -> Array:
+    """``x - m`` with ``m`` the largest of the candidates: 0 at its place, whatever error ``x`` carries.
+
+    Any number near the maximum does as well for ``m``, so an implementation that takes another one differs
+    by rounding alone.
+    """
+    places = np.expand_dims(np.arange(x.shape[axis]), tuple(range(1, -axis if axis < 0 else x.ndim - axis)))
+    top = (places == np.expand_dims(np.argmax(candidates, axis=axis), axis)) & np.isfinite(candidates)
+    return np.where(top, 0.0, x - np.max(candidates, axis=axis, keepdims=True))

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from .activations import below_maximum
 from .checks import Array, require, require_rank
 
 __all__ = ["dot_product_attention", "dot_product_attention_vjp"]
@@ -101,7 +102,7 @@ def _weights(
     passes = allowed if masking == "select" else np.ones_like(allowed)
     allowed = allowed if masking == "select" else allowed | np.isnan(logits)
     some = np.any(allowed, axis=-1, keepdims=True)
-    shifted = logits - np.max(np.where(allowed, logits, -np.inf), axis=-1, keepdims=True)
+    shifted = below_maximum(logits, np.where(allowed, logits, -np.inf), axis=-1)
     exponentials = np.where(allowed, np.exp(shifted), 0.0)
     total = np.where(some, np.sum(exponentials, axis=-1, keepdims=True), 1.0)
     empty = {"uniform": 1.0 / key.shape[1], "zero": 0.0, "nan": np.nan}[empty_row]
