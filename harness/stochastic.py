@@ -68,7 +68,7 @@ def _recover(expectation: Expectation, answer: Answer) -> dict[str, Any]:
 
 def _problems(mask: Any, other: Any, keep: float) -> Iterator[str]:
     """What is wrong with a mask, beside one of another seed."""
-    level = SIGNIFICANCE / (2 + mask.ndim)
+    level = SIGNIFICANCE / (2 + 2 * mask.ndim)
     kept = int(mask.sum())
     if (p := _two_sided(kept, mask.size, keep)) < level:
         yield f"keeps {kept} of {mask.size} elements; {keep:g} of them are expected (probability {p:.1g})"
@@ -76,6 +76,13 @@ def _problems(mask: Any, other: Any, keep: float) -> Iterator[str]:
     if (p := agree**mask.size) < level and np.array_equal(mask, other):
         yield f"is the same for two seeds (probability {p:.1g})"
     for axis in range(mask.ndim):
+        in_slices = np.moveaxis(mask, axis, 0).reshape(len(np.moveaxis(mask, axis, 0)), -1).sum(axis=1)
+        size = mask.size // len(in_slices)
+        odds = [_two_sided(int(kept), size, keep) for kept in in_slices]
+        if (p := min(odds)) < level / len(in_slices):
+            place = int(np.argmin(odds))
+            found = f"keeps {in_slices[place]} of {size} elements at place {place} of axis {axis}"
+            yield f"{found}; {keep:g} of them are expected (probability {p:.1g})"
         equal, pairs = _equal_neighbours(mask, axis)
         if (p := _two_sided(equal, pairs, agree)) < level:
             found = f"has {equal} equal pairs of {pairs} neighbours along axis {axis}"
