@@ -94,11 +94,17 @@ def run(variant: Variant, expectation: Expectation) -> Result | None:
         outputs, gradients = right.outputs, right.gradients
         if variant.spoils != "gradients":
             outputs = _outputs(wrong, arithmetic, variant.reference)
-        if variant.spoils != "outputs" or variant.vjp:
+        both = variant.spoils == "both" and _fits(outputs, right)
+        if both or variant.spoils == "gradients" or variant.vjp:
             gradients = _gradients(wrong, arithmetic, variant.vjp)
     except ValueError:  # the changed parameters and inputs do not fit together in this case
         return None
     return _edited(variant, expectation, Result(outputs, gradients))
+
+
+def _fits(outputs: tuple[Array, ...], right: Result) -> bool:
+    """Whether outputs have the shapes of the cotangents, without which they have no gradient."""
+    return [y.shape for y in outputs] == [y.shape for y in right.outputs]
 
 
 def _changed(variant: Variant, expectation: Expectation) -> Expectation:

@@ -78,10 +78,10 @@ def call_by_name(function: Function, names: Mapping[str, Any]) -> Any:
     """Call a function with those of the ``names`` that its signature has.
 
     Raises:
-        ValueError: the function wants a name that there is not.
+        LookupError: the function wants a name that there is not.
     """
     wanted = inspect.signature(function).parameters
     missing = [name for name in wanted if name not in names]
     if missing:
-        raise ValueError(f"there is nothing called {missing[0]!r}; there are {', '.join(sorted(names))}")
+        raise LookupError(f"there is nothing called {missing[0]!r}; there are {', '.join(sorted(names))}")
     return function(**{name: names[name] for name in wanted})

@@ -1,0 +1,219 @@
+"""The audit finds a judge that is blind, a judge that cries wolf, and cases that cannot see."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import msgspec
+import numpy as np
+import pytest
+
+from assay.cli import main
+from assay.harness import audit as auditing
+from assay.harness import faults as zoo_of_faults
+from assay.harness.audit import Audit, Entry, audit
+from assay.harness.controls import controls
+from assay.harness.faults import GENERAL, faults
+from assay.harness.judge import Judgement, judge
+from assay.harness.variants import answer, correct, question, run
+from assay.specs import all_specs
+from assay.specs.case import parse
+from assay.specs.variant import Control, Fault, call_by_name, each_way
+from assay.specs.zoo import faults_of
+
+SPECS = all_specs()
+
+
+def of(case_id):
+    return question(parse(case_id, SPECS))
+
+
+def outcomes(entries, kind):
+    return {entry.name: entry.outcome for entry in entries if entry.kind == kind}
+
+
+# --- the zoo ---
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_every_spec_has_at_least_four_faults_of_its_own(name):
+    names = [fault.name for fault in faults(SPECS[name])]
+    assert len(faults_of(SPECS[name])) >= 4
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_in_the_smoke_tier_no_control_fails_and_most_faults_are_caught(name, dtype):
+    entries = audit(name, dtype, "smoke")
+    assert set(outcomes(entries, "control").values()) == {"passes"}
+    caught = [outcome == "caught" for outcome in outcomes(entries, "fault").values()]
+    assert sum(caught) > len(caught) / 2
+
+
+# --- the audit itself ---
+
+
+def test_a_judge_that_lets_everything_pass_is_found_out(monkeypatch):
+    monkeypatch.setattr(auditing, "judge", lambda expectation, answer: Judgement("conforms"))
+    found = outcomes(audit("gelu", "float32", "smoke"), "fault")
+    assert found["tanh form for the exact one"] == "slipped"
+    assert found["zeros"] == "slipped"
+    assert "caught" not in found.values()
+
+
+def test_a_judge_that_lets_nothing_pass_is_found_out(monkeypatch):
+    monkeypatch.setattr(auditing, "judge", lambda expectation, answer: Judgement("differs", "values"))
+    assert set(outcomes(audit("gelu", "float32", "smoke"), "control").values()) == {"false alarm"}
+
+
+def test_a_tolerance_that_is_far_too_wide_is_found_out(monkeypatch):
+    def lenient(expectation, answer):
+        for profile, arrays in list(expectation._under.items()):
+            wide = [dataclasses.replace(e, tolerance=1e5 * e.tolerance) for e in arrays]
+            expectation._under[profile] = tuple(wide)
+        return judge(expectation, answer)
+
+    entries = audit("gelu", "float32", "smoke")
+    monkeypatch.setattr(auditing, "judge", lenient)
+    before, after = (outcomes(e, "fault") for e in (entries, audit("gelu", "float32", "smoke")))
+    assert "slipped" not in before.values()
+    assert after["times 1.01"] == "slipped"
+
+
+def test_cases_that_cannot_see_a_fault_are_found_out():
+    without_tails = dataclasses.replace(SPECS["gelu"], data=("normal",), sizes=((1, 1),) * 2)
+    questions = auditing._Questions(without_tails, "float32", "smoke", 0)
+    for control in controls(without_tails, "float32"):
+        auditing._controlled(control, questions)
+    blind = Fault(name="wrong tail", results={"y": lambda result, x: np.where(x < -9, 1.0, result)})
+    assert auditing._faulty(blind, questions).outcome == "no effect"
+
+
+def test_a_fault_without_effect_in_any_dtype_fails_the_audit():
+    entries = [
+        Entry("gelu", dtype, "fault", "idle", False, outcome, 1)
+        for dtype, outcome in (("float32", "no effect"), ("bfloat16", "no effect"))
+    ]
+    assert Audit("standard", True, tuple(entries)).failing == tuple(entries)
+    assert not Audit("smoke", True, tuple(entries)).failing
+    caught = msgspec.structs.replace(entries[0], outcome="caught")
+    assert not Audit("standard", True, (caught, entries[1])).failing
+
+
+def test_below_the_resolution_is_computed_not_declared():
+    found = {entry.name: entry for entry in audit("gelu", "bfloat16", "smoke")}
+    tiny = found["times 1 + 1e-6"]
+    assert tiny.outcome == "below resolution"
+    assert 0 < tiny.effect < tiny.noise
+    assert found["times 1.01"].effect > tiny.effect * 1000
+
+
+def test_what_a_stochastic_layer_draws_must_change_with_the_seed():
+    found = {entry.name: entry for entry in audit("dropout", "float32", "smoke")}
+    assert found["same numbers for every seed"].outcome == "caught"
+    assert found["same numbers for every seed"].check == "randomness"
+
+
+def test_a_case_in_which_everything_passes_is_found_out(monkeypatch):
+    def blind_to_tails(expectation, answer):
+        return Judgement("conforms") if expectation.case.data == "tails" else judge(expectation, answer)
+
+    monkeypatch.setattr(auditing, "judge", blind_to_tails)
+    blind = [entry.case for entry in audit("gelu", "float32", "smoke") if entry.outcome == "blind"]
+    assert blind
+    assert all("/tails/" in case for case in blind)
+
+
+# --- variants ---
+
+
+def test_a_fault_changes_what_it_says_and_nothing_else():
+    expectation = of("gelu/default/float32/normal/3x17")
+    right = correct(expectation)
+    in_outputs, in_gradients = each_way(Fault(name="tanh", parameters={"approximate": "True"}))
+    outputs, gradients = run(in_outputs, expectation), run(in_gradients, expectation)
+    assert (outputs.outputs[0] != right.outputs[0]).any()
+    np.testing.assert_array_equal(outputs.gradients[0], right.gradients[0])
+    assert (gradients.gradients[0] != right.gradients[0]).any()
+    np.testing.assert_array_equal(gradients.outputs[0], right.outputs[0])
+
+
+def test_a_fault_that_a_case_cannot_be_asked_of_gives_no_answer():
+    expectation = of("softmax/default/float32/normal/3x17")
+    assert answer(Fault(name="no such axis", parameters={"axis": "5"}), expectation) is None
+    assert answer(Fault(name="elsewhere", where="features > 100"), expectation) is None
+
+
+def test_a_right_answer_is_no_fault():
+    assert zoo_of_faults.answer(Fault(name="nothing changed"), of("relu/default/float32/normal/3x17")) is None
+
+
+def test_a_control_rounds_and_a_fault_does_not():
+    expectation = of("softmax/default/float32/normal/3x17")
+    reference = expectation.case.spec.reference
+    right = correct(expectation).outputs[0]
+    rounded = run(Control(name="the same", reference=reference), expectation).outputs[0]
+    exact = run(Fault(name="the same", reference=reference), expectation).outputs[0]
+    assert 0 < np.max(np.abs(rounded - right)) < 1e-6
+    np.testing.assert_array_equal(exact, right)
+
+
+def test_a_variant_that_asks_for_an_unknown_name_says_so():
+    with pytest.raises(LookupError, match="there is nothing called 'kernel'; there are x"):
+        call_by_name(lambda kernel: kernel, {"x": 1})
+
+
+@pytest.mark.parametrize("fault", GENERAL, ids=lambda fault: fault.name)
+def test_every_general_fault_is_caught_somewhere(fault):
+    case_ids = (
+        "softmax/default/float32/normal/5x129",
+        "softmax/default/float32/infinities/5x129",
+        "dense/default/float32/normal/3x17x5",
+        "dense/default/bfloat16/normal/3x17x5",
+        "relu/default/float32/specials/5x129",
+        "dense/default/float32/infinities/5x129x33",
+        "dropout/default/float32/normal/33x129",
+    )
+    for expectation in map(of, case_ids):
+        wrong = zoo_of_faults.answer(fault, expectation)
+        if wrong is not None:
+            again = lambda other, wrong=wrong: auditing._wrong_again(fault, wrong, other)  # noqa: E731
+            if auditing._judged(expectation, wrong, again).failing:
+                return
+    pytest.fail(f"{fault.name}: no case catches it")
+
+
+# --- the command ---
+
+
+def test_the_command_says_what_slipped_and_exits_with_1(monkeypatch, capsys):
+    slip = Entry(
+        "gelu", "float32", "fault", "a fault", False, "slipped", 3, "gelu/default/…", effect=9, noise=2
+    )
+    monkeypatch.setattr("assay.cli.run_audit", lambda *_: Audit("smoke", True, (slip,)))
+    assert main(["audit", "gelu"]) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert "slipped gelu, float32: a fault" in out
+    assert "moves a result by 9 roundoffs where correct ones err by 2" in out
+
+
+def test_the_command_prints_json_and_exits_with_0(capsys):
+    arguments = ["audit", "relu", "--dtype", "float32", "--tier", "smoke", "--jobs", "1", "--json"]
+    assert main(arguments) == 0
+    found = msgspec.json.decode(capsys.readouterr().out, type=Audit)
+    assert found.complete
+    assert found.specs == ("relu",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["audit", "gleu"], "did you mean gelu"),
+        (["audit", "gelu", "--dtype", "float8"], "no dtype is called 'float8'"),
+        (["audit", "gelu", "--seeds", "0"], "--seeds and --jobs must be at least 1"),
+    ],
+)
+def test_wrong_usage_of_the_audit_is_told(arguments, message, capsys):
+    assert main(arguments) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
