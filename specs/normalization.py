@@ -81,7 +81,8 @@ batch_norm_inference = Spec(
     ),
     parameters=(
         SPATIAL,
-        EPSILON,
+        # The variance is near 1, where only a large epsilon is seen in a half type.
+        Parameter("epsilon", (1e-5, 0.1), EPSILON.meaning),
         USE_SCALE,
         USE_BIAS,
         Parameter("constant_statistics", (True, False), "whether statistics have no gradient", facet=True),
@@ -103,6 +104,9 @@ batch_norm_inference = Spec(
     ),
 )
 
+LONE_IN_HALVES = "channels == 1 and dtype in ('float16', 'bfloat16')"
+"""A row of one value: it is subtracted from itself times 1/√ε, so in a half type everything would pass."""
+
 layer_norm = Spec(
     name="layer_norm",
     reference=reference.layer_norm,
@@ -113,6 +117,7 @@ layer_norm = Spec(
     sizes=((3, 2, 17), (1, 1, 1), (2, 5, 4), (2, 3, 129)),
     data=DATA,
     constraints=(FITS,),
+    excluded=(LONE_IN_HALVES,),
     sources=(
         Source("Ba, Kiros and Hinton (2016), Layer normalization", "https://arxiv.org/abs/1607.06450"),
         Source("torch.nn.LayerNorm", "https://pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html"),
@@ -176,6 +181,8 @@ rms_norm = Spec(
     sizes=((3, 2, 17), (1, 1, 1), (2, 5, 4), (2, 3, 129)),
     data=DATA,
     constraints=(FITS,),
+    # There the sum of squares is past the largest float16, and what is computed from it unknown.
+    excluded=("dtype == 'float16' and data == 'offset' and channels == 129",),
     sources=(
         Source(
             "Zhang and Sennrich (2019), Root mean square layer normalization",
