@@ -36,7 +36,8 @@ mean_squared_error = Spec(
     sizes=SIZES,
     data=DATA,
     constraints=(SAME_SHAPE,),
-    excluded=(MEAN_OF_MEANS,),
+    # There neither a square nor a gradient stays within the range.
+    excluded=(MEAN_OF_MEANS, "data == 'large' and row_mean and features == 1"),
     sources=(
         Source("torch.nn.MSELoss", "https://pytorch.org/docs/stable/generated/torch.nn.MSELoss.html"),
         Source("keras.losses.MeanSquaredError", "https://keras.io/api/losses/regression_losses/"),
