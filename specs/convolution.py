@@ -14,6 +14,9 @@ STABLEHLO = Source("StableHLO, convolution", "https://openxla.org/stablehlo/spec
 
 BIAS = Parameter("use_bias", (True, False), "whether a bias is added")
 GROUPS = Parameter("groups", (1, 2), "number of equal parts of channels and filters that do not mix")
+ONE_TAP = "max(kernel[:-2]) == 1 and max(dilation) > 1"
+"""A kernel of one tap has no dilation: such a case would stand in the place of one that shows it."""
+
 SAME = "none, so many that as many windows fit as strides do, or pairs (low, high)"
 
 
@@ -105,6 +108,7 @@ def conv(
             at_least_one("C4", "strides", len(space)),
             at_least_one("C5", "dilation", len(space)),
         ),
+        excluded=(ONE_TAP,),
         sources=(GUIDE, *sources, STABLEHLO),
     )
 
@@ -122,7 +126,7 @@ conv1d = conv(
 conv2d = conv(
     "conv2d",
     ("height", "width"),
-    sizes=((2, 7, 9, 4, 6, 3, 2), (1, 5, 8, 1, 1, 1, 1), (3, 8, 5, 3, 5, 2, 3), (1, 17, 16, 16, 8, 3, 3)),
+    sizes=((2, 7, 9, 4, 6, 3, 2), (1, 5, 8, 1, 1, 1, 1), (3, 8, 5, 3, 5, 2, 3), (1, 16, 17, 16, 8, 3, 3)),
     strides=((2, 1), (2, 3)),
     padding=("valid", "same", "same_lower", ((1, 1), (2, 2)), ((1, 0), (0, 2))),
     dilation=(2, 3),
@@ -167,6 +171,7 @@ depthwise_conv2d = Spec(
         at_least_one("C3", "strides", 2),
         at_least_one("C4", "dilation", 2),
     ),
+    excluded=(ONE_TAP,),
     sources=(
         Source("Chollet (2017), Xception", "https://arxiv.org/abs/1610.02357"),
         tf_page("depthwise_conv2d"),
@@ -230,7 +235,7 @@ conv_transpose2d = Spec(
         at_least_one("C4", "strides", 2),
         at_least_one("C5", "dilation", 2),
     ),
-    excluded=("filters % groups != 0",),
+    excluded=("filters % groups != 0", ONE_TAP),
     sources=(
         GUIDE,
         torch_page("functional.conv_transpose2d"),
