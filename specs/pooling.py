@@ -28,22 +28,39 @@ POSITIVE = (
 SHAPES = Source("StableHLO, reduce_window", "https://openxla.org/stablehlo/spec#reduce_window")
 
 
+def extent(dilated: bool) -> str:
+    """How far a window reaches along axis i."""
+    return "(window[i] - 1) * dilation[i] + 1" if dilated else "window[i]"
+
+
+def idle_ceil_mode(dilated: bool, past: bool = False) -> str:
+    """The condition that windows fit exactly, so that ``ceil_mode`` says nothing.
+
+    With ``past`` also that a last window, were there one more, would begin in the padding.
+    """
+    room = f"(x[i + 1] + (0 if padding == 'valid' else padding[i][0] + padding[i][1]) - {extent(dilated)})"
+    begins = f"({room} // strides[i] + 1) * strides[i]"
+    dropped = f" or {begins} >= x[i + 1] + (0 if padding == 'valid' else padding[i][0])" if past else ""
+    idle = f"all({room} % strides[i] == 0{dropped} for i in (0, 1))"
+    return f"ceil_mode and padding not in ('same', 'same_lower') and {idle}"
+
+
 def windows_fit(dilated: bool) -> tuple[Constraint, Constraint]:
     """The rules that each padded axis holds a window, and that no window lies in the padding alone."""
-    extent = "(window[i] - 1) * dilation[i] + 1" if dilated else "window[i]"
+    reach = extent(dilated)
     named = "padding in ('valid', 'same', 'same_lower')"
     return (
         Constraint(
             "C3",
             "padding in ('same', 'same_lower') or all("
             "x[i + 1] + (0 if padding == 'valid' else padding[i][0] + padding[i][1]) "
-            f" >= {extent} for i in (0, 1))",
+            f" >= {reach} for i in (0, 1))",
             "a window must fit into the padded input",
             broken_by={"window": (2, 40)},
         ),
         Constraint(
             "C4",
-            f"{named} or all(max(padding[i]) < {extent} for i in (0, 1))",
+            f"{named} or all(max(padding[i]) < {reach} for i in (0, 1))",
             "padding must be less than a window",
             broken_by={"padding": ((2, 2), (0, 0))},
         ),
@@ -66,6 +83,11 @@ max_pool2d = Spec(
     sizes=(*SIZES, (3, 1, 1, 4)),  # of a special value, such an image leaves nothing else
     data=("normal", "ties", "zeros", "nan", "negative_infinities", "specials"),
     constraints=(*POSITIVE, *windows_fit(dilated=True)),
+    excluded=(
+        idle_ceil_mode(dilated=True),
+        "max(dilation) > 1 and max(window) == 1",
+        "height == 1 and (max(dilation) > 1 or max(strides) > 2 or max(window) > 2)",
+    ),
     sources=(
         Source("Boureau, Ponce and LeCun (2010)", "https://icml.cc/Conferences/2010/papers/638.pdf"),
         Source("torch.nn.MaxPool2d", "https://pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html"),
@@ -94,6 +116,11 @@ avg_pool2d = Spec(
     sizes=SIZES,
     data=("normal", "wide", "nan", "infinities"),
     constraints=(*POSITIVE, *windows_fit(dilated=False)),
+    excluded=(
+        idle_ceil_mode(dilated=False),
+        "count_padding and (padding == 'valid' or max(window) == 1)",
+        f"count_padding and {idle_ceil_mode(dilated=False, past=True)}",
+    ),
     sources=(
         Source("LeCun et al. (1998)", "http://vision.stanford.edu/cs598_spring07/papers/Lecun98.pdf"),
         Source("torch.nn.AvgPool2d", "https://pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html"),
