@@ -16,7 +16,7 @@ dense = Spec(
     ),
     parameters=(Parameter("use_bias", (True, False), "whether a bias is added"),),
     axes="batch features units",
-    sizes=((3, 17, 5), (1, 1, 1), (4, 256, 7), (5, 129, 33)),
+    sizes=((3, 17, 5), (1, 1, 1), (4, 256, 7), (5, 129, 33), (1, 63, 9)),
     data=("normal", "wide", "cancelling", "offset", "nan", "infinities"),
     constraints=(
         Constraint(
