@@ -39,7 +39,8 @@ dropout = Spec(
         ),
     ),
     axes="batch features",
-    sizes=((33, 129), (1, 1), (63, 65)),
+    # Of the last size alone does a mask show a rate of 0.0005.
+    sizes=((33, 129), (1, 1), (63, 65), (257, 257)),
     data=("normal", "wide", "nan", "infinities"),
     constraints=(
         Constraint("C1", "rate <= 1", "rate must be at most 1", broken_by={"rate": 1.5}),
@@ -48,6 +49,7 @@ dropout = Spec(
     excluded=(
         "not training and rate != 0.3",
         "rate == 0.0005 and batch == 1",
+        "batch == 257 and (rate != 0.0005 or data != 'normal')",
         "dropped == 'product' and (not training or rate == 0 or data != 'infinities')",
     ),
     sources=(
