@@ -163,6 +163,20 @@ def test_a_query_that_may_attend_to_nothing_averages_the_values_if_the_row_is_un
     assert_same(y[:, 1], np.mean(given["value"], axis=1))
 
 
+def test_where_masks_are_added_an_empty_row_has_the_gradient_of_a_query_that_fits_no_key():
+    # A large negative number, added to all products of a row, drowns them: the weights are equal, and yet
+    # what is added passes the gradient on, which selection does not.
+    given, empty = carried(inputs()), (np.arange(QUERIES) == 1)[:, np.newaxis]
+    cotangent = carry(normal("cotangent", BATCH, QUERIES, HEADS, VALUES), FLOAT64)
+    zero = given | {"query": carry(np.zeros((BATCH, QUERIES, HEADS, DEPTH)), FLOAT64)}
+    options = {"masking": "add", "empty_row": "uniform"}
+    masked = dot_product_attention_vjp(*given.values(), None, ones_where(~empty), cotangent, **options)
+    unmasked = dot_product_attention_vjp(*zero.values(), None, None, cotangent)
+    assert_same(masked[0][:, 1], unmasked[0][:, 1])
+    selected = dot_product_attention_vjp(*given.values(), None, ones_where(~empty), cotangent)
+    assert not selected[0].value[:, 1].any()
+
+
 def test_a_masked_nan_stays_only_where_masking_adds():
     given, mask = inputs(), ones_where(np.arange(KEYS) != 2)
     given["key"][:, 2] = np.nan
