@@ -5,14 +5,10 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
+from support.proof import assert_same, carried, proves
 
-from assay.numerics.carried import carry
 from assay.numerics.generator import Stream
-from assay.numerics.profiles import profiles
-from assay.numerics.tolerance import tolerance
 from assay.reference.attention import dot_product_attention, dot_product_attention_vjp
-
-(FLOAT64,) = profiles("float64")
 
 BATCH, QUERIES, KEYS, HEADS, DEPTH, VALUES = 2, 3, 5, 4, 7, 6
 
@@ -30,17 +26,6 @@ def inputs(**changed):
     return drawn | changed
 
 
-def carried(arrays):
-    return {name: carry(array, FLOAT64) for name, array in arrays.items()}
-
-
-def assert_same(first, second):
-    """Two evaluations of one quantity agree within what both carry."""
-    assert first.shape == second.shape
-    allowed = tolerance(first, independent=False) + tolerance(second, independent=False)
-    assert np.all(np.abs(first.value - second.value) <= allowed)
-
-
 def ones_where(condition):
     return np.broadcast_to(condition, (BATCH, 1, QUERIES, KEYS))
 
@@ -48,23 +33,26 @@ def ones_where(condition):
 # --- figures ---
 
 
+@proves(dot_product_attention, by="worked figures")
 def test_two_keys_are_weighed_by_the_logistic_of_their_difference():
     query, key = np.ones((1, 1, 1, 1)), np.array([np.log(3.0), 0.0]).reshape(1, 2, 1, 1)
     value = np.array([4.0, 8.0]).reshape(1, 2, 1, 1)
-    y = dot_product_attention(*(carry(a, FLOAT64) for a in (query, key, value)), scale=1.0)
-    assert np.all(np.abs(y.value - 5.0) <= tolerance(y, independent=False))
+    y = dot_product_attention(*(carried(a) for a in (query, key, value)), scale=1.0)
+    assert_same(y, 5.0)
 
 
+@proves(dot_product_attention, by="high precision")
 def test_agrees_with_its_definition_in_40_digits():
     given = inputs()
     y = dot_product_attention(**carried(given))
     with mpmath.workdps(40):
         logits = [mpmath.fdot(given["query"][1, 2, 3], k) / mpmath.sqrt(DEPTH) for k in given["key"][1, :, 3]]
         powers = [mpmath.exp(logit) for logit in logits]
-        exact = [float(mpmath.fdot(powers, v) / sum(powers)) for v in given["value"][1, :, 3].T]
-    assert np.all(np.abs(y.value[1, 2, 3] - exact) <= tolerance(y, independent=False)[1, 2, 3])
+        exact = [mpmath.fdot(powers, v) / sum(powers) for v in given["value"][1, :, 3].T]
+    assert_same(y[1, 2, 3], exact)
 
 
+@proves(dot_product_attention, by="law")
 def test_a_query_that_fits_no_key_averages_the_values():
     given = inputs(query=np.zeros((BATCH, QUERIES, HEADS, DEPTH)))
     y, mean = dot_product_attention(**carried(given)), np.mean(carried(given)["value"], axis=1)
@@ -75,43 +63,48 @@ def test_a_query_that_fits_no_key_averages_the_values():
 # --- laws ---
 
 
+@proves(dot_product_attention, by="law")
 def test_a_single_key_returns_its_value():
     given = inputs(key=normal("key", BATCH, 1, HEADS, DEPTH), value=normal("value", BATCH, 1, HEADS, VALUES))
     expected = np.repeat(given["value"], QUERIES, axis=1)
-    np.testing.assert_array_equal(dot_product_attention(**given), expected)
+    assert_same(dot_product_attention(**given), expected)
 
 
+@proves(dot_product_attention, by="law")
 def test_the_first_query_of_causal_attention_gets_the_first_value():
     given = inputs()
     y = dot_product_attention(**given, causal="top_left")
-    np.testing.assert_array_equal(y[:, 0], given["value"][:, 0])
+    assert_same(y[:, 0], given["value"][:, 0])
 
 
+@proves(dot_product_attention, by="law")
 def test_the_last_query_attends_to_everything_when_the_diagonal_ends_with_it():
     given = inputs()
     expected = dot_product_attention(**given)[:, -1]
-    np.testing.assert_array_equal(dot_product_attention(**given, causal="bottom_right")[:, -1], expected)
+    assert_same(dot_product_attention(**given, causal="bottom_right")[:, -1], expected)
 
 
+@proves(dot_product_attention, by="law")
 def test_both_diagonals_are_one_where_there_are_as_many_queries_as_keys():
     given = inputs(query=normal("query", BATCH, KEYS, HEADS, DEPTH))
     first, second = (dot_product_attention(**given, causal=causal) for causal in ("top_left", "bottom_right"))
-    np.testing.assert_array_equal(first, second)
+    assert_same(first, second)
 
 
+@proves(dot_product_attention, by="law")
 def test_causal_attention_is_attention_under_a_triangular_mask():
     given, mask = inputs(), ones_where(np.tri(QUERIES, KEYS, dtype=bool))
-    np.testing.assert_array_equal(
-        dot_product_attention(**given, mask=mask), dot_product_attention(**given, causal="top_left")
-    )
+    assert_same(dot_product_attention(**given, mask=mask), dot_product_attention(**given, causal="top_left"))
 
 
+@proves(dot_product_attention, by="law")
 def test_the_order_of_the_keys_does_not_matter():
     given, order = carried(inputs()), [3, 0, 4, 2, 1]
     moved = given | {"key": given["key"][:, order], "value": given["value"][:, order]}
     assert_same(dot_product_attention(**given), dot_product_attention(**moved))
 
 
+@proves(dot_product_attention, by="law")
 @pytest.mark.parametrize("masking", ["select", "add"])
 def test_masking_a_key_is_removing_it(masking):
     given, mask = carried(inputs()), ones_where(np.arange(KEYS) != 2)
@@ -121,28 +114,30 @@ def test_masking_a_key_is_removing_it(masking):
     assert_same(masked, dot_product_attention(**shorter))
 
 
+@proves(dot_product_attention_vjp, by="law")
 def test_a_masked_key_and_its_value_get_no_gradient():
     given, mask = inputs(), ones_where(np.arange(KEYS) != 2)
     cotangent = normal("cotangent", BATCH, QUERIES, HEADS, VALUES)
     _, key, value, _ = dot_product_attention_vjp(*given.values(), None, mask, cotangent)
-    assert not key[:, 2].any()
-    assert not value[:, 2].any()
+    assert_same(key[:, 2], 0.0)
+    assert_same(value[:, 2], 0.0)
     assert key[:, [0, 1, 3, 4]].all()
 
 
+@proves(dot_product_attention, by="law")
 def test_a_bias_of_minus_infinity_masks():
     given, mask = inputs(), ones_where(np.arange(KEYS) != 2)
     bias = np.where(mask, 0.0, -np.inf)
-    np.testing.assert_array_equal(
-        dot_product_attention(**given, bias=bias), dot_product_attention(**given, mask=mask)
-    )
+    assert_same(dot_product_attention(**given, bias=bias), dot_product_attention(**given, mask=mask))
 
 
+@proves(dot_product_attention, by="law")
 def test_a_bias_that_is_the_same_for_all_keys_changes_nothing():
     given, bias = carried(inputs()), normal("bias", BATCH, HEADS, QUERIES, 1)
-    assert_same(dot_product_attention(**given), dot_product_attention(**given, bias=carry(bias, FLOAT64)))
+    assert_same(dot_product_attention(**given), dot_product_attention(**given, bias=carried(bias)))
 
 
+@proves(dot_product_attention, by="law")
 def test_heads_do_not_see_each_other():
     given = carried(inputs())
     alone = {name: array[:, :, 1:2] for name, array in given.items()}
@@ -153,28 +148,30 @@ def test_heads_do_not_see_each_other():
 def test_a_query_that_may_attend_to_nothing(empty_row, expected):
     given, mask = inputs(), ones_where((np.arange(QUERIES) != 1)[:, np.newaxis])
     y = dot_product_attention(**given, mask=mask, empty_row=empty_row)
-    np.testing.assert_array_equal(y[:, 1], np.full((BATCH, HEADS, VALUES), expected))
-    np.testing.assert_array_equal(y[:, [0, 2]], dot_product_attention(**given)[:, [0, 2]])
+    assert_same(y[:, 1], expected)
+    assert_same(y[:, [0, 2]], dot_product_attention(**given)[:, [0, 2]])
 
 
+@proves(dot_product_attention, by="law")
 def test_a_query_that_may_attend_to_nothing_averages_the_values_if_the_row_is_uniform():
     given, mask = carried(inputs()), ones_where((np.arange(QUERIES) != 1)[:, np.newaxis])
     y = dot_product_attention(**given, mask=mask, empty_row="uniform")
     assert_same(y[:, 1], np.mean(given["value"], axis=1))
 
 
+@proves(dot_product_attention_vjp, by="law")
 def test_where_masks_are_added_an_empty_row_has_the_gradient_of_a_query_that_fits_no_key():
     # A large negative number, added to all products of a row, drowns them: the weights are equal, and yet
     # what is added passes the gradient on, which selection does not.
     given, empty = carried(inputs()), (np.arange(QUERIES) == 1)[:, np.newaxis]
-    cotangent = carry(normal("cotangent", BATCH, QUERIES, HEADS, VALUES), FLOAT64)
-    zero = given | {"query": carry(np.zeros((BATCH, QUERIES, HEADS, DEPTH)), FLOAT64)}
+    cotangent = carried(normal("cotangent", BATCH, QUERIES, HEADS, VALUES))
+    zero = given | {"query": carried(np.zeros((BATCH, QUERIES, HEADS, DEPTH)))}
     options = {"masking": "add", "empty_row": "uniform"}
     masked = dot_product_attention_vjp(*given.values(), None, ones_where(~empty), cotangent, **options)
     unmasked = dot_product_attention_vjp(*zero.values(), None, None, cotangent)
     assert_same(masked[0][:, 1], unmasked[0][:, 1])
     selected = dot_product_attention_vjp(*given.values(), None, ones_where(~empty), cotangent)
-    assert not selected[0].value[:, 1].any()
+    assert_same(selected[0][:, 1], 0.0)
 
 
 def test_a_masked_nan_stays_only_where_masking_adds():
@@ -187,7 +184,8 @@ def test_a_masked_nan_stays_only_where_masking_adds():
 # --- bad input ---
 
 
-@pytest.mark.parametrize(("changed", "message"),
+@pytest.mark.parametrize(
+    ("changed", "message"),
     [
         ({"query": np.ones((QUERIES, HEADS, DEPTH))}, "query must have the axes"),
         ({"key": np.ones((BATCH, KEYS, HEADS, DEPTH + 1))}, "key must share batch, heads and depth"),

@@ -9,11 +9,9 @@ import itertools
 
 import numpy as np
 import pytest
+from support.proof import assert_same, carried, proves
 
-from assay.numerics.carried import carry
 from assay.numerics.generator import Stream
-from assay.numerics.profiles import profiles
-from assay.numerics.tolerance import tolerance
 from assay.reference.convolution import (
     conv,
     conv_transpose,
@@ -24,22 +22,13 @@ from assay.reference.convolution import (
 )
 from assay.reference.dense import dense
 
-(FLOAT64,) = profiles("float64")
-
 
 def integers(name, *shape):
     return Stream(f"convolution/{name}").integers(-9, 10, shape).astype(np.float64)
 
 
-def carried(name, *shape):
-    return carry(Stream(f"convolution/{name}").normal(shape), FLOAT64)
-
-
-def assert_same(first, second):
-    """Two evaluations of one quantity agree within what both carry."""
-    allowed = tolerance(first, independent=False) + tolerance(second, independent=False)
-    assert first.shape == second.shape
-    assert np.all(np.abs(first.value - second.value) <= allowed)
+def normal(name, *shape):
+    return carried(Stream(f"convolution/{name}").normal(shape))
 
 
 # --- naive loops ---
@@ -89,6 +78,7 @@ def naive_conv(x, kernel, cotangent, strides, widths, dilation, groups):
 PADDINGS = ("valid", "same", "same_lower", "causal", (1, 0), (0, 2), (3, 1))
 
 
+@proves(conv, conv_vjp, by="naive loop")
 @pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4])
 def test_convolution_is_the_naive_loop_on_an_exhaustive_grid(kernel, padding):
@@ -112,11 +102,12 @@ def test_convolution_is_the_naive_loop_on_an_exhaustive_grid(kernel, padding):
             groups=1,
         )
         got = (y, *conv_vjp(x, weights, None, cotangent, **options)[:2])
-        np.testing.assert_array_equal(got[0], expected[0][:, 0])
-        np.testing.assert_array_equal(got[1], expected[1][:, 0])
-        np.testing.assert_array_equal(got[2], expected[2][0])
+        assert_same(got[0], expected[0][:, 0])
+        assert_same(got[1], expected[1][:, 0])
+        assert_same(got[2], expected[2][0])
 
 
+@proves(conv, conv_vjp, by="naive loop")
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("padding", ["valid", "same", ((2, 0), (1, 3))])
 @pytest.mark.parametrize(("strides", "dilation"), [((1, 1), (1, 1)), ((2, 1), (1, 3)), ((3, 2), (2, 1))])
@@ -133,7 +124,7 @@ def test_two_axes_and_groups_are_the_naive_loop(strides, dilation, padding, grou
     cotangent = integers("cotangent", *y.shape)
     expected = naive_conv(x, kernel, cotangent, strides, widths, dilation, groups)
     for got, wanted in zip((y, *conv_vjp(x, kernel, None, cotangent, **options)), expected, strict=False):
-        np.testing.assert_array_equal(got, wanted)
+        assert_same(got, wanted)
 
 
 def naive_transpose(x, kernel, stride, dilation, low, length):
@@ -149,6 +140,7 @@ def naive_transpose(x, kernel, stride, dilation, low, length):
 CROPS = ("valid", "same", (0, 0), (1, 0), (0, 1), (2, 1), (0, -2), (1, -1))
 
 
+@proves(conv_transpose, by="naive loop")
 @pytest.mark.parametrize("crop", CROPS)
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4])
 def test_transposed_convolution_is_the_naive_scatter_on_an_exhaustive_grid(kernel, crop):
@@ -167,19 +159,20 @@ def test_transposed_convolution_is_the_naive_scatter_on_an_exhaustive_grid(kerne
         x = integers(f"x{n}", 2, n, 2)
         chosen = crop if isinstance(crop, str) else (crop,)
         y = conv_transpose(x, weights, strides=stride, padding=chosen, dilation=dilation)
-        np.testing.assert_array_equal(y, naive_transpose(x, weights, stride, dilation, low, length))
+        assert_same(y, naive_transpose(x, weights, stride, dilation, low, length))
 
 
 # --- worked figures ---
 
 
+@proves(conv, by="worked figures")
 def test_correlation_of_worked_figures():
-    # numpy.correlate is the same sum: 1·1 + 2·10, 2·1 + 3·10, 3·1 + 4·10.
+    # 1·1 + 2·10, 2·1 + 3·10, 3·1 + 4·10.
     x, kernel = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 10.0])
-    np.testing.assert_array_equal(conv(x[None, :, None], kernel[:, None, None])[0, :, 0], [21.0, 32.0, 43.0])
-    np.testing.assert_array_equal(np.correlate(x, kernel, mode="valid"), [21.0, 32.0, 43.0])
+    assert_same(conv(x[None, :, None], kernel[:, None, None])[0, :, 0], [21.0, 32.0, 43.0])
 
 
+@proves(conv, by="worked figures")
 @pytest.mark.parametrize(
     ("padding", "expected"),
     [
@@ -192,73 +185,126 @@ def test_correlation_of_worked_figures():
 def test_same_padding_of_an_even_kernel(padding, expected):
     x, kernel = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 10.0])
     y = conv(x[None, :, None], kernel[:, None, None], padding=padding)
-    np.testing.assert_array_equal(y[0, :, 0], expected)
+    assert_same(y[0, :, 0], expected)
 
 
+@proves(conv_transpose, by="worked figures")
 def test_transposed_convolution_of_worked_figures():
     x, kernel = np.array([1.0, 2.0]), np.array([1.0, 10.0, 100.0])
     shaped = x[None, :, None], kernel[:, None, None]
     full = conv_transpose(*shaped, strides=2)
-    np.testing.assert_array_equal(full[0, :, 0], [1.0, 10.0, 102.0, 20.0, 200.0])
+    assert_same(full[0, :, 0], [1.0, 10.0, 102.0, 20.0, 200.0])
     same = conv_transpose(*shaped, strides=2, padding="same")
-    np.testing.assert_array_equal(same[0, :, 0], [1.0, 10.0, 102.0, 20.0])
+    assert_same(same[0, :, 0], [1.0, 10.0, 102.0, 20.0])
     reversed_taps = conv_transpose(*shaped, strides=2, flip=False)
-    np.testing.assert_array_equal(reversed_taps[0, :, 0], [100.0, 10.0, 201.0, 20.0, 2.0])
+    assert_same(reversed_taps[0, :, 0], [100.0, 10.0, 201.0, 20.0, 2.0])
 
 
+@proves(depthwise_conv, by="worked figures")
 def test_depthwise_output_channels_run_through_the_multiplier_first():
     x, kernel = np.array([[[1.0, 10.0]]]), np.array([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]])
-    np.testing.assert_array_equal(depthwise_conv(x, kernel)[0, 0], [1.0, 2.0, 3.0, 40.0, 50.0, 60.0])
+    assert_same(depthwise_conv(x, kernel)[0, 0], [1.0, 2.0, 3.0, 40.0, 50.0, 60.0])
+
+
+@proves(conv, by="published figures")
+def test_convolution_of_dumoulin_and_visin_figure_1_1():
+    # arXiv:1603.07285.
+    x = [[3.0, 3, 2, 1, 0], [0, 0, 1, 3, 1], [3, 1, 2, 2, 3], [2, 0, 0, 2, 2], [2, 0, 0, 0, 1]]
+    kernel = [[0.0, 1, 2], [2, 2, 0], [0, 1, 2]]
+    y = conv(np.array(x)[None, :, :, None], np.array(kernel)[:, :, None, None])
+    assert_same(y[0, :, :, 0], [[12, 12, 17], [10, 17, 19], [9, 6, 14]])
+
+
+@proves(conv_vjp, by="worked figures")
+def test_gradients_of_a_convolution_of_worked_figures():
+    x, kernel = np.array([1.0, 2.0, 3.0])[None, :, None], np.array([1.0, 10.0])[:, None, None]
+    dx, dkernel, dbias = conv_vjp(x, kernel, np.zeros(1), np.array([2.0, 5.0])[None, :, None])
+    assert_same(dx[0, :, 0], [2.0, 20.0 + 5.0, 50.0])
+    assert_same(dkernel[:, 0, 0], [1 * 2.0 + 2 * 5.0, 2 * 2.0 + 3 * 5.0])
+    assert_same(dbias, [7.0])
+
+
+@proves(conv_transpose_vjp, by="worked figures")
+def test_gradients_of_a_transposed_convolution_of_worked_figures():
+    # The output is x₀, 10 x₀ + x₁, 10 x₁.
+    x, kernel = np.array([3.0, 7.0])[None, :, None], np.array([1.0, 10.0])[:, None, None]
+    cotangent = np.array([1.0, 2.0, 4.0])[None, :, None]
+    dx, dkernel, dbias = conv_transpose_vjp(x, kernel, np.zeros(1), cotangent)
+    assert_same(dx[0, :, 0], [1.0 + 20.0, 2.0 + 40.0])
+    assert_same(dkernel[:, 0, 0], [3 * 1.0 + 7 * 2.0, 3 * 2.0 + 7 * 4.0])
+    assert_same(dbias, [7.0])
 
 
 # --- laws ---
 
 
+@proves(conv, by="law")
+def test_convolution_with_a_kernel_that_is_an_outer_product_is_one_convolution_per_axis():
+    x, (a, b, c) = integers("x", 2, 5, 6, 7, 1), (integers(name, 3) for name in "abc")
+    options = {"strides": (2, 1, 3), "padding": ((1, 0), (2, 1), (0, 1)), "dilation": (1, 2, 1)}
+    y = x
+    for axis, taps in enumerate((a, b, c)):
+        shape = [3 if axis == other else 1 for other in range(3)]
+        own = {
+            "strides": [n if axis == other else 1 for other, n in enumerate(options["strides"])],
+            "padding": [p if axis == other else (0, 0) for other, p in enumerate(options["padding"])],
+            "dilation": [n if axis == other else 1 for other, n in enumerate(options["dilation"])],
+        }
+        y = conv(y, np.reshape(taps, (*shape, 1, 1)), **own)
+    outer = np.einsum("i,j,k->ijk", a, b, c)[..., None, None]
+    assert_same(conv(x, outer, **options), y)
+
+
+@proves(conv, dense, by="law")
 def test_convolution_with_a_kernel_of_one_tap_is_a_dense_layer():
-    x, kernel, bias = carried("x", 2, 5, 4, 3), carried("kernel", 1, 1, 3, 7), carried("bias", 7)
+    x, kernel, bias = normal("x", 2, 5, 4, 3), normal("kernel", 1, 1, 3, 7), normal("bias", 7)
     assert_same(conv(x, kernel, bias), dense(x, np.reshape(kernel, (3, 7)), bias))
 
 
+@proves(conv, dense, by="law")
 def test_convolution_over_a_single_step_is_a_dense_layer():
-    x, kernel, bias = carried("x", 6, 1, 3), carried("kernel", 3, 3, 7), carried("bias", 7)
+    x, kernel, bias = normal("x", 6, 1, 3), normal("kernel", 3, 3, 7), normal("bias", 7)
     assert_same(conv(x, kernel, bias, padding="same")[:, 0], dense(x[:, 0], kernel[1], bias))
     assert_same(conv(x, kernel, bias, padding="causal")[:, 0], dense(x[:, 0], kernel[2], bias))
 
 
+@proves(conv, conv_transpose, by="law")
 def test_dilation_is_a_kernel_stuffed_with_zeros():
     x, kernel = integers("x", 2, 9, 11, 3), integers("kernel", 3, 2, 3, 5)
     stuffed = np.zeros((5, 4, 3, 5))
     stuffed[::2, ::3] = kernel
-    np.testing.assert_array_equal(conv(x, kernel, dilation=(2, 3)), conv(x, stuffed))
-    np.testing.assert_array_equal(
+    assert_same(conv(x, kernel, dilation=(2, 3)), conv(x, stuffed))
+    assert_same(
         conv_transpose(x, np.swapaxes(kernel, 2, 3)[..., :3], dilation=(2, 3)),
         conv_transpose(x, np.swapaxes(stuffed, 2, 3)[..., :3]),
     )
 
 
+@proves(conv, by="law")
 def test_padding_by_hand_is_padding():
     x, kernel = integers("x", 2, 5, 6, 3), integers("kernel", 3, 2, 3, 5)
     by_hand = np.pad(x, ((0, 0), (2, 1), (0, 3), (0, 0)))
-    np.testing.assert_array_equal(
-        conv(x, kernel, strides=2, padding=((2, 1), (0, 3))), conv(by_hand, kernel, strides=2)
-    )
+    assert_same(conv(x, kernel, strides=2, padding=((2, 1), (0, 3))), conv(by_hand, kernel, strides=2))
 
 
+@proves(conv, by="law")
 def test_groups_are_convolutions_side_by_side():
     x, kernel, bias = integers("x", 2, 5, 6, 6), integers("kernel", 3, 2, 2, 9), integers("bias", 9)
     apart = [
         conv(x[..., 2 * g : 2 * g + 2], kernel[..., 3 * g : 3 * g + 3], bias[3 * g : 3 * g + 3])
         for g in range(3)
     ]
-    np.testing.assert_array_equal(conv(x, kernel, bias, groups=3), np.concatenate(apart, axis=-1))
+    assert_same(conv(x, kernel, bias, groups=3), np.concatenate(apart, axis=-1))
 
 
+@proves(depthwise_conv, conv, by="law")
 def test_depthwise_is_one_convolution_per_channel():
     x, kernel = integers("x", 2, 5, 6, 3), integers("kernel", 3, 2, 3, 4)
     apart = [conv(x[..., c : c + 1], kernel[:, :, c : c + 1]) for c in range(3)]
-    np.testing.assert_array_equal(depthwise_conv(x, kernel), np.concatenate(apart, axis=-1))
+    assert_same(depthwise_conv(x, kernel), np.concatenate(apart, axis=-1))
 
 
+@proves(conv_transpose, conv, by="law")
 @pytest.mark.parametrize("crop", ["valid", "same", ((1, 0), (0, 2)), ((0, -1), (1, -2))])
 @pytest.mark.parametrize("groups", [1, 2])
 def test_transposed_convolution_is_the_adjoint(groups, crop):
@@ -270,23 +316,25 @@ def test_transposed_convolution_is_the_adjoint(groups, crop):
         # Extent and stride are 3 and 2, then 3 and 3.
         crop = ((0, 0), (0, 0)) if crop == "valid" else ((0, 1), (0, 0))
     down = conv(np.pad(x, ((0, 0), *((a, max(b, 0)) for a, b in crop), (0, 0))), kernel, **options)
-    assert np.sum(down[:, :4, :3] * y) == np.sum(x * up)
+    assert_same(np.sum(down[:, :4, :3] * y), np.sum(x * up))
 
 
+@proves(conv_transpose, conv, by="law")
 def test_transposed_convolution_without_flip_correlates_the_stuffed_input():
     x, kernel = integers("x", 2, 4, 3), integers("kernel", 3, 5, 3)
     stuffed = np.zeros((2, 7, 3))
     stuffed[:, ::2] = x
-    np.testing.assert_array_equal(
+    assert_same(
         conv_transpose(x, kernel, strides=2, flip=False),
         conv(stuffed, np.swapaxes(kernel, 1, 2), padding=((2, 2),)),
     )
 
 
+@proves(conv, by="law")
 def test_a_shift_of_the_input_shifts_the_output():
     x, kernel = integers("x", 2, 9, 3), integers("kernel", 3, 3, 5)
     shifted = np.roll(x, 2, axis=1)
-    np.testing.assert_array_equal(conv(shifted, kernel)[:, 2:], conv(x, kernel)[:, :-2])
+    assert_same(conv(shifted, kernel)[:, 2:], conv(x, kernel)[:, :-2])
 
 
 def test_nan_reaches_the_windows_that_see_it_and_no_other():
@@ -296,9 +344,9 @@ def test_nan_reaches_the_windows_that_see_it_and_no_other():
     dx, dkernel, _ = conv_vjp(x, kernel, None, np.ones(y.shape), dilation=3, groups=2)
     expected = np.zeros(y.shape, bool)
     expected[0, [1, 4], :3] = True
-    np.testing.assert_array_equal(np.isnan(y), expected)
+    assert_same(np.isnan(y), expected)
     assert not np.isnan(dx).any()
-    np.testing.assert_array_equal(np.isnan(dkernel).any(axis=(0, 2)), [False, True])
+    assert_same(np.isnan(dkernel).any(axis=(0, 2)), [False, True])
 
 
 def test_what_is_cropped_has_no_part_in_the_gradient_of_the_kernel():
@@ -306,11 +354,12 @@ def test_what_is_cropped_has_no_part_in_the_gradient_of_the_kernel():
     cotangent = np.array([[[5.0], [7.0]]])
     _, absent, _ = conv_transpose_vjp(x, kernel, None, cotangent, padding=((1, 0),))
     # The first input's first tap is cropped: that tap meets the second input only.
-    np.testing.assert_array_equal(absent[:, 0, 0], [10.0, np.nan])
+    assert_same(absent[:, 0, 0], [10.0, np.nan])
     _, zero, _ = conv_transpose_vjp(x, kernel, None, cotangent, padding=((1, 0),), cropped="zero")
     assert np.isnan(zero).all()
 
 
+@proves(conv_transpose, conv_transpose_vjp, by="law")
 @pytest.mark.parametrize("cropped", ["absent", "zero"])
 @pytest.mark.parametrize("flip", [True, False])
 def test_both_conventions_of_cropping_agree_on_finite_input(flip, cropped):
@@ -319,9 +368,10 @@ def test_both_conventions_of_cropping_agree_on_finite_input(flip, cropped):
     y = conv_transpose(x, kernel, **options)
     cotangent, direction = integers("cotangent", *y.shape), integers("direction", *kernel.shape)
     _, dkernel, _ = conv_transpose_vjp(x, kernel, None, cotangent, **options, cropped=cropped)
-    assert np.sum(dkernel * direction) == np.sum(cotangent * conv_transpose(x, direction, **options))
+    assert_same(np.sum(dkernel * direction), np.sum(cotangent * conv_transpose(x, direction, **options)))
 
 
+@proves(depthwise_conv_vjp, conv_vjp, by="law")
 def test_depthwise_gradients_are_those_of_the_single_channels():
     x, kernel, bias = integers("x", 2, 5, 3), integers("kernel", 2, 3, 4), integers("bias", 12)
     cotangent = integers("cotangent", 2, 4, 12)
@@ -329,9 +379,9 @@ def test_depthwise_gradients_are_those_of_the_single_channels():
     for c in range(3):
         part = cotangent[..., 4 * c : 4 * c + 4]
         one = conv_vjp(x[..., c : c + 1], kernel[:, c : c + 1], None, part)
-        np.testing.assert_array_equal(dx[..., c : c + 1], one[0])
-        np.testing.assert_array_equal(dkernel[:, c : c + 1], one[1])
-    np.testing.assert_array_equal(dbias, cotangent.sum(axis=(0, 1)))
+        assert_same(dx[..., c : c + 1], one[0])
+        assert_same(dkernel[:, c : c + 1], one[1])
+    assert_same(dbias, cotangent.sum(axis=(0, 1)))
 
 
 # --- bad input ---

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.proof import assert_same, proves
 
 from assay.numerics.generator import Stream
 from assay.reference.dropout import dropout, dropout_vjp
@@ -13,42 +14,47 @@ X = np.array([[1.0, -2.0, 3.0], [np.inf, 5.0, np.nan]])
 MASK = np.array([[True, False, True], [False, True, False]])
 
 
+@proves(dropout, dropout_vjp, by="worked figures")
 def test_survivors_are_scaled_and_the_rest_is_zero():
-    np.testing.assert_array_equal(dropout(X, MASK, rate=0.75), [[4.0, 0.0, 12.0], [0.0, 20.0, 0.0]])
-    np.testing.assert_array_equal(dropout_vjp(X, MASK, np.ones((2, 3)), rate=0.75)[0], 4.0 * MASK)
+    assert_same(dropout(X, MASK, rate=0.75), [[4.0, 0.0, 12.0], [0.0, 20.0, 0.0]])
+    assert_same(dropout_vjp(X, MASK, np.ones((2, 3)), rate=0.75)[0], 4.0 * MASK)
 
 
 def test_a_product_leaves_nan_where_the_dropped_element_is_not_finite():
     with np.errstate(invalid="ignore"):
         y = dropout(X, MASK, rate=0.75, dropped="product")
-    np.testing.assert_array_equal(y, [[4.0, 0.0, 12.0], [np.nan, 20.0, np.nan]])
+    assert_same(y, [[4.0, 0.0, 12.0], [np.nan, 20.0, np.nan]])
 
 
+@proves(dropout, dropout_vjp, by="law")
 def test_inference_and_rate_zero_are_the_identity_in_value_and_gradient():
     g = Stream("dropout/g").normal((2, 3))
     for options in ({"training": False}, {"rate": 0.0}):
-        np.testing.assert_array_equal(dropout(X, **options), X)
-        np.testing.assert_array_equal(dropout_vjp(X, None, g, **options)[0], g)
+        assert_same(dropout(X, **options), X)
+        assert_same(dropout_vjp(X, None, g, **options)[0], g)
 
 
+@proves(dropout, dropout_vjp, by="law")
 def test_rate_one_drops_everything_in_value_and_gradient():
-    np.testing.assert_array_equal(dropout(X, rate=1.0), np.zeros((2, 3)))
-    np.testing.assert_array_equal(dropout_vjp(X, None, X, rate=1.0)[0], np.zeros((2, 3)))
+    assert_same(dropout(X, rate=1.0), np.zeros((2, 3)))
+    assert_same(dropout_vjp(X, None, X, rate=1.0)[0], np.zeros((2, 3)))
 
 
+@proves(dropout, by="law")
 def test_the_expectation_over_all_masks_is_the_input():
     x = np.array([[1.0, -2.0]])
     masks = [np.array([[a, b]]) for a in (True, False) for b in (True, False)]
     weights = [0.25 ** m.sum() * 0.75 ** (2 - m.sum()) for m in masks]
     mean = sum(w * dropout(x, m, rate=0.75) for w, m in zip(weights, masks, strict=True))
-    np.testing.assert_array_equal(mean, x)
+    assert_same(mean, x)
 
 
+@proves(dropout, by="worked figures")
 def test_a_mask_of_length_one_is_shared_along_the_axis():
     x = np.ones((2, 3, 2))
     y = dropout(x, np.array([[[True, False]], [[False, False]]]), rate=0.5)
-    np.testing.assert_array_equal(y[0], [[2.0, 0.0]] * 3)
-    np.testing.assert_array_equal(y[1], np.zeros((3, 2)))
+    assert_same(y[0], [[2.0, 0.0]] * 3)
+    assert_same(y[1], np.zeros((3, 2)))
 
 
 @pytest.mark.parametrize("dropped", ["zero", "product"])
@@ -56,7 +62,7 @@ def test_the_mask_is_read_off_the_outputs(dropped):
     x = np.where(np.isnan(X), 7.0, X)
     with np.errstate(invalid="ignore"):
         y = dropout(x, MASK, rate=0.25, dropped=dropped)
-    np.testing.assert_array_equal(read_mask({"x": x}, (y,))["mask"], MASK)
+    assert_same(read_mask({"x": x}, (y,))["mask"], MASK)
 
 
 def test_bad_input_is_refused():

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import mpmath
 import numpy as np
 import pytest
+from support.proof import assert_same, carried, proves
 
-from assay.numerics.carried import carry
 from assay.numerics.generator import Stream
-from assay.numerics.profiles import profiles
-from assay.numerics.tolerance import tolerance
 from assay.reference.normalization import (
     batch_norm,
     batch_norm_inference,
@@ -20,155 +20,223 @@ from assay.reference.normalization import (
     layer_norm,
     layer_norm_vjp,
     rms_norm,
+    rms_norm_vjp,
 )
-
-(FLOAT64,) = profiles("float64")
 
 
 def draw(name, *shape):
     return Stream(f"normalization/{name}").normal(shape)
 
 
-def carried(*arrays):
-    return [carry(a, FLOAT64) for a in arrays]
-
-
-def assert_same(first, second):
-    """Two evaluations of one quantity agree within what both carry."""
-    allowed = tolerance(first, independent=False) + tolerance(second, independent=False)
-    assert np.all(np.abs(first.value - second.value) <= allowed)
-
-
+@proves(layer_norm, by="worked figures")
 def test_layer_norm_of_worked_figures():
     # Mean 2 and variance 2/3 + 1/3 of epsilon: standardized to -1, 0 and 1.
     scale, bias = np.array([2.0, 5.0, 4.0]), np.array([0.5, 7.0, 0.25])
     y = layer_norm(np.array([[1.0, 2.0, 3.0]]), scale, bias, epsilon=1 / 3)
-    np.testing.assert_array_equal(y, [[-1.5, 7.0, 4.25]])
+    assert_same(y, [[-1.5, 7.0, 4.25]])
 
 
+@proves(rms_norm, by="worked figures")
 def test_rms_norm_of_worked_figures():
     # Mean square (9 + 16) / 2 and epsilon 7/2: the root is 4.
     y = rms_norm(np.array([[3.0, 4.0]]), np.array([2.0, -1.0]), epsilon=3.5)
-    np.testing.assert_array_equal(y, [[1.5, -1.0]])
+    assert_same(y, [[1.5, -1.0]])
 
 
+@proves(rms_norm_vjp, by="worked figures")
+def test_gradient_of_rms_norm_of_worked_figures():
+    # As above, z = (3/4, 1) and h = (2, 0): the mean of h z is 3/4, and dx = (h - 3/4 z) / 4.
+    x, scale = np.array([[3.0, 4.0]]), np.array([2.0, -1.0])
+    dx, dscale = rms_norm_vjp(x, scale, np.array([[1.0, 0.0]]), epsilon=3.5)
+    assert_same(dx, [[0.359375, -0.1875]])
+    assert_same(dscale, [0.75, 0.0])
+
+
+@proves(batch_norm, by="worked figures")
 def test_running_statistics_of_worked_figures():
     x = np.array([[1.0, 0.0], [3.0, 0.0], [5.0, 6.0], [7.0, 6.0]])
     running = np.array([8.0, 2.0]), np.array([4.0, 16.0])
     # Means 4 and 3, variances 5 and 9; three quarters of the running statistics are kept.
     y, mean, variance = batch_norm(x, *running, epsilon=11.0, momentum=0.75)
-    np.testing.assert_array_equal(y[:, 0], [-0.75, -0.25, 0.25, 0.75])
-    np.testing.assert_array_equal(mean, [7.0, 2.25])
-    np.testing.assert_array_equal(variance, [4.25, 14.25])
+    assert_same(y[:, 0], [-0.75, -0.25, 0.25, 0.75])
+    assert_same(mean, [7.0, 2.25])
+    assert_same(variance, [4.25, 14.25])
     # Bessel: 5 * 4/3 and 9 * 4/3 = 12.
     _, _, corrected = batch_norm(x, *running, momentum=0.75, bessel=True)
-    np.testing.assert_array_equal(corrected, [3.0 + 0.25 * (5.0 * (4 / 3)), 15.0])
+    assert_same(corrected, [3.0 + 0.25 * (5.0 * (4 / 3)), 15.0])
 
 
+@proves(group_norm, by="worked figures")
 def test_group_norm_of_worked_figures():
     # Groups (1, 3) and (2, 10): means 2 and 6, deviations 1 and 4.
     y = group_norm(np.array([[1.0, 3.0, 2.0, 10.0]]), groups=2, epsilon=0.0)
-    np.testing.assert_array_equal(y, [[-1.0, 1.0, -1.0, 1.0]])
+    assert_same(y, [[-1.0, 1.0, -1.0, 1.0]])
 
 
+@proves(layer_norm, by="high precision")
 def test_layer_norm_agrees_with_high_precision_on_an_offset_row():
     x, scale, bias = 30.0 + draw("x", 1, 17), draw("scale", 17), draw("bias", 17)
     with mpmath.workdps(50):
         row = [mpmath.mpf(v) for v in x[0]]
         mean = mpmath.fsum(row) / 17
         root = mpmath.sqrt(mpmath.fsum((v - mean) ** 2 for v in row) / 17 + mpmath.mpf(1e-5))
-        wanted = [float(g * (v - mean) / root + b) for v, g, b in zip(row, scale, bias, strict=True)]
-    y = layer_norm(*carried(x, scale, bias))
-    assert np.all(np.abs(y.value[0] - wanted) <= tolerance(y, independent=False)[0])
+        wanted = [g * (v - mean) / root + b for v, g, b in zip(row, scale, bias, strict=True)]
+    y = layer_norm(*map(carried, (x, scale, bias)))
+    assert_same(y[0], wanted)
 
 
+@proves(group_norm, rms_norm, by="high precision")
+@pytest.mark.parametrize("offset", [0.0, 30.0])
+def test_norms_of_a_row_agree_with_high_precision(offset):
+    x, scale, bias = offset + draw("x", 1, 18), draw("scale", 18), draw("bias", 18)
+    with mpmath.workdps(50):
+        row, epsilon = [mpmath.mpf(v) for v in x[0]], mpmath.mpf(1e-5)
+        grouped = []
+        for group in (row[:9], row[9:]):
+            mean = mpmath.fsum(group) / 9
+            root = mpmath.sqrt(mpmath.fsum((v - mean) ** 2 for v in group) / 9 + epsilon)
+            grouped += [(v - mean) / root for v in group]
+        grouped = [g * z + b for z, g, b in zip(grouped, scale, bias, strict=True)]
+        root = mpmath.sqrt(mpmath.fsum(v**2 for v in row) / 18 + epsilon)
+        scaled = [g * v / root for v, g in zip(row, scale, strict=True)]
+    assert_same(group_norm(*map(carried, (x, scale, bias)), groups=2)[0], grouped)
+    assert_same(rms_norm(carried(x), carried(scale))[0], scaled)
+
+
+@proves(batch_norm, batch_norm_inference, by="high precision")
+@pytest.mark.parametrize("offset", [0.0, 30.0])
+def test_batch_norms_of_a_channel_agree_with_high_precision(offset):
+    x, (scale, bias), epsilon = offset + draw("x", 16, 1), draw("affine", 2, 1), 1e-3
+    with mpmath.workdps(50):
+        channel = [mpmath.mpf(v) for v in x[:, 0]]
+        mean = mpmath.fsum(channel) / 16
+        variance = mpmath.fsum((v - mean) ** 2 for v in channel) / 16
+        wanted = [[scale[0] * (v - mean) / mpmath.sqrt(variance + epsilon) + bias[0]] for v in channel]
+        given = [
+            [scale[0] * (v - offset) / mpmath.sqrt(1.5 + mpmath.mpf(epsilon)) + bias[0]] for v in channel
+        ]
+    affine = carried(scale), carried(bias)
+    running = carried(np.array([offset])), carried(np.array([1.5]))
+    y, new_mean, new_variance = batch_norm(carried(x), *running, *affine, epsilon=epsilon, momentum=0.0)
+    assert_same(y, wanted)
+    assert_same(new_mean, mean)
+    assert_same(new_variance, variance)
+    assert_same(batch_norm_inference(carried(x), *running, *affine, epsilon=epsilon), given)
+
+
+@proves(batch_norm_inference, by="worked figures")
+def test_inference_of_worked_figures():
+    # Variance 7 and epsilon 9: the root is 4.
+    y = batch_norm_inference(
+        np.array([[3.0], [11.0]]),
+        np.array([5.0]),
+        np.array([7.0]),
+        np.array([2.0]),
+        np.array([0.5]),
+        epsilon=9.0,
+    )
+    assert_same(y, [[-0.5], [3.5]])
+
+
+@proves(batch_norm_vjp, by="worked figures")
 def test_batch_norm_vjp_agrees_with_the_derivative_taken_by_hand():
     # Two values ±a about their mean: y = a / sqrt(a² + ε), so that dy/da = ε / (a² + ε)^(3/2).
-    x, g = carried(np.array([[7.0], [1.0]]), np.array([[1.0], [-1.0]]))
-    mean, variance = carried(np.zeros(1), np.ones(1))
+    x, g = carried(np.array([[7.0], [1.0]])), carried(np.array([[1.0], [-1.0]]))
+    mean, variance = carried(np.zeros(1)), carried(np.ones(1))
     dx = batch_norm_vjp(x, mean, variance, None, None, g, epsilon=16.0)[0]
-    assert np.all(np.abs(dx.value[:, 0] - [16 / 125, -16 / 125]) <= tolerance(dx, independent=False)[:, 0])
+    assert_same(dx[:, 0], [Fraction(16, 125), Fraction(-16, 125)])
 
 
+@proves(layer_norm, group_norm, by="law")
 def test_normalization_ignores_shift_and_scale_of_its_input_without_epsilon():
     x = np.round(2.0**16 * draw("x", 3, 5, 12)) / 2.0**16  # of few bits, so that shift and scale are exact
-    for function in (layer_norm, lambda x, epsilon: group_norm(x, groups=3, epsilon=epsilon)):
-        plain, moved = (function(carry(v, FLOAT64), epsilon=0.0) for v in (x, 4.0 * x + 2.0**20))
-        assert_same(plain, moved)
+    plain, moved = carried(x), carried(4.0 * x + 2.0**20)
+    assert_same(layer_norm(plain, epsilon=0.0), layer_norm(moved, epsilon=0.0))
+    assert_same(group_norm(plain, groups=3, epsilon=0.0), group_norm(moved, groups=3, epsilon=0.0))
 
 
+@proves(rms_norm, by="law")
 def test_rms_norm_ignores_the_scale_of_its_input_without_epsilon():
     x = draw("x", 3, 12)
-    np.testing.assert_array_equal(rms_norm(x, epsilon=0.0), rms_norm(1024.0 * x, epsilon=0.0))
+    assert_same(rms_norm(x, epsilon=0.0), rms_norm(1024.0 * x, epsilon=0.0))
 
 
+@proves(rms_norm, layer_norm, by="law")
 def test_rms_norm_is_layer_norm_of_centred_rows():
     half = draw("x", 3, 6)
-    x = np.concatenate([half, -half], axis=-1)
-    (x,) = carried(x)
+    x = carried(np.concatenate([half, -half], axis=-1))
     assert_same(rms_norm(x), layer_norm(x))
 
 
+@proves(group_norm, layer_norm, by="law")
 def test_one_group_without_spatial_axes_is_layer_norm():
-    x, scale, bias = carried(draw("x", 5, 12), draw("scale", 12), draw("bias", 12))
+    x, scale, bias = map(carried, (draw("x", 5, 12), draw("scale", 12), draw("bias", 12)))
     assert_same(group_norm(x, scale, bias, groups=1), layer_norm(x, scale, bias))
 
 
+@proves(group_norm, batch_norm, by="law")
 def test_a_group_per_channel_is_batch_norm_of_each_sample():
     x = draw("x", 3, 4, 5, 6)
-    scale, bias = carried(draw("scale", 6), draw("bias", 6))
-    together = group_norm(carry(x, FLOAT64), scale, bias, groups=6)
+    scale, bias = carried(draw("scale", 6)), carried(draw("bias", 6))
+    together = group_norm(carried(x), scale, bias, groups=6)
     for i, sample in enumerate(x):
-        arrays = carried(sample[np.newaxis], np.zeros(6), np.ones(6))
+        arrays = map(carried, (sample[np.newaxis], np.zeros(6), np.ones(6)))
         alone, _, _ = batch_norm(*arrays, scale, bias)
         assert_same(together[i], alone[0])
 
 
+@proves(group_norm_vjp, layer_norm_vjp, by="law")
 def test_group_norm_vjp_with_one_group_is_that_of_layer_norm():
-    arrays = carried(draw("x", 5, 12), draw("scale", 12), draw("bias", 12), draw("g", 5, 12))
+    arrays = [carried(draw(*given)) for given in (("x", 5, 12), ("scale", 12), ("bias", 12), ("g", 5, 12))]
     for first, second in zip(group_norm_vjp(*arrays, groups=1), layer_norm_vjp(*arrays), strict=True):
         assert_same(first, second)
 
 
+@proves(batch_norm, batch_norm_inference, by="law")
 def test_batch_norm_is_inference_with_the_statistics_of_the_batch():
     x, scale, bias = draw("x", 7, 3, 5), draw("scale", 5), draw("bias", 5)
-    y, mean, variance = batch_norm(*carried(x, np.zeros(5), np.ones(5), scale, bias), momentum=0.0)
-    assert_same(y, batch_norm_inference(carry(x, FLOAT64), mean, variance, *carried(scale, bias)))
+    scale, bias = carried(scale), carried(bias)
+    running = carried(np.zeros(5)), carried(np.ones(5))
+    y, mean, variance = batch_norm(carried(x), *running, scale, bias, momentum=0.0)
+    assert_same(y, batch_norm_inference(carried(x), mean, variance, scale, bias))
 
 
+@proves(batch_norm_inference, by="law")
 def test_inference_is_an_affine_map_of_each_channel():
     x, z, scale = draw("x", 4, 5), draw("z", 4, 5), draw("scale", 5)
     statistics = draw("mean", 5), 0.5 + Stream("variance").uniform((5,))
 
     def y(x):
-        return batch_norm_inference(carry(x, FLOAT64), *carried(*statistics, scale))
+        return batch_norm_inference(*map(carried, (x, *statistics, scale)))
 
     assert_same(y(x) + y(z), y(x + z) + y(np.zeros((4, 5))))
 
 
+@proves(batch_norm_inference_vjp, by="law")
 def test_the_mean_gets_the_opposite_of_what_the_input_gets():
-    dx, dmean, *_ = batch_norm_inference_vjp(
-        *carried(draw("x", 4, 5), draw("mean", 5), np.ones(5)), None, None, carry(draw("g", 4, 5), FLOAT64)
-    )
+    x, mean, variance, g = map(carried, (draw("x", 4, 5), draw("mean", 5), np.ones(5), draw("g", 4, 5)))
+    dx, dmean, *_ = batch_norm_inference_vjp(x, mean, variance, None, None, g)
     assert_same(np.sum(dx, axis=0), -dmean)
 
 
+@proves(batch_norm, by="law")
 def test_batch_of_two_copies_has_the_same_outputs_and_half_the_bessel_correction():
     x = draw("x", 4, 5)
-    running = np.zeros(5), np.zeros(5)
-    y, mean, variance = batch_norm(*carried(x, *running), bessel=True, momentum=0.0)
-    twice, same_mean, less = batch_norm(*carried(np.concatenate([x, x]), *running), bessel=True, momentum=0.0)
+    running, options = (carried(np.zeros(5)),) * 2, {"bessel": True, "momentum": 0.0}
+    y, mean, variance = batch_norm(carried(x), *running, **options)
+    twice, same_mean, less = batch_norm(carried(np.concatenate([x, x])), *running, **options)
     assert_same(twice[:4], y)
     assert_same(same_mean, mean)
     assert_same(less * (7 / 8), variance * (3 / 4))
 
 
+@proves(batch_norm, by="worked figures")
 def test_a_single_value_per_channel_becomes_its_bias_and_keeps_its_variance_of_zero():
     x, bias = np.array([[3.0, -8.0]]), np.array([0.5, 0.25])
     y, mean, variance = batch_norm(x, np.zeros(2), np.ones(2), None, bias, momentum=0.0, bessel=True)
-    np.testing.assert_array_equal(y, [bias])
-    np.testing.assert_array_equal(mean, x[0])
-    np.testing.assert_array_equal(variance, [0.0, 0.0])
+    assert_same(y, [bias])
+    assert_same(mean, x[0])
+    assert_same(variance, [0.0, 0.0])
 
 
 def test_what_does_not_fit_is_refused():

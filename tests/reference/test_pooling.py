@@ -7,15 +7,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from support.proof import assert_same, carried, proves
 
-from assay.numerics.carried import carry
 from assay.numerics.generator import Stream
-from assay.numerics.profiles import profiles
-from assay.numerics.tolerance import tolerance
 from assay.reference.convolution import depthwise_conv
 from assay.reference.pooling import avg_pool, avg_pool_vjp, max_pool, max_pool_vjp
-
-(FLOAT64,) = profiles("float64")
 
 
 def integers(name, *shape):
@@ -52,6 +48,7 @@ def grid(dilation):
             yield length, window, stride, (low, high), ceil_mode
 
 
+@proves(max_pool, by="naive loop")
 @pytest.mark.parametrize("dilation", [1, 2])
 def test_max_pool_is_the_naive_loop_on_an_exhaustive_grid(dilation):
     for length, window, stride, (low, high), ceil_mode in grid(dilation):
@@ -64,9 +61,10 @@ def test_max_pool_is_the_naive_loop_on_an_exhaustive_grid(dilation):
         for o, place in enumerate(places):
             seen = [x[:, i] for i in range(place, place + window * dilation, dilation) if 0 <= i < length]
             expected = np.max(seen, axis=0) if seen else np.full((2, 3), -np.inf)
-            np.testing.assert_array_equal(y[:, o], expected)
+            assert_same(y[:, o], expected)
 
 
+@proves(avg_pool, avg_pool_vjp, by="naive loop")
 @pytest.mark.parametrize("count_padding", [False, True])
 def test_avg_pool_is_the_naive_loop_on_an_exhaustive_grid(count_padding):
     for length, window, stride, (low, high), ceil_mode in grid(1):
@@ -80,55 +78,59 @@ def test_avg_pool_is_the_naive_loop_on_an_exhaustive_grid(count_padding):
         }
         places = starts(length, window, stride, low, high, 1, ceil_mode)
         y, cotangent = avg_pool(x, **options), np.ones((1, len(places), 1))
-        assert y.shape == cotangent.shape
-        dx = [Fraction(0)] * length
-        for o, place in enumerate(places):
+        wanted, dx = [], [Fraction(0)] * length
+        for place in places:
             taps = range(place, place + window)
             inside = [i for i in taps if 0 <= i < length]
             counted = [i for i in taps if -low <= i < length + high] if count_padding else inside
             # Division is correctly rounded, so the float of the exact fraction is what it gives.
-            assert y[0, o, 0] == float(Fraction(sum(int(x[0, i, 0]) for i in inside), len(counted)))
+            wanted.append(float(Fraction(sum(int(x[0, i, 0]) for i in inside), len(counted))))
             for i in inside:
                 dx[i] += Fraction(1, len(counted))
-        (gradient,) = avg_pool_vjp(carry(x, FLOAT64), carry(cotangent, FLOAT64), **options)
-        allowed = tolerance(gradient, independent=False)
-        for i, exact in enumerate(dx):
-            assert abs(Fraction(gradient.value[0, i, 0]) - exact) <= Fraction(allowed[0, i, 0])
+        assert_same(y[0, :, 0], wanted)
+        (gradient,) = avg_pool_vjp(carried(x), carried(cotangent), **options)
+        assert_same(gradient[0, :, 0], dx)
 
 
+@proves(avg_pool, depthwise_conv, by="law")
 @pytest.mark.parametrize("padding", ["valid", "same", "same_lower", ((0, 1), (1, 0))])
 def test_average_is_a_depthwise_convolution_with_a_constant_kernel(padding):
     x, kernel = integers("x", 2, 7, 9, 3), np.full((2, 4, 3, 1), 1 / 8)
     counted = avg_pool(x, window=(2, 4), strides=(3, 2), padding=padding, count_padding=True)
-    np.testing.assert_array_equal(counted, depthwise_conv(x, kernel, strides=(3, 2), padding=padding))
+    assert_same(counted, depthwise_conv(x, kernel, strides=(3, 2), padding=padding))
 
 
+@proves(avg_pool, by="law")
 def test_average_of_ones_is_one_where_padding_does_not_count():
     y = avg_pool(np.ones((1, 5, 6, 2)), window=(3, 2), strides=(2, 3), padding="same")
-    np.testing.assert_array_equal(y, np.ones((1, 3, 2, 2)))
+    assert_same(y, np.ones((1, 3, 2, 2)))
 
 
+@proves(max_pool, by="law")
 def test_maxima_of_maxima_are_maxima_of_larger_windows():
     x = integers("x", 2, 8, 12, 3)
     twice = max_pool(max_pool(x, window=(2, 3), strides=(2, 3)), window=2, strides=2)
-    np.testing.assert_array_equal(twice, max_pool(x, window=(4, 6), strides=(4, 6)))
+    assert_same(twice, max_pool(x, window=(4, 6), strides=(4, 6)))
 
 
+@proves(max_pool, avg_pool, by="law")
 def test_a_window_over_everything_is_global_pooling():
     x = integers("x", 2, 4, 5, 3)
-    np.testing.assert_array_equal(max_pool(x, window=(4, 5))[:, 0, 0], x.max(axis=(1, 2)))
-    np.testing.assert_array_equal(avg_pool(x, window=(4, 5))[:, 0, 0], x.sum(axis=(1, 2)) / 20)
+    assert_same(max_pool(x, window=(4, 5))[:, 0, 0], x.max(axis=(1, 2)))
+    assert_same(avg_pool(x, window=(4, 5))[:, 0, 0], x.sum(axis=(1, 2)) / 20)
 
 
+@proves(max_pool_vjp, by="law")
 @pytest.mark.parametrize("nan", ["hold", "pass", "ignore"])
 def test_the_gradient_of_a_maximum_hands_on_the_whole_cotangent(nan):
     x = integers("x", 2, 6, 7, 3)
     options = {"window": (3, 2), "strides": (1, 2), "padding": "same", "nan": nan}
     cotangent = integers("cotangent", *max_pool(x, **options).shape)
     (dx,) = max_pool_vjp(x, cotangent, **options)
-    assert np.sum(dx) == np.sum(cotangent)
+    assert_same(np.sum(dx), np.sum(cotangent))
 
 
+@proves(max_pool_vjp, by="worked figures")
 @pytest.mark.parametrize("nan", ["hold", "pass", "ignore"])
 @pytest.mark.parametrize(
     ("values", "expected"),
@@ -141,7 +143,7 @@ def test_the_gradient_of_a_maximum_hands_on_the_whole_cotangent(nan):
 )
 def test_the_first_of_equal_maxima_takes_the_gradient(values, expected, nan):
     (dx,) = max_pool_vjp(line(*values), line(1.0), window=3, strides=3, nan=nan)
-    np.testing.assert_array_equal(dx[0, :, 0], expected)
+    assert_same(dx[0, :, 0], expected)
 
 
 @pytest.mark.parametrize(
@@ -159,9 +161,9 @@ def test_the_first_of_equal_maxima_takes_the_gradient(values, expected, nan):
     ],
 )
 def test_the_rules_of_nan(nan, values, maximum, expected):
-    np.testing.assert_array_equal(max_pool(line(*values), window=3, nan=nan), line(maximum))
+    assert_same(max_pool(line(*values), window=3, nan=nan), line(maximum))
     (dx,) = max_pool_vjp(line(*values), line(1.0), window=3, nan=nan)
-    np.testing.assert_array_equal(dx[0, :, 0], expected)
+    assert_same(dx[0, :, 0], expected)
 
 
 @pytest.mark.parametrize("nan", ["hold", "pass", "ignore"])
@@ -169,17 +171,37 @@ def test_padding_takes_no_gradient(nan):
     # The second window sees the padding first: what it holds is its first tap on the input.
     x = line(3, -np.inf) if nan != "ignore" else line(3, np.nan)
     (dx,) = max_pool_vjp(x[:, ::-1], line(5, 7, 11), window=2, strides=1, padding=((1, 1),), nan=nan)
-    np.testing.assert_array_equal(dx[0, :, 0], [5, 18] if nan != "ignore" else [12, 11])
+    assert_same(dx[0, :, 0], [5, 18] if nan != "ignore" else [12, 11])
 
 
+@proves(max_pool, avg_pool, by="worked figures")
 def test_ceil_mode_adds_a_last_window_that_begins_inside():
     x = line(1, 2, 3, 4, 5)
-    np.testing.assert_array_equal(max_pool(x, ceil_mode=True)[0, :, 0], [2, 4, 5])
+    assert_same(max_pool(x, ceil_mode=True)[0, :, 0], [2, 4, 5])
     # The third window holds one element and, without ceil_mode, would not exist.
-    np.testing.assert_array_equal(avg_pool(x, ceil_mode=True, count_padding=True)[0, :, 0], [1.5, 3.5, 5.0])
+    assert_same(avg_pool(x, ceil_mode=True, count_padding=True)[0, :, 0], [1.5, 3.5, 5.0])
     # A window that would begin in the high padding is left out.
-    assert max_pool(line(1, 2), window=2, strides=3, padding=((1, 1),), ceil_mode=True).shape == (1, 1, 1)
+    assert_same(max_pool(line(1, 2), window=2, strides=3, padding=((1, 1),), ceil_mode=True), line(1))
 
+
+@proves(max_pool, by="published figures")
+def test_maximum_pooling_of_dumoulin_and_visin_figure_1_6():
+    # arXiv:1603.07285.
+    x = [[3.0, 3, 2, 1, 0], [0, 0, 1, 3, 1], [3, 1, 2, 2, 3], [2, 0, 0, 2, 2], [2, 0, 0, 0, 1]]
+    y = max_pool(np.array(x)[None, :, :, None], window=3, strides=1)
+    assert_same(y[0, :, :, 0], [[3, 3, 3], [3, 3, 3], [3, 2, 3]])
+
+
+@proves(avg_pool_vjp, max_pool_vjp, by="worked figures")
+def test_gradients_of_windows_that_overlap_add_up():
+    x, cotangent = line(1, 5, 2, 4), line(2, 8, 32)
+    (shared,) = avg_pool_vjp(x, cotangent, window=2, strides=1)
+    (taken,) = max_pool_vjp(x, cotangent, window=2, strides=1)
+    assert_same(shared[0, :, 0], [1, 1 + 4, 4 + 16, 16])
+    assert_same(taken[0, :, 0], [0, 2 + 8, 0, 32])
+
+
+# --- bad input ---
 
 X = np.zeros((2, 5, 6, 3))
 

@@ -5,14 +5,10 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
+from support.proof import assert_same, carried, proves
 
-from assay.numerics.carried import carry
 from assay.numerics.generator import Stream
-from assay.numerics.profiles import profiles
-from assay.numerics.tolerance import tolerance
 from assay.reference.recurrent import gru, gru_vjp, lstm, lstm_vjp, simple_rnn, simple_rnn_vjp
-
-(FLOAT64,) = profiles("float64")
 
 BATCH, TIME, FEATURES, UNITS = 3, 4, 2, 5
 SATURATED = 1e3
@@ -47,48 +43,34 @@ def biased(bias, **by_gate):
     return np.concatenate(parts)
 
 
-def carried(arrays):
-    return {name: carry(array, FLOAT64) for name, array in arrays.items()}
-
-
-def assert_same(first, second):
-    """Two evaluations of one quantity agree within what both carry."""
-    assert first.shape == second.shape
-    allowed = tolerance(first, independent=False) + tolerance(second, independent=False)
-    assert np.all(np.abs(first.value - second.value) <= allowed)
-
-
-def assert_equal(first, second):
-    for one, other in zip(first, second, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
 # --- figures by hand, and in many digits ---
 
 
+@proves(lstm, by="worked figures")
 def test_lstm_without_weights_halves_the_cell():
     zeros = {name: np.zeros_like(array) for name, array in lstm_weights().items()}
     sequence, h, c = lstm(**zeros | {"c": np.full((BATCH, UNITS), 2.0)})
     expected = [[0.5 * np.tanh(2.0 ** (1 - t)) for t in range(1, TIME + 1)]]
-    np.testing.assert_array_equal(sequence[:, :, 0], np.repeat(expected, BATCH, axis=0))
-    np.testing.assert_array_equal(h, sequence[:, -1])
-    np.testing.assert_array_equal(c, np.full((BATCH, UNITS), 2.0 ** (1 - TIME)))
+    assert_same(sequence[:, :, 0], np.repeat(expected, BATCH, axis=0))
+    assert_same(h, sequence[:, -1])
+    assert_same(c, np.full((BATCH, UNITS), 2.0 ** (1 - TIME)))
 
 
+@proves(gru, by="worked figures")
 def test_gru_without_weights_halves_the_state():
     zeros = {name: np.zeros_like(array) for name, array in weights(3).items()}
     sequence, h = gru(**zeros | {"h": np.ones((BATCH, UNITS))})
-    np.testing.assert_array_equal(sequence[0, :, 0], [0.5, 0.25, 0.125, 0.0625])
-    np.testing.assert_array_equal(h, sequence[:, -1])
+    assert_same(sequence[0, :, 0], [0.5, 0.25, 0.125, 0.0625])
+    assert_same(h, sequence[:, -1])
 
 
+@proves(simple_rnn, by="worked figures")
 def test_simple_rnn_with_relu_counts():
     ones = np.ones((1, 1))
     given = (np.ones((1, 3, 1)), np.zeros((1, 1)), ones, ones, np.array([0.5]))
     sequence, h = simple_rnn(*given, activation="relu")
-    np.testing.assert_array_equal(sequence, [[[1.5], [3.0], [4.5]]])
-    np.testing.assert_array_equal(h, [[4.5]])
-
+    assert_same(sequence, [[[1.5], [3.0], [4.5]]])
+    assert_same(h, [[4.5]])
 
 
 def logistic(z):
@@ -111,6 +93,7 @@ def affine(x, h, given):
     return [z[n : n + UNITS] for n in range(0, len(z), UNITS)]
 
 
+@proves(lstm, by="high precision")
 def test_lstm_agrees_with_its_definition_in_40_digits():
     given = lstm_weights()
     with mpmath.workdps(40):
@@ -122,11 +105,11 @@ def test_lstm_agrees_with_its_definition_in_40_digits():
             c = each(lambda f, c, i, g: f * c + i * g, f, c, i, g)
             h = each(lambda o, c: o * mpmath.tanh(c), o, c)
     _, final_h, final_c = lstm(**carried(given), forget_bias=1.0)
-    for exact, result in ((h, final_h), (c, final_c)):
-        error = np.abs(result.value[1] - np.array(exact.tolist(), dtype=float)[:, 0])
-        assert np.all(error <= tolerance(result, independent=False)[1])
+    assert_same(final_h[1], list(h))
+    assert_same(final_c[1], list(c))
 
 
+@proves(gru, by="high precision")
 @pytest.mark.parametrize("reset_after", [True, False])
 def test_gru_agrees_with_its_definition_in_40_digits(reset_after):
     given = weights(3)
@@ -144,42 +127,87 @@ def test_gru_agrees_with_its_definition_in_40_digits(reset_after):
             n = each(lambda n, p: mpmath.tanh(n + p), n, inner)
             h = each(lambda z, h, n: z * h + (1 - z) * n, z, h, n)
     _, final = gru(**carried(given | extra), reset_after=reset_after)
-    error = np.abs(final.value[2] - np.array(h.tolist(), dtype=float)[:, 0])
-    assert np.all(error <= tolerance(final, independent=False)[2])
+    assert_same(final[2], list(h))
+
+
+@proves(simple_rnn, by="high precision")
+def test_simple_rnn_agrees_with_its_definition_in_40_digits():
+    given = weights(1)
+    with mpmath.workdps(40):
+        h = column(given["h"][0])
+        for step in given["x"][0]:
+            h = each(mpmath.tanh, *affine(column(step), h, given))
+    assert_same(simple_rnn(**carried(given))[1][0], list(h))
+
+
+@proves(simple_rnn_vjp, by="worked figures")
+def test_gradient_through_a_simple_rnn_that_counts():
+    # h₁ = 2 x₁ + 3 h₀ and h₂ = 2 x₂ + 3 h₁ with x = (1, 1) and h₀ = 1, so h₁ = 5; the cotangent is on h₂.
+    given = np.ones((1, 2, 1)), np.ones((1, 1)), np.full((1, 1), 2.0), np.full((1, 1), 3.0), np.zeros(1)
+    cotangents = np.zeros((1, 2, 1)), np.ones((1, 1))
+    dx, dh, dkernel, drecurrent, dbias = simple_rnn_vjp(*given, cotangents, activation="relu")
+    assert_same(dx[0, :, 0], [3 * 2, 2])
+    assert_same(dh, 3 * 3)
+    assert_same(dkernel, 3 * 1 + 1)
+    assert_same(drecurrent, 3 * 1 + 5)
+    assert_same(dbias, 3 + 1)
+
+
+@proves(gru_vjp, lstm_vjp, by="worked figures")
+def test_gradient_without_weights_halves_with_each_step():
+    # Every gate is 1/2 and every candidate 0, so the states h of a GRU and c of an LSTM halve.
+    zeros = carried({name: np.zeros_like(array) for name, array in lstm_weights().items()})
+    x, h, c, kernel, recurrent_kernel, bias = order(zeros)
+    g, sequence = carried(np.ones((BATCH, UNITS))), carried(np.zeros((BATCH, TIME, UNITS)))
+    assert_same(lstm_vjp(x, h, c, kernel, recurrent_kernel, bias, (sequence, 0 * g, g))[2], 0.5**TIME)
+    kernel, recurrent_kernel, bias = (
+        kernel[:, : 3 * UNITS],
+        recurrent_kernel[:, : 3 * UNITS],
+        bias[: 3 * UNITS],
+    )
+    assert_same(gru_vjp(x, h, kernel, recurrent_kernel, bias, None, (sequence, g))[1], 0.5**TIME)
 
 
 # --- laws over time ---
 
+#: Layers whose carry is one hidden state, and their numbers of gates.
+OF_ONE_STATE = [
+    pytest.param(simple_rnn, 1, marks=proves(simple_rnn, by="law")),
+    pytest.param(gru, 3, marks=proves(gru, by="law")),
+]
 
+
+@proves(lstm, by="law")
 def test_a_sequence_is_its_cell_applied_step_by_step():
     given = lstm_weights()
     sequence, h, c = lstm(**given)
     for t in range(TIME):
         one = given | {"x": given["x"][:, t : t + 1]}
         step, given["h"], given["c"] = lstm(**one)
-        np.testing.assert_array_equal(step[:, 0], sequence[:, t])
-    assert_equal((given["h"], given["c"]), (h, c))
+        assert_same(step[:, 0], sequence[:, t])
+    assert_same((given["h"], given["c"]), (h, c))
 
 
-@pytest.mark.parametrize(("layer", "gates"), [(simple_rnn, 1), (gru, 3)])
+@pytest.mark.parametrize(("layer", "gates"), OF_ONE_STATE)
 def test_two_sequences_with_the_carry_between_them_are_one(layer, gates):
     given = weights(gates)
     sequence, final = layer(**given)
     first, carry_over = layer(**given | {"x": given["x"][:, :1]})
     second, last = layer(**given | {"x": given["x"][:, 1:], "h": carry_over})
-    assert_equal((np.concatenate([first, second], axis=1), last), (sequence, final))
+    assert_same((np.concatenate([first, second], axis=1), last), (sequence, final))
 
 
+@proves(lstm_vjp, by="law")
 def test_gradients_through_two_sequences_chain_to_those_through_one():
     given = lstm_weights()
     g_sequence = normal("g_sequence", BATCH, TIME, UNITS)
     g_h, g_c = normal("g_h", BATCH, UNITS), normal("g_c", BATCH, UNITS)
     whole = carried(given)
-    gradients = lstm_vjp(*order(whole), tuple(carry(g, FLOAT64) for g in (g_sequence, g_h, g_c)))
+    gradients = lstm_vjp(*order(whole), tuple(carried(g) for g in (g_sequence, g_h, g_c)))
     head, tail = ({**whole, "x": whole["x"][:, part]} for part in (slice(0, 1), slice(1, None)))
     _, tail["h"], tail["c"] = lstm(**head)
-    of_tail = lstm_vjp(*order(tail), tuple(carry(g, FLOAT64) for g in (g_sequence[:, 1:], g_h, g_c)))
-    of_head = lstm_vjp(*order(head), (carry(g_sequence[:, :1], FLOAT64), of_tail[1], of_tail[2]))
+    of_tail = lstm_vjp(*order(tail), tuple(carried(g) for g in (g_sequence[:, 1:], g_h, g_c)))
+    of_head = lstm_vjp(*order(head), (carried(g_sequence[:, :1]), of_tail[1], of_tail[2]))
     assert_same(gradients[0], np.concatenate([of_head[0], of_tail[0]], axis=1))
     for n in (1, 2):
         assert_same(gradients[n], of_head[n])
@@ -191,36 +219,32 @@ def order(given):
     return [given[name] for name in ("x", "h", "c", "kernel", "recurrent_kernel", "bias")]
 
 
-@pytest.mark.parametrize(("layer", "gates"), [(simple_rnn, 1), (gru, 3)])
+@pytest.mark.parametrize(("layer", "gates"), OF_ONE_STATE)
 def test_going_backwards_is_going_forward_through_the_reversed_sequence(layer, gates):
     given = weights(gates)
     sequence, final = layer(**given | {"x": given["x"][:, ::-1]})
-    assert_equal(layer(**given, direction="backward"), (sequence[:, ::-1], final))
-    assert_equal(layer(**given, direction="backward_reversed"), (sequence, final))
-
-
-def test_samples_do_not_see_each_other():
-    given = lstm_weights()
-    alone = given | {name: given[name][1:2] for name in ("x", "h", "c")}
-    for one, all_of_them in zip(lstm(**carried(alone)), lstm(**carried(given)), strict=True):
-        assert_same(one, all_of_them[1:2])
+    assert_same(layer(**given, direction="backward"), (sequence[:, ::-1], final))
+    assert_same(layer(**given, direction="backward_reversed"), (sequence, final))
 
 
 # --- laws of the gates ---
 
 
+@proves(lstm, by="law")
 def test_lstm_keeps_its_cell_when_it_neither_forgets_nor_takes_in():
     given = lstm_weights()
     given["bias"] = biased(given["bias"], g0=-SATURATED, g1=SATURATED)
-    np.testing.assert_array_equal(lstm(**given)[2], given["c"])
+    assert_same(lstm(**given)[2], given["c"])
 
 
+@proves(lstm, by="law")
 def test_lstm_with_a_closed_output_gate_is_silent():
     given = lstm_weights()
     given["bias"] = biased(given["bias"], g3=-SATURATED)
-    np.testing.assert_array_equal(lstm(**given)[0], 0.0)
+    assert_same(lstm(**given)[0], 0.0)
 
 
+@proves(lstm, by="law")
 def test_added_forget_bias_is_a_larger_bias():
     given = lstm_weights()
     forget = np.repeat([0.0, 1.0, 0.0, 0.0], UNITS)
@@ -229,25 +253,29 @@ def test_added_forget_bias_is_a_larger_bias():
         assert_same(added, kept)
 
 
+@proves(gru, by="law")
 def test_gru_keeps_its_state_when_the_update_gate_is_open():
     given = weights(3)
     given["bias"] = biased(given["bias"], g1=SATURATED)
-    np.testing.assert_array_equal(gru(**given)[1], given["h"])
+    assert_same(gru(**given)[1], given["h"])
 
 
+@proves(gru, by="law")
 def test_gru_with_an_open_reset_gate_does_not_care_where_the_reset_is():
     given = weights(3)
     given["bias"] = biased(given["bias"], g0=SATURATED)
-    assert_equal(gru(**given, reset_after=True), gru(**given, reset_after=False))
+    assert_same(gru(**given, reset_after=True), gru(**given, reset_after=False))
 
 
+@proves(gru, by="law")
 def test_gru_with_a_closed_reset_gate_forgets_the_state_and_the_recurrent_bias():
     given = weights(3)
     given["bias"] = biased(given["bias"], g0=-SATURATED, g1=-SATURATED)
     expected = np.tanh(given["x"] @ given["kernel"][:, 2 * UNITS :] + given["bias"][2 * UNITS :])
-    np.testing.assert_array_equal(gru(**given, recurrent_bias=np.ones(UNITS))[0], expected)
+    assert_same(gru(**given, recurrent_bias=np.ones(UNITS))[0], expected)
 
 
+@proves(gru, by="law")
 def test_replacing_is_keeping_with_the_update_gate_negated():
     given = weights(3)
     sign = np.repeat([1.0, -1.0, 1.0], UNITS)
@@ -257,10 +285,11 @@ def test_replacing_is_keeping_with_the_update_gate_negated():
         assert_same(keep, replace)
 
 
+@proves(simple_rnn, by="law")
 def test_one_step_of_a_simple_rnn_from_rest_is_a_dense_layer():
     given = weights(1, h=np.zeros((BATCH, UNITS)))
     sequence, _ = simple_rnn(**given | {"x": given["x"][:, :1]})
-    np.testing.assert_array_equal(sequence[:, 0], np.tanh(given["x"][:, 0] @ given["kernel"] + given["bias"]))
+    assert_same(sequence[:, 0], np.tanh(given["x"][:, 0] @ given["kernel"] + given["bias"]))
 
 
 @pytest.mark.parametrize(("nan_gradient", "expected"), [("zero", 0.0), ("pass", 1.0)])
@@ -269,7 +298,7 @@ def test_relu_gradient_where_the_state_is_nan(nan_gradient, expected):
     gradients = simple_rnn_vjp(
         nan, one, one, one, None, (np.ones((1, 1, 1)), 0 * one), activation="relu", nan_gradient=nan_gradient
     )
-    np.testing.assert_array_equal(gradients[0], [[[expected]]])
+    assert_same(gradients[0], [[[expected]]])
 
 
 def test_absent_biases_have_no_gradient():
@@ -283,7 +312,8 @@ def test_absent_biases_have_no_gradient():
 # --- bad input ---
 
 
-@pytest.mark.parametrize(("changed", "message"),
+@pytest.mark.parametrize(
+    ("changed", "message"),
     [
         ({"x": np.ones((BATCH, FEATURES))}, r"x must have the axes \(batch, time, features\)"),
         ({"x": np.ones((BATCH, 0, FEATURES))}, "at least one time step"),
@@ -300,7 +330,8 @@ def test_lstm_refuses_what_does_not_fit(changed, message):
         lstm(**lstm_weights() | changed)
 
 
-@pytest.mark.parametrize(("changed", "message"),
+@pytest.mark.parametrize(
+    ("changed", "message"),
     [
         ({"recurrent_bias": np.ones(UNITS), "reset_after": False}, "recurrent_bias must be None"),
         ({"recurrent_bias": np.ones(3 * UNITS)}, "recurrent_bias must have shape"),
