@@ -1,0 +1,210 @@
+"""Activations: figures, many digits from the middle to the far tails, and the symmetries that they have."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import pytest
+from support.proof import assert_same, carried, proves
+
+from assay.numerics.generator import Stream
+from assay.reference.activations import (
+    gelu,
+    gelu_vjp,
+    log_softmax,
+    log_softmax_vjp,
+    relu,
+    relu_vjp,
+    silu,
+    silu_vjp,
+    softmax,
+    softmax_vjp,
+)
+
+X = 3.0 * Stream("activations").normal((5, 7))
+ONES = np.ones(X.shape)
+TAILS = [-37.5, -20.0, -5.0, -1.0, -1e-8, 0.0, 2.0**-60, 0.5, 3.0, 40.0]
+"""Where sums of one and something small lose their digits, and points between."""
+
+
+# --- figures ---
+
+
+@proves(relu, relu_vjp, by="worked figures")
+def test_relu_of_worked_figures():
+    x, g = np.array([-np.inf, -3.0, -0.0, 0.0, 0.25, 7.0]), np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
+    assert_same(relu(x), [0.0, 0.0, 0.0, 0.0, 0.25, 7.0])
+    assert_same(relu_vjp(x, g), ([0.0, 0.0, 0.0, 0.0, 16.0, 32.0],))
+
+
+@proves(gelu, by="published figures")
+@pytest.mark.parametrize(
+    ("x", "distribution"),
+    [(1.0, "0.841344746068543"), (2.0, "0.977249868051821"), (3.0, "0.998650101968370")],
+)
+def test_gelu_is_x_times_the_normal_distribution_of_abramowitz_and_stegun_table_26_1(x, distribution):
+    assert_same(gelu(carried(np.array(x))) / x, distribution)
+
+
+@proves(silu, softmax, by="worked figures")
+def test_odds_of_three_to_one_are_a_probability_of_three_quarters():
+    x = np.log(carried(np.array([3.0, 1.0])))
+    assert_same(softmax(x), [0.75, 0.25])
+    assert_same(silu(x), [0.75 * mpmath.log(3), 0])
+
+
+@proves(log_softmax, by="worked figures")
+@pytest.mark.parametrize("level", [0.0, 1000.0, -1000.0])
+def test_equal_logits_share_alike(level):
+    assert_same(log_softmax(carried(np.full(8, level))), -mpmath.log(8))
+
+
+@proves(silu_vjp, gelu_vjp, by="worked figures")
+def test_smooth_gates_have_the_slope_one_half_at_zero():
+    zero, g = carried(np.zeros(2)), carried(np.array([1.0, -6.0]))
+    for gradient in (silu_vjp(zero, g), gelu_vjp(zero, g), gelu_vjp(zero, g, approximate=True)):
+        assert_same(gradient, ([0.5, -3.0],))
+
+
+@proves(softmax_vjp, log_softmax_vjp, by="worked figures")
+def test_gradients_at_equal_logits():
+    # softmax: (g - mean g) / 4; log softmax: g - mean g.
+    x, g = carried(np.zeros(4)), carried(np.array([1.0, 0.0, 2.0, 5.0]))
+    assert_same(softmax_vjp(x, g), ([-0.25, -0.5, 0.0, 0.75],))
+    assert_same(log_softmax_vjp(x, g), ([-1.0, -2.0, 0.0, 3.0],))
+
+
+# --- many digits ---
+
+
+def gelu_tanh(x):
+    return x / 2 * (1 + mpmath.tanh(mpmath.sqrt(2 / mpmath.pi) * (x + mpmath.mpf(0.044715) * x**3)))
+
+
+@pytest.mark.parametrize("x", TAILS)
+@pytest.mark.parametrize(
+    ("activation", "exact"),
+    [
+        pytest.param(relu, lambda x: max(x, 0), marks=proves(relu, by="high precision")),
+        pytest.param(silu, lambda x: x / (1 + mpmath.exp(-x)), marks=proves(silu, by="high precision")),
+        pytest.param(gelu, lambda x: x * mpmath.ncdf(x), marks=proves(gelu, by="high precision")),
+    ],
+)
+def test_an_activation_keeps_its_digits_in_the_tails(activation, exact, x):
+    with mpmath.workdps(60):
+        assert_same(activation(carried(np.array(x))), exact(mpmath.mpf(x)))
+
+
+@proves(gelu, by="high precision")
+@pytest.mark.parametrize("x", TAILS[1:])
+def test_gelu_by_tanh_keeps_its_digits_in_the_tails(x):
+    # It underflows at the first of them. Of 1 + tanh, 260 digits cancel at the second.
+    with mpmath.workdps(400):
+        assert_same(gelu(carried(np.array(x)), approximate=True), gelu_tanh(mpmath.mpf(x)))
+
+
+@pytest.mark.parametrize("x", [x for x in TAILS if x != 0])
+@pytest.mark.parametrize(
+    ("vjp", "exact"),
+    [
+        pytest.param(
+            silu_vjp, lambda x: x / (1 + mpmath.exp(-x)), marks=proves(silu_vjp, by="high precision")
+        ),
+        pytest.param(gelu_vjp, lambda x: x * mpmath.ncdf(x), marks=proves(gelu_vjp, by="high precision")),
+    ],
+)
+def test_the_slope_of_an_activation_is_a_difference_quotient_in_many_digits(vjp, exact, x):
+    with mpmath.workdps(400):
+        slope = mpmath.diff(exact, mpmath.mpf(x))
+    assert_same(vjp(carried(np.array(x)), carried(np.array(1.0)))[0], slope)
+
+
+@proves(softmax, log_softmax, by="high precision")
+@pytest.mark.parametrize("offset", [0.0, 1000.0, -1000.0])
+@pytest.mark.parametrize("spread", [1.0, 100.0])
+def test_softmax_and_its_logarithm_agree_with_many_digits(spread, offset):
+    row = spread * X[0] + offset
+    with mpmath.workdps(60):
+        powers = [mpmath.exp(mpmath.mpf(x)) for x in row]
+        total = mpmath.fsum(powers)
+        probabilities = [p / total for p in powers]
+        logarithms = [mpmath.mpf(x) - mpmath.log(total) for x in row]
+    assert_same(softmax(carried(row)), probabilities)
+    assert_same(log_softmax(carried(row)), logarithms)
+
+
+# --- laws ---
+
+
+@pytest.mark.parametrize(
+    ("activation", "options"),
+    [
+        pytest.param(relu, {}, marks=proves(relu, by="law")),
+        pytest.param(silu, {}, marks=proves(silu, by="law")),
+        pytest.param(gelu, {}, marks=proves(gelu, by="law")),
+        pytest.param(gelu, {"approximate": True}, marks=proves(gelu, by="law")),
+    ],
+)
+def test_what_an_activation_takes_from_x_it_leaves_of_minus_x(activation, options):
+    x = carried(X)
+    assert_same(activation(x, **options) - activation(-x, **options), X)
+
+
+@pytest.mark.parametrize(
+    "vjp", [pytest.param(f, marks=proves(f, by="law")) for f in (relu_vjp, silu_vjp, gelu_vjp)]
+)
+def test_the_slopes_at_x_and_minus_x_sum_to_one(vjp):
+    x, ones = carried(X), carried(ONES)
+    assert_same(vjp(x, ones)[0] + vjp(-x, ones)[0], 1.0)
+
+
+@proves(silu, softmax, by="law")
+def test_silu_is_x_times_its_softmax_beside_zero():
+    x = carried(X)
+    beside_zero = np.stack([x, carried(0 * X)], axis=-1)
+    assert_same(silu(x), x * softmax(beside_zero)[..., 0])
+
+
+@proves(softmax, log_softmax, by="law")
+def test_softmax_does_not_see_a_shift():
+    # Of few bits, so that the shift is exact.
+    x = np.round(2.0**20 * X) / 2.0**20
+    for function in (softmax, log_softmax):
+        assert_same(function(carried(x)), function(carried(x + 1024.0)))
+
+
+@proves(softmax, log_softmax, by="law")
+def test_log_softmax_is_the_logarithm_of_softmax():
+    assert_same(np.log(softmax(carried(X))), log_softmax(carried(X)))
+
+
+@proves(softmax, by="law")
+def test_probabilities_sum_to_one():
+    assert_same(np.sum(softmax(carried(X)), axis=-1), 1.0)
+
+
+@proves(softmax, log_softmax, by="law")
+def test_another_axis_is_the_last_one_of_the_transposed_array():
+    assert_same(softmax(X, axis=0), softmax(X.T).T)
+    assert_same(log_softmax(X, axis=0), log_softmax(X.T).T)
+
+
+@proves(softmax_vjp, log_softmax_vjp, by="law")
+def test_no_gradient_moves_all_logits_alike():
+    x, g = carried(X), carried(Stream("activations/g").normal(X.shape))
+    for vjp in (softmax_vjp, log_softmax_vjp):
+        (gradient,) = vjp(x, g)
+        assert_same(np.sum(gradient, axis=-1), 0.0, size=np.max(np.abs(gradient.value)))
+
+
+@proves(softmax_vjp, log_softmax_vjp, by="law")
+def test_the_gradient_of_log_softmax_is_that_of_softmax_divided_by_the_probabilities():
+    x, g = carried(X), carried(Stream("activations/g").normal(X.shape))
+    assert_same(log_softmax_vjp(x, g), softmax_vjp(x, g / softmax(x)))
+
+
+@pytest.mark.parametrize("function", [softmax, log_softmax])
+@pytest.mark.parametrize("axis", [2, -3])
+def test_an_axis_that_is_none_is_named(function, axis):
+    with pytest.raises(ValueError, match=rf"axis must be an axis of an array of shape \(5, 7\); got {axis}"):
+        function(X, axis=axis)

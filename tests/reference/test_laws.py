@@ -1,0 +1,41 @@
+"""Laws that many references obey, each told once and put to every spec that it is about."""
+
+from __future__ import annotations
+
+import pytest
+from support.proof import assert_same, carried, proves
+
+from assay.harness.expectation import Expectation
+from assay.specs import all_specs
+from assay.specs.cases import cases
+
+#: Specs of which a part of the batch is no question of its own, and why.
+WHOLE = {
+    "batch_norm": "its statistics are those of the batch",
+    "embedding": "what has a gradient is the table, which all samples share",
+}
+UNREDUCED = ("none", "rows")
+
+
+def of_samples():
+    """The first case of every spec that treats its samples one by one, and the options that keep them so."""
+    for spec in all_specs().values():
+        if spec.name not in WHOLE:
+            case = cases(spec, "standard", dtypes=["float64"])[0]
+            reductions = spec.parameter("reduction").values if "reduction" in spec.defaults else ()
+            options = [("reduction", value) for value in reductions if value in UNREDUCED]
+            marks = proves(spec.reference, spec.vjp, by="law")
+            yield pytest.param(case, dict(options), id=spec.name, marks=marks)
+
+
+@pytest.mark.parametrize(("case", "options"), list(of_samples()))
+def test_a_sample_alone_is_what_it_is_in_a_batch(case, options):
+    whole, alone = Expectation(case, options), Expectation(case, options)
+    batched = [i.name for i in case.given if "batch" in i.axes]
+    assert all(len(whole.inputs[name]) > 1 for name in batched)
+    alone.inputs |= {name: whole.inputs[name][1:2] for name in batched}
+    vars(alone)["cotangents"] = tuple(g[1:2] for g in whole.cotangents)
+    assert_same(alone.outputs(carried), tuple(y[1:2] for y in whole.outputs(carried)))
+    gradients, of_whole = alone.gradients(carried), whole.gradients(carried)
+    for name in gradients.keys() & set(batched):
+        assert_same(gradients[name], of_whole[name][1:2])
