@@ -12,7 +12,7 @@ UNDERWAY := $(VENV)/.assay-setting-up
 TREE     := $(VENV)/.assay-tree
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test report lint clean
+.PHONY: help setup test proof report lint clean
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [OUT=$(OUT)] [TIER=$(TIER)] [JOBS=$(JOBS)]"
@@ -42,6 +42,9 @@ $(READY): pyproject.toml constraints.txt
 
 test: lint ## check everything: linters, types, then the tests
 	$(BIN)/python -m pytest -c tests/pytest.ini --rootdir tests -n $(JOBS) --dist loadgroup $(PYTEST_ARGS) tests
+
+proof: setup ## prove the references, and write what holds each one up to docs/proof.md
+	$(BIN)/python -m pytest -c tests/pytest.ini --rootdir tests -n $(JOBS) --proof docs/proof.md $(PYTEST_ARGS) tests/reference
 
 lint: setup ## ruff and mypy
 	$(BIN)/ruff check .
