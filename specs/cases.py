@@ -70,13 +70,13 @@ def invalid_cases(spec: Spec) -> list[Case]:
 
 
 def _grid(spec: Spec, dtypes: Sequence[str]) -> list[Case]:
-    """Every admissible combination of the values in the spec's grid, the rest at its default."""
+    """Every valid combination of the values in the spec's grid, the rest at its default."""
     if not spec.grid:
         return []
     rows = (dict(zip(spec.grid, values, strict=True)) for values in itertools.product(*spec.grid.values()))
     start: Row = {**spec.defaults, "dtype": next(d for d in DTYPE_ORDER if d in dtypes)}
     every = (_case(spec, {**start, **row}, spec.data[0]) for row in rows)
-    return [case for case in every if spec.admits(case.names)]
+    return [case for case in every if not spec.broken(case.names)]
 
 
 def _factors(spec: Spec, tier: str, dtypes: Sequence[str]) -> dict[str, tuple[Any, ...]]:

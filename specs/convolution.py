@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..reference import convolution as reference
-from .spec import Constraint, Input, Parameter, Source, Spec
+from .spec import Constraint, Input, Parameter, Source, Spec, sizes_of
 
 DATA = ("normal", "wide", "nan", "infinities")
 
@@ -18,6 +21,21 @@ ONE_TAP = "max(kernel[:-2]) == 1 and max(dilation) > 1"
 """A kernel of one tap has no dilation: such a case would stand in the place of one that shows it."""
 
 SAME = "none, so many that as many windows fit as strides do, or pairs (low, high)"
+
+
+GRID_1D = {
+    "size": sizes_of((1,), range(1, 8), (2,), (1,), range(1, 5)),
+    "strides": ((1,), (2,), (3,)),
+    "dilation": ((1,), (2,)),
+    "padding": ("valid", "same", ((1, 0),), ((0, 2),)),
+}
+GRID_2D = {
+    "size": sizes_of((1,), (2, 4), (3, 5), (1,), (2,), (1, 2), (1, 3)),
+    "strides": ((1, 1), (2, 1), (1, 3), (3, 2)),
+    "dilation": ((1, 1), (2, 1), (1, 2)),
+    "padding": ("valid", "same", ((1, 0), (0, 2))),
+}
+"""Kernels of one tap, kernels smaller than the stride, windows that just fit, and all between."""
 
 
 def torch_page(name: str) -> Source:
@@ -70,6 +88,7 @@ def conv(
     padding: tuple[str | tuple[tuple[int, int], ...], ...],
     dilation: tuple[int, ...],
     sources: tuple[Source, ...],
+    grid: Mapping[str, tuple[Any, ...]] | None = None,
 ) -> Spec:
     """The convolution over these spatial axes."""
     window = tuple(f"kernel_{axis}" for axis in space)
@@ -90,6 +109,7 @@ def conv(
         ),
         axes=" ".join(("batch", *space, "channels", "filters", *window)),
         sizes=sizes,
+        grid=grid or {},
         data=DATA,
         constraints=(
             Constraint(
@@ -117,6 +137,7 @@ conv1d = conv(
     "conv1d",
     ("time",),
     sizes=((3, 17, 4, 6, 3), (1, 9, 1, 1, 1), (2, 8, 3, 5, 4), (2, 33, 16, 8, 5)),
+    grid=GRID_1D,
     strides=((2,), (3,)),
     padding=("valid", "same", "same_lower", "causal", ((2, 2),), ((0, 3),)),
     dilation=(2,),
@@ -127,6 +148,7 @@ conv2d = conv(
     "conv2d",
     ("height", "width"),
     sizes=((2, 7, 9, 4, 6, 3, 2), (1, 5, 8, 1, 1, 1, 1), (3, 8, 5, 3, 5, 2, 3), (1, 16, 17, 16, 8, 3, 3)),
+    grid=GRID_2D,
     strides=((2, 1), (2, 3)),
     padding=("valid", "same", "same_lower", ((1, 1), (2, 2)), ((1, 0), (0, 2))),
     dilation=(2, 3),
@@ -159,6 +181,7 @@ depthwise_conv2d = Spec(
     ),
     axes="batch height width channels multiplier kernel_height kernel_width",
     sizes=((2, 7, 9, 4, 3, 3, 2), (1, 5, 8, 1, 1, 1, 1), (3, 8, 5, 3, 1, 2, 3), (1, 17, 16, 16, 2, 5, 4)),
+    grid=GRID_2D,
     data=("normal", "wide", "nan"),
     constraints=(
         Constraint(
@@ -210,6 +233,7 @@ conv_transpose2d = Spec(
     ),
     axes="batch height width channels filters kernel_height kernel_width",
     sizes=((2, 5, 4, 6, 4, 3, 2), (1, 4, 3, 1, 1, 1, 1), (3, 3, 5, 16, 5, 2, 4)),
+    grid=GRID_2D,
     data=("normal", "wide", "nan"),
     constraints=(
         Constraint(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..reference import pooling as reference
-from .spec import Constraint, Input, Parameter, Source, Spec
+from .spec import Constraint, Input, Parameter, Source, Spec, sizes_of
 
 X = Input("x", "batch, height, width, channels", meaning="what is pooled")
 AXES = "batch height width channels"
@@ -67,6 +67,15 @@ def windows_fit(dilated: bool) -> tuple[Constraint, Constraint]:
     )
 
 
+GRID = {
+    "size": sizes_of((1,), (2, 3, 5), (4, 7), (1,)),
+    "window": ((1, 2), (2, 2), (3, 2), (2, 3)),
+    "strides": ((1, 1), (2, 1), (2, 3), (3, 2)),
+    "padding": ("valid", "same", ((1, 0), (0, 1)), ((1, 1), (1, 1))),
+    "ceil_mode": (False, True),
+}
+"""Windows of one tap, windows smaller than the stride, windows that just fit, and all between."""
+
 max_pool2d = Spec(
     name="max_pool2d",
     reference=reference.max_pool,
@@ -81,6 +90,7 @@ max_pool2d = Spec(
     ),
     axes=AXES,
     sizes=(*SIZES, (3, 1, 1, 4)),  # of a special value, such an image leaves nothing else
+    grid=GRID,
     data=("normal", "ties", "zeros", "nan", "negative_infinities", "specials"),
     constraints=(*POSITIVE, *windows_fit(dilated=True)),
     excluded=(
@@ -114,6 +124,7 @@ avg_pool2d = Spec(
     ),
     axes=AXES,
     sizes=SIZES,
+    grid=GRID,
     data=("normal", "wide", "nan", "infinities"),
     constraints=(*POSITIVE, *windows_fit(dilated=False)),
     excluded=(

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
-__all__ = ["Constraint", "Input", "Parameter", "Source", "Spec", "evaluate", "shape_of"]
+__all__ = ["Constraint", "Input", "Parameter", "Source", "Spec", "evaluate", "shape_of", "sizes_of"]
 
 Value = bool | int | float | str | None | tuple[Any, ...]
 Names = Mapping[str, Any]
@@ -34,6 +35,11 @@ def evaluate(expression: str, names: Names) -> Any:
     """Value of a Python ``expression`` over the names of axes and parameters."""
     code, nested = _compiled(expression)
     return eval(code, _FUNCTIONS | dict(names)) if nested else eval(code, _FUNCTIONS, names)
+
+
+def sizes_of(*lengths: Iterable[int]) -> tuple[tuple[int, ...], ...]:
+    """Every size that takes one of the lengths for each axis."""
+    return tuple(itertools.product(*lengths))
 
 
 def shape_of(axes: str, names: Names) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from assay.harness.plan import implementations
 from assay.numerics.dtypes import DTYPES
 from assay.numerics.profiles import profiles
 from assay.specs import all_specs
-from assay.specs.case import decode, encode, parse
+from assay.specs.case import Case, decode, encode, parse
 from assay.specs.cases import cases, invalid_cases
 from assay.specs.covering import cover
 from assay.specs.spec import evaluate
@@ -129,6 +129,34 @@ def test_the_defaults_come_first(spec, tier):
     first = cases(spec, tier)[0]
     assert dict(first.parameters) == spec.defaults
     assert (first.dtype, first.size) == ("float32", spec.sizes[0])
+
+
+def gridded():
+    return [spec for spec in SPECS.values() if spec.grid]
+
+
+@pytest.mark.parametrize("spec", gridded(), ids=lambda spec: spec.name)
+def test_the_grid_is_every_valid_combination(spec):
+    found = cases(spec, "grid", dtypes=("float32",))
+    every = [dict(zip(spec.grid, values, strict=True)) for values in itertools.product(*spec.grid.values())]
+    valid = [row for row in every if not spec.broken(_grid_case(spec, row).names)]
+    assert [case.size for case in found] == [row["size"] for row in valid]
+    assert len(set(found)) == len(found) > 100
+    assert {case.dtype for case in found} == {"float32"}
+    assert all(parse(case.id, SPECS) == case for case in found)
+
+
+def _grid_case(spec, row):
+    parameters = {**spec.defaults, **{k: v for k, v in row.items() if k != "size"}}
+    return Case(spec, tuple(parameters.items()), "float32", spec.data[0], row["size"])
+
+
+def test_small_grids_meet_what_checks_ask_for():
+    names = [case.names for case in cases(SPECS["conv1d"], "grid")]
+    assert any(n["kernel"][0] == 1 and n["strides"] == (3,) for n in names)
+    assert any(n["kernel"][0] < n["strides"][0] and n["dilation"] == (2,) for n in names)
+    assert any(n["x"][1] == (n["kernel"][0] - 1) * 2 + 1 and n["dilation"] == (2,) for n in names)
+    assert not cases(SPECS["gelu"], "grid")
 
 
 def test_a_seed_asks_the_same_with_other_numbers():
