@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,25 +47,45 @@ class Asked:
         }
 
 
+class MissingAPI(Exception):
+    """The framework has no such function, class or argument in this version."""
+
+
 def ask(asked: Asked, worker: Worker, timings: Timings) -> tuple[Verdict, Answer | None]:
     """Ask, and judge what comes back; a crash or a hang of the worker is a verdict too."""
+    request = asked.request()
+    inputs = _digest(request)
     try:
-        answer = _answer(worker, asked.request(), timings)
+        answer = _answer(worker, request, timings)
         other = None
         if is_stochastic(asked.expectation.case):
             other = _answer(worker, asked.request(OTHER_SEED), timings)
+    except MissingAPI as error:
+        return _verdict(asked, Judgement("unsupported", "missing API", str(error)), inputs), None
     except Crashed as error:
-        return _verdict(asked, Judgement("crashed", "raised", str(error))), None
+        return _verdict(asked, Judgement("crashed", "raised", str(error)), inputs), None
     except Hung as error:
-        return _verdict(asked, Judgement("hung", "raised", str(error))), None
+        return _verdict(asked, Judgement("hung", "raised", str(error)), inputs), None
     begun = time.thread_time()
     judgement = _judge(asked, answer, other)
     timings["judge"] += time.thread_time() - begun
-    return _verdict(asked, judgement, answer), answer
+    return _verdict(asked, judgement, inputs, answer), answer
+
+
+def _digest(request: Mapping[str, Any]) -> str:
+    """Fingerprint of every bit of the inputs and cotangents that an implementation is handed."""
+    fingerprint = hashlib.blake2b(digest_size=8)
+    for name, wire in (*request["inputs"].items(), *enumerate(request["cotangents"] or ())):
+        kind, shape, data = wire or ("none", (), b"")
+        fingerprint.update(f"{name}:{kind}{tuple(shape)}".encode())
+        fingerprint.update(data)
+    return fingerprint.hexdigest()
 
 
 def _answer(worker: Worker, request: dict[str, Any], timings: Timings) -> Answer:
     reply = worker.ask(request)
+    if "missing" in reply:
+        raise MissingAPI(reply["missing"])
     timings["first calls, with compilation" if reply["first"] else "further calls"] += reply["seconds"]
     return Answer.from_reply(reply)
 
@@ -80,11 +102,12 @@ def _judge(asked: Asked, answer: Answer, other: Answer | None) -> Judgement:
     )
 
 
-def _verdict(asked: Asked, judgement: Judgement, answer: Answer | None = None) -> Verdict:
+def _verdict(asked: Asked, judgement: Judgement, inputs: str, answer: Answer | None = None) -> Verdict:
     return Verdict(
         case=asked.expectation.case.id,
         implementation=asked.binding.api,
         target=asked.target.name,
+        inputs=inputs,
         digest=answer.digest if answer else "",
         seconds=round(answer.seconds, 6) if answer else 0.0,
         reproduction=script(asked.expectation, asked.binding, asked.target, judgement)

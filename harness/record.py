@@ -81,13 +81,16 @@ class Worst(msgspec.Struct, frozen=True):
 class Margin(msgspec.Struct, frozen=True):
     """Largest error of one array as a fraction of its tolerance; at most 1 where it conforms.
 
-    The largest finite number stands for infinity and NaN, which JSON cannot write.
+    ``rms`` is the root of the mean squared error of ``size`` elements, in carried standard deviations; a
+    ``size`` of 0 stands in records from before sizes were kept. The largest finite number stands for
+    infinity and NaN, which JSON cannot write.
     """
 
     array: str
     worst: float
     rms: float
     unresolved: int = 0
+    size: int = 0
 
     def __post_init__(self) -> None:
         for name in ("worst", "rms"):
@@ -96,7 +99,11 @@ class Margin(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What came of one case on one implementation."""
+    """What came of one case on one implementation.
+
+    ``inputs`` and ``digest`` are fingerprints of every bit that was handed over and that came back. Both are
+    empty where nothing was asked, and ``digest`` also where nothing came back.
+    """
 
     case: str
     implementation: str
@@ -110,6 +117,7 @@ class Verdict(msgspec.Struct, frozen=True):
     worst: Worst | None = None
     deviation: str | None = None
     notes: tuple[str, ...] = ()
+    inputs: str = ""
     digest: str = ""
     seconds: float = 0.0
     reproduction: str | None = None

@@ -6,6 +6,7 @@ cotangents; the answer brings what the framework returned, or how it raised.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import os
@@ -15,8 +16,10 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from ..adapters import lazy
 from ..adapters.binding import bindings, load_bindings
 from ..adapters.framework import Framework, Runner, Unavailable, Wire, framework
 
@@ -52,9 +55,9 @@ class _Desk:
         return {
             "mode": self.mode,
             "versions": self.adapter.versions(),
-            "flags": self.adapter.flags(),
+            "flags": self.adapter.flags() | _environment(),
             "python": platform.python_version(),
-            "packages": {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()},
+            "packages": _packages(),
         }
 
     def answer(self, request: Mapping[str, Any]) -> Reply:
@@ -62,7 +65,7 @@ class _Desk:
         try:
             reply = self._run(request)
         except Exception as error:  # whatever a framework raises is a result
-            reply = {"error": _describe(error)}
+            reply = {"missing" if _lacks_api(error) else "error": _describe(error)}
         return reply | {"seconds": time.perf_counter() - started, "first": first}
 
     def _run(self, request: Mapping[str, Any]) -> Reply:
@@ -76,6 +79,8 @@ class _Desk:
         try:
             outputs, gradients = map(self._unload, runner(inputs, cotangents))
         except Exception as error:  # is it the layer that fails, or its gradient alone?
+            if _lacks_api(error):
+                raise
             outputs = self._unload(runner(inputs, None)[0])
             return {"outputs": outputs, "gradients": (), "gradient_error": _describe(error)}
         reply: Reply = {"outputs": outputs, "gradients": gradients}
@@ -99,6 +104,38 @@ class _Desk:
 
     def _unload(self, arrays: Sequence[Any]) -> tuple[Wire, ...]:
         return tuple(self.adapter.unload(array) for array in arrays)
+
+
+ENVIRONMENT = ("OMP_", "MKL_", "OPENBLAS_", "DNNL_", "ONEDNN_", "TORCH_", "TF_", "XLA_", "JAX_", "KERAS_")
+"""How the names of environment variables begin that change what a framework computes, or how fast."""
+
+
+def _environment() -> dict[str, str]:
+    """The environment variables in force that a framework or its libraries listen to."""
+    return {name: value for name, value in sorted(os.environ.items()) if name.startswith(ENVIRONMENT)}
+
+
+def _packages() -> dict[str, str]:
+    """Every installed distribution with its version; one that is half installed may have lost both."""
+    found: dict[str, str] = {}
+    for distribution in importlib.metadata.distributions():
+        with contextlib.suppress(Exception):
+            found[distribution.metadata["Name"]] = distribution.version
+    return {name: version or "unknown" for name, version in found.items() if name}
+
+
+def _lacks_api(error: BaseException) -> bool:
+    """Whether a binding failed because this version of the framework has no such name or argument.
+
+    Only what the binding's own line raised counts: the same errors from inside a framework are its defects.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, ImportError):
+        return any(frame.filename == lazy.__file__ for frame in frames)
+    named = isinstance(error, AttributeError) and isinstance(error.obj, type | ModuleType)
+    argument = isinstance(error, TypeError) and "unexpected keyword argument" in str(error)
+    own = [frame for frame in frames if frame.name not in ("getattr", "__getattr__")]
+    return (named or argument) and f"adapters{os.sep}" in own[-1].filename
 
 
 def _describe(error: BaseException) -> str:

@@ -118,8 +118,10 @@ class Adapter(Framework):
     prepare = staticmethod(prepare)
 
     def flags(self) -> dict[str, str]:
-        """Precision flags and the device's name."""
+        """Precision flags, the device's name, and the cores that XLA takes for its threads."""
+        cores = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
         return {
+            "threads": str(len(cores)),
             "device": jax.devices()[0].device_kind,
             "default_matmul_precision": str(jax.config.jax_default_matmul_precision),
             "x64": "for float64 cases only",

@@ -19,6 +19,7 @@ from assay.specs import all_specs
 from assay.specs.case import parse
 
 FAULTY = Path(__file__).with_name("faulty_bindings.py")
+LESSER = Path(__file__).with_name("lesser_torch.py")
 CASES = ("relu/default/float32/normal/3x17", "relu/default/float32/normal/2x64")
 
 
@@ -133,3 +134,39 @@ def test_a_framework_that_is_missing_is_reported(tmp_path):
     record = Run(RunSettings(questions, workers, tmp_path)).execute()
     assert record.verdicts == ()
     assert [target.available for target in record.targets] == [False]
+
+
+def test_a_name_or_an_argument_that_this_version_lacks_is_unsupported_and_a_defect_inside_it_is_not(tmp_path):
+    asked = {
+        "silu/default/float32/normal/3x17": "torch.nn.functional.silu",
+        "gelu/approximate=true/float32/normal/3x17": "torch.nn.functional.gelu",
+        "relu/default/float32/normal/3x17": "torch.nn.functional.relu",
+    }
+    known = [parse(case, all_specs()) for case in asked]
+    questions = [
+        Question(case, tuple(b for b in implementations(case.spec) if b.api == asked[case.id]))
+        for case in known
+    ]
+    settings = RunSettings(questions, [WorkerSettings("torch", bindings=(str(LESSER),))], tmp_path)
+    found = {v.case.partition("/")[0]: v for v in Run(settings).execute().verdicts}
+    assert {name: v.outcome for name, v in found.items()} == {
+        "silu": "unsupported",
+        "gelu": "unsupported",
+        "relu": "rejects",
+    }
+    assert "has no attribute 'silu'" in found["silu"].message
+    assert "unexpected keyword argument 'approximate'" in found["gelu"].message
+
+
+def test_a_verdict_names_the_bits_that_were_given_and_returned(tmp_path):
+    first, second = run(tmp_path, [torch_relu()]).verdicts
+    again = run(tmp_path, [torch_relu()]).verdicts[0]
+    assert (first.inputs, first.digest) == (again.inputs, again.digest)
+    assert len({first.inputs, second.inputs, first.digest, second.digest, ""}) == 5
+
+
+def test_a_record_holds_packages_threads_and_the_environment_of_the_framework(tmp_path, monkeypatch):
+    monkeypatch.setenv("DNNL_VERBOSE", "0")
+    (target,) = run(tmp_path, [torch_relu()], cases=CASES[:1]).targets
+    assert {"torch", "numpy", "execnet", "ml_dtypes"} <= set(target.packages)
+    assert (target.flags["threads"], target.flags["DNNL_VERBOSE"]) == ("1", "0")
