@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .framework import F, binds, torch
+from .modules import functional_call
 
 CHECKED = {
     "out_of_range == 'error'": "torch raises for an index that is no row",
@@ -20,4 +21,4 @@ def embedding(indices: Any, table: Any, *, padding_index: int | None) -> Any:
 @binds("embedding", "torch.nn.Embedding", where=CHECKED)
 def embedding_module(indices: Any, table: Any, *, padding_index: int | None) -> Any:
     layer = torch.nn.Embedding(*table.shape, padding_idx=padding_index).to(table.device, table.dtype)
-    return torch.func.functional_call(layer, {"weight": table}, indices)
+    return functional_call(layer, {"weight": table}, indices)

@@ -94,7 +94,8 @@ def layer_norm(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
 @binds("layer_norm", "torch.nn.LayerNorm")
 def layer_norm_module(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
     affine = scale is not None or bias is not None
-    layer = torch.nn.LayerNorm(x.shape[-1], eps=epsilon, elementwise_affine=affine, bias=bias is not None)
+    without = {"bias": False} if affine and bias is None else {}  # an argument since PyTorch 2.1
+    layer = torch.nn.LayerNorm(x.shape[-1], eps=epsilon, elementwise_affine=affine, **without)
     return call_module(layer, x, weight=scale, bias=bias)
 
 
