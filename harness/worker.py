@@ -130,12 +130,13 @@ def _lacks_api(error: BaseException) -> bool:
     Only what the binding's own line raised counts: the same errors from inside a framework are its defects.
     """
     frames = traceback.extract_tb(error.__traceback__)
-    if isinstance(error, ImportError):
-        return any(frame.filename == lazy.__file__ for frame in frames)
+    if isinstance(error, ImportError) and any(frame.filename == lazy.__file__ for frame in frames):
+        return True
     named = isinstance(error, AttributeError) and isinstance(error.obj, type | ModuleType)
     argument = isinstance(error, TypeError) and "unexpected keyword argument" in str(error)
-    own = [frame for frame in frames if frame.name not in ("getattr", "__getattr__")]
-    return (named or argument) and f"adapters{os.sep}" in own[-1].filename
+    lookups = [f.name in ("getattr", "__getattr__") or "importlib" in f.filename for f in frames]
+    own = [frame for frame, lookup in zip(frames, lookups, strict=True) if not lookup]
+    return (isinstance(error, ImportError) or named or argument) and f"adapters{os.sep}" in own[-1].filename
 
 
 def _describe(error: BaseException) -> str:
