@@ -40,7 +40,7 @@ from .overview import (
     worst_first,
 )
 
-__all__ = ["STYLES", "Bar", "Progress", "plain_text", "table"]
+__all__ = ["STYLES", "Bar", "Printable", "Progress", "broken", "plain_text", "table"]
 
 STYLES = {
     "crashed": "bold magenta",
@@ -63,9 +63,9 @@ def table(record: Record, findings: int = 40) -> Group:
     """What came of a run: specs × targets, then at most so many findings, then the totals."""
     overview = Overview(record)
     return Group(
-        _Printable(_Matrix(overview)),
-        _Printable(_Findings(overview, findings)),
-        _Printable(_Totals(overview)),
+        Printable(_Matrix(overview)),
+        Printable(_Findings(overview, findings)),
+        Printable(_Totals(overview)),
     )
 
 
@@ -77,10 +77,10 @@ def plain_text(record: Record, width: int = 100) -> str:
     return capture.get()
 
 
-class _Printable:
+class Printable:
     """What it holds, in characters that the terminal has (rich would raise), with no blanks at line ends."""
 
-    ASCII = str.maketrans("×±–…∞√", "x~-.8v")
+    ASCII = str.maketrans("×±–…∞√→", "x~-.8v>")
 
     def __init__(self, content: ConsoleRenderable) -> None:
         self._content = content
@@ -216,12 +216,15 @@ def _first_line(message: str) -> str:
 
 
 def _closer(finding: Finding, room: int) -> Text:
-    """The command, broken where it is too long so that a shell takes all of its lines."""
-    line = command("explain", finding.worst)
-    for before in (" --", f" {shlex.quote(finding.worst.case)} "):
+    return Text(broken(command("explain", finding.worst), finding.worst.case, room), "dim")
+
+
+def broken(line: str, case: str, room: int) -> str:
+    """A command about a case, broken where it is too long so that a shell takes all of its lines."""
+    for before in (" --", f" {shlex.quote(case)} "):
         if max(map(len, line.split("\n"))) > room:
             line = line.replace(before, f" \\\n {before}")
-    return Text(line, "dim")
+    return line
 
 
 class _Totals:

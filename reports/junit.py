@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from xml.etree import ElementTree
 
 from ..harness.record import Record, Verdict
 from .overview import Overview, command
 
-__all__ = ["render"]
+__all__ = ["Writer", "class_of", "document", "render"]
 
 MESSAGE = 400
 """Most characters of a failure's one-line message."""
@@ -44,20 +45,28 @@ def render(record: Record) -> str:
     groups: defaultdict[tuple[str, str], list[Verdict]] = defaultdict(list)
     for verdict in record.verdicts:
         groups[verdict.target, verdict.spec].append(verdict)
-    root = ElementTree.Element("testsuites", name="assay", time=f"{record.seconds:.3f}")
-    writer = _Writer(record.started)
-    for (target, spec), verdicts in groups.items():
-        root.append(writer.suite(f"{target} {spec}", [writer.testcase(verdict) for verdict in verdicts]))
+    writer = Writer(record.started)
+    suites = [
+        writer.suite(f"{target} {spec}", [writer.testcase(verdict) for verdict in verdicts])
+        for (target, spec), verdicts in groups.items()
+    ]
     absent = [(t.name, t.reason) for t in overview.targets if not t.available]
     if absent or not record.complete:
-        root.append(writer.suite("assay", [*_absent(absent), *_unfinished(record)]))
+        suites.append(writer.suite("assay", [*_absent(absent), *_unfinished(record)]))
+    return document(suites, record.seconds)
+
+
+def document(suites: Iterable[ElementTree.Element], seconds: float) -> str:
+    """Suites as one XML document, with their counts added up."""
+    root = ElementTree.Element("testsuites", name="assay", time=f"{seconds:.3f}")
+    root.extend(suites)
     for count in ("tests", "failures", "errors", "skipped"):
         root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-class _Writer:
+class Writer:
     """Keeps names unique and the text within its budget."""
 
     def __init__(self, started: str) -> None:
@@ -66,7 +75,8 @@ class _Writer:
         self._budget = BUDGET
 
     def suite(self, name: str, testcases: list[ElementTree.Element]) -> ElementTree.Element:
-        suite = ElementTree.Element("testsuite", name=_legal(name), timestamp=_legal(self._started))
+        """Tests under a common name, counted."""
+        suite = ElementTree.Element("testsuite", name=legal(name), timestamp=legal(self._started))
         suite.extend(testcases)
         seconds = sum(float(testcase.get("time", "0")) for testcase in testcases)
         suite.set("time", f"{seconds:.3f}")
@@ -76,22 +86,38 @@ class _Writer:
         return suite
 
     def testcase(self, verdict: Verdict) -> ElementTree.Element:
-        name = self._unique(f"{verdict.target}.{verdict.spec}.{verdict.implementation}", verdict.case)
-        testcase = ElementTree.Element("testcase", name, time=f"{verdict.seconds:.3f}")
-        message = _legal((verdict.message or verdict.check)[:MESSAGE])
-        kind = KINDS.get(verdict.outcome)
+        """A verdict as a test."""
+        names = class_of(verdict), verdict.case
+        kind, message = KINDS.get(verdict.outcome, ""), verdict.message or verdict.check
         if kind == "skipped":
-            ElementTree.SubElement(testcase, "skipped", message=message)
-        elif kind:
-            found = ElementTree.SubElement(testcase, kind, type=verdict.outcome, message=message)
-            found.text = self._afford(_text(verdict))
-        elif verdict.outcome == "deviates":
-            said = ElementTree.SubElement(testcase, "system-out")
-            said.text = self._afford(f"deviates as on file: {verdict.deviation}\n{verdict.message}")
+            return self.test(*names, verdict.seconds, kind, "", message)
+        if kind:
+            return self.test(*names, verdict.seconds, kind, verdict.outcome, message, _text(verdict))
+        said = f"deviates as on file: {verdict.deviation}\n{verdict.message}"
+        return self.test(*names, verdict.seconds, text=said if verdict.outcome == "deviates" else "")
+
+    def test(
+        self,
+        classname: str,
+        name: str,
+        seconds: float = 0.0,
+        kind: str = "",
+        type: str = "",
+        message: str = "",
+        text: str = "",
+    ) -> ElementTree.Element:
+        """A test that fails, is skipped (the ``kind`` is the tag that says so) or passes, saying ``text``."""
+        testcase = ElementTree.Element("testcase", self._unique(classname, name), time=f"{seconds:.3f}")
+        if kind:
+            named = {"type": type} if type else {}
+            found = ElementTree.SubElement(testcase, kind, named, message=legal(message[:MESSAGE]))
+            found.text = self._afford(text) if text else None
+        elif text:
+            ElementTree.SubElement(testcase, "system-out").text = self._afford(text)
         return testcase
 
     def _unique(self, classname: str, name: str) -> dict[str, str]:
-        classname, name = _legal(classname), _legal(name)
+        classname, name = legal(classname), legal(name)
         self._seen[classname, name] += 1
         again = self._seen[classname, name]
         while again > 1 and (classname, f"{name} ({again})") in self._seen:
@@ -104,7 +130,12 @@ class _Writer:
     def _afford(self, text: str) -> str | None:
         text = text if len(text) <= TEXT else text[:TEXT] + "\n… (the rest is in run.json)"
         self._budget -= len(text)
-        return _legal(text) if self._budget >= 0 else None
+        return legal(text) if self._budget >= 0 else None
+
+
+def class_of(verdict: Verdict) -> str:
+    """What a test view files the verdict under."""
+    return f"{verdict.target}.{verdict.spec}.{verdict.implementation}"
 
 
 def _text(verdict: Verdict) -> str:
@@ -120,9 +151,9 @@ def _absent(absent: list[tuple[str, str]]) -> list[ElementTree.Element]:
     found = []
     for name, reason in absent:
         testcase = ElementTree.Element(
-            "testcase", classname="assay.targets", name=f"{_legal(name)} is available"
+            "testcase", classname="assay.targets", name=f"{legal(name)} is available"
         )
-        ElementTree.SubElement(testcase, "skipped", message=_legal(reason[:MESSAGE]))
+        ElementTree.SubElement(testcase, "skipped", message=legal(reason[:MESSAGE]))
         found.append(testcase)
     return found
 
@@ -136,5 +167,5 @@ def _unfinished(record: Record) -> list[ElementTree.Element]:
     return [testcase]
 
 
-def _legal(text: str) -> str:
+def legal(text: str) -> str:
     return ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -24,7 +24,7 @@ from .overview import (
     worst_first,
 )
 
-__all__ = ["LIMIT", "render"]
+__all__ = ["LIMIT", "RESERVE", "Page", "code", "plain", "render", "row"]
 
 LIMIT = 900_000
 """Most bytes of the page in UTF-8."""
@@ -39,7 +39,7 @@ RESERVE = 4_000
 def render(record: Record) -> str:
     """The record as Markdown, at most `LIMIT` bytes."""
     overview = Overview(record)
-    page = _Page(LIMIT - RESERVE)
+    page = Page(LIMIT - RESERVE)
     page.add(_head(overview), "the head")
     page.add(_totals(overview), "outcomes")
     page.table("Environment", _environment(overview), "target", "of the environment")
@@ -50,10 +50,11 @@ def render(record: Record) -> str:
     return page.text()
 
 
-class _Page:
+class Page:
     """Text that grows up to a limit, and then counts what it had no room for."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, data: str = "run.json") -> None:
+        self._data = data
         self._parts: list[str] = []
         self._left = limit
         self._missing: list[str] = []
@@ -73,13 +74,14 @@ class _Page:
         self, title: str, findings: Sequence[Finding], write: Callable[[Finding], str], noun: str
     ) -> None:
         """A section with an item for each finding; those that do not fit are counted."""
-        self._section(f"## {title}\n", map(write, findings), len(findings), noun)
+        self.section(f"## {title}\n", map(write, findings), len(findings), noun)
 
     def table(self, title: str, lines: Sequence[str], noun: str, of: str) -> None:
         """A section with a table, whose first two lines are its head."""
-        self._section(f"## {title}\n\n{lines[0]}\n{lines[1]}", lines[2:], len(lines) - 2, noun, f" {of}")
+        self.section(f"## {title}\n\n{lines[0]}\n{lines[1]}", lines[2:], len(lines) - 2, noun, f" {of}")
 
-    def _section(self, head: str, items: Iterable[str], count: int, noun: str, of: str = "") -> None:
+    def section(self, head: str, items: Iterable[str], count: int, noun: str, of: str = "") -> None:
+        """A head and the items that fit; the others are counted."""
         fitting = 0
         if count and self.add(f"\n{head}"):
             fitting = sum(1 for _ in itertools.takewhile(self.add, items))
@@ -92,7 +94,7 @@ class _Page:
             left_out = ", ".join(self._missing)
             self._parts.append(
                 f"\n_Left out to keep this page below {LIMIT:,} bytes: {left_out}. "
-                "The full report is `index.html`, the data `run.json`._"
+                f"The full report is `index.html`, the data `{self._data}`._"
             )
         return "\n".join(self._parts) + "\n"
 
@@ -114,14 +116,14 @@ def _head(overview: Overview) -> str:
     lines = [
         f"# assay: {verdict}",
         "",
-        f"{counts}; tier {_plain(record.tier)}; {_plain(readable_date(record.started))}, "
-        f"{duration(record.seconds)}; assay {_plain(record.assay)}.",
+        f"{counts}; tier {plain(record.tier)}; {plain(readable_date(record.started))}, "
+        f"{duration(record.seconds)}; assay {plain(record.assay)}.",
     ]
     if not record.complete:
         lines += ["", "**The run is incomplete: it ended before every case was asked.**"]
     for target in overview.targets:
         if not target.available:
-            lines += ["", f"**{_plain(target.name)} was not tested:** {_plain(target.reason)}"]
+            lines += ["", f"**{plain(target.name)} was not tested:** {plain(target.reason)}"]
     return "\n".join(lines)
 
 
@@ -136,11 +138,11 @@ def _totals(overview: Overview) -> str:
 
 
 def _matrix(overview: Overview) -> list[str]:
-    head = ["spec", *(f"{_plain(title_of(t))}<br>{_plain(t.device)}" for t in overview.targets)]
-    lines = [_row(head), _row(["---"] * len(head))]
+    head = ["spec", *(f"{plain(title_of(t))}<br>{plain(t.device)}" for t in overview.targets)]
+    lines = [row(head), row(["---"] * len(head))]
     for family, specs in overview.families.items():
-        lines.append(_row([f"**{_plain(family)}**", *[""] * len(overview.targets)]))
-        lines += [_row([_code(spec.name), *_cells(overview, spec.name)]) for spec in specs]
+        lines.append(row([f"**{plain(family)}**", *[""] * len(overview.targets)]))
+        lines += [row([code(spec.name), *_cells(overview, spec.name)]) for spec in specs]
     return lines
 
 
@@ -153,43 +155,44 @@ def _cells(overview: Overview, spec: str) -> Iterator[str]:
 
 def _finding(finding: Finding) -> str:
     worst = finding.worst
-    facts = [plural(len(finding.verdicts), "case"), finding.measure, ", ".join(map(_plain, finding.targets))]
+    facts = [plural(len(finding.verdicts), "case"), finding.measure, ", ".join(map(plain, finding.targets))]
     if finding.scope:
-        facts.append(_plain(finding.scope))
+        facts.append(plain(finding.scope))
     if finding.explained_by:
-        facts.append(f"{_code(finding.explained_by)} would explain it")
-    check = f" ({_plain(finding.check)})" if finding.check else ""
+        facts.append(f"{code(finding.explained_by)} would explain it")
+    check = f" ({plain(finding.check)})" if finding.check else ""
     return (
-        f"- **{MARKS[finding.outcome].glyph} {finding.outcome}**{check} {_code(finding.spec)} in "
-        f"{_code(finding.implementation)}: {'; '.join(fact for fact in facts if fact)}<br>"
-        f"{_plain(worst.message)}<br>{_code(command('explain', worst), 1_000)}"
+        f"- **{MARKS[finding.outcome].glyph} {finding.outcome}**{check} {code(finding.spec)} in "
+        f"{code(finding.implementation)}: {'; '.join(fact for fact in facts if fact)}<br>"
+        f"{plain(worst.message)}<br>{code(command('explain', worst), 1_000)}"
     )
 
 
 def _quiet(finding: Finding) -> str:
     return (
-        f"- {_code(finding.spec)} in {_code(finding.implementation)}: "
-        f"{plural(len(finding.verdicts), 'case')} on {', '.join(map(_plain, finding.targets))}; "
-        f"{_plain(finding.check or finding.worst.message)}"
+        f"- {code(finding.spec)} in {code(finding.implementation)}: "
+        f"{plural(len(finding.verdicts), 'case')} on {', '.join(map(plain, finding.targets))}; "
+        f"{plain(finding.check or finding.worst.message)}"
     )
 
 
 def _environment(overview: Overview) -> list[str]:
-    lines = [_row(["target", "versions", "flags", "Python"]), _row(["---"] * 4)]
+    lines = [row(["target", "versions", "flags", "Python"]), row(["---"] * 4)]
     for target in overview.targets:
         lines.append(
-            _row([_code(target.name), *map(_facts, (target.versions, target.flags)), _plain(target.python)])
+            row([code(target.name), *map(_facts, (target.versions, target.flags)), plain(target.python)])
         )
-    lines.append(_row(["machine", _facts(overview.record.machine), "", ""]))
-    lines.append(_row(["command", _code(overview.record.command, 1_000), "", ""]))
+    lines.append(row(["machine", _facts(overview.record.machine), "", ""]))
+    lines.append(row(["command", code(overview.record.command, 1_000), "", ""]))
     return lines
 
 
 def _facts(facts: dict[str, str]) -> str:
-    return "<br>".join(f"{_plain(name)} {_plain(value)}" for name, value in facts.items())
+    return "<br>".join(f"{plain(name)} {plain(value)}" for name, value in facts.items())
 
 
-def _row(cells: Iterable[str]) -> str:
+def row(cells: Iterable[str]) -> str:
+    """A row of a table."""
     escaped = (re.sub(r"(?<!\\)\|", r"\\|", cell) for cell in cells)
     return f"| {' | '.join(escaped)} |"
 
@@ -199,13 +202,13 @@ def _short(text: str, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text in which no character means anything to Markdown or HTML, on one line."""
     escaped = re.sub(r"([\\`*\[\]#|~$])|(?<!\w)(_)|(_)(?!\w)", r"\\\g<0>", _short(text, MESSAGE))
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _code(text: str, limit: int = MESSAGE) -> str:
+def code(text: str, limit: int = MESSAGE) -> str:
     """Text as code, on one line."""
     line = _short(text, limit)
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
