@@ -1,4 +1,4 @@
-"""The command ``assay``: run, list, show, explain, repro, audit, report.
+"""The command ``assay``: run, list, show, explain, repro, audit, report; gate and waive are in ``cli_gate``.
 
 Exit status: 0 ran to its end, 1 something that ``--fail-on`` names was found, 2 wrong usage, 3 could not
 run at all. What went wrong is said in a sentence that says what to do.
@@ -20,14 +20,16 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.markup import escape
 
-from .adapters.binding import FRAMEWORKS, bindings, load_bindings
+from .adapters.binding import bindings, load_bindings
+from .cli_gate import gate, waive
 from .harness import record as records
 from .harness.audit import run_audit
+from .harness.environments import Unmade
 from .harness.explain import Explanation
 from .harness.explain import explain as look
 from .harness.facts import version
-from .harness.plan import implementations, plan, select_specs
-from .harness.processes import Unstarted, WorkerSettings
+from .harness.plan import checked_dtypes, implementations, plan, select_specs
+from .harness.processes import Unstarted, WorkerSettings, checked_framework
 from .harness.run import Run, RunSettings
 from .reports import write_all
 from .reports.audit import audit_details, audit_summary
@@ -113,9 +115,8 @@ def run(
     for path in bindings_from:
         load_bindings(path)
     chosen = select_specs(specs)
-    _known_dtypes(dtype)
     settings = RunSettings(
-        questions=plan(chosen.values(), tier, dtype, case),
+        questions=plan(chosen.values(), tier, checked_dtypes(dtype), case),
         workers=[_worker(name, device, mode, python, bindings_from, time_limit) for name in framework],
         folder=out,
         tier="chosen cases" if case else tier,
@@ -193,6 +194,9 @@ class Where:
     bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = ()
     """A Python file of further bindings; may be given many times."""
 
+    python: Path = Path(sys.executable)
+    """The interpreter whose framework is asked."""
+
     def look(self, case: str) -> Explanation:
         """Run the case there."""
         for path in self.bindings_from:
@@ -201,7 +205,7 @@ class Where:
         if self.implementation not in owners:
             raise Usage(f"no implementation is called {self.implementation!r}; see `assay show SPEC`")
         name = self.framework or owners[self.implementation]
-        worker = _worker(name, self.device, self.mode, Path(sys.executable), self.bindings_from, 120.0)
+        worker = _worker(name, self.device, self.mode, self.python, self.bindings_from, 120.0)
         return look(case, self.implementation, worker)
 
 
@@ -259,7 +263,7 @@ def audit(
         Print JSON instead of tables.
     """
     chosen = tuple(select_specs(specs))
-    _known_dtypes(dtype)
+    checked_dtypes(dtype)
     if seeds < 1 or (jobs is not None and jobs < 1):
         raise Usage("--seeds and --jobs must be at least 1")
     parts = len(chosen) * len(dtype) * seeds
@@ -295,6 +299,10 @@ def report(file: Path, *, out: Path | None = None) -> None:
         console.print(f"[dim]wrote[/dim] {escape(str(path))}")
 
 
+app.command(gate)
+app.command(waive)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     errors = Console(stderr=True)
@@ -306,7 +314,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Usage, ValueError, FileNotFoundError) as error:
         errors.print(f"[bold red]assay:[/] {escape(str(error))}")
         return 2
-    except (CannotRun, Unstarted, OSError) as error:
+    except (CannotRun, Unmade, Unstarted, OSError) as error:
         errors.print(f"[bold red]assay:[/] {escape(str(error))}")
         return 3
     return status if isinstance(status, int) else 0
@@ -322,20 +330,11 @@ def _outcomes(text: str) -> frozenset[str]:
     return (named - {"findings"}) | frozenset(records.FAILING if "findings" in named else ())
 
 
-def _known_dtypes(names: Names) -> None:
-    unknown = [name for name in names if name not in DTYPE_ORDER]
-    if unknown:
-        raise Usage(f"no dtype is called {unknown[0]!r}; allowed are {', '.join(DTYPE_ORDER)}")
-
-
 def _worker(
     name: str, device: str, mode: str, python: Path, files: Sequence[Path], time_limit: float
 ) -> WorkerSettings:
-    if name.partition("[")[0] not in FRAMEWORKS:
-        raise Usage(
-            f"no framework is called {name!r}; allowed are {', '.join(FRAMEWORKS)}, keras[jax], keras[torch]"
-        )
-    return WorkerSettings(name, device, mode, str(python), tuple(map(str, files)), time_limit=time_limit)
+    chosen, further = checked_framework(name), tuple(map(str, files))
+    return WorkerSettings(chosen, device, mode, str(python), further, time_limit=time_limit)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from ..specs.case import Case, parse
 from ..specs.cases import DTYPE_ORDER, cases
 from ..specs.spec import Spec, evaluate
 
-__all__ = ["Question", "implementations", "plan", "refusal", "select_specs"]
+__all__ = ["Question", "checked_dtypes", "implementations", "plan", "refusal", "select_specs"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,18 @@ def select_specs(patterns: Sequence[str]) -> dict[str, Spec]:
             raise ValueError(f"no spec is called {pattern!r}{hint}")
         chosen |= {name: known[name] for name in matches}
     return chosen
+
+
+def checked_dtypes(names: Sequence[str]) -> Sequence[str]:
+    """The names, if they are of dtypes under test.
+
+    Raises:
+        ValueError: one is not; says which there are.
+    """
+    unknown = [name for name in names if name not in DTYPE_ORDER]
+    if unknown:
+        raise ValueError(f"no dtype is called {unknown[0]!r}; allowed are {', '.join(DTYPE_ORDER)}")
+    return names
 
 
 def implementations(spec: Spec, frameworks: Iterable[str] = FRAMEWORKS) -> tuple[Binding, ...]:

@@ -11,7 +11,9 @@ from typing import Any
 
 import execnet
 
-__all__ = ["Crashed", "Hung", "Unstarted", "Worker", "WorkerSettings"]
+from ..adapters.binding import FRAMEWORKS
+
+__all__ = ["Crashed", "Hung", "Unstarted", "Worker", "WorkerSettings", "checked_framework"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -37,6 +39,19 @@ class Hung(Exception):
 
 class Unstarted(Exception):
     """The worker could not start: the framework, the device or the interpreter is missing."""
+
+
+def checked_framework(name: str) -> str:
+    """The name, if it is one of a framework such as ``torch`` or ``keras[jax]``.
+
+    Raises:
+        ValueError: no framework is called so; says which there are.
+    """
+    if name.partition("[")[0] not in FRAMEWORKS:
+        raise ValueError(
+            f"no framework is called {name!r}; allowed are {', '.join(FRAMEWORKS)}, keras[jax], keras[torch]"
+        )
+    return name
 
 
 @dataclass(frozen=True)

@@ -51,12 +51,13 @@ class RunSettings:
 
 
 class Run:
-    """One run; ``execute`` returns the record."""
+    """One run; ``execute`` returns the record, which ``record`` keeps also where an exception ends it."""
 
     def __init__(self, settings: RunSettings, on_verdict: OnVerdict = lambda verdict: None) -> None:
         self.settings = settings
         self.on_verdict = on_verdict
         self.timings: Timings = collections.defaultdict(float)
+        self.record: Record | None = None
         self._stream = Stream(settings.folder / "verdicts.jsonl", resume=settings.resume)
         self._expectations = _Expectations(settings, self.timings)
         self._stopped = threading.Event()
@@ -86,6 +87,7 @@ class Run:
                 failure = error
                 self._stopped.set()
         record = self._record(started, time.monotonic() - begun, complete=failure is None)
+        self.record = record
         with contextlib.suppress(OSError) if failure else contextlib.nullcontext():
             write(record, self.settings.folder / "run.json")
         if failure is not None:
