@@ -22,6 +22,7 @@ from pathlib import Path
 from ..adapters.binding import Binding
 from ..specs.case import Case
 from .ask import Asked, ask
+from .cache import CachedExpectation
 from .expectation import Expectation
 from .facts import implementations_of, machine, spec_facts, target_facts, version
 from .plan import Question, refusal
@@ -196,7 +197,9 @@ class _Expectations:
 
     def of(self, case: Case) -> Expectation:
         with self._lock:
-            return self._made.setdefault(case.id, Expectation(case))
+            if case.id not in self._made:
+                self._made[case.id] = CachedExpectation(case)
+            return self._made[case.id]
 
     def release(self, case: Case) -> None:
         with self._lock:
