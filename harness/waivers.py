@@ -109,13 +109,14 @@ def _complaints(
         if covered and strict and not any(map(entry.holds, covered)):
             example, expected = covered[0], entry.outcome or entry.parameters
             yield (
-                f"the {noun} {entry.name!r} no longer holds: it expects {expected}, and {example.case} "
-                f"on {example.implementation} is {example.outcome} now; remove it"
+                f"the {noun} {entry.name!r} no longer holds: it expects {expected}, which none of "
+                f"{len(covered):,} cases that it means shows; {example.case} on {example.implementation} "
+                f"is {example.outcome} now; remove it"
             )
         elif concerned and thorough and not covered:
             yield (
                 f"the {noun} {entry.name!r} matches nothing: {concerned[0].implementation} was asked "
-                f"{len(concerned):,} cases and none is meant; correct its case, dtype or condition"
+                f"{concerned[0].spec}, and no case of it is meant; correct its case, dtype or condition"
             )
 
 

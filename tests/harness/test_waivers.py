@@ -101,9 +101,9 @@ def test_a_waiver_never_widens_a_tolerance():
         (entry(expires=datetime.date(2026, 2, 1)), "expired on 2026-02-01: look at it again"),
         (
             entry(outcome="rejects"),
-            "no longer holds: it expects rejects, and gelu/default/float32/normal/3x17 on",
+            "no longer holds: it expects rejects, which none of",
         ),
-        (entry(when="features == 18"), "matches nothing: torch.nn.functional.gelu was asked 1 cases"),
+        (entry(when="features == 18"), "matches nothing: torch.nn.functional.gelu was asked gelu"),
     ],
 )
 def test_a_waiver_that_is_not_true_fails_the_gate_with_a_sentence(waived, sentence):
