@@ -8,6 +8,7 @@ complaint, because a record must be true; so is an entry that matches nothing wh
 from __future__ import annotations
 
 import datetime
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -61,20 +62,21 @@ def read_waivers(path: Path) -> tuple[Deviation, ...]:
 
 def apply(gate: Gate, candidate: Record, waivers: Sequence[Deviation], today: datetime.date) -> Gate:
     """The gate, with the changes that waivers account for, and with what is not true of waivers."""
-    valid = [entry for entry in waivers if not _expired(entry, today)]
     scope = _Scope((*gate.baseline.targets, *gate.candidate.targets))
-    changes = [_known(change, valid, scope) for change in gate.changes]
+    valid = [_Meant(entry, scope) for entry in waivers if not _expired(entry, today)]
+    changes = [_known(change, valid) for change in gate.changes]
     complaints = _complaints("waiver", waivers, candidate, today)
     return replaced(gate, changes, (*complaints, *_complaints("deviation", on_file(), candidate, today)))
 
 
-def _known(change: Change, waivers: Iterable[Deviation], scope: _Scope) -> Change:
+def _known(change: Change, waivers: Iterable[_Meant]) -> Change:
     """The change with the name of the waiver that expects it."""
     if change.known:
         return change
-    for entry in waivers:
-        if scope.covers(entry, change.verdict) and entry.holds(_expected(change)):
-            return msgspec.structs.replace(change, known=entry.name)
+    expected = _expected(change)
+    for meant in waivers:
+        if meant.covers(expected) and meant.entry.holds(expected):
+            return msgspec.structs.replace(change, known=meant.entry.name)
     return change
 
 
@@ -92,64 +94,87 @@ def _expired(entry: Deviation, today: datetime.date) -> bool:
 def _complaints(
     noun: str, entries: Sequence[Deviation], candidate: Record, today: datetime.date
 ) -> Iterator[str]:
-    """What is not true any more of waivers or deviations, one sentence for each entry."""
+    """What is not true any more of waivers or deviations, one sentence for each glob of an entry."""
     scope = _Scope(candidate.targets)
-    thorough = candidate.tier in THOROUGH and candidate.complete
     for entry in entries:
         if _expired(entry, today):
             yield (
                 f"the {noun} {entry.name!r} expired on {entry.expires}: "
                 "look at it again, then remove it or give it a later date"
             )
-            continue
-        concerned = [v for v in candidate.verdicts if scope.concerns(entry, v)]
-        covered = [v for v in concerned if scope.covers(entry, v)]
-        # A deviation on file says what happens under a condition that a small tier may never quite meet.
-        strict = thorough or noun == "waiver"
-        if covered and strict and not any(map(entry.holds, covered)):
-            example, expected = covered[0], entry.outcome or entry.parameters
-            yield (
-                f"the {noun} {entry.name!r} no longer holds: it expects {expected}, which none of "
-                f"{len(covered):,} cases that it means shows; {example.case} on {example.implementation} "
-                f"is {example.outcome} now; remove it"
-            )
-        elif concerned and thorough and not covered:
-            yield (
-                f"the {noun} {entry.name!r} matches nothing: {concerned[0].implementation} was asked "
-                f"{concerned[0].spec}, and no case of it is meant; correct its case, dtype or condition"
-            )
+        else:
+            told = (_complaint(noun, part, candidate, scope) for part in _parts(entry))
+            yield from filter(None, told)
+
+
+def _parts(entry: Deviation) -> Iterator[Deviation]:
+    """The entry, once for each spec and implementation that it lists: each must be true."""
+    specs, implementations = (
+        (globs,) if isinstance(globs, str) else globs for globs in (entry.spec, entry.implementation)
+    )
+    for spec, implementation in itertools.product(specs, implementations):
+        yield msgspec.structs.replace(entry, spec=spec, implementation=implementation)
+
+
+def _complaint(noun: str, entry: Deviation, candidate: Record, scope: _Scope) -> str:
+    meant = _Meant(entry, scope)
+    concerned = list(filter(meant.concerns, candidate.verdicts))
+    covered = list(filter(meant.covers, concerned))
+    thorough = candidate.tier in THOROUGH and candidate.complete
+    what = f"the {noun} {entry.name!r} ({entry.spec} in {entry.implementation})"
+    # A deviation on file says what happens under a condition that a small tier may never quite meet.
+    if covered and (thorough or noun == "waiver") and not any(map(entry.holds, covered)):
+        example, expected = covered[0], entry.outcome or f"what {entry.parameters} explain"
+        return (
+            f"{what} no longer holds: it expects {expected}, which none of the {len(covered):,} cases that "
+            f"it means shows; {example.case} on {example.implementation} is {example.outcome} now; remove it"
+        )
+    if concerned and thorough and not covered:
+        return (
+            f"{what} matches nothing: {concerned[0].implementation} was asked {concerned[0].spec}, "
+            "and no case of it is meant; correct its case, dtype or condition"
+        )
+    return ""
 
 
 class _Scope:
-    """Which verdicts an entry speaks of; cases that this version of the specs does not know are left out."""
+    """The targets and cases that verdicts name; a case that today's specs do not know is None."""
 
     def __init__(self, targets: Iterable[Target]) -> None:
-        self._targets = {target.name: target for target in targets}
+        self.targets = {target.name: target for target in targets}
         self._cases: dict[str, Case | None] = {}
-        self._concerned: dict[tuple[int, str, str, str], bool] = {}
 
-    def concerns(self, entry: Deviation, verdict: Verdict) -> bool:
-        """Whether an entry speaks of some cases on the verdict's implementation."""
-        key = id(entry), verdict.spec, verdict.implementation, verdict.target
-        if key not in self._concerned:
-            target = self._targets.get(verdict.target)
-            self._concerned[key] = target is not None and entry.concerns(*key[1:3], target)
-        return self._concerned[key]
-
-    def covers(self, entry: Deviation, verdict: Verdict) -> bool:
-        """Whether an entry speaks of a verdict's case and implementation."""
-        case = self._case(verdict.case) if self.concerns(entry, verdict) else None
-        if case is None or (verdict.outcome == "unsupported" and entry.outcome != "unsupported"):
-            return False
-        return entry.covers(case)
-
-    def _case(self, case_id: str) -> Case | None:
+    def case(self, case_id: str) -> Case | None:
+        """The case of an id."""
         if case_id not in self._cases:
             try:
                 self._cases[case_id] = parse(case_id, all_specs())
             except ValueError:
                 self._cases[case_id] = None
         return self._cases[case_id]
+
+
+class _Meant:
+    """Which verdicts an entry speaks of."""
+
+    def __init__(self, entry: Deviation, scope: _Scope) -> None:
+        self.entry, self._scope = entry, scope
+        self._concerned: dict[tuple[str, str, str], bool] = {}
+
+    def concerns(self, verdict: Verdict) -> bool:
+        """Whether the entry speaks of some cases on the verdict's implementation."""
+        key = verdict.spec, verdict.implementation, verdict.target
+        if key not in self._concerned:
+            target = self._scope.targets.get(verdict.target)
+            self._concerned[key] = target is not None and self.entry.concerns(*key[:2], target)
+        return self._concerned[key]
+
+    def covers(self, verdict: Verdict) -> bool:
+        """Whether the entry speaks of the verdict's case and implementation."""
+        case = self._scope.case(verdict.case) if self.concerns(verdict) else None
+        if case is None or (verdict.outcome == "unsupported" and self.entry.outcome != "unsupported"):
+            return False
+        return self.entry.covers(case)
 
 
 # --- writing -----------------------------------------------------------------------------------------------

@@ -114,6 +114,14 @@ def test_a_waiver_that_is_not_true_fails_the_gate_with_a_sentence(waived, senten
     assert sentence in complaint
 
 
+def test_each_implementation_that_an_entry_lists_must_show_it():
+    waived = entry(implementation=("torch.nn.functional.gelu", "torch.nn.GELU"))
+    other = verdict(implementation="torch.nn.GELU")
+    found = applied(waived, before=(verdict(), other), after=(BROKEN, other))
+    (complaint,) = found.complaints
+    assert complaint.startswith("the waiver 'known' (* in torch.nn.GELU) no longer holds")
+
+
 def test_a_waiver_of_what_was_not_asked_is_no_complaint():
     narrow = entry(when="features == 18")
     assert applied(narrow, after=(verdict(),), tier="smoke").complaints == ()
@@ -124,7 +132,7 @@ def test_a_waiver_of_what_was_not_asked_is_no_complaint():
 def test_a_deviation_on_file_that_no_longer_shows_is_a_complaint_where_all_was_asked(monkeypatch):
     monkeypatch.setattr("assay.harness.waivers.on_file", lambda: (entry(parameters={"a": 1}, outcome=None),))
     right = {"before": (verdict(),), "after": (verdict(),)}
-    assert "the deviation 'known' no longer holds" in applied(**right).complaints[0]
+    assert "the deviation 'known' (* in *) no longer holds" in applied(**right).complaints[0]
     assert applied(tier="smoke", **right).complaints == ()
 
 
