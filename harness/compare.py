@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+from packaging.utils import canonicalize_name
 
 from .drift import alike, improvement, loosest, loss
 from .facts import version
@@ -148,8 +149,8 @@ class Gate(msgspec.Struct, frozen=True):
         for old in self.baseline.targets:
             new = newer.get(old.name)
             if new is not None and old.available and new.available:
-                names = sorted({*old.packages, *new.packages}, key=str.lower)
-                found |= {n: (old.packages.get(n, ""), new.packages.get(n, "")) for n in names}
+                before, after = map(_canonical, (old.packages, new.packages))
+                found |= {n: (before.get(n, ""), after.get(n, "")) for n in sorted({*before, *after})}
         return found
 
 
@@ -219,6 +220,11 @@ class _Asked:
         self.targets = {target.name for target in record.targets if target.available}
         self.cases = {verdict.case for verdict in record.verdicts}
         self.complete = record.complete
+
+
+def _canonical(packages: Mapping[str, str]) -> dict[str, str]:
+    """Packages by the name that all spellings of it share: ``tensorflow_cpu`` is ``tensorflow-cpu``."""
+    return {canonicalize_name(name): version for name, version in packages.items()}
 
 
 def _incomparable(key: Key, old: Verdict | None, new: Verdict | None, before: _Asked, after: _Asked) -> str:

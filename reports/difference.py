@@ -149,8 +149,7 @@ class Difference:
         """What both have in another version, what is under test first: ``keras 3.7.0 → 3.8.0``."""
         moved = {name: pair for name, pair in self.gate.versions.items() if all(pair)}
         tested = {name for target in self.gate.candidate.targets for name in target.versions}
-        plain = {name: name.replace("_", "-").removesuffix("-cpu").lower() for name in moved}
-        named = sorted(moved, key=lambda name: (plain[name] not in tested, plain[name]))
+        named = sorted(moved, key=lambda name: (name.removesuffix("-cpu") not in tested, name))
         return [f"{name} {moved[name][0]} → {moved[name][1]}" for name in named]
 
     @property

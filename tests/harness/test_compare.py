@@ -199,6 +199,17 @@ def test_packages_flags_and_machines_that_moved_are_told():
     )
 
 
+def test_a_package_is_known_by_any_spelling_of_its_name():
+    def with_packages(**packages):
+        target = msgspec.structs.replace(
+            TORCH, packages={n.replace("__", "-"): v for n, v in packages.items()}
+        )
+        return record(verdict(), targets=(target,))
+
+    found = compare(with_packages(tensorflow__cpu="2.15.1"), with_packages(tensorflow_cpu="2.21.0"))
+    assert found.versions == {"tensorflow-cpu": ("2.15.1", "2.21.0")}
+
+
 def test_the_document_is_read_back_as_it_was(tmp_path):
     found = gate(verdict(), verdict("differs"))
     (tmp_path / "gate.json").write_bytes(msgspec.json.encode(found))
