@@ -134,7 +134,7 @@ def gate(
     with _terminable(), _Watch(screen) as watch:
         compared, candidate_record, failure = run_gate(sides, asking, out, watch)
     compared = apply(compared, candidate_record, known, datetime.date.today())
-    if sides[0].record:
+    if sides[0].record and not compared.troubles:  # half a record makes no baseline
         newer = sides[1].record or out / "candidate" / "run.json"
         accept = shlex.join(["cp", str(newer), str(sides[0].record)])
         compared = msgspec.structs.replace(compared, accept=accept)
