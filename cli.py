@@ -1,4 +1,4 @@
-"""The command ``assay``: run, list, show, explain, repro, audit, report; gate and waive are in ``cli_gate``.
+"""The command ``assay``: run, list, show, explain, repro, audit, report, check; gate and waive are in ``cli_gate``.
 
 Exit status: 0 ran to its end, 1 something that ``--fail-on`` names was found, 2 wrong usage, 3 could not
 run at all. What went wrong is said in a sentence that says what to do.
@@ -35,7 +35,9 @@ from .reports import write_all
 from .reports.audit import audit_details, audit_summary
 from .reports.console import Bar, Progress, table
 from .reports.pages import explanation_page, spec_page, spec_table
+from .specs.case import decode
 from .specs.cases import DTYPE_ORDER, TIERS
+from .specs.spec import Spec, Value
 
 __all__ = ["app", "main"]
 
@@ -299,6 +301,103 @@ def report(file: Path, *, out: Path | None = None) -> None:
         console.print(f"[dim]wrote[/dim] {escape(str(path))}")
 
 
+@app.command
+def check(
+    kernel: str,
+    *parameters: str,
+    spec: str,
+    like: str = "",
+    device: Device = "cpu",
+    dtype: Annotated[Names, Parameter(negative="")] = ("float32",),
+    sizes: Literal["smoke", "sweep"] = "smoke",
+    size: Annotated[Names, Parameter(negative="")] = (),
+    tile: Annotated[tuple[int, ...], Parameter(negative="")] = (),
+    gradients: Literal["auto", "yes", "no"] = "auto",
+    vjp: str = "",
+    accumulate: Literal["float32", "tf32", "dtype"] | None = None,
+    repeats: int = 3,
+    deterministic: Annotated[bool, Parameter(negative="")] = False,
+    case: Annotated[Names, Parameter(negative="")] = (),
+    in_process: Annotated[bool, Parameter(negative="")] = False,
+    time_limit: float = 30.0,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Check a kernel: assay check FILE.py:FUNCTION --spec softmax axis=-1. The exit status is 1 if it fails.
+
+    Parameters
+    ----------
+    kernel
+        Where the function is: FILE.py:FUNCTION.
+    parameters
+        Parameters of the spec that are held at a value, such as axis=-1.
+    spec
+        Name of the spec that says what it should compute.
+    like
+        Array type that it wants: numpy, torch, jax, cupy or a module with from_dlpack; by default what its
+        annotations say.
+    device
+        Where its arrays lie.
+    dtype
+        float32, float64, bfloat16, float16; may be given many times.
+    sizes
+        smoke is quick, sweep thorough.
+    size
+        A size of your own, such as 3x1000, instead; may be given many times.
+    tile
+        Length of the kernel's own blocks: sizes around it are asked too; may be given many times.
+    gradients
+        Whether gradients are asked for; auto takes them where the kernel has them.
+    vjp
+        Function of the same file that gives the gradients.
+    accumulate
+        Accumulator that the kernel means to have.
+    repeats
+        How many calls on the same inputs are compared bit by bit.
+    deterministic
+        Count other bits in a repeated call as a failure.
+    case
+        A single case, as a report prints it; may be given many times.
+    in_process
+        Run the kernel in this process, where a debugger can follow it; a crash or a hang is then yours.
+    time_limit
+        Seconds after which a call counts as hung.
+    as_json
+        Print the report as JSON.
+    """
+    from . import api
+
+    file, colon, function = kernel.rpartition(":")
+    if not colon:
+        raise Usage(f"the kernel is {kernel!r}; it must be FILE.py:FUNCTION")
+    chosen = select_specs((spec,))
+    if len(chosen) != 1:
+        raise Usage(f"--spec {spec!r} names {len(chosen)} specs; a kernel is checked against one")
+    report = api.check_file(
+        Path(file),
+        function,
+        vjp,
+        in_process=in_process,
+        spec=spec,
+        like=like or None,
+        device=device,
+        dtypes=dtype,
+        sizes=[_size(text) for text in size] or sizes,
+        tiles=tile,
+        gradients={"auto": None, "yes": True, "no": False}[gradients],
+        accumulate=accumulate,
+        repeats=repeats,
+        deterministic=deterministic,
+        time_limit=time_limit,
+        cases=case,
+        **dict(_parameter(chosen[spec], text) for text in parameters),
+    )
+    if as_json:
+        print(report.to_json())
+    else:
+        Console().print(report)
+    return int(not report.passed)
+
+
 app.command(gate)
 app.command(waive)
 
@@ -328,6 +427,22 @@ def _outcomes(text: str) -> frozenset[str]:
         allowed = ", ".join((*records.OUTCOMES, "findings"))
         raise Usage(f"--fail-on: no outcome is called {sorted(unknown)[0]!r}; allowed are {allowed}")
     return (named - {"findings"}) | frozenset(records.FAILING if "findings" in named else ())
+
+
+def _size(text: str) -> tuple[int, ...]:
+    """The lengths that ``3x17`` stands for."""
+    lengths = text.split("x")
+    if not all(length.isdigit() for length in lengths):
+        raise Usage(f"--size {text!r} must be lengths joined by 'x', such as 3x17")
+    return tuple(map(int, lengths))
+
+
+def _parameter(spec: Spec, text: str) -> tuple[str, Value]:
+    """Name and value of a parameter that ``axis=-1`` stands for."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise Usage(f"{text!r} is not of the form parameter=value")
+    return name, decode(value, spec.parameter(name).values)
 
 
 def _worker(

@@ -1,4 +1,4 @@
-"""What wrong elements have in common: the last tile, one column, every masked place, one factor, one constant.
+"""What wrong elements have in common: the last tile, one column, every masked place, one factor.
 
 Where a kernel is wrong says more than by how much. A pattern is told only where it fits every wrong element,
 within the tolerances that the case itself carries.
@@ -70,7 +70,7 @@ def _one_value(w: Wrong) -> Iterator[str]:
 
 def _factor(w: Wrong) -> Iterator[str]:
     """Wrong elements are the right ones, multiplied."""
-    if not _comparable(w):
+    if not _comparable(w) or not np.any(w.got[w.wrong]):
         return
     factor = _factors(w, None)
     if not _scaled(w, factor):
@@ -88,8 +88,8 @@ def _factors(w: Wrong, axis: int | None) -> Array:
     """Ratio of got to expected where the largest magnitude is expected, of all or of each line."""
     size = np.where(w.finite, np.abs(w.expected), -1.0)
     if axis is None:
-        place = np.unravel_index(int(np.argmax(size)), size.shape)
-        return np.asarray(w.got[place] / w.expected[place])
+        top = np.unravel_index(int(np.argmax(size)), size.shape)
+        return np.asarray(w.got[top] / w.expected[top])
     place = np.expand_dims(np.argmax(size, axis=axis), axis)
     ratio: Array = np.take_along_axis(w.got / w.expected, place, axis)
     return ratio
@@ -139,20 +139,20 @@ def _moved(w: Wrong) -> Iterator[str]:
                 side = "before" if step == 1 else "after"
                 yield f"each holds the value that belongs one place {side} it along axis {axis}"
                 return
-    if w.wrong.ndim > 1 and w.wrong.shape[-1] == w.wrong.shape[-2]:
-        if _equal(w, np.swapaxes(w.expected, -1, -2)):
-            yield "the last two axes are exchanged"
-            return
-    if w.wrong.ndim > 1 and w.wrong.shape[-1] != w.wrong.shape[-2]:
-        other = np.swapaxes(w.expected, -1, -2).reshape(w.expected.shape)
-        if _equal(w, other):
-            yield "the elements lie in the order of the transposed array"
+    if w.wrong.ndim > 1 and _equal(w, np.swapaxes(w.expected, -1, -2).reshape(w.expected.shape)):
+        square = w.wrong.shape[-1] == w.wrong.shape[-2]
+        yield "the last two axes are exchanged" if square else TRANSPOSED
+
+
+TRANSPOSED = "the elements lie in the order of the transposed array"
 
 
 def _equal(w: Wrong, other: Array) -> bool:
     """Whether all that is got is ``other``, most of which is not what is expected."""
     error = np.where(w.got == other, 0.0, np.abs(w.got - other))
-    return bool(np.all(error <= np.max(w.tolerance)) and 2 * np.sum(w.wrong) > w.wrong.size and w.wrong.size > 4)
+    return bool(
+        np.all(error <= np.max(w.tolerance)) and 2 * np.sum(w.wrong) > w.wrong.size and w.wrong.size > 4
+    )
 
 
 # --- where it stands ---
@@ -170,7 +170,7 @@ def _region(w: Wrong) -> Iterator[str]:
         if len(places) == length or last - first + 1 != len(places):
             continue
         whole = bool(np.all(np.take(w.wrong, places, axis)))
-        if first == last and (whole or w.wrong.ndim == 1):
+        if first == last and (whole or w.wrong.ndim == 1) and not _starts_a_tile(w, first, length):
             yield f"only index {first} of axis {axis} is wrong{_which(first, length)}"
         elif last == length - 1:
             yield from _tail(w, axis, first, length)
@@ -182,13 +182,18 @@ def _which(index: int, length: int) -> str:
     return {0: ", the first", length - 1: ", the last"}.get(index, f", of {length}")
 
 
+def _starts_a_tile(w: Wrong, index: int, length: int) -> bool:
+    """Whether the last index of an axis is all there is of its tile."""
+    return index == length - 1 and any(index and index % tile == 0 for tile in w.tiles or TILES[:-1])
+
+
 def _tail(w: Wrong, axis: int, first: int, length: int) -> Iterator[str]:
     tiles = [t for t in (*w.tiles, *TILES) if first % t == 0]
     tile = next((t for t in tiles if length - first <= t), tiles[0] if tiles else None)
     if tile is None:
         yield f"wrong from index {first} of axis {axis} to its end, of {length}"
     elif length - first > tile:
-        yield f"wrong from index {first} of axis {axis} on: all behind the first {first // tile} tiles of {tile}"
+        yield f"wrong from index {first} of axis {axis} on: behind the first {first // tile} tiles of {tile}"
     else:
         kind = "last, partial tile" if (length - first) % tile else "last tile"
         yield f"only the {kind} of {tile} along axis {axis} is wrong: from index {first} on, of {length}"

@@ -13,18 +13,26 @@ import execnet
 
 from ..adapters.binding import FRAMEWORKS
 
-__all__ = ["Crashed", "Hung", "Unstarted", "Worker", "WorkerSettings", "checked_framework"]
+__all__ = [
+    "Crashed",
+    "Hung",
+    "KernelSettings",
+    "Unstarted",
+    "Worker",
+    "WorkerSettings",
+    "checked_framework",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 
 BOOTSTRAP = """
 import sys, types
-root, package, arguments = channel.receive()
+root, package, service, arguments = channel.receive()
 module = types.ModuleType(package)
 module.__path__ = [root]
 sys.modules[package] = module
 import importlib
-importlib.import_module(package + ".harness.worker").serve(channel, *arguments)
+getattr(importlib.import_module(package + ".harness.worker"), service)(channel, *arguments)
 """
 """Runs in the worker: gives it this package's parts without the root module, whose imports it lacks."""
 
@@ -70,6 +78,13 @@ class WorkerSettings:
     start_limit: float = 300.0
     time_limit: float = 120.0
 
+    service = "serve"
+    """Function of ``harness.worker`` that the process runs."""
+
+    def arguments(self, log: Path) -> tuple[Any, ...]:
+        """What the service is given beside its channel."""
+        return self.framework, self.device, self.mode, self.bindings, str(log)
+
     @property
     def family(self) -> str:
         """The framework without its backend: ``keras`` for ``keras[jax]``."""
@@ -79,6 +94,26 @@ class WorkerSettings:
     def target(self) -> str:
         """Name of what this worker stands for: ``torch/cpu``, ``tensorflow/cpu/graph``."""
         return "/".join(part for part in (self.framework, self.device, self.mode) if part)
+
+
+@dataclass(frozen=True)
+class KernelSettings(WorkerSettings):
+    """What a worker is started with that asks a user's kernel.
+
+    ``framework`` stands for the kernel in messages; ``file`` and ``function`` say where it is, ``vjp`` names
+    a function of the same file, ``like`` the array type; both may be empty.
+    """
+
+    file: str = ""
+    function: str = ""
+    vjp: str = ""
+    like: str = ""
+
+    service = "serve_kernel"
+
+    def arguments(self, log: Path) -> tuple[Any, ...]:
+        """What the service is given beside its channel."""
+        return self.file, self.function, self.vjp, self.like, self.device, str(log)
 
 
 class Worker:
@@ -99,8 +134,8 @@ class Worker:
         except (OSError, EOFError) as error:
             raise Unstarted(f"the interpreter {settings.python} does not start: {error}") from error
         self._channel = gateway.remote_exec(BOOTSTRAP)
-        arguments = (settings.framework, settings.device, settings.mode, settings.bindings, str(self._log))
-        self._channel.send((str(ROOT), __package__.partition(".")[0], arguments))
+        package = __package__.partition(".")[0]
+        self._channel.send((str(ROOT), package, settings.service, settings.arguments(self._log)))
         try:
             facts: dict[str, Any] = self._receive(settings.start_limit)
         except (Crashed, Hung) as error:
@@ -148,5 +183,9 @@ class Worker:
         except OSError:
             lines = []
         fatal = [number for number, line in enumerate(lines) if line.startswith("Fatal Python error")]
-        told = lines[fatal[-1] :][:8] if fatal else lines[-8:]
+        told = lines[fatal[-1] :] if fatal else lines[-8:]
+        if "Current thread" in "".join(told):  # others, listed before it, do not matter
+            current = next(number for number, line in enumerate(told) if line.startswith("Current thread"))
+            told = [told[0], *told[current:]]
+        told = told[:8]
         return "\n".join(told)[:2000] or "the process ended without a word"

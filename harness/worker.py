@@ -22,8 +22,9 @@ from typing import Any
 from ..adapters import lazy
 from ..adapters.binding import bindings, load_bindings
 from ..adapters.framework import Framework, Runner, Unavailable, Wire, framework
+from ..adapters.kernel import Kernel, find_function
 
-__all__ = ["serve"]
+__all__ = ["serve", "serve_kernel"]
 
 Reply = dict[str, Any]
 
@@ -43,6 +44,25 @@ def serve(channel: Any, name: str, device: str, mode: str, files: Sequence[str],
     channel.send(desk.facts())
     for request in channel:
         channel.send(desk.answer(request))
+
+
+def serve_kernel(
+    channel: Any, file: str, function: str, vjp: str, like: str, device: str, log: str
+) -> None:
+    """Answer requests for a user's kernel until the ``channel`` closes; the first answer is its facts."""
+    _redirect_output(log)
+    try:
+        path = Path(file)
+        kernel = Kernel(
+            find_function(path, function), like or None, device, find_function(path, vjp) if vjp else None
+        )
+        facts = kernel.facts()
+    except Exception as error:  # a user's file may raise anything
+        channel.send({"unavailable": str(error) if isinstance(error, ValueError) else _describe(error)})
+        return
+    channel.send(facts)
+    for request in channel:
+        channel.send(kernel.call(request))
 
 
 class _Desk:

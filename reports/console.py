@@ -80,7 +80,7 @@ def plain_text(record: Record, width: int = 100) -> str:
 class Printable:
     """What it holds, in characters that the terminal has (rich would raise), with no blanks at line ends."""
 
-    ASCII = str.maketrans("×±–…∞√→", "x~-.8v>")
+    ASCII = str.maketrans("×±–…∞√→✓✗≠†", "x~-.8v>vx#!")
 
     def __init__(self, content: ConsoleRenderable) -> None:
         self._content = content

@@ -1,0 +1,193 @@
+"""The public functions: what a kernel developer calls. ``assay.check`` and its like live here."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .adapters.kernel import Kernel, find_function, library_name
+from .harness.check import Checker, OnProbe
+from .harness.look import Options
+from .harness.plan import select_specs
+from .harness.probes import Questions
+from .harness.processes import KernelSettings
+from .harness.subjects import InProcess, InWorker, Subject
+from .reports.check import KernelFails, Report
+
+__all__ = ["KernelFails", "Report", "check", "check_file"]
+
+Function = Callable[..., Any]
+
+
+def check(
+    fn: Function,
+    spec: str,
+    *,
+    like: Any = None,
+    device: str = "cpu",
+    dtypes: str | Sequence[str] = "float32",
+    sizes: str | Sequence[Sequence[int]] = "smoke",
+    tiles: Sequence[int] = (),
+    gradients: bool | None = None,
+    vjp: Function | None = None,
+    accumulate: str | None = None,
+    repeats: int = 3,
+    deterministic: bool = False,
+    isolate: bool = False,
+    time_limit: float = 30.0,
+    cases: Sequence[str] = (),
+    shrink: bool = True,
+    on_probe: OnProbe = lambda probe, seen: None,
+    **parameters: Any,
+) -> Report:
+    """Check a kernel against the spec of what it should compute.
+
+    ``assay.check(softmax, "softmax", axis=-1)`` runs a function of NumPy arrays on every data set, at sizes
+    around tiles, in every memory layout, and says what it got wrong, where, and how small the case can be.
+
+    Args:
+        fn: takes the spec's inputs in order (`assay show SPEC` prints them) and its parameters by keyword,
+            and returns the outputs; or takes ``out=`` too and writes them there. An input that a case does
+            not have is None. What the function does not take stays absent, or at its default.
+        spec: name of the spec.
+        like: what arrays it wants: ``"numpy"``, ``"torch"``, ``"jax"``, ``"cupy"``, an array, a type, or a
+            module that has ``from_dlpack``. By default what the annotations say, and otherwise NumPy.
+        device: where the arrays lie: ``"cpu"`` or ``"cuda"``.
+        dtypes: one or several of float32, float64, bfloat16, float16.
+        sizes: ``"smoke"``, ``"sweep"``, or sizes of your own, each a length per axis of the spec.
+        tiles: lengths of the kernel's own blocks: sizes around them are asked too.
+        gradients: True asks for them, False does not; None takes them where the kernel has them.
+        vjp: takes the inputs, one cotangent per output and the parameters; returns a gradient for each input
+            that has one. By default torch's autograd or ``jax.vjp``.
+        accumulate: the accumulator that the kernel means to have: ``"float32"``, ``"tf32"`` or ``"dtype"``.
+        repeats: how many calls on the same inputs are compared bit by bit.
+        deterministic: whether other bits in a repeated call are a failure, and not only a fact.
+        isolate: run the kernel in a process of its own, so that a crash or a hang costs one case. It must
+            be a function of a module then, not of a notebook or of another function.
+        time_limit: seconds after which an isolated call counts as hung.
+        cases: ids of single cases to ask instead, as a report prints them.
+        shrink: whether a failing case is made smaller.
+        on_probe: called with every probe and what came of it.
+        parameters: values at which parameters of the spec are held.
+
+    Raises:
+        ValueError: there is no such spec, parameter, dtype, size or case, or nothing is left to ask.
+    """
+    (chosen,) = _one_spec(spec)
+    names = (dtypes,) if isinstance(dtypes, str) else tuple(dtypes)
+    questions = Questions(chosen, parameters, names, sizes, tuple(tiles), tuple(cases))
+    again = _again(fn, spec, like, device, vjp)
+    options = Options(gradients, accumulate, repeats, deterministic, shrink, again)
+    subject = _subject(fn, like, device, vjp, isolate, time_limit)
+    try:
+        return Report(Checker(subject, questions, options).run(on_probe))
+    finally:
+        subject.close()
+
+
+def check_file(
+    file: Path, function: str, vjp: str = "", *, in_process: bool = False, spec: str, **options: Any
+) -> Report:
+    """Check a function of a Python file; in a process of its own unless ``in_process`` says otherwise.
+
+    Args:
+        file: the Python file; it is run.
+        function: name of the kernel in it.
+        vjp: name of the function in it that gives gradients, if there is one.
+        in_process: whether to run it in this process.
+        spec: name of the spec.
+        options: those of `check`.
+
+    Raises:
+        ValueError: as `check` does, or the file has no such function.
+        Unstarted: the file cannot be run in a process of its own.
+    """
+    if in_process:
+        own = find_function(file, vjp) if vjp else None
+        return check(find_function(file, function), spec, vjp=own, **options)
+    return check(InFile(file, function, vjp), spec, isolate=True, **options)
+
+
+@dataclass(frozen=True)
+class InFile:
+    """A kernel that this process never sees: a function in a file, with its vjp."""
+
+    file: Path
+    function: str
+    vjp: str = ""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Never called here; a kernel is a callable."""
+        raise TypeError(f"{self.function} runs in a process of its own")
+
+
+def _one_spec(name: str) -> list[Any]:
+    found = list(select_specs((name,)).values())
+    if len(found) != 1:
+        raise ValueError(f"{name!r} names {len(found)} specs; a kernel is checked against one")
+    return found
+
+
+def _subject(
+    fn: Function, like: Any, device: str, vjp: Function | None, isolate: bool, time_limit: float
+) -> Subject:
+    if isinstance(fn, type):
+        raise ValueError(
+            f"{fn.__name__} is a class; give a function that calls it, such as {fn.__name__}.apply"
+        )
+    if not isolate:
+        return InProcess(Kernel(fn, like, device, vjp))
+    where = fn if isinstance(fn, InFile) else _in_file(fn, vjp)
+    return InWorker(
+        KernelSettings(
+            framework=where.function,
+            device=device,
+            time_limit=time_limit,
+            file=str(where.file),
+            function=where.function,
+            vjp=where.vjp,
+            like=library_name(like) if like is not None else "",
+        )
+    )
+
+
+def _again(fn: Function, spec: str, like: Any, device: str, vjp: Function | None) -> str:
+    """How to ask a single case again."""
+    name = like if like is None else library_name(like)
+    if isinstance(fn, InFile):
+        options = {"like": name, "device": device if device != "cpu" else None, "vjp": fn.vjp or None}
+        said = "".join(f" --{option} {value}" for option, value in options.items() if value)
+        return f"assay check {fn.file}:{fn.function} --spec {spec}{said} --case '{{case}}'"
+    options = {"like": name and f'"{name}"', "device": f'"{device}"' if device != "cpu" else None}
+    options["vjp"] = getattr(vjp, "__name__", None)
+    said = "".join(f", {option}={value}" for option, value in options.items() if value)
+    return f'assay.check({getattr(fn, "__name__", "kernel")}, "{spec}"{said}, cases=["{{case}}"])'
+
+
+def _in_file(fn: Function, vjp: Function | None) -> InFile:
+    file, function = _where(fn)
+    if vjp is None:
+        return InFile(Path(file), function)
+    other, gradient = _where(vjp)
+    if other != file:
+        raise ValueError("with isolate=True the vjp must be in the same file as the kernel")
+    return InFile(Path(file), function, gradient)
+
+
+def _where(fn: Function) -> tuple[str, str]:
+    """File and name of a function, from which another process can get it."""
+    inner = inspect.unwrap(fn)
+    name = getattr(inner, "__qualname__", "")
+    try:
+        file = inspect.getsourcefile(inner) or ""
+    except TypeError:
+        file = ""
+    if not name or "<" in name or not Path(file).is_file():
+        raise ValueError(
+            f"isolate=True needs a function of a Python file, found by its name; {name or fn!r} is none."
+            " Put it at the top of a module, or leave isolate out"
+        )
+    return file, name

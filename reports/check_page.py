@@ -1,0 +1,127 @@
+"""The page of a check: one line per check, then what failed, looked at closely."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ..harness.checked import CHECKS, EARLIER, Checked, Finding, Line
+from .console import STYLES, Printable
+from .overview import MARKS, number, plural
+
+__all__ = ["finding_page", "html", "page", "plain_text"]
+
+WIDTH = 100
+
+
+def page(checked: Checked) -> RenderableType:
+    """Everything, for a terminal."""
+    parts: list[RenderableType] = [_head(checked), _lines(checked)]
+    for finding in checked.findings:
+        parts += [Text(""), finding_page(finding, checked)]
+    parts += [Text(""), _end(checked)]
+    return Printable(Group(*parts))
+
+
+def plain_text(checked: Checked) -> str:
+    """The same without colour, for a log or an exception."""
+    console = Console(width=WIDTH, color_system=None, force_terminal=False, file=io.StringIO())
+    with console.capture() as capture:
+        console.print(page(checked))
+    return capture.get()
+
+
+def html(checked: Checked) -> str:
+    """The same for a notebook."""
+    console = Console(width=WIDTH, record=True, file=io.StringIO(), force_terminal=True)
+    console.print(page(checked))
+    return console.export_html(
+        inline_styles=True, code_format='<pre style="font-family:monospace;line-height:1.3">{code}</pre>'
+    )
+
+
+def finding_page(finding: Finding, checked: Checked) -> RenderableType:
+    """What failed first, what it looks like, what explains it, and how small it gets."""
+    title = Text.assemble(
+        (f"{MARKS[finding.outcome].glyph} {finding.check}", STYLES[finding.outcome]), "  ", finding.probe
+    )
+    rows = [("", finding.message)]
+    if finding.same_as:
+        rows.append(("same as", f"{finding.same_as}: it has the same smallest case"))
+        return _rows(title, rows)
+    rows.append(("first", finding.first))
+    rows += [("pattern", text) for text in finding.patterns]
+    rows += [("cause", text) for text in finding.causes]
+    if finding.smallest and finding.smallest != finding.probe:
+        rows += [("smallest", finding.smallest), ("", finding.smallest_message)]
+    rows.append(("again", checked.again.replace("{case}", finding.smallest or finding.probe)))
+    return _rows(title, rows)
+
+
+def _rows(title: Text, rows: Iterable[tuple[str, str]]) -> RenderableType:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, text in rows:
+        if text:
+            grid.add_row(label, Text(text))
+    return Group(title, Padding(grid, (0, 0, 0, 4)))
+
+
+def _head(checked: Checked) -> Text:
+    versions = ", ".join(f"{name} {version}" for name, version in checked.versions.items())
+    where = "in a process of its own" if checked.isolated else "in this process"
+    return Text.assemble(
+        (checked.kernel, "bold"),
+        f" as {checked.spec}, {', '.join(checked.dtypes)}: "
+        f"{plural(checked.probes, 'case')} in {checked.seconds:.2g} s, ",
+        f"{versions} on {checked.device}, {where}",
+    )
+
+
+def _lines(checked: Checked) -> RenderableType:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(overflow="fold")
+    skipped = [line.check for line in checked.lines if line.note == f"not asked: {EARLIER}"]
+    for line in checked.lines:
+        if line.check not in skipped:
+            grid.add_row(*_line(line))
+    parts: list[RenderableType] = [grid]
+    if skipped:
+        parts.append(Text(f"– not asked ({EARLIER}): {', '.join(skipped)}", "dim"))
+    return Padding(Group(*parts), (0, 0, 0, 2))
+
+
+def _line(line: Line) -> tuple[Text, ...]:
+    asked = line.passed + line.failed
+    if line.failed:
+        mark, style, count = "✗", "bold red", f"{line.failed} of {asked} fail"
+    elif asked:
+        mark, style, count = "✓", "green", str(asked)
+    else:
+        mark, style, count = "–", "dim", ""
+    return (
+        Text(mark, style),
+        Text(line.check, style),
+        Text(count),
+        Text(line.note or CHECKS[line.check], "dim"),
+    )
+
+
+def _end(checked: Checked) -> Text:
+    if checked.passed:
+        return Text.assemble(
+            ("conforms", STYLES["conforms"]),
+            f": the largest error is {number(checked.margin)} of its tolerance, ",
+            f"roundings as in {checked.profile}",
+        )
+    failed = plural(len(checked.findings), "check")
+    return Text.assemble(("does not conform", STYLES["differs"]), f": {failed} of {len(CHECKS)} failed")
