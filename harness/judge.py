@@ -21,7 +21,7 @@ from ..numerics.ulps import ulp_distance
 from .expectation import Expectation, Expected
 from .record import FAILING, Margin, Outcome, Worst
 
-__all__ = ["Answer", "Judgement", "judge"]
+__all__ = ["Answer", "Comparison", "Judgement", "compare", "judge"]
 
 Array = np.ndarray[Any, Any]
 
@@ -81,7 +81,7 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class _Comparison:
+class Comparison:
     """One returned array against one expected array."""
 
     expected: Expected
@@ -98,6 +98,7 @@ class _Comparison:
 
     @property
     def margin(self) -> Margin:
+        """Largest and typical error of the array."""
         ratio = self.ratio
         with np.errstate(all="ignore"):
             scaled = np.where(self.error == 0, 0.0, self.error / self.expected.deviation)
@@ -112,6 +113,7 @@ class _Comparison:
 
     @property
     def passes(self) -> bool:
+        """Whether every element is within its tolerance."""
         return bool(np.all(self.ratio <= 1.0))
 
     @property
@@ -128,6 +130,7 @@ class _Comparison:
         return error / scale if scale > 0 else math.inf
 
     def worst(self) -> Worst:
+        """The element whose error is the largest part of its tolerance."""
         ratio = self.ratio
         index = np.unravel_index(int(np.argmax(ratio)), ratio.shape) if ratio.ndim else ()
         got, expected = self.got[index], self.expected.value[index]
@@ -163,9 +166,9 @@ def judge(expectation: Expectation, answer: Answer, admitted: Sequence[str] = ()
     if structure:
         return Judgement("differs", "structure", structure)
     got = (*answer.outputs, *answer.gradients)
-    comparisons: list[_Comparison] = []
+    comparisons: list[Comparison] = []
     for profile in options:
-        comparisons = _compare(expectation.under(profile), got)
+        comparisons = compare(expectation.under(profile), got)
         if all(comparison.passes for comparison in comparisons):
             return _passed(profile, comparisons, answer, signed_zeros=case.spec.signed_zeros)
     return _failed(expectation, got, comparisons, [p for p in profiles(case.dtype) if p not in options])
@@ -208,8 +211,9 @@ def _mismatch(expected: Expected, got: Array, dtype: str) -> str:
     return "" if got.dtype.name == dtype else f"{expected.name} has dtype {got.dtype.name}; expected {dtype}"
 
 
-def _compare(expected: Sequence[Expected], got: Sequence[Array]) -> list[_Comparison]:
-    return [_Comparison(e, array, _error(e, array)) for e, array in zip(expected, got, strict=True)]
+def compare(expected: Sequence[Expected], got: Sequence[Array]) -> list[Comparison]:
+    """Each returned array against the expected one in the same place; shapes and dtypes agree."""
+    return [Comparison(e, array, _error(e, array)) for e, array in zip(expected, got, strict=True)]
 
 
 def _error(expected: Expected, got: Array) -> Array:
@@ -228,7 +232,7 @@ def _error(expected: Expected, got: Array) -> Array:
 
 
 def _passed(
-    profile: Profile, comparisons: Sequence[_Comparison], answer: Answer, signed_zeros: bool
+    profile: Profile, comparisons: Sequence[Comparison], answer: Answer, signed_zeros: bool
 ) -> Judgement:
     margins = tuple(comparison.margin for comparison in comparisons)
     if not answer.repeats:
@@ -243,7 +247,7 @@ def _passed(
     return Judgement("conforms", profile=profile.name, margins=margins, notes=notes)
 
 
-def _zero_sign(comparison: _Comparison) -> str:
+def _zero_sign(comparison: Comparison) -> str:
     """Name of an output with zeros of the other sign; a gradient is a sum, whose order decides on it."""
     if comparison.expected.exact or comparison.expected.check == "gradients":
         return ""
@@ -255,7 +259,7 @@ def _zero_sign(comparison: _Comparison) -> str:
 def _failed(
     expectation: Expectation,
     got: Sequence[Array],
-    comparisons: Sequence[_Comparison],
+    comparisons: Sequence[Comparison],
     others: Sequence[Profile],
 ) -> Judgement:
     wrong = [comparison for comparison in comparisons if not comparison.passes]
@@ -282,6 +286,6 @@ def _failed(
 def _explains(expectation: Expectation, got: Sequence[Array], others: Sequence[Profile]) -> str | None:
     """The first profile that is not declared but would explain the result."""
     for profile in others:
-        if all(c.passes for c in _compare(expectation.under(profile), got)):
+        if all(c.passes for c in compare(expectation.under(profile), got)):
             return profile.name
     return None
