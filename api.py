@@ -40,6 +40,7 @@ def check(
     time_limit: float = 30.0,
     cases: Sequence[str] = (),
     shrink: bool = True,
+    fooled: bool = True,
     on_probe: OnProbe = lambda probe, seen: None,
     **parameters: Any,
 ) -> Report:
@@ -70,6 +71,7 @@ def check(
         time_limit: seconds after which an isolated call counts as hung.
         cases: ids of single cases to ask instead, as a report prints them.
         shrink: whether a failing case is made smaller.
+        fooled: whether to say of a check that passes which faults of the spec it would have let pass.
         on_probe: called with every probe and what came of it.
         parameters: values at which parameters of the spec are held.
 
@@ -80,7 +82,7 @@ def check(
     names = (dtypes,) if isinstance(dtypes, str) else tuple(dtypes)
     questions = Questions(chosen, parameters, names, sizes, tuple(tiles), tuple(cases))
     again = _again(fn, spec, like, device, vjp)
-    options = Options(gradients, accumulate, repeats, deterministic, shrink, again)
+    options = Options(gradients, accumulate, repeats, deterministic, shrink, fooled, again)
     subject = _subject(fn, like, device, vjp, isolate, time_limit)
     try:
         return Report(Checker(subject, questions, options).run(on_probe))

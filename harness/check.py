@@ -6,7 +6,7 @@ What is expected comes from `Expectation`, and what passes from `judge`: nothing
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -15,6 +15,8 @@ from ..numerics.dtypes import decode
 from .checked import CHECKS, EARLIER, Checked, Failure, Finding, Line, Seen
 from .diagnose import Diagnosis
 from .expectation import Expectation
+from .fooled import Fooled, fooled_by
+from .judge import Answer, Judgement
 from .look import Looker, Options
 from .probes import Probe, Questions, probes
 from .processes import Crashed, Hung
@@ -84,12 +86,26 @@ class Checker:
             lines=tuple(self._line(name, passed[name], failed[name]) for name in CHECKS),
             findings=findings,
             facts=dict(self.looker.notes),
+            fooled=self._fooled(everything[: len(asked)], findings, passed["gradients"] > 0),
             margin=max(margins),
             profile=", ".join(dict.fromkeys(filter(None, used))),
             seconds=time.perf_counter() - begun,
             asked=tuple(asked),
             again=self.looker.options.again,
         )
+
+    def _fooled(
+        self, asked: Sequence[Probe], findings: Sequence[Finding], gradients: bool
+    ) -> tuple[Fooled, ...]:
+        """What these cases would have let pass; of interest where they found nothing."""
+        if findings or not self.looker.options.fooled:
+            return ()
+        looker, cases = self.looker, [probe.case for probe in asked]
+
+        def verdict(expectation: Expectation, answer: Answer) -> Judgement:
+            return looker.verdict(expectation, looker.as_seen(answer, gradients))
+
+        return fooled_by(looker.questions.spec, cases, gradients, verdict)
 
     def _line(self, check: str, passed: int, failed: int) -> Line:
         note = self.looker.notes.get(check, "")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from .fooled import Fooled
 from .judge import Answer, Judgement
 
 __all__ = ["CHECKS", "EARLIER", "Checked", "Failure", "Finding", "Line", "Seen"]
@@ -71,6 +72,7 @@ class Checked(msgspec.Struct, frozen=True):
     lines: tuple[Line, ...]
     findings: tuple[Finding, ...]
     facts: dict[str, str]
+    fooled: tuple[Fooled, ...]
     margin: float
     profile: str
     seconds: float

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -12,17 +13,24 @@ from ..numerics.dtypes import widen
 from ..numerics.profiles import Profile, profiles
 from ..specs.case import encode as text_of
 from .checked import Failure, Finding
-from .expectation import Expectation
-from .judge import Answer, Judgement, judge
-from .judge import _compare as compare
+from .expectation import Expectation, Expected
+from .faults import answer as wrong_answer
+from .faults import faults
+from .judge import Answer, Comparison, Judgement, compare, judge
 from .look import Forward, Looker
 from .patterns import Wrong, patterns
 from .probes import Probe, admitted, restriction
 
 __all__ = ["Diagnosis"]
 
+Array = np.ndarray[Any, Any]
+
 TRIALS = 60
 """Cases that are tried to make a failing one smaller."""
+
+
+FAULTS = 3
+"""Faults of the spec that are named as a cause at most."""
 
 
 class Diagnosis:
@@ -102,6 +110,27 @@ class Diagnosis:
                     if not self._refuted(other, answer):
                         yield f"it computes {parameter.name}={text_of(value)}: {parameter.meaning}"
 
+        yield from itertools.islice(self._faults(expectation, answer), FAULTS)
+
+    def _faults(self, expectation: Expectation, answer: Answer) -> Iterator[str]:
+        """Faults of the spec that give the same values, or else that are wrong in the same places."""
+        got = (*answer.outputs, *answer.gradients)
+        expected = expectation.under(self._profiles(expectation.case.dtype)[-1])[: len(got)]
+        alike: list[str] = []
+        for fault in faults(self.looker.questions.spec):
+            wrong = wrong_answer(fault, expectation)
+            arrays = () if wrong is None else (*wrong.outputs, *wrong.gradients)[: len(got)]
+            if [(a.shape, a.dtype) for a in arrays] != [(a.shape, a.dtype) for a in got]:
+                continue
+            if all(comparison.passes for comparison in compare(expected, arrays)):
+                continue
+            if all(_agree(e, a, b) for e, a, b in zip(expected, got, arrays, strict=True)):
+                yield f"it gives what the fault “{fault.name}” gives"
+            elif _same_places(compare(expected, got), compare(expected, arrays)):
+                alike.append(fault.name)
+        if alike:
+            yield f"it is wrong in the same places as the fault “{alike[0]}”"
+
     def _refuted(self, expectation: Expectation, answer: Answer) -> bool:
         """Whether the answer is wrong for this expectation as well."""
         asked = expectation if answer.gradients else Forward(expectation)
@@ -139,6 +168,21 @@ class Diagnosis:
             return admitted(probe.case, rules) and bool(Expectation(probe.case).forward())
         except (ValueError, IndexError, ZeroDivisionError):
             return False
+
+
+def _agree(expected: Expected, got: Array, wrong: Array) -> bool:
+    """Whether two results lie as close together as either might lie to what is expected."""
+    one, other = widen(got), widen(wrong)
+    with np.errstate(all="ignore"):
+        near = np.abs(one - other) <= 2 * expected.tolerance
+    return bool(np.all(near | (one == other) | (np.isnan(one) & np.isnan(other))))
+
+
+def _same_places(got: Sequence[Comparison], wrong: Sequence[Comparison]) -> bool:
+    """Whether two results are wrong in exactly the same places, and these are not all."""
+    places = [[~(c.ratio <= 1.0) for c in comparisons] for comparisons in (got, wrong)]
+    same = all(np.array_equal(a, b) for a, b in zip(*places, strict=True))
+    return same and any(p.any() and not p.all() for p in places[0])
 
 
 def _simpler(probe: Probe) -> Iterator[Probe]:

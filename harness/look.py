@@ -42,6 +42,7 @@ class Options:
     repeats: int = 3
     deterministic: bool = False
     shrink: bool = True
+    fooled: bool = True
     again: str = ""
 
     def __post_init__(self) -> None:
@@ -151,14 +152,29 @@ class Looker:
         )
 
     def judged(self, expectation: Expectation, reply: Reply) -> tuple[Judgement, Answer]:
-        """The judge's verdict; on outputs and states alone where gradients were not asked for."""
+        """The judge's verdict on a reply, and the answer in it."""
         answer = Answer.from_reply(dict(reply))
-        if answer.gradient_error and self.options.gradients is None and not self.facts.own_vjp:
+        if answer.gradient_error and not self._must_differentiate:
             self.notes["gradients"] = f"not asked: {answer.gradient_error}"
             answer = replace(answer, gradient_error="")
-        with_gradients = bool(answer.gradients or answer.gradient_error)
-        asked = expectation if with_gradients else Forward(expectation)
-        return judge(asked, answer, self.admitted), answer
+        return self.verdict(expectation, answer), answer
+
+    def verdict(self, expectation: Expectation, answer: Answer) -> Judgement:
+        """The judge's verdict; on outputs and states alone where there are no gradients."""
+        whole = bool(answer.gradients or answer.gradient_error)
+        return judge(expectation if whole else Forward(expectation), answer, self.admitted)
+
+    @property
+    def _must_differentiate(self) -> bool:
+        """Whether a gradient that raises is a failure: it was asked for, or has a function of its own."""
+        return self.options.gradients is not None or self.facts.own_vjp
+
+    def as_seen(self, answer: Answer, gradients: bool) -> Answer:
+        """As much of an answer as a check looks at, if it asks for gradients or not."""
+        seen = answer if self.options.deterministic else replace(answer, repeats=True)
+        if not gradients:
+            return replace(seen, gradients=(), gradient_error="")
+        return seen if self._must_differentiate else replace(seen, gradient_error="")
 
     def _memory(
         self, expectation: Expectation, probe: Probe, first: Reply, second: Reply
@@ -209,7 +225,7 @@ class Forward(Expectation):
     """An expectation without its gradients, for an answer that has none."""
 
     def __init__(self, whole: Expectation) -> None:
-        super().__init__(whole.case, whole.parameters)
+        vars(self).update(vars(whole))
         self._whole = whole
 
     def under(self, profile: Profile) -> tuple[Expected, ...]:
@@ -247,7 +263,8 @@ def _left(array: Array, pattern: int) -> Array:
     """Which elements hold a pattern of bytes."""
     flat = np.frombuffer(array.tobytes(), np.uint8).reshape(array.size, -1)
     kept = {pattern, 0xFE} if pattern == PATTERNS[0] else {pattern}
-    return np.asarray(np.any([np.all(flat == byte, axis=1) for byte in kept], axis=0)).reshape(array.shape)
+    left: Array = np.all(np.isin(flat, list(kept)) & (flat == flat[:, :1]), axis=1).reshape(array.shape)
+    return left
 
 
 def _unwritten(one: Sequence[Array], two: Sequence[Array], expectation: Expectation) -> Iterator[Failure]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..harness.checked import CHECKS, EARLIER, Checked, Finding, Line
+from ..harness.fooled import Fooled
 from .console import STYLES, Printable
 from .overview import MARKS, number, plural
 
@@ -24,6 +25,8 @@ def page(checked: Checked) -> RenderableType:
     parts: list[RenderableType] = [_head(checked), _lines(checked)]
     for finding in checked.findings:
         parts += [Text(""), finding_page(finding, checked)]
+    for fooled in checked.fooled:
+        parts += [Text(""), _fooled(fooled)]
     parts += [Text(""), _end(checked)]
     return Printable(Group(*parts))
 
@@ -114,6 +117,29 @@ def _line(line: Line) -> tuple[Text, ...]:
         Text(count),
         Text(line.note or CHECKS[line.check], "dim"),
     )
+
+
+SHOWN = 12
+"""Names of faults that are printed of each kind; the JSON has all."""
+
+
+def _fooled(fooled: Fooled) -> RenderableType:
+    """How much the green means: which faults these cases would have caught."""
+    shown = len(fooled.caught) + len(fooled.missed)
+    rows = [
+        ("", f"of {shown} faults that make a difference in these cases, {len(fooled.caught)} would be caught")
+    ]
+    rows += [
+        (label, _names(names)) for label, names in (("missed", fooled.missed), ("no effect", fooled.silent))
+    ]
+    if fooled.unasked:
+        rows.append(("unasked", f"{plural(len(fooled.unasked), 'fault')} of gradients"))
+    return _rows(Text.assemble((f"What would fool this check in {fooled.dtype}", "bold")), rows)
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return "; ".join(names[:SHOWN]) + more
 
 
 def _end(checked: Checked) -> Text:

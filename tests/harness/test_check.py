@@ -148,6 +148,40 @@ def test_a_declared_accumulator_is_admitted_and_an_undeclared_one_named():
     assert assay.check(low, "dense", cases=cases, accumulate="dtype").passed
 
 
+def test_the_faults_of_the_spec_are_named_as_causes():
+    def forgets_the_sum(x, cotangent, *, axis=-1):
+        return kernel("softmax")(x, axis=axis) * cotangent
+
+    (finding,) = assay.check(kernel("softmax"), "softmax", vjp=forgets_the_sum).data.findings
+    assert "it gives what the fault “gradient without the sum over the row” gives" in finding.causes
+    causes = findings(checked("forgets_the_tail"))["values"].causes
+    assert causes == ("it gives what the fault “last tile of 16 dropped” gives",)
+    assert "no maximum subtracted" in str(findings(checked("without_shift"))["special values"].causes)
+
+
+# --- what would fool it ---
+
+
+def test_a_check_that_passes_says_which_faults_it_would_have_let_pass():
+    (alone,) = checked("softmax").fooled
+    (both,) = checked("softmax", vjp=kernel("softmax_vjp")).fooled
+    assert "last tile of 16 dropped" in alone.caught
+    assert "gradient without the sum over the row" in alone.unasked
+    assert "gradient without the sum over the row" in both.caught
+    assert both.unasked == ()
+    assert alone.missed == ("other bits at each run",)
+    assert checked("softmax", deterministic=True).fooled[0].missed == ()
+    assert checked("forgets_the_tail").fooled == ()
+
+
+def test_few_cases_would_be_fooled_more_easily():
+    (few,) = checked("softmax", cases=["softmax/default/float32/normal/1x2"]).fooled
+    assert {"no maximum subtracted", "last tile of 16 dropped"} <= {*few.missed, *few.silent}
+    half = {fooled.dtype: fooled for fooled in checked("softmax", dtypes=("float32", "bfloat16")).fooled}
+    assert "temperature 1.001" in half["float32"].caught
+    assert "temperature 1.001" in half["bfloat16"].missed
+
+
 # --- adversaries ---
 
 CAUGHT = {
