@@ -12,9 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import KernelFails, Report, check
+    from .api import KernelFails, Report, check, conforms
 
-__all__ = ["KernelFails", "Report", "__version__", "check"]
+__all__ = ["KernelFails", "Report", "__version__", "check", "conforms"]
 
 try:
     __version__ = version("assay")

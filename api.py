@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .adapters.kernel import Kernel, find_function, library_name
 from .harness.check import Checker, OnProbe
@@ -17,9 +17,10 @@ from .harness.processes import KernelSettings
 from .harness.subjects import InProcess, InWorker, Subject
 from .reports.check import KernelFails, Report
 
-__all__ = ["KernelFails", "Report", "check", "check_file"]
+__all__ = ["Declared", "KernelFails", "Report", "check", "check_file", "conforms", "declared", "prepare"]
 
 Function = Callable[..., Any]
+Kernelish = TypeVar("Kernelish", bound=Function)
 
 
 def check(
@@ -78,16 +79,96 @@ def check(
     Raises:
         ValueError: there is no such spec, parameter, dtype, size or case, or nothing is left to ask.
     """
+    checker = prepare(
+        fn,
+        spec,
+        like=like,
+        device=device,
+        dtypes=dtypes,
+        sizes=sizes,
+        tiles=tiles,
+        gradients=gradients,
+        vjp=vjp,
+        accumulate=accumulate,
+        repeats=repeats,
+        deterministic=deterministic,
+        isolate=isolate,
+        time_limit=time_limit,
+        cases=cases,
+        shrink=shrink,
+        fooled=fooled,
+        **parameters,
+    )
+    try:
+        return Report(checker.run(on_probe))
+    finally:
+        checker.looker.subject.close()
+
+
+def prepare(
+    fn: Function,
+    spec: str,
+    *,
+    like: Any = None,
+    device: str = "cpu",
+    dtypes: str | Sequence[str] = "float32",
+    sizes: str | Sequence[Sequence[int]] = "smoke",
+    tiles: Sequence[int] = (),
+    gradients: bool | None = None,
+    vjp: Function | None = None,
+    accumulate: str | None = None,
+    repeats: int = 3,
+    deterministic: bool = False,
+    isolate: bool = False,
+    time_limit: float = 30.0,
+    cases: Sequence[str] = (),
+    shrink: bool = True,
+    fooled: bool = True,
+    **parameters: Any,
+) -> Checker:
+    """What `check` runs; its ``looker.subject`` is to be closed in the end."""
     (chosen,) = _one_spec(spec)
     names = (dtypes,) if isinstance(dtypes, str) else tuple(dtypes)
     questions = Questions(chosen, parameters, names, sizes, tuple(tiles), tuple(cases))
     again = _again(fn, spec, like, device, vjp)
     options = Options(gradients, accumulate, repeats, deterministic, shrink, fooled, again)
-    subject = _subject(fn, like, device, vjp, isolate, time_limit)
-    try:
-        return Report(Checker(subject, questions, options).run(on_probe))
-    finally:
-        subject.close()
+    return Checker(_subject(fn, like, device, vjp, isolate, time_limit), questions, options)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A kernel that says of itself what it computes; ``options`` are those of `check`."""
+
+    function: Function
+    spec: str
+    options: dict[str, Any]
+
+
+_declared: dict[int, Declared] = {}
+
+
+def conforms(spec: str, **options: Any) -> Callable[[Kernelish], Kernelish]:
+    """Declare what a kernel computes, so that pytest asks it every case: one test each, with the case's id.
+
+    ``@assay.conforms("layer_norm", dtypes=("float32", "bfloat16"))`` above a function in a test module is all
+    it takes; the function itself stays as it is. ``--assay-tier`` and ``--assay-device`` choose sizes and
+    device where the options do not.
+
+    Args:
+        spec: name of the spec.
+        options: those of `check`.
+    """
+
+    def declare(function: Kernelish) -> Kernelish:
+        _declared[id(function)] = Declared(function, spec, options)
+        return function
+
+    return declare
+
+
+def declared(value: Any) -> Declared | None:
+    """What was declared of a kernel, if anything was."""
+    return _declared.get(id(value))
 
 
 def check_file(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import sys
@@ -51,6 +52,7 @@ def serve_kernel(
 ) -> None:
     """Answer requests for a user's kernel until the ``channel`` closes; the first answer is its facts."""
     _redirect_output(log)
+    _complete_package()
     try:
         path = Path(file)
         kernel = Kernel(
@@ -63,6 +65,17 @@ def serve_kernel(
     channel.send(facts)
     for request in channel:
         channel.send(kernel.call(request))
+
+
+def _complete_package() -> None:
+    """Run the package's root module, without which the worker was started: a user's file may import it."""
+    package = sys.modules[__name__.partition(".")[0]]
+    root = Path(__file__).resolve().parent.parent
+    spec = importlib.util.spec_from_file_location(package.__name__, root / "__init__.py")
+    assert spec is not None
+    assert spec.loader is not None
+    package.__package__ = package.__name__
+    spec.loader.exec_module(package)
 
 
 class _Desk:

@@ -15,7 +15,7 @@ from ..harness.fooled import Fooled
 from .console import STYLES, Printable
 from .overview import MARKS, number, plural
 
-__all__ = ["finding_page", "html", "page", "plain_text"]
+__all__ = ["finding_page", "findings_text", "html", "page", "plain_text"]
 
 WIDTH = 100
 
@@ -24,7 +24,7 @@ def page(checked: Checked) -> RenderableType:
     """Everything, for a terminal."""
     parts: list[RenderableType] = [_head(checked), _lines(checked)]
     for finding in checked.findings:
-        parts += [Text(""), finding_page(finding, checked)]
+        parts += [Text(""), finding_page(finding, checked.again)]
     for fooled in checked.fooled:
         parts += [Text(""), _fooled(fooled)]
     parts += [Text(""), _end(checked)]
@@ -33,9 +33,13 @@ def page(checked: Checked) -> RenderableType:
 
 def plain_text(checked: Checked) -> str:
     """The same without colour, for a log or an exception."""
+    return _text(page(checked))
+
+
+def _text(shown: RenderableType) -> str:
     console = Console(width=WIDTH, color_system=None, force_terminal=False, file=io.StringIO())
     with console.capture() as capture:
-        console.print(page(checked))
+        console.print(shown)
     return capture.get()
 
 
@@ -48,7 +52,13 @@ def html(checked: Checked) -> str:
     )
 
 
-def finding_page(finding: Finding, checked: Checked) -> RenderableType:
+def findings_text(findings: Sequence[Finding], again: str) -> str:
+    """Findings alone, without colour."""
+    pages = [finding_page(finding, again) for finding in findings]
+    return _text(Printable(Group(*pages)))
+
+
+def finding_page(finding: Finding, again: str) -> RenderableType:
     """What failed first, what it looks like, what explains it, and how small it gets."""
     title = Text.assemble(
         (f"{MARKS[finding.outcome].glyph} {finding.check}", STYLES[finding.outcome]), "  ", finding.probe
@@ -62,7 +72,7 @@ def finding_page(finding: Finding, checked: Checked) -> RenderableType:
     rows += [("cause", text) for text in finding.causes]
     if finding.smallest and finding.smallest != finding.probe:
         rows += [("smallest", finding.smallest), ("", finding.smallest_message)]
-    rows.append(("again", checked.again.replace("{case}", finding.smallest or finding.probe)))
+    rows.append(("again", again.replace("{case}", finding.smallest or finding.probe)))
     return _rows(title, rows)
 
 
