@@ -51,6 +51,8 @@ def fooled_by(spec: Spec, cases: Sequence[Case], gradients: bool, verdict: Verdi
         asked = [Expectation(case) for case in dict.fromkeys(cases) if case.dtype == name]
         sorted_by: dict[str, list[str]] = {"caught": [], "missed": [], "silent": [], "unasked": []}
         for fault in faults(spec):
+            if getattr(fault, "draws_once", False):  # a fault of stochastic layers, which are not asked here
+                continue
             answers = ((e, answer(fault, e)) for e in asked)
             told = ((e, a) for e, a in answers if a is not None)
             sorted_by[_fate(told, gradients, verdict)].append(fault.name)

@@ -1,0 +1,79 @@
+"""The examples: each kernel passes, and what its broken twin does wrong is found and named."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import pytest
+
+import assay
+from assay.adapters.kernel import find_function
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+#: A triton that something else has imported would not be interpreted, hence a process of its own.
+TRITON = {"axis": -1, "tiles": (32,), "isolate": True, "time_limit": 120.0}
+#: Few sizes: each is compiled.
+PALLAS = {"sizes": [(3, 2, 17), (2, 1, 33)]}
+HALVES_TOO = {"dtypes": ("float32", "bfloat16", "float16", "float64")}
+
+#: File and function, spec, options, and whether it has gradients.
+KERNELS = [
+    ("triton_softmax.py:softmax", "softmax", TRITON | {"dtypes": ("float32", "float16")}, False),
+    ("pallas_rms_norm.py:rms_norm", "rms_norm", PALLAS, True),
+    ("numba_layer_norm.py:layer_norm", "layer_norm", {}, False),
+    ("c_gelu.py:gelu", "gelu", {}, False),
+    ("torch_silu.py:silu", "silu", HALVES_TOO, True),
+]
+
+#: File and function, spec, options, the check that the twin must fail, and words of the diagnosis.
+TWINS = [
+    ("triton_softmax.py:broken", "softmax", TRITON, "values", "is off by a factor of its own"),
+    (
+        "pallas_rms_norm.py:broken",
+        "rms_norm",
+        PALLAS | {"shrink": False},
+        "values",
+        "is off by a factor of its own",
+    ),
+    ("numba_layer_norm.py:broken", "layer_norm", {}, "values", "layer_norm/default/float32/offset"),
+    ("c_gelu.py:broken", "gelu", {}, "values", "it computes approximate=true"),
+    ("c_gelu.py:overrun", "gelu", {}, "bounds", "writes outside of output 0: 1 element(s) past its end"),
+    ("torch_silu.py:broken", "silu", {}, "gradients", "gradient of x"),
+]
+
+#: What each example needs, beside what assay itself does.
+NEEDS = {"triton": ("torch", "triton"), "pallas": ("jax",), "numba": ("numba",), "torch": ("torch",), "c": ()}
+
+
+def function(place):
+    """The function of an example, or a skip that says what is missing."""
+    file, _, name = place.partition(":")
+    language = file.partition("_")[0]
+    for module in NEEDS[language]:
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"{file} needs {module}: pip install 'assay[test,{module}]'")
+    if language == "c" and not shutil.which("cc"):
+        pytest.skip(f"{file} needs a C compiler called cc")
+    return find_function(EXAMPLES / file, name)
+
+
+@pytest.mark.parametrize(("place", "spec", "options", "gradients"), KERNELS, ids=[k[0] for k in KERNELS])
+def test_an_example_passes(place, spec, options, gradients):
+    report = assay.check(function(place), spec, **options)
+    report.raise_for_failures()
+    passed = {line.check: line.passed for line in report.data.lines}
+    assert (passed["gradients"] > 0) == gradients
+
+
+@pytest.mark.parametrize(("place", "spec", "options", "check", "words"), TWINS, ids=[t[0] for t in TWINS])
+def test_a_broken_twin_is_caught_and_its_fault_named(place, spec, options, check, words):
+    findings = {f.check: f for f in assay.check(function(place), spec, **options).data.findings}
+    assert check in findings
+    assert words in str(findings[check])
+
+
+def test_every_example_is_run():
+    assert {place.partition(":")[0] for place, *_ in KERNELS} == {path.name for path in EXAMPLES.glob("*.py")}
