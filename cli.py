@@ -1,4 +1,4 @@
-"""The command ``assay``: run, list, show, explain, repro, audit, report, check; gate and waive are in ``cli_gate``.
+"""The command ``assay``: run, list, show, explain, repro, audit, report, check, export, judge; gate and waive are in ``cli_gate``.
 
 Exit status: 0 ran to its end, 1 something that ``--fail-on`` names was found, 2 wrong usage, 3 could not
 run at all. What went wrong is said in a sentence that says what to do.
@@ -396,6 +396,63 @@ def check(
     else:
         Console().print(report)
     return int(not report.passed)
+
+
+@app.command
+def export(
+    *specs: str,
+    format: Literal["npz", "safetensors", "onnx"] = "npz",
+    out: Path = Path("vectors"),
+    tier: Tier = "smoke",
+    dtype: Annotated[Names, Parameter(negative="")] = ("float32",),
+) -> None:
+    """Write cases as files: golden vectors with a manifest, or ONNX node tests.
+
+    Parameters
+    ----------
+    specs
+        Names or globs of specs; all if none is given.
+    format
+        npz or safetensors, with tolerances and gradients; onnx where an operator is the same thing.
+    out
+        Folder of the files.
+    tier
+        smoke meets every option once, standard every pair of options, full every triple.
+    dtype
+        float32, float64, bfloat16, float16; may be given many times.
+    """
+    from .harness import export as vectors
+    from .harness.onnx_nodes import export_onnx
+
+    cases = vectors.selected(select_specs(specs).values(), tier, dtype)
+    try:
+        if format == "onnx":
+            written = len(export_onnx(cases, out))
+        else:
+            written = len(vectors.export(cases, out, format).cases)
+    except ImportError as error:
+        raise CannotRun(f"{format} cannot be written: {error}. Try `pip install assay[export]`.") from error
+    Console().print(f"wrote {written} cases into {escape(str(out))}")
+
+
+@app.command
+def judge(folder: Path, *, accumulate: Literal["float32", "tf32", "dtype"] | None = None) -> int:
+    """Judge what came back for exported vectors: FOLDER/returned. The exit status is 1 if a case fails.
+
+    Parameters
+    ----------
+    folder
+        The folder that `assay export` wrote, with the files that came back in its folder returned.
+    accumulate
+        Accumulator that the implementation means to have.
+    """
+    from .harness.export import judge_folder
+    from .harness.look import PROFILES
+    from .reports.check_page import judgements_page
+
+    found = judge_folder(folder, PROFILES[accumulate])
+    Console().print(judgements_page(found))
+    return int(any(judgement.failing for judgement in found.values()))
 
 
 app.command(gate)

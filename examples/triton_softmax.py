@@ -3,7 +3,7 @@
     assay check examples/triton_softmax.py:softmax --spec softmax axis=-1 --tile 32
     assay check examples/triton_softmax.py:broken --spec softmax axis=-1 --tile 32
 
-The broken twin loads 0 where it should load minus infinity: the lanes behind the end of a row count in its sum.
+The broken twin loads 0 where it should load minus infinity: lanes behind the end of a row count in its sum.
 """
 
 import os

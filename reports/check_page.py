@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -12,10 +12,11 @@ from rich.text import Text
 
 from ..harness.checked import CHECKS, EARLIER, Checked, Finding, Line
 from ..harness.fooled import Fooled
+from ..harness.judge import Judgement
 from .console import STYLES, Printable
 from .overview import MARKS, number, plural
 
-__all__ = ["finding_page", "findings_text", "html", "page", "plain_text"]
+__all__ = ["finding_page", "findings_text", "html", "judgements_page", "page", "plain_text"]
 
 WIDTH = 100
 
@@ -127,6 +128,19 @@ def _line(line: Line) -> tuple[Text, ...]:
         Text(count),
         Text(line.note or CHECKS[line.check], "dim"),
     )
+
+
+def judgements_page(judgements: Mapping[str, Judgement]) -> RenderableType:
+    """What came of vectors that were sent out: each failing case, then how many pass."""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    failing = {name: judgement for name, judgement in judgements.items() if judgement.failing}
+    for name, judgement in failing.items():
+        grid.add_row(Text(MARKS[judgement.outcome].glyph, STYLES[judgement.outcome]), Text(name))
+        grid.add_row("", Text(judgement.message, "dim"))
+    passing = f"{len(judgements) - len(failing)} of {plural(len(judgements), 'case')} conform"
+    return Printable(Group(grid, Text(passing)) if failing else Group(Text(passing)))
 
 
 SHOWN = 12
