@@ -100,12 +100,13 @@ class Checker:
         """What these cases would have let pass; of interest where they found nothing."""
         if findings or not self.looker.options.fooled:
             return ()
-        looker, cases = self.looker, [probe.case for probe in asked]
+        looker, chosen = self.looker, dict.fromkeys(probe.case for probe in asked)
 
         def verdict(expectation: Expectation, answer: Answer) -> Judgement:
             return looker.verdict(expectation, looker.as_seen(answer, gradients))
 
-        return fooled_by(looker.questions.spec, cases, gradients, verdict)
+        expectations = [looker.expectation(case) for case in chosen]
+        return fooled_by(looker.questions.spec, expectations, gradients, verdict)
 
     def _line(self, check: str, passed: int, failed: int) -> Line:
         note = self.looker.notes.get(check, "")
@@ -134,7 +135,7 @@ class Checker:
         examples: dict[str, tuple[Probe, Failure]],
     ) -> None:
         """Whether calls repeat bitwise, and whether a sample's result depends on its batch."""
-        expectation = Expectation(probe.case)
+        expectation = self.looker.expectation(probe.case)
         try:
             first = self.looker.ask(expectation, probe, PATTERNS[0], gradients=False)
             if "outputs" not in first:

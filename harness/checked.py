@@ -94,6 +94,7 @@ class Failure:
     message: str
     judgement: Judgement | None = None
     answer: Answer | None = None
+    patterns: tuple[str, ...] = ()
     ended: bool = False
     """Whether the process died or hung."""
 

@@ -52,7 +52,7 @@ class Diagnosis:
             outcome=outcome,
             message=failure.message,
             first=first,
-            patterns=found,
+            patterns=found or failure.patterns,
             causes=causes,
             smallest=smallest.id,
             smallest_message=least.message,
@@ -64,7 +64,7 @@ class Diagnosis:
         judgement, answer = failure.judgement, failure.answer
         if judgement is None or answer is None or judgement.check == "structure":
             return "", (), ()
-        expectation = Expectation(probe.case)
+        expectation = self.looker.expectation(probe.case)
         wrong = self._wrong(expectation, answer)
         if wrong is None:
             return "", (), ()
@@ -165,7 +165,7 @@ class Diagnosis:
     def _may_be_asked(self, probe: Probe) -> bool:
         rules = restriction(self.looker.questions, self.looker.facts)
         try:
-            return admitted(probe.case, rules) and bool(Expectation(probe.case).forward())
+            return admitted(probe.case, rules) and bool(self.looker.expectation(probe.case).forward())
         except (ValueError, IndexError, ZeroDivisionError):
             return False
 

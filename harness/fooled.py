@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import msgspec
 
-from ..specs.case import Case
 from ..specs.spec import Spec
 from .expectation import Expectation
 from .faults import answer, faults
@@ -37,18 +36,20 @@ class Fooled(msgspec.Struct, frozen=True):
     unasked: tuple[str, ...] = ()
 
 
-def fooled_by(spec: Spec, cases: Sequence[Case], gradients: bool, verdict: Verdict) -> tuple[Fooled, ...]:
+def fooled_by(
+    spec: Spec, expectations: Sequence[Expectation], gradients: bool, verdict: Verdict
+) -> tuple[Fooled, ...]:
     """Put every fault of a spec through the cases, each dtype for itself.
 
     Args:
         spec: the spec whose faults are tried.
-        cases: the cases that ran.
+        expectations: those of the cases that ran.
         gradients: whether they were asked for gradients.
         verdict: judges an answer as the kernel's were judged.
     """
     found = []
-    for name in dict.fromkeys(case.dtype for case in cases):
-        asked = [Expectation(case) for case in dict.fromkeys(cases) if case.dtype == name]
+    for name in dict.fromkeys(expectation.case.dtype for expectation in expectations):
+        asked = [expectation for expectation in expectations if expectation.case.dtype == name]
         sorted_by: dict[str, list[str]] = {"caught": [], "missed": [], "silent": [], "unasked": []}
         for fault in faults(spec):
             if getattr(fault, "draws_once", False):  # a fault of stochastic layers, which are not asked here

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,7 @@ from ..numerics.profiles import Profile
 from .checked import CHECKS, Failure, Seen
 from .expectation import Expectation, Expected
 from .judge import Answer, Judgement, judge
+from .patterns import regions
 from .probes import Probe, Questions
 from .processes import Crashed, Hung
 from .record import Outcome
@@ -53,6 +55,10 @@ class Options:
             raise ValueError(f"repeats is {self.repeats}; it takes at least 2 calls to compare")
 
 
+KEPT = 256
+"""Expectations that are kept."""
+
+
 class Looker:
     """Puts single probes to one kernel; ``notes`` holds what was seen of it that is no failure, by check."""
 
@@ -62,6 +68,8 @@ class Looker:
         self.inputs = self.facts.inputs(questions.spec)
         self.admitted = PROFILES[options.accumulate]
         self.notes: dict[str, str] = {}
+        self.expectation = functools.lru_cache(maxsize=KEPT)(Expectation)
+        """The expectation of a case, kept for those who ask for it again."""
         if options.gradients and not self.facts.differentiates:
             raise ValueError(
                 f"gradients are asked for, but {self.facts.library} has no reverse mode: give vjp=,"
@@ -70,7 +78,7 @@ class Looker:
 
     def look(self, probe: Probe) -> Seen:
         """Ask one probe, and judge all that came of it."""
-        expectation = Expectation(probe.case)
+        expectation = self.expectation(probe.case)
         wanted = ["runs", "structure", "written"]
         try:
             replies = [self.ask(expectation, probe, pattern) for pattern in PATTERNS]
@@ -182,7 +190,7 @@ class Looker:
         """What was seen in memory, in two calls that found different patterns there."""
         one, two = (tuple(decode(*w) for w in reply["outputs"]) for reply in (first, second))
         if _shapes(one) == _shapes(two):
-            yield from _unwritten(one, two, expectation)
+            yield from _unwritten(one, two, expectation, self.questions.tiles)
         if first["outputs"] != second["outputs"] and not _all_unwritten(one, two):
             yield from self._unsteady(expectation, probe, first)
         for reply in (first, second):
@@ -267,7 +275,9 @@ def _left(array: Array, pattern: int) -> Array:
     return left
 
 
-def _unwritten(one: Sequence[Array], two: Sequence[Array], expectation: Expectation) -> Iterator[Failure]:
+def _unwritten(
+    one: Sequence[Array], two: Sequence[Array], expectation: Expectation, tiles: Sequence[int]
+) -> Iterator[Failure]:
     names = (*expectation.case.spec.outputs, *expectation.case.spec.states)
     for name, first, second in zip(names, one, two, strict=False):
         if first.size:
@@ -277,7 +287,7 @@ def _unwritten(one: Sequence[Array], two: Sequence[Array], expectation: Expectat
                 place = ", ".join(str(int(i)) for i in index)
                 count = f"{int(left.sum())} of {left.size} elements"
                 told = f"{name}[{place}] still holds what lay there before: {count} were never written"
-                yield Failure("written", told)
+                yield Failure("written", told, patterns=regions(left, tiles))
                 return
 
 

@@ -1,8 +1,8 @@
 """ONNX node tests: cases as single-node models, where an ONNX operator is the same thing as a spec.
 
 `OPERATORS` is the whole of what is known: which operator, since which opset, under which condition, with
-which attributes, and where layouts differ. The files are those of ONNX's own backend tests: ``model.onnx`` and
-``test_data_set_0`` with its inputs and outputs.
+which attributes, and where layouts differ. The files are those of ONNX's own backend tests: ``model.onnx``
+and ``test_data_set_0`` with its inputs and outputs.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["TILES", "Wrong", "patterns"]
+__all__ = ["TILES", "Wrong", "patterns", "regions"]
 
 Array = np.ndarray[Any, Any]
 
@@ -50,6 +50,12 @@ def patterns(wrong: Wrong) -> tuple[str, ...]:
     """What the wrong elements have in common, most telling first; empty where nothing is found."""
     with np.errstate(all="ignore"):
         return tuple(text for find in FINDERS for text in find(wrong))
+
+
+def regions(places: Array, tiles: Sequence[int] = ()) -> tuple[str, ...]:
+    """The part of an array that these places fill; empty where it is none that has a name."""
+    zeros = np.zeros(places.shape)
+    return tuple(_region(Wrong(zeros, zeros, zeros, places, tiles=tiles)))
 
 
 # --- what stands there ---

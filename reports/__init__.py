@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from ..harness.record import Record
-from . import console, html, junit, markdown
+from . import console, junit, markdown
 
 __all__ = ["FORMATS", "render", "write_all"]
 
@@ -20,8 +20,14 @@ def _json(record: Record) -> str:
     return msgspec.json.encode(record).decode()
 
 
+def _html(record: Record) -> str:
+    from . import html  # its templates take a while to load, and most commands write no page
+
+    return html.render(record)
+
+
 FORMATS: dict[str, Callable[[Record], str]] = {
-    "html": html.render,
+    "html": _html,
     "json": _json,
     "junit": junit.render,
     "markdown": markdown.render,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from assay.cli import main
 from assay.harness.record import read
 
+KERNELS = Path(__file__).parent / "harness" / "kernels.py"
 RELU = "relu/default/float32/normal/3x17"
 GELU = "gelu/default/float32/normal/3x17"
 
@@ -52,6 +54,14 @@ def test_reports_are_rendered_again_from_the_record_alone(folder, tmp_path):
         (["show", "gelux"], "did you mean gelu"),
         (["explain", GELU, "--implementation", "torch.nn.GELUU"], "see `assay show SPEC`"),
         (["explain", GELU, "--implementation", "torch.nn.ReLU"], "gelu has no implementation"),
+        (["check", "kernel.py", "--spec", "relu"], "it must be FILE.py:FUNCTION"),
+        (["check", "nowhere.py:relu", "--spec", "relu", "--in-process"], "there is no Python file"),
+        (["check", f"{KERNELS}:relu", "--spec", "relu", "--in-process"], "has no function 'relu'"),
+        (["check", f"{KERNELS}:softmax", "--spec", "soft*"], "names 2 specs"),
+        (["check", f"{KERNELS}:softmax", "--spec", "softmax", "axis"], "not of the form parameter=value"),
+        (["check", f"{KERNELS}:softmax", "--spec", "softmax", "axes=1"], "has no parameter 'axes'"),
+        (["check", f"{KERNELS}:softmax", "--spec", "softmax", "--size", "3by4"], "lengths joined by 'x'"),
+        (["check", f"{KERNELS}:softmax", "--spec", "softmax", "--dtype", "float31"], "no dtype is called"),
         (["report", "nowhere.json"], "there is no file nowhere.json"),
         (["report", __file__], "is no assay record"),
     ],
@@ -101,3 +111,31 @@ def test_repro_prints_a_script_that_does_not_need_assay(capsys):
     assert "import torch" in script
     assert "import assay" not in script
     assert "from assay" not in script
+
+
+def test_check_prints_a_report_and_its_status_says_whether_the_kernel_conforms(capsys):
+    assert main(["check", f"{KERNELS}:softmax", "--spec", "softmax", "--vjp", "softmax_vjp"]) == 0
+    assert "in a process of its own" in " ".join(capsys.readouterr().out.split())
+    few = ["--case", "softmax/default/float32/normal/3x17"]
+    assert main(["check", f"{KERNELS}:forgets_the_tail", "--spec", "softmax", *few]) == 1
+    shown = capsys.readouterr().out
+    assert "the last, partial tile of 16" in " ".join(shown.split())
+    case = "softmax/default/float32/normal/1x17"
+    again = f"assay check {KERNELS}:forgets_the_tail --spec softmax --case '{case}'"
+    assert "".join(again.split()) in "".join(shown.split())
+    assert main(["check", f"{KERNELS}:forgets_the_tail", "--spec", "softmax", "--in-process", *few]) == 1
+    assert "in this process" in " ".join(capsys.readouterr().out.split())
+
+
+def test_check_gives_its_findings_as_json(capsys):
+    arguments = ["check", f"{KERNELS}:softmax", "--spec", "softmax", "axis=0", "--size", "2x5", "--json"]
+    assert main(arguments) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["findings"], told["kernel"]) == ([], "softmax")
+    assert all("axis=0" in case for case in told["asked"])
+
+
+def test_a_kernel_whose_file_does_not_run_ends_with_3(tmp_path, capsys):
+    (tmp_path / "kernel.py").write_text("import nothing_of_this_name\n")
+    assert main(["check", f"{tmp_path}/kernel.py:f", "--spec", "relu"]) == 3
+    assert "nothing_of_this_name" in " ".join(capsys.readouterr().err.split())

@@ -112,6 +112,14 @@ def test_a_fault_is_found_with_its_pattern_and_cause(name):
     assert words in " ".join((said.message, *said.patterns, *said.causes))
 
 
+def test_elements_that_were_never_written_have_a_pattern_too():
+    case = "softmax/default/float32/normal/3x17"
+    finding = findings(checked("leaves_output_unwritten", cases=[case]))["written"]
+    assert finding.patterns == (
+        "only the last, partial tile of 16 along axis 1 is wrong: from index 16 on, of 17",
+    )
+
+
 def test_a_wrong_gradient_is_found():
     found = findings(checked("softmax", vjp=kernel("wrong_gradient")))
     assert set(found) == {"gradients"}

@@ -1,4 +1,4 @@
-"""Golden vectors come back as they went out, and are judged: by the reference and by the rule in the manual."""
+"""Golden vectors come back as they went out, and are judged: by the reference and by the manual's rule."""
 
 from __future__ import annotations
 
