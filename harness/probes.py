@@ -130,7 +130,7 @@ def probes(questions: Questions, facts: KernelFacts) -> list[Probe]:
     bases = [_base(spec, questions, rules, chosen, name) for name in questions.dtypes]
     found = [Probe(case) for case in (*filter(None, bases), *chosen)]
     for base in filter(None, bases):
-        found += [Probe(case) for case in _every_data_set(base)]
+        found += [Probe(case) for case in (*_every_data_set(base), *_every_option(base, rules))]
         if isinstance(questions.sizes, str):
             seams = (
                 *SEAMS[questions.sizes],
@@ -206,6 +206,16 @@ def _every_data_set(base: Case) -> Iterator[Case]:
         case = dataclasses.replace(base, data=data)
         if base.spec.admits(case.names):
             yield case
+
+
+def _every_option(base: Case, rules: Sequence[str]) -> Iterator[Case]:
+    """The case with each value of each option: a smoke tier may meet one at length 1 only."""
+    for parameter in base.spec.parameters:
+        for value in parameter.values:
+            changed = tuple((n, value if n == parameter.name else v) for n, v in base.parameters)
+            case = dataclasses.replace(base, parameters=changed)
+            if admitted(case, rules):
+                yield case
 
 
 def _tails(base: Case, lengths: Iterable[int], rules: Sequence[str]) -> Iterator[Case]:

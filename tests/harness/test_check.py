@@ -75,6 +75,13 @@ def test_a_value_that_the_spec_does_not_list_can_be_held():
     assert all("epsilon=0.5" in case for case in data.asked)
 
 
+def test_every_option_is_met_at_a_size_that_shows_it():
+    asked = checked("layer_norm", "layer_norm").asked
+    for option in ("epsilon=0.001", "epsilon=1e-06", "use_scale=false", "use_bias=false"):
+        assert f"layer_norm/{option}/float32/normal/3x2x17" in asked
+    assert "softmax/axis=0/float32/normal/3x17" in checked("softmax").asked
+
+
 def test_sizes_and_tiles_of_the_user_are_asked():
     assert {case.rpartition("/")[2] for case in checked("softmax", sizes=[(2, 1000)]).asked} >= {"2x1000"}
     lengths = {case.partition("@")[0].rpartition("x")[2] for case in checked("softmax", tiles=(48,)).asked}
