@@ -6,7 +6,9 @@ What is expected comes from `Expectation`, and what passes from `judge`: nothing
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -32,6 +34,38 @@ OnProbe = Callable[[Probe, Seen], None]
 """Called with every probe and what came of it."""
 
 
+@dataclass
+class Tally:
+    """What came of the probes so far: counts and first failures by check."""
+
+    asked: list[Probe] = field(default_factory=list)
+    passed: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, tuple[Probe, Failure]] = field(default_factory=dict)
+    margins: list[float] = field(default_factory=list)
+    profiles: list[str] = field(default_factory=list)
+    ended: int = 0
+    refusal: str = ""
+
+    def count(self, probe: Probe, seen: Seen) -> None:
+        """Take in what came of a probe."""
+        self.asked.append(probe)
+        first = {failure.check: failure for failure in reversed(seen.failures)}
+        self.passed.update(check for check in seen.checks if check not in first)
+        for failure in first.values():
+            self.fail(probe, failure)
+        self.refusal = self.refusal or seen.note
+        if seen.judgement is not None and not seen.judgement.failing:
+            self.margins += [margin.worst for margin in seen.judgement.margins]
+            self.profiles.append(seen.judgement.profile or "")
+
+    def fail(self, probe: Probe, failure: Failure) -> None:
+        """Count a failure, and keep it if it is the first of its check."""
+        self.failed[failure.check] += 1
+        self.examples.setdefault(failure.check, (probe, failure))
+        self.ended += failure.ended
+
+
 class Checker:
     """Asks one kernel everything."""
 
@@ -45,62 +79,51 @@ class Checker:
 
     def run(self, on_probe: OnProbe = lambda probe, seen: None) -> Checked:
         """Ask everything."""
-        begun = time.perf_counter()
-        passed, failed = dict.fromkeys(CHECKS, 0), dict.fromkeys(CHECKS, 0)
-        examples: dict[str, tuple[Probe, Failure]] = {}
-        margins, used, ended, asked = [0.0], [], 0, []
-        everything = self.probes()
+        begun, tally, everything = time.perf_counter(), Tally(), self.probes()
         for probe in everything:
             seen = self.looker.look(probe)
             on_probe(probe, seen)
-            asked.append(probe.id)
-            wrong = {failure.check: failure for failure in reversed(seen.failures)}
-            for check in {*seen.checks, *wrong}:
-                (failed if check in wrong else passed)[check] += 1
-            for check, failure in wrong.items():
-                examples.setdefault(check, (probe, failure))
-            if seen.note and "runs" not in examples:
-                self.looker.notes.setdefault("layouts", seen.note)
-            if seen.judgement is not None and not seen.judgement.failing:
-                margins += [margin.worst for margin in seen.judgement.margins]
-                used.append(seen.judgement.profile or "")
-            ended += any(failure.ended for failure in seen.failures)
-            if ended >= ENDS:
-                self.looker.notes["runs"] = (
-                    f"stopped after {ended} crashes or hangs: {len(asked)} of {len(everything)} asked"
-                )
+            tally.count(probe, seen)
+            if tally.ended >= ENDS:
+                count = f"{len(tally.asked)} of {len(everything)} asked"
+                self.looker.notes["runs"] = f"stopped after {tally.ended} crashes or hangs: {count}"
                 break
-        if not ended and not {"runs", "structure"} & set(examples):
-            self._facts_of_calls(everything[0], passed, failed, examples)
-        findings = self._findings(examples, failed)
+        if tally.refusal and not tally.ended and "runs" not in tally.examples:
+            self.looker.notes["layouts"] = tally.refusal
+        if not tally.ended and not {"runs", "structure"} & set(tally.examples):
+            self._facts_of_calls(everything[0], tally)
+        return self._checked(tally, begun)
+
+    def _checked(self, tally: Tally, begun: float) -> Checked:
+        looker = self.looker
+        findings = self._findings(tally)
         return Checked(
-            kernel=self.looker.facts.name,
-            spec=self.looker.questions.spec.name,
-            library=self.looker.facts.library,
-            device=self.looker.subject.device,
-            isolated=self.looker.subject.isolated,
-            versions=dict(self.looker.facts.versions),
-            dtypes=tuple(dict.fromkeys(self.looker.questions.dtypes)),
-            accumulate=self.looker.options.accumulate,
-            probes=len(asked),
-            lines=tuple(self._line(name, passed[name], failed[name]) for name in CHECKS),
+            kernel=looker.facts.name,
+            spec=looker.questions.spec.name,
+            library=looker.facts.library,
+            device=looker.subject.device,
+            isolated=looker.subject.isolated,
+            versions=dict(looker.facts.versions),
+            dtypes=tuple(dict.fromkeys(looker.questions.dtypes)),
+            accumulate=looker.options.accumulate,
+            probes=len(tally.asked),
+            lines=tuple(self._line(name, tally.passed[name], tally.failed[name]) for name in CHECKS),
             findings=findings,
-            facts=dict(self.looker.notes),
-            fooled=self._fooled(everything[: len(asked)], findings, passed["gradients"] > 0),
-            margin=max(margins),
-            profile=", ".join(dict.fromkeys(filter(None, used))),
+            facts=dict(looker.notes),
+            fooled=self._fooled(tally, findings),
+            margin=max(tally.margins, default=0.0),
+            profile=", ".join(dict.fromkeys(tally.profiles)),
             seconds=time.perf_counter() - begun,
-            asked=tuple(asked),
-            again=self.looker.options.again,
+            asked=tuple(probe.id for probe in tally.asked),
+            again=looker.options.again,
         )
 
-    def _fooled(
-        self, asked: Sequence[Probe], findings: Sequence[Finding], gradients: bool
-    ) -> tuple[Fooled, ...]:
+    def _fooled(self, tally: Tally, findings: Sequence[Finding]) -> tuple[Fooled, ...]:
         """What these cases would have let pass; of interest where they found nothing."""
         if findings or not self.looker.options.fooled:
             return ()
-        looker, chosen = self.looker, dict.fromkeys(probe.case for probe in asked)
+        looker, chosen = self.looker, dict.fromkeys(probe.case for probe in tally.asked)
+        gradients = tally.passed["gradients"] > 0
 
         def verdict(expectation: Expectation, answer: Answer) -> Judgement:
             return looker.verdict(expectation, looker.as_seen(answer, gradients))
@@ -127,53 +150,34 @@ class Checker:
             )
         return EARLIER
 
-    def _facts_of_calls(
-        self,
-        probe: Probe,
-        passed: dict[str, int],
-        failed: dict[str, int],
-        examples: dict[str, tuple[Probe, Failure]],
-    ) -> None:
+    def _facts_of_calls(self, probe: Probe, tally: Tally) -> None:
         """Whether calls repeat bitwise, and whether a sample's result depends on its batch."""
         expectation = self.looker.expectation(probe.case)
         try:
             first = self.looker.ask(expectation, probe, PATTERNS[0], gradients=False)
             if "outputs" not in first:
                 return
-            self._repeat(expectation, probe, first, passed, failed, examples)
-            self._split_batch(expectation, probe, first, passed)
+            self._repeat(expectation, probe, first, tally)
+            self._split_batch(expectation, probe, first, tally)
         except (Crashed, Hung):
             return
 
-    def _repeat(
-        self,
-        expectation: Expectation,
-        probe: Probe,
-        first: Reply,
-        passed: dict[str, int],
-        failed: dict[str, int],
-        examples: dict[str, tuple[Probe, Failure]],
-    ) -> None:
+    def _repeat(self, expectation: Expectation, probe: Probe, first: Reply, tally: Tally) -> None:
         calls = [
             self.looker.ask(expectation, probe, PATTERNS[0], gradients=False)
             for _ in range(self.looker.options.repeats - 1)
         ]
         others = sum(reply.get("outputs") != first["outputs"] for reply in calls)
+        message = f"{others} of {len(calls)} further calls on the same inputs gave other bits"
         if others and self.looker.options.deterministic:
-            failed["repeats"] += 1
-            message = f"{others} of {len(calls)} further calls on the same inputs gave other bits"
-            examples.setdefault("repeats", (probe, Failure("repeats", message)))
+            tally.fail(probe, Failure("repeats", message))
         elif others:
-            self.looker.notes["repeats"] = (
-                f"{others} of {len(calls)} further calls on the same inputs gave other bits"
-            )
+            self.looker.notes["repeats"] = message
         elif "repeats" not in self.looker.notes:
-            passed["repeats"] += 1
+            tally.passed["repeats"] += 1
             self.looker.notes["repeats"] = f"{self.looker.options.repeats} calls gave the same bits"
 
-    def _split_batch(
-        self, expectation: Expectation, probe: Probe, first: Reply, passed: dict[str, int]
-    ) -> None:
+    def _split_batch(self, expectation: Expectation, probe: Probe, first: Reply, tally: Tally) -> None:
         """Ask each sample alone, along the first axis on which the reference treats samples one by one."""
         batch = next(batches(expectation), None)
         if batch is None:
@@ -197,16 +201,14 @@ class Checker:
                 f"{differing} of {batch.length} samples along {batch.name} have other bits alone"
             )
         else:
-            passed["batch"] += 1
+            tally.passed["batch"] += 1
             self.looker.notes["batch"] = f"each sample along {batch.name} has the same bits alone"
 
-    def _findings(
-        self, examples: Mapping[str, tuple[Probe, Failure]], failed: Mapping[str, int]
-    ) -> tuple[Finding, ...]:
+    def _findings(self, tally: Tally) -> tuple[Finding, ...]:
         findings: list[Finding] = []
         for check in CHECKS:
-            if check in examples:
-                finding = self.diagnosis.finding(*examples[check], failed[check])
+            if check in tally.examples:
+                finding = self.diagnosis.finding(*tally.examples[check], tally.failed[check])
                 twin = next((f for f in findings if f.smallest == finding.smallest and f.smallest), None)
                 findings.append(msgspec.structs.replace(finding, same_as=twin.check) if twin else finding)
         return tuple(findings)

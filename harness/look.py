@@ -68,6 +68,7 @@ class Looker:
         self.inputs = self.facts.inputs(questions.spec)
         self.admitted = PROFILES[options.accumulate]
         self.notes: dict[str, str] = {}
+        self._differentiated = False
         self.expectation = functools.lru_cache(maxsize=KEPT)(Expectation)
         """The expectation of a case, kept for those who ask for it again."""
         if options.gradients and not self.facts.differentiates:
@@ -165,6 +166,7 @@ class Looker:
         if answer.gradient_error and not self._must_differentiate:
             self.notes["gradients"] = f"not asked: {answer.gradient_error}"
             answer = replace(answer, gradient_error="")
+        self._differentiated |= bool(answer.gradients)
         return self.verdict(expectation, answer), answer
 
     def verdict(self, expectation: Expectation, answer: Answer) -> Judgement:
@@ -174,8 +176,8 @@ class Looker:
 
     @property
     def _must_differentiate(self) -> bool:
-        """Whether a gradient that raises is a failure: it was asked for, or has a function of its own."""
-        return self.options.gradients is not None or self.facts.own_vjp
+        """Whether a gradient that raises is a failure: it was asked for, or there was one before."""
+        return self.options.gradients is not None or self.facts.own_vjp or self._differentiated
 
     def as_seen(self, answer: Answer, gradients: bool) -> Answer:
         """As much of an answer as a check looks at, if it asks for gradients or not."""

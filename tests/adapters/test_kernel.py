@@ -255,6 +255,20 @@ def test_a_kernel_without_gradient_is_told_apart_from_a_wrong_one():
     assert finding.check == "gradients"
 
 
+def test_a_backward_that_raises_on_some_sizes_is_no_missing_gradient(monkeypatch):
+    right = Double.backward
+
+    def raises_on_long_rows(ctx, gradient):
+        if gradient.shape[-1] > 64:
+            raise IndexError("tile out of range")
+        return right(ctx, gradient)
+
+    monkeypatch.setattr(Double, "backward", staticmethod(raises_on_long_rows))
+    (finding,) = assay.check(autograd_relu, "relu").data.findings
+    assert finding.check == "gradients"
+    assert "tile out of range" in finding.message
+
+
 def test_gradients_can_be_left_out():
     data = assay.check(autograd_relu, "relu", gradients=False).data
     assert next(line for line in data.lines if line.check == "gradients").note == "not asked: gradients=False"
