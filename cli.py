@@ -1,4 +1,4 @@
-"""The command ``assay``: run, list, show, explain, repro, audit, report, check, export, judge; gate and waive are in ``cli_gate``.
+"""The command ``assay``: runs, reports, audits and checks of kernels; the gate is in ``cli_gate``.
 
 Exit status: 0 ran to its end, 1 something that ``--fail-on`` names was found, 2 wrong usage, 3 could not
 run at all. What went wrong is said in a sentence that says what to do.
