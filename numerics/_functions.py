@@ -79,7 +79,8 @@ def contract(
 
     size, square = contraction(*sizes), contraction(*squares)
     if (bound is None or not bound.any()) and _adds_exactly(profile, factors, size):
-        roundings = np.zeros_like(roundings)
+        # Terms of both signs may have been divided one by one before they cancel.
+        roundings = np.where(np.abs(value) == size, 0.0, roundings)
     own, own_variance = _own_error(profile, value, size if bound is None else size + bound, square, roundings)
     if bound is not None and variance is not None:
         own, own_variance = own + bound, own_variance + variance * _coherence(value, square)

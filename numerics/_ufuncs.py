@@ -141,8 +141,10 @@ def _multiply(profile: Profile, x: Moments, y: Moments) -> Moments:
     if x.bound is not None and y.bound is not None:
         bound = add(bound, x.bound * y.bound)
     variance = add(scale(size_x**2, y.variance), scale(size_y**2, x.variance))
-    if x.variance is not None and y.variance is not None:
-        variance = add(variance, x.variance * y.variance)
+    if variance is not None and x.variance is not None and y.variance is not None and bound is not None:
+        both = x.variance * y.variance
+        # Where both factors have cancelled, the product of their errors is all there is; its tails are long.
+        variance = np.where(both > variance, np.maximum(variance + both, bound**2), variance + both)
     result = rounded(
         profile,
         x.value * y.value,
