@@ -88,10 +88,8 @@ def _factors(spec: Spec, tier: str, dtypes: Sequence[str]) -> dict[str, tuple[An
 
 
 def _unpaired(part: Part) -> bool:
-    """Leaves out pairs of options, which the first dtype has met, and pairs of a size with another dtype."""
-    names = dict(part)
-    other = names.get("dtype", DTYPE_ORDER[0]) != DTYPE_ORDER[0]
-    return len(part) == 2 and (not other or "size" in names)
+    """Leaves out pairs of options and sizes, which the first dtype has met."""
+    return len(part) == 2 and dict(part).get("dtype", DTYPE_ORDER[0]) == DTYPE_ORDER[0]
 
 
 class _InScope:

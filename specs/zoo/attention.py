@@ -360,6 +360,8 @@ CONTROLS = {
             name="online, in blocks of 2 keys; gradient from the output",
             reference=in_blocks(2),
             vjp=from_the_output,
+            # Where one key has all the weight, ⟨g, v⟩ - ⟨g, y⟩ is a difference of all but equal numbers.
+            where="data != 'saturated'",
         ),
         Control(name="online, in blocks of 16 keys", reference=in_blocks(16)),
         Control(name="powers of 2", reference=attention(in_base_2)),
