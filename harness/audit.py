@@ -44,6 +44,9 @@ Distance = Callable[[Array, Array], float]
 AuditOutcome = Literal["caught", "slipped", "below resolution", "no effect", "passes", "false alarm", "blind"]
 """Of faults the first four, of controls the next two, of cases the last."""
 
+LARGEST = float(np.finfo(np.float64).max)
+"""What stands for infinity, which JSON has not."""
+
 STORED = 1.0
 """Units of roundoff by which storing a result may move it, whatever was computed."""
 
@@ -344,7 +347,7 @@ def _entry(
         case=case,
         check=check,
         message=message,
-        margin=margin,
-        effect=effect,
-        noise=noise,
+        margin=min(margin, LARGEST),
+        effect=min(effect, LARGEST),
+        noise=min(noise, LARGEST),
     )

@@ -6,6 +6,7 @@ no NaN to swallow) it is no fault of that case.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator
@@ -69,8 +70,8 @@ def _with_input(name: str, change: Callable[[Array], Array], expectation: Expect
         return correct(expectation)
 
 
-def _ignored(spec: Spec) -> Iterator[Fault]:
-    """Each option of the reference or its vjp left at its default.
+def _ignored(spec: Spec) -> Iterator[GeneralFault]:
+    """Each option of the reference or its vjp left at its default; where that is refused, it raises.
 
     The others act through inputs, which are lost above; an option that only invalid cases change is met by
     the case of its constraint.
@@ -79,12 +80,19 @@ def _ignored(spec: Spec) -> Iterator[Fault]:
     acting -= {name for c in spec.constraints for name in c.broken_by if len(c.broken_by) > 1}
     for option in spec.parameters:
         if option.name in acting and len(option.values) > 1:
-            yield Fault(
+            default = Fault(
                 name=f"{option.name} ignored",
                 parameters={option.name: repr(option.default)},
-                where=f"{option.name} != {option.default!r}",
                 spoils="both",
             )
+            yield GeneralFault(default.name, functools.partial(_defaulting, default))
+
+
+def _defaulting(fault: Fault, expectation: Expectation) -> Result:
+    found = run(fault, expectation)
+    if found is None:
+        raise ValueError("the default is no option here")
+    return found
 
 
 def answer(fault: Fault | GeneralFault, expectation: Expectation) -> Answer | None:
@@ -92,11 +100,18 @@ def answer(fault: Fault | GeneralFault, expectation: Expectation) -> Answer | No
     if isinstance(fault, Fault):
         found = answer_of_variant(fault, expectation)
     else:
-        found = fault.mark(fault.spoil(expectation).stored(expectation.case))
+        found = _answer_of(fault, expectation)
     right = correct(expectation).stored(expectation.case)
     if found is None or (not getattr(fault, "draws_once", False) and _same(found, right)):
         return None
     return found
+
+
+def _answer_of(fault: GeneralFault, expectation: Expectation) -> Answer:
+    try:
+        return fault.mark(fault.spoil(expectation).stored(expectation.case))
+    except ValueError as error:
+        return Answer(error=str(error))
 
 
 def _same(one: Answer, other: Answer) -> bool:
@@ -107,7 +122,9 @@ def _same(one: Answer, other: Answer) -> bool:
 
 def result(fault: Fault | GeneralFault, expectation: Expectation) -> Result | None:
     """What an implementation with the fault computes, before it is stored in the case's dtype."""
-    return run(fault, expectation) if isinstance(fault, Fault) else fault.spoil(expectation)
+    with contextlib.suppress(ValueError):
+        return run(fault, expectation) if isinstance(fault, Fault) else fault.spoil(expectation)
+    return None
 
 
 # --- spoilt arrays ---
