@@ -109,9 +109,11 @@ def tally(task: tuple[str, str, str, int]) -> Tally:
     visible = hidden = 0
     for fault in faults(spec) if seed == 0 else ():
         caught = failing_rules(fault_answers(fault, questions), stop=True)
-        if ASSAY not in caught and auditing._uncaught(fault, questions, 0, 0.0, "").outcome != "slipped":
-            hidden += 1
-            continue
+        if ASSAY not in caught:
+            outcome = auditing._uncaught(fault, questions, 0, 0.0, "").outcome
+            hidden += outcome == "below resolution"
+            if outcome != "slipped":
+                continue
         visible += 1
         for rule in (ASSAY, *RULES):
             if rule not in caught:
@@ -179,7 +181,7 @@ def as_float(array: Array) -> Array:
     return widen(array) if array.dtype.kind not in "biu" else array.astype(np.float64)
 
 
-def render(tallies: Sequence[Tally], tier: str, seeds: int) -> str:
+def render(tallies: Sequence[Tally], tier: str, seeds: int, dtypes: Sequence[str]) -> str:
     """The page."""
     rules = (ASSAY, *RULES)
     first = [t for t in tallies if t.faults or t.hidden]
@@ -196,14 +198,14 @@ def render(tallies: Sequence[Tally], tier: str, seeds: int) -> str:
                 sum(len(t.alarms.get(rule, ())) for t in tallies if t.dtype == dtype),
                 sum(len(t.misses.get(rule, ())) for t in first if t.dtype == dtype),
             )
-            for dtype in DTYPE_ORDER
+            for dtype in dtypes
         }
         for rule in rules
     }
     return environment().get_template("judge_power.md.jinja").render(
         totals=totals,
         by_dtype=by_dtype,
-        dtypes=DTYPE_ORDER,
+        dtypes=dtypes,
         controls=sum(t.controls for t in tallies),
         faults=sum(t.faults for t in first),
         hidden=sum(t.hidden for t in first),
@@ -249,18 +251,19 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--spec", nargs="*", default=sorted(all_specs()))
+    parser.add_argument("--dtype", nargs="*", choices=DTYPE_ORDER, default=DTYPE_ORDER)
     parser.add_argument("--out", type=Path, default=HERE.parent / "docs")
     asked = parser.parse_args()
     tasks = [
         (spec, dtype, "smoke" if seed else asked.tier, seed)
         for seed in range(asked.seeds)
         for spec in asked.spec
-        for dtype in DTYPE_ORDER
+        for dtype in asked.dtype
     ]
     with ProcessPoolExecutor(asked.jobs, multiprocessing.get_context("spawn")) as pool:
         tallies = list(track(pool.map(tally, tasks), "judge power", len(tasks)))
     (asked.out / "judge-power.svg").write_text(plot(tallies))
-    page = render(tallies, asked.tier, asked.seeds)
+    page = render(tallies, asked.tier, asked.seeds, asked.dtype)
     (asked.out / "judge-power.md").write_text(page)
     print(page)
 
