@@ -9,7 +9,7 @@ that a framework that fixes one facet is not left with the few cases that happen
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ..numerics.dtypes import DTYPES
@@ -45,10 +45,15 @@ def cases(
     in_scope = _InScope(spec, restrictions)
     defaults = {name: values[0] for name, values in factors.items()}
     configurations = [defaults] if in_scope.of_any(defaults) else []
-    if tier != "smoke":
+    if tier == "smoke":
+        # The second size, often of a single element, is met once: options are seen at the first.
+        small = ({**defaults, "size": size} for size in spec.sizes[1:2])
+        configurations += [row for row in small if in_scope.of_any(row)]
+    else:
         # What a pair of options does is seen best where results have digits enough, in the first dtype.
         first = {**factors, "dtype": factors["dtype"][:1]}
         configurations += cover(first, TIERS[tier], in_scope.of_any, configurations)
+        configurations += [row for row in _one_by_one(factors, defaults) if in_scope.of_any(row)]
     across = 1 if tier == "smoke" else 2
     configurations += cover(factors, across, in_scope.of_any, configurations, _unpaired)
     for restriction in restrictions:
@@ -67,6 +72,14 @@ def invalid_cases(spec: Spec) -> list[Case]:
     """One case per constraint, which breaks that constraint and no other."""
     row: Row = {**spec.defaults, "size": spec.sizes[0], "dtype": DTYPE_ORDER[0]}
     return [_case(spec, row, f"{BREAKS}{constraint.label}") for constraint in spec.constraints]
+
+
+def _one_by_one(factors: dict[str, tuple[Any, ...]], defaults: Row) -> Iterator[Row]:
+    """In every dtype but the first: the defaults, then each option changed by itself."""
+    for dtype in factors["dtype"][1:]:
+        yield {**defaults, "dtype": dtype}
+        for name in (n for n in factors if n not in ("dtype", "size")):
+            yield from ({**defaults, "dtype": dtype, name: value} for value in factors[name][1:])
 
 
 def _grid(spec: Spec, dtypes: Sequence[str]) -> list[Case]:
