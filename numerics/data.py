@@ -146,7 +146,9 @@ def _ties(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
     return round_to(stream.integers(-2, 3, shape).astype(np.float64), dtype)
 
 
-@_data_set("zeros of both signs between ordinary values: kinks at 0, lost signs, empty windows")
+@_data_set(
+    "zeros of both signs between ordinary values: kinks at 0, lost signs, empty windows", independent=False
+)
 def _zeros(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
     kind = stream.integers(0, 4, shape)
     values = np.where(kind == 0, 0.0, np.where(kind == 1, -0.0, stream.normal(shape)))
