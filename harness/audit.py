@@ -131,6 +131,8 @@ def run_audit(
         jobs: processes; as many as there are cores if None.
         on_done: called with what came of a spec in a dtype from a seed.
     """
+    # Arrays are small: threads of the linear algebra library would only get in each other's way.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     tasks = [(spec, dtype, tier, seed) for spec in specs for dtype in dtypes for seed in seeds]
     found: dict[int, list[Entry]] = {}
     complete = False

@@ -55,7 +55,7 @@ softmax_cross_entropy = Spec(
         ZERO_TARGET,
     ),
     axes="batch steps classes",
-    sizes=((5, 3, 7), (1, 1, 2), (4, 3, 1), (16, 2, 65)),
+    sizes=((5, 3, 7), (1, 1, 2), (4, 3, 1), (16, 2, 65), (2, 1, 1025)),
     data=("normal", "offset", "saturated", "large", "nan", "negative_infinities"),
     constraints=(
         Constraint(
@@ -171,7 +171,7 @@ sigmoid_cross_entropy = Spec(
         ZERO_TARGET,
     ),
     axes="batch features",
-    sizes=((3, 17), (1, 1), (5, 65)),
+    sizes=((3, 17), (1, 1), (5, 65), (1, 1025)),
     data=("normal", "tails", "saturated", "zeros", "nan", "infinities"),
     constraints=(
         Constraint(
@@ -204,7 +204,7 @@ TERM_REDUCTION = Parameter(
     "over rows, and what a mean divides by: batch or terms",
     facet=True,
 )
-DISTRIBUTION_SIZES = ((3, 7), (1, 1), (4, 2), (5, 65))
+DISTRIBUTION_SIZES = ((3, 7), (1, 1), (4, 2), (5, 65), (1, 1025))
 ZERO_GRADIENT = Parameter(
     "zero_gradient", ("infinite", "nan", "zero"), "gradient with respect to a target of 0", facet=True
 )

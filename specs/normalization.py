@@ -34,7 +34,8 @@ batch_norm = Spec(
     states=("running_mean", "running_variance"),
     parameters=(
         SPATIAL,
-        EPSILON,
+        # Beside a running variance near 1, only a large epsilon is seen in a half type.
+        Parameter("epsilon", (1e-5, 0.1), EPSILON.meaning),
         Parameter("momentum", (0.9, 0.75), "fraction of the running statistics that is kept"),
         USE_SCALE,
         USE_BIAS,
@@ -154,6 +155,8 @@ group_norm = Spec(
             "C2", "channels % groups == 0", "groups must divide the channels", broken_by={"groups": 5}
         ),
     ),
+    # Six values, 30 deviations from 0, leave no digit of a bfloat16.
+    excluded=("dtype == 'bfloat16' and data == 'offset' and batch == 1",),
     sources=(
         Source("Wu and He (2018), Group normalization", "https://arxiv.org/abs/1803.08494"),
         Source("torch.nn.GroupNorm", "https://pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html"),

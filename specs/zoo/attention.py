@@ -247,6 +247,9 @@ def unscaled(gradient: Array, scale: float | None, depth: int) -> Array:
 
 DEFAULT_SCALE = "scale is None"
 
+WIDE = "dtype in ('float32', 'float64')"
+"""Where weights have more digits than a half type: half inputs have half weights by right."""
+
 FAULTS = {
     "dot_product_attention": (
         *each_way(Fault(name="not scaled", parameters={"scale": "1.0"})),
@@ -336,8 +339,8 @@ FAULTS = {
             Fault(name="heads and depth mixed", inputs={"query": heads_and_depth_mixed}, where="heads > 1")
         ),
         *each_way(Fault(name="keys of the first head for all", inputs={"key": shared_head})),
-        Fault(name="weights stored in bfloat16", reference=attention(stored_in("bfloat16"))),
-        Fault(name="weights stored in float16", reference=attention(stored_in("float16"))),
+        Fault(name="weights stored in bfloat16", reference=attention(stored_in("bfloat16")), where=WIDE),
+        Fault(name="weights stored in float16", reference=attention(stored_in("float16")), where=WIDE),
         Fault(
             name="gradient of the query not scaled",
             gradients={"query": unscaled},
