@@ -12,7 +12,7 @@ UNDERWAY := $(VENV)/.assay-setting-up
 TREE     := $(VENV)/.assay-tree
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test proof report lint clean
+.PHONY: help setup test audit proof report lint clean
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [OUT=$(OUT)] [TIER=$(TIER)] [JOBS=$(JOBS)]"
@@ -40,8 +40,12 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --no-build-isolation --constraint constraints.txt --editable ".[all,test,lint]"
 	@mv $(UNDERWAY) $(READY) && touch $(READY)
 
-test: lint ## check everything: linters, types, then the tests
+test: lint ## check everything: linters, types, the judge in float32, then the tests
+	$(BIN)/assay audit --jobs $(JOBS) --dtype float32
 	$(BIN)/python -m pytest -c tests/pytest.ini --rootdir tests -n $(JOBS) --dist loadgroup $(PYTEST_ARGS) tests
+
+audit: setup ## put every fault and every control through the judge, in every dtype
+	$(BIN)/assay audit --jobs $(JOBS)
 
 proof: setup ## prove the references, and write what holds each one up to docs/proof.md
 	$(BIN)/python -m pytest -c tests/pytest.ini --rootdir tests -n $(JOBS) --proof docs/proof.md $(PYTEST_ARGS) tests/reference
