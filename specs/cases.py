@@ -51,9 +51,10 @@ def cases(
         configurations += [row for row in small if in_scope.of_any(row)]
     else:
         # What a pair of options does is seen best where results have digits enough, in the first dtype.
+        alone = (row for row in _one_by_one(factors, defaults) if row != defaults)
+        configurations += [row for row in alone if in_scope.of_any(row)]
         first = {**factors, "dtype": factors["dtype"][:1]}
         configurations += cover(first, TIERS[tier], in_scope.of_any, configurations)
-        configurations += [row for row in _one_by_one(factors, defaults) if in_scope.of_any(row)]
     across = 1 if tier == "smoke" else 2
     configurations += cover(factors, across, in_scope.of_any, configurations, _unpaired)
     for restriction in restrictions:
@@ -75,8 +76,8 @@ def invalid_cases(spec: Spec) -> list[Case]:
 
 
 def _one_by_one(factors: dict[str, tuple[Any, ...]], defaults: Row) -> Iterator[Row]:
-    """In every dtype but the first: the defaults, then each option changed by itself."""
-    for dtype in factors["dtype"][1:]:
+    """In every dtype the defaults, then each option changed by itself, at the first size."""
+    for dtype in factors["dtype"]:
         yield {**defaults, "dtype": dtype}
         for name in (n for n in factors if n not in ("dtype", "size")):
             yield from ({**defaults, "dtype": dtype, name: value} for value in factors[name][1:])

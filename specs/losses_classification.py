@@ -55,7 +55,7 @@ softmax_cross_entropy = Spec(
         ZERO_TARGET,
     ),
     axes="batch steps classes",
-    sizes=((5, 3, 7), (1, 1, 2), (4, 3, 1), (16, 2, 65), (2, 1, 1025)),
+    sizes=((5, 3, 7), (1, 1, 2), (4, 3, 1), (16, 2, 65), (2, 3, 513)),
     data=("normal", "offset", "saturated", "large", "nan", "negative_infinities"),
     constraints=(
         Constraint(
@@ -68,6 +68,8 @@ softmax_cross_entropy = Spec(
     ),
     excluded=(
         "weighted and gradient == 'unit_sum'",
+        # Smoothing leaves no target of 0.
+        "zero_target == 'nan' and label_smoothing > 0",
         # There all losses are 0, or one: options would not be seen.
         "classes == 1 and (rank > 1 or weighted or label_smoothing > 0) or batch == 1 and rank > 1",
     ),
