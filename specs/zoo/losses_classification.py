@@ -731,7 +731,12 @@ FAULTS = {
 CONTROLS = {
     "softmax_cross_entropy": (Control(name="online", reference=cross_entropy_by(online_log_softmax)),),
     "sparse_softmax_cross_entropy": (
-        Control(name="online, of distributions", reference=sparse_cross_entropy_by(online_log_softmax)),
+        Control(
+            name="online, of distributions",
+            reference=sparse_cross_entropy_by(online_log_softmax),
+            # The logarithm is added to each of many far larger logits before these are summed.
+            where="data != 'saturated' or label_smoothing == 0",
+        ),
     ),
     "sigmoid_cross_entropy": (
         Control(
