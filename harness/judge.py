@@ -195,7 +195,10 @@ def _structure(expected: Sequence[Expected], answer: Answer, dtype: str) -> str:
             return problem
     if answer.gradient_error:
         return f"the value is there but its gradient raises: {answer.gradient_error}"
-    for wanted, got in zip([e for e in expected if e.check == "gradients"], answer.gradients, strict=True):
+    gradients = [e for e in expected if e.check == "gradients"]
+    if len(answer.gradients) != len(gradients):
+        return f"gave {len(answer.gradients)} gradients; expected {len(gradients)}"
+    for wanted, got in zip(gradients, answer.gradients, strict=True):
         problem = _mismatch(wanted, got, dtype)
         if problem:
             return problem
