@@ -229,7 +229,7 @@ def _error(expected: Expected, got: Array) -> Array:
     agree = np.sign(wide) == np.sign(expected.value)
     wanted = np.where(np.isinf(expected.value), expected.value, np.clip(expected.value, -largest, largest))
     with np.errstate(invalid="ignore"):
-        error = np.abs(np.where(overflowing & agree, wanted, wide) - wanted)
+        error = np.abs(wide - wanted)
     same = (wide == expected.value) | (np.isnan(wide) & np.isnan(expected.value)) | (overflowing & agree)
     return np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
 
