@@ -756,10 +756,10 @@ def test_profiles_do_not_mix():
 @pytest.mark.parametrize("name", ["float32", "bfloat16", "float16"])
 def test_sums_of_small_integers_are_exact_in_any_order(name):
     for profile in [p for p in profiles(name) if not p.u_in]:
-        limit = int(1 / max(profile.u_acc, profile.u))
-        for terms, exact in ((limit // 2, True), (2 * limit + 1, False)):
-            total = np.sum(carry(np.ones(terms), profile))
-            assert (np.max(total.bound) == 0) == exact, (profile.name, terms)
+        limit = 1 / max(profile.u_acc, profile.u)
+        for largest, exact in ((limit - 1, True), (limit, False)):
+            total = np.sum(carry(np.array([1.0, largest]), profile))
+            assert (total.bound == 0) == exact, (profile.name, largest)
 
 
 def test_a_sum_that_one_finer_term_makes_inexact_carries_its_error():
