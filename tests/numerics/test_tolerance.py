@@ -1,12 +1,14 @@
 """The threshold: from the false alarms that a run may give, and never above the worst case."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from assay.numerics._moments import Moments
 from assay.numerics.carried import carry, carry_moments
+from assay.numerics.dtypes import DTYPES
 from assay.numerics.generator import Stream
 from assay.numerics.profiles import profiles
 from assay.numerics.tolerance import CHECKS_PER_RUN, FALSE_ALARMS_PER_RUN, confidence, tolerance
@@ -38,6 +40,20 @@ def test_the_smaller_limit_counts():
     assert tolerance(carried([1.0, 1e9], [4.0, 4.0])).tolist() == [1.0, 2 * factor]
 
 
+def test_the_false_alarms_are_those_that_the_error_model_promises():
+    def power(x):
+        return "10" + str(round(math.log10(x))).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+    promise = (Path(__file__).parents[2] / "docs/error-model.md").read_text("utf-8")
+    assert f"at most {power(FALSE_ALARMS_PER_RUN)} false alarms" in promise
+    assert f"ln(2n/{power(FALSE_ALARMS_PER_RUN / CHECKS_PER_RUN)})" in promise
+
+
+def test_a_number_alone_has_the_confidence_of_one():
+    factor = confidence(FALSE_ALARMS_PER_RUN / CHECKS_PER_RUN, 1)
+    assert tolerance(carried([1e9], [4.0])).tolist() == [2 * factor]
+
+
 def test_on_repeating_data_only_the_worst_case_counts():
     assert tolerance(carried([1.0, 1e9], [4.0, 4.0]), independent=False).tolist() == [1.0, 1e9]
 
@@ -50,10 +66,20 @@ def test_what_is_unresolved_is_tolerated_and_what_is_exact_is_not():
 
 def test_a_variance_that_has_underflowed_does_not_count():
     assert tolerance(carried([1e-170], [0.0])).tolist() == [1e-170]
+    smallest = DTYPES["float64"].smallest_normal
+    assert tolerance(carried([1.0], [np.nextafter(smallest, 0)])).tolist() == [1.0]
+    assert tolerance(carried([1.0], [smallest])) < 1.0
 
 
 @pytest.mark.parametrize(
-    ("alpha", "n", "message"), [(0.0, 1, "alpha is 0.0"), (2.0, 1, "alpha"), (0.1, 0, "n is 0")]
+    ("alpha", "n", "message"),
+    [
+        (0.0, 1, "alpha is 0.0"),
+        (-0.5, 1, "alpha is -0.5"),
+        (1.0, 1, "alpha is 1.0"),
+        (1.5, 1, "alpha is 1.5"),
+        (0.1, 0, "n is 0"),
+    ],
 )
 def test_nonsense_is_refused(alpha, n, message):
     with pytest.raises(ValueError, match=message):
