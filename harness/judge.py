@@ -119,7 +119,7 @@ class Comparison:
     @property
     def special(self) -> bool:
         """Whether what is wrong is the pattern of NaN and infinity."""
-        return bool(np.any(np.isinf(self.error) & (self.ratio > 1.0)))
+        return bool(np.any(np.isinf(self.error) & np.isfinite(self.expected.tolerance)))
 
     @property
     def normwise(self) -> float:
