@@ -93,12 +93,11 @@ def _equal_neighbours(mask: Any, axis: int) -> tuple[int, int]:
     """How many disjoint pairs of neighbours are equal, and how many there are."""
     moved = np.moveaxis(mask, axis, 0)
     half = len(moved) // 2
-    first, second = moved[: 2 * half : 2], moved[1 : 2 * half : 2]
+    first, second = moved[: 2 * half : 2], moved[1::2]
     return int((first == second).sum()), int(first.size)
 
 
 def _two_sided(successes: int, trials: int, probability: float) -> float:
-    """Probability of a binomial count at least as far out as this one."""
-    low = bdtr(successes, trials, probability)
-    high = bdtrc(successes - 1, trials, probability) if successes else 1.0
-    return min(1.0, 2 * float(min(low, high)))
+    """Probability of a binomial count at least as far out as this one; above 1 for a count in the middle."""
+    low, high = bdtr(successes, trials, probability), bdtrc(successes - 1, trials, probability)
+    return 2 * float(min(low, high))
