@@ -1,7 +1,7 @@
 """Every check of the judge passes at its edge and fails just beyond it.
 
-Where an edge lies is taken from the expected arrays and from the format, never typed: the last number within a
-tolerance and the first one outside it, one ulp, the largest number.
+Where an edge lies is taken from the expected arrays and from the format, never typed: the last number within
+a tolerance and the first one outside it, one ulp, the largest number.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scipy import stats
 
 from assay.harness.expectation import Expectation, Expected
 from assay.harness.judge import Answer, Judgement, judge
-from assay.harness.stochastic import SIGNIFICANCE, is_stochastic, judge_stochastic
+from assay.harness.stochastic import OTHER_SEED, SEED, SIGNIFICANCE, is_stochastic, judge_stochastic
 from assay.numerics.dtypes import DTYPES, encode, round_to, widen
 from assay.numerics.generator import Stream
 from assay.numerics.profiles import profiles
@@ -176,11 +176,12 @@ STRUCTURE = {
         for name in NAMES
     },
     **{
-        f"{name} has another dtype": (
-            lambda a, name=name: replaced(a, name, lambda t: t.astype(np.float64)),
-            f"{name} has dtype float64; expected float32",
+        f"{name} has dtype {dtype}": (
+            lambda a, name=name, dtype=dtype: replaced(a, name, lambda t: t.astype(DTYPES[dtype].storage)),
+            f"{name} has dtype {dtype}; expected float32",
         )
         for name in NAMES
+        for dtype in ("float64", "bfloat16")
     },
 }
 
@@ -369,11 +370,13 @@ def test_what_is_past_the_largest_number_is_judged_as_the_largest():
 def test_integers_are_equal_in_any_width(storage):
     expected = expects(np.array([1, 2, 3]), 0, exact=True)
     assert judge(states(expected), Answer((np.array([1, 2, 3], storage),))).outcome == "conforms"
-    judgement = judge(states(expected), Answer((np.array([1, 3, 3], storage),)))
-    assert (judgement.outcome, judgement.check) == ("differs", "special values")
-    assert (judgement.worst.index, judgement.worst.got, judgement.worst.expected) == ((1,), "3.0", "2.0")
-    assert judgement.worst.error_ulps is None
-    assert "ulp" not in judgement.message
+    for wrong in (1, 3):
+        judgement = judge(states(expected), Answer((np.array([1, wrong, 3], storage),)))
+        worst = judgement.worst
+        assert (judgement.outcome, judgement.check) == ("differs", "special values")
+        assert (worst.index, worst.got, worst.expected) == ((1,), f"{wrong}.0", "2.0")
+        assert worst.error_ulps is None
+        assert "ulp" not in judgement.message
 
 
 def test_booleans_are_equal():
@@ -389,6 +392,7 @@ def test_booleans_are_equal():
         (np.array([1]), np.array([True])),
         (np.array([True]), np.array([1])),
         (np.array([True]), np.float32([1])),
+        (np.array([True]), np.ones(1, HALF.storage)),
     ],
 )
 def test_integers_and_booleans_are_no_other_kind(value, got):
@@ -550,7 +554,8 @@ def test_the_error_is_seen_beside_the_largest_finite_value():
 
 
 def test_an_error_within_a_wide_tolerance_is_not_held_against_the_digits():
-    assert judged([1.0, 1.0], [1.0, ULP], [2.0, 1 + 2 * ULP]).outcome == "inaccurate"
+    for wide in (2.0, 1.0):
+        assert judged([1.0, 1.0], [wide, ULP], [2.0, 1 + 2 * ULP]).outcome == "inaccurate"
     assert judged([1.0, 1.0], [1 / 2, ULP], [2.0, 1 + 2 * ULP]).outcome == "differs"
 
 
@@ -717,9 +722,15 @@ def test_values_and_gradients_are_judged_under_the_mask_that_was_drawn():
 def test_either_answer_may_raise_or_have_another_shape():
     sound, raising = dropped(drawn("one")), Answer(error="ValueError: no")
     turned = Answer(tuple(t.T for t in sound.outputs), sound.gradients)
-    for spoilt, outcome in ((raising, "rejects"), (turned, "differs"), (Answer(), "differs")):
+    longer = Answer(tuple(np.concatenate([t, t]) for t in sound.outputs), sound.gradients)
+    spoilt_outcomes = ((raising, "rejects"), (turned, "differs"), (longer, "differs"), (Answer(), "differs"))
+    for spoilt, outcome in spoilt_outcomes:
         for pair in ((spoilt, sound), (sound, spoilt)):
             assert judge_stochastic(Expectation(dropping()), *pair).outcome == outcome
+
+
+def test_the_two_seeds_are_not_one():
+    assert SEED != OTHER_SEED
 
 
 def test_the_significance_is_that_of_one_check_of_a_run():
@@ -798,9 +809,15 @@ def test_the_same_mask_for_two_seeds_is_found_where_that_is_no_accident():
     assert judged_masks(single, single, case=dropping((1, 1))).outcome == "conforms"
 
 
-@pytest.mark.parametrize("columns", [1, 2])
-def test_equal_masks_are_suspicious_from_a_size_that_follows_from_the_significance(columns):
-    rows = math.ceil(math.log(LEVEL) / math.log(AGREE) / columns)
-    for size, outcome in (((rows, columns), "differs"), ((rows - 1, columns), "conforms")):
-        mask = drawn("small", shape=size)
-        assert judged_masks(mask, mask, case=dropping(size)).outcome == outcome
+@pytest.mark.parametrize("shape", [(96,), (12, 8), (6, 4, 4)])
+def test_equal_masks_are_suspicious_below_the_level_of_one_test(shape):
+    names = ("batch", "height", "width")[: len(shape)]
+    inputs = tuple(dataclasses.replace(i, axes=", ".join(names)) for i in DROP.inputs)
+    spec = dataclasses.replace(DROP, inputs=inputs, axes=" ".join(names), sizes=(shape,))
+    level = SIGNIFICANCE / (2 + len(shape))  # rate, seeds, and neighbours along each axis
+    for factor, outcome in ((0.99, "differs"), (1.01, "conforms")):
+        agree = (factor * level) ** (1 / math.prod(shape))  # = keep**2 + (1 - keep)**2
+        keep = (1 + math.sqrt(2 * agree - 1)) / 2
+        case = Case(spec, (("rate", 1 - keep),), "float32", "normal", shape)
+        mask = drawn("equal", keep, shape)
+        assert judged_masks(mask, mask, case=case).outcome == outcome
