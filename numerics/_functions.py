@@ -96,13 +96,15 @@ def contract(
 def _adds_exactly(profile: Profile, factors: Sequence[Moments], size: Array) -> bool:
     """Whether every term is a multiple of one quantum that all partial sums hold, in any order.
 
-    Sums of small integers, of ones, of equal halves: there rounding is no excuse.
+    Sums of small integers, of ones, of equal halves: there rounding is no excuse. A product may underflow
+    unless the quantum itself does not.
     """
     largest = size.max(initial=0.0)
     if not 0 < largest < np.inf:
         return False
+    held = np.log2(max(largest * profile.u_acc, underflow(profile.accumulator)))
     return all(
-        sum(_quantum(x.value.reshape(-1)[part]) for x in factors) >= np.log2(largest * profile.u_acc)
+        sum(_quantum(x.value.reshape(-1)[part]) for x in factors) >= held
         for part in (slice(8), slice(None))  # the first few decide for most arrays
     )
 
@@ -131,11 +133,12 @@ def _own_error(
     u = profile.u_acc + U_REFERENCE
     bound = roundings * u * size
     variance = roundings * (u * u / 3) * (np.square(value) / 3 + square / 2)
-    # Each product and each partial sum may underflow.
+    # Each product and each partial sum may underflow, and those of one sign all to the same side.
     lost = (1 + roundings) * underflow(profile.accumulator)
-    tiny = bound < lost
+    tiny = (bound < lost) & (roundings > 0)
     if np.any(tiny):
-        bound = np.where(tiny & (roundings > 0), bound + lost, bound)
+        bound = np.where(tiny, bound + lost, bound)
+        variance = np.where(tiny, variance + lost**2 / 3, variance)
     return bound, variance
 
 
