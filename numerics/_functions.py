@@ -299,13 +299,18 @@ def _einsum(profile: Profile, subscripts: str, *operands: Any, out: Any = None, 
 
 @functools.lru_cache(maxsize=4096)
 def _einsum_plan(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[float, Any]:
-    """Terms in each element, and the path to take: NumPy's C loop where planning would cost more."""
+    """Terms in each element, and the path to take."""
     ones = [np.broadcast_to(1.0, shape) for shape in shapes]
     counts = np.einsum(subscripts, *ones)
     terms = float(counts.flat[0]) if counts.size else 0.0
-    if len(shapes) == 1 or (len(shapes) == 2 and terms * counts.size < _PLAN_COSTS):
-        return terms, False
-    return terms, np.einsum_path(subscripts, *ones, optimize="greedy")[0]
+    return terms, _einsum_path(subscripts, ones, counts)
+
+
+def _einsum_path(subscripts: str, ones: Sequence[Array], counts: Array) -> Any:
+    """NumPy's C loop, which is no path, where planning would cost more."""
+    if len(ones) == 1 or (len(ones) == 2 and counts.sum() < _PLAN_COSTS):
+        return False
+    return np.einsum_path(subscripts, *ones, optimize="greedy")[0]
 
 
 # As many multiplications as NumPy's plain loop does in the time that a planned call takes at least.
