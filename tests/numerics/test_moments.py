@@ -1,4 +1,4 @@
-"""The rules that every operation shares, to the last digit: one rounding, what is exact, the ends of the range."""
+"""What every error rule shares, to the last digit: one rounding, what is exact, the ends of the range."""
 
 from __future__ import annotations
 
@@ -208,6 +208,7 @@ def test_a_bound_counts_no_further_than_the_size_of_its_value():
 def test_an_error_that_is_not_a_number_is_unknown():
     x = ranged(SINGLE, [1.0, 1.0], [np.nan, 1.0], [1.0, np.nan])
     assert (x.bound.tolist(), x.variance.tolist()) == ([np.inf, 1.0], [1.0, np.inf])
+    assert ranged(SINGLE, [2 * SINGLE.largest], [1.0], [np.nan]).variance == np.inf
 
 
 def test_special_values_of_special_operands_are_exact():
