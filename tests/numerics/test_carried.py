@@ -255,40 +255,6 @@ def test_the_bound_covers_both_arguments_within_their_bounds(function, width):
             assert (moved <= carried.bound)[inside].all()
 
 
-DERIVATIVES = {
-    "exp": mpmath.exp,
-    "exp2": lambda x: mpmath.power(2, x),
-    "expm1": mpmath.expm1,
-    "log": mpmath.log,
-    "log2": lambda x: mpmath.log(x, 2),
-    "log10": mpmath.log10,
-    "log1p": mpmath.log1p,
-    "sqrt": mpmath.sqrt,
-    "tanh": mpmath.tanh,
-    "sinh": mpmath.sinh,
-    "arcsin": mpmath.asin,
-    "arccos": mpmath.acos,
-    "arctan": mpmath.atan,
-    "arcsinh": mpmath.asinh,
-    "arccosh": lambda x: mpmath.acosh(1 + x),
-    "arctanh": mpmath.atanh,
-    "erf": mpmath.erf,
-    "erfc": mpmath.erfc,
-    "erfcx": lambda x: mpmath.exp(x * x) * mpmath.erfc(x),
-    "expit": lambda x: 1 / (1 + mpmath.exp(-x)),
-    "log_expit": lambda x: -mpmath.log1p(mpmath.exp(-x)),
-}
-
-
-@pytest.mark.parametrize("function", _MONOTONE, ids=lambda f: f.__name__)
-def test_the_derivative_of_each_monotone_function_is_right(function):
-    points = np.array([0.01, 0.2, 0.5, 0.9])
-    shift = 1.0 if function is np.arccosh else 0.0
-    slopes = _MONOTONE[function].derivative(points + shift, function(points + shift))
-    wanted = [float(mpmath.diff(DERIVATIVES[function.__name__], x)) for x in points]
-    np.testing.assert_allclose(slopes, wanted, rtol=np.sqrt(np.finfo(np.float64).eps))
-
-
 def test_every_library_function_has_its_published_error():
     needed = {f.__name__ for f in _MONOTONE} - {"expit", "log_expit"}
     assert needed <= set(LIBRARY_ULPS)

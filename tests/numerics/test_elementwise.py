@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 from scipy import special
@@ -126,6 +127,28 @@ def test_adding_exact_zeros_and_multiplying_by_exact_powers_of_two_rounds_nothin
     assert square.bound[1] > 0.81
 
 
+def test_powers_of_two_multiply_and_divide_exactly():
+    two, four = leaf([2.0, 0.5]), leaf([4.0, 8.0])
+    assert (two * four).exact
+    assert (two / four).exact
+
+
+def test_what_vanishes_below_float64_has_underflowed():
+    small, large = leaf([1e-200], DOUBLE), leaf([1e200], DOUBLE)
+    for result in (np.square(small), small / large, small * small[::-1], small**2.5):
+        assert (result.value, result.bound) == (0, DOUBLE.underflow)
+    for overflow in (large / small, large / -small):
+        assert overflow.bound == np.inf
+
+
+def test_an_error_has_the_shape_of_its_result():
+    zeros = leaf(np.zeros((2, 3)))
+    for x in (known(X, BX, VX), known(X[np.newaxis], BX, VX)):
+        for total in (x + zeros, zeros + x, x - zeros):
+            assert total.bound.shape == total.variance.shape == (2, 3)
+            assert total._content.bound.shape == (2, 3)
+
+
 def test_a_quotient_is_unresolved_where_the_divisor_may_be_zero():
     x = leaf([1.0, 1.0, 1.0, 0.0]) / known([0.5, 0.25, -0.25, 0.0], [0.25, 0.25, 0.5, 0.0])
     assert np.isinf(x.bound).tolist() == [False, True, True, False]
@@ -161,7 +184,7 @@ def test_signs_keep_error_and_overflow():
 def test_an_extreme_carries_the_error_of_the_one_that_wins_and_the_larger_in_a_near_tie():
     # The intervals overlap, are apart either way, and touch.
     x = known([1.0, 2.0, 1.0, 1.0], [0.1, 0.1, 0.1, 0.25], [1e-3, 1e-3, 1e-3, 1e-3])
-    y = known([1.25, 1.0, 2.0, 1.5], [0.2, 0.2, 0.2, 0.25], [2e-3, 2e-3, 2e-3, 2e-3])
+    y = known([1.25, 1.5, 1.5, 1.5], [0.2, 0.2, 0.2, 0.25], [2e-3, 2e-3, 2e-3, 2e-3])
     for maximum in (np.maximum, np.fmax):
         assert_error(maximum(x, y), [0.2, 0.1, 0.2, 0.25], [2e-3, 1e-3, 2e-3, 2e-3])
     for minimum in (np.minimum, np.fmin):
@@ -222,9 +245,79 @@ def test_a_likely_error_reaches_as_far_as_the_tolerance_for_a_hundred_elements()
     assert round(confidence(FALSE_ALARMS_PER_RUN / CHECKS_PER_RUN, 100)) == _FAR
 
 
+DERIVATIVES = {
+    "exp": mpmath.exp,
+    "exp2": lambda x: mpmath.power(2, x),
+    "expm1": mpmath.expm1,
+    "log": mpmath.log,
+    "log2": lambda x: mpmath.log(x, 2),
+    "log10": mpmath.log10,
+    "log1p": mpmath.log1p,
+    "sqrt": mpmath.sqrt,
+    "tanh": mpmath.tanh,
+    "sinh": mpmath.sinh,
+    "arcsin": mpmath.asin,
+    "arccos": mpmath.acos,
+    "arctan": mpmath.atan,
+    "arcsinh": mpmath.asinh,
+    "arccosh": lambda x: mpmath.acosh(1 + x),
+    "arctanh": mpmath.atanh,
+    "erf": mpmath.erf,
+    "erfc": mpmath.erfc,
+    "erfcx": lambda x: mpmath.exp(x * x) * mpmath.erfc(x),
+    "expit": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "log_expit": lambda x: -mpmath.log1p(mpmath.exp(-x)),
+}
+
+
+@pytest.mark.parametrize("function", _MONOTONE, ids=lambda f: f.__name__)
+def test_the_derivative_of_each_monotone_function_is_right(function):
+    points = np.array([0.01, 0.2, 0.5, 0.9])
+    shift = 1.0 if function is np.arccosh else 0.0
+    slopes = _MONOTONE[function].derivative(points + shift, function(points + shift))
+    wanted = [float(mpmath.diff(DERIVATIVES[function.__name__], x)) for x in points]
+    np.testing.assert_allclose(slopes, wanted, rtol=np.sqrt(np.finfo(np.float64).eps))
+
+
+DOMAINS = {
+    **dict.fromkeys((np.log, np.log2, np.log10, np.sqrt), (0.0, np.inf)),
+    **dict.fromkeys((np.arcsin, np.arccos, np.arctanh), (-1.0, 1.0)),
+    np.log1p: (-1.0, np.inf),
+    np.arccosh: (1.0, np.inf),
+}
+
+
+@pytest.mark.parametrize("function", _MONOTONE, ids=lambda f: f.__name__)
+def test_the_domain_of_each_monotone_function_is_where_it_is_a_number(function):
+    low, high = _MONOTONE[function].domain
+    assert (low, high) == DOMAINS.get(function, (-np.inf, np.inf))
+    with np.errstate(invalid="ignore"):
+        outside = function(np.array([np.nextafter(low, -np.inf), np.nextafter(high, np.inf)]))
+    assert np.isnan(outside[np.isfinite([low, high])]).all()
+
+
+@pytest.mark.parametrize(
+    ("function", "far"),
+    [
+        (np.exp, -800.0),
+        (np.exp2, -2000.0),
+        (special.erfc, 40.0),
+        (special.expit, -800.0),
+        (special.log_expit, 800.0),
+    ],
+)
+def test_a_positive_function_that_comes_out_as_zero_has_underflowed(function, far):
+    vanished = function(leaf([far], DOUBLE))
+    assert (vanished.value, vanished.bound) == (0, DOUBLE.underflow)
+
+
+@pytest.mark.parametrize("function", [np.log, np.log2, np.log10, np.arccosh])
+def test_a_function_that_is_zero_at_one_is_exact_there(function):
+    assert function(leaf([1.0])).exact
+
+
 def worked_monotone(function, x, b, v):
-    about = _MONOTONE[function]
-    low, high = about.domain
+    about, (low, high) = _MONOTONE[function], DOMAINS.get(function, (-np.inf, np.inf))
     with np.errstate(all="ignore"):
         value = function(x)
         slope = abs(about.derivative(x, value))
