@@ -459,9 +459,28 @@ def test_a_power_is_worked_at_the_corners(bx, by, profile):
         assert_error(carried, *wanted, rtol=1e4 * np.finfo(float).eps)
 
 
-def test_a_large_error_of_a_power_spreads_no_further_than_its_bound():
-    carried = np.power(known([4.0], 3.0, 9.0), leaf([-3.5]))
-    assert carried.variance < carried.bound**2 * (1 + 2.0**-10)
+def test_a_power_spreads_no_further_than_its_bound():
+    x, y, bound, variance = 4.0, 0.3, 1.0, 100.0
+    value, bound, variance = worked_power(x, bound, variance, y, 0.0, 0.0)
+    assert variance == bound**2
+    carried = np.power(known([x], 1.0, 100.0), leaf([y]))
+    assert_error(carried, *rounding(SINGLE, value, bound, variance, library_ulps("power", SINGLE.u)))
+
+
+def test_intervals_of_a_power_too_narrow_for_float64_count_by_their_slopes():
+    x, y, narrow = 3.0, 2.5, 2.0**-60
+    carried = np.power(known([x], narrow, profile=DOUBLE), known([y], narrow, profile=DOUBLE))
+    none = np.power(leaf([x], DOUBLE), leaf([y], DOUBLE))
+    linear = (y * x ** (y - 1) + x**y * np.log(x)) * narrow
+    assert carried.bound - none.bound == pytest.approx(linear, rel=2.0**-10)
+
+
+def test_a_power_that_overflows_is_certain_and_no_pole():
+    for base, exponent in ((1e200, 2.5), (1e-200, -3.0), (-1e200, 3.0)):
+        for x in (leaf([base], DOUBLE), known([base], abs(base) * 2.0**-20, 1.0, DOUBLE)):
+            beyond = np.power(x, leaf([exponent], DOUBLE))
+            assert beyond.bound == np.inf
+            assert (finish(beyond).value, finish(beyond).bound) == (np.copysign(np.inf, base), 0)
 
 
 def test_powers_with_a_name_are_what_they_are_called():
@@ -485,6 +504,9 @@ def test_a_power_that_rounding_may_take_through_a_pole_is_unresolved():
     assert np.isinf(np.power(x, leaf([-3.0] * 5)).bound).tolist() == [False, True, True, True, False]
     assert np.isinf(np.power(x, leaf([3.0] * 5)).bound).tolist() == [False] * 5
     assert np.power(leaf([0.0, 1.0]), leaf([3.0, -3.0])).exact
+    assert np.power(leaf([0.0, 1.0]), leaf([0.0, 0.0])).exact
+    assert not np.power(leaf([-1.5]), leaf([3.0])).exact
+    assert np.power(known([0.0], 0.5), leaf([-0.5])).bound == np.inf
     pole = np.power(leaf([0.0]), leaf([-3.0]))
     assert (pole.value, pole.bound) == (np.inf, 0)
 
@@ -537,9 +559,12 @@ def test_a_logarithm_times_an_exact_zero_is_zero_and_times_another_is_not():
 def test_special_values_of_a_composition_are_exact_unless_they_hang_on_what_is_not_known():
     minus = np.logaddexp(known([-np.inf, -np.inf], [0.5, np.inf]), known([-np.inf, -np.inf], [0.0, 0.5]))
     assert minus.value.tolist() == [-np.inf, -np.inf]
-    assert minus.bound.tolist()[1] == np.inf
+    assert minus.bound.tolist() == minus.variance.tolist() == [0.0, np.inf]
     assert np.logaddexp(leaf([-np.inf]), leaf([-np.inf])).bound == 0
     assert special.entr(leaf([-1.0])).bound == 0
+    lost = special.entr(known([0.0, 0.5], 2.0**-10))
+    assert lost.value[0] == 0
+    assert np.isinf(lost.bound).tolist() == np.isinf(lost.variance).tolist() == [True, False]
 
 
 def test_a_selection_keeps_an_overflow_with_its_element():
@@ -561,4 +586,8 @@ def test_a_comparison_is_in_doubt_up_to_the_sum_of_the_bounds():
     ties = known([1.0, 1.0], [0.0, 0.25]) > leaf([1.0, 1.0])
     assert ties.doubt.tolist() == [False, True]
     assert type(known([1.0], 0.25) > 2.0) is np.ndarray
+    for value in (1.25, 1.75):
+        doubtful, certain = known([value], 0.5) > 1.5, np.array([True])
+        assert (doubtful & certain).doubt.tolist() == (doubtful ^ certain).doubt.tolist() == [True]
+        assert (~doubtful).doubt.tolist() == [True]
     assert type(known([1.0], 0.0) >= 1.0) is np.ndarray
