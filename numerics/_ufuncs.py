@@ -550,13 +550,10 @@ def _logit(profile: Profile, x: Moments) -> Moments:
 
 def _with_value(z: Moments, value: Array) -> Moments:
     """The error of a composition about the value of the function itself, which knows its special cases."""
-    special_value = ~np.isfinite(value)
     if z.bound is None or z.variance is None:
         return Moments(value)
-    certain = special_value & ~np.isinf(z.bound)
-    lost = ~special_value & np.isnan(z.value)
-    bound = np.where(certain, 0.0, np.where(lost, np.inf, z.bound))
-    return Moments(value, bound, np.where(certain, 0.0, np.where(lost, np.inf, z.variance)))
+    certain = ~np.isfinite(value) & ~np.isinf(z.bound)
+    return Moments(value, np.where(certain, 0.0, z.bound), np.where(certain, 0.0, z.variance))
 
 
 def pick(choose: Mask, x: Moments, y: Moments) -> Moments:
