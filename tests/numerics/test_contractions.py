@@ -146,16 +146,18 @@ def test_hardware_that_flushes_each_product_to_zero_is_explained(weight):
 @pytest.mark.parametrize(
     ("values", "exact"),
     [
-        ([0.25, 0.5, -0.125], True),
+        ([0.25, 0.5, 0.125], True),
+        ([-0.25, -0.5], True),
+        ([0.25, 0.5, -0.125], False),
         ([2.0**-30, 2.0**-31], True),
-        ([1.0, -(2.0**-30)], False),
-        ([1.0, -(2.0**-23)], True),
+        ([-1.0, -(2.0**-30)], False),
+        ([1.0, 2.0**-23], True),
         ([0.0] * 8 + [2.0**100, 2.0**99], True),
         ([1.0] * 8 + [2.0**-30], False),
         ([0.1, 0.2], False),
     ],
 )
-def test_a_sum_of_multiples_of_a_quantum_is_exact(values, exact):
+def test_a_sum_of_multiples_of_a_quantum_and_of_one_sign_is_exact(values, exact):
     assert np.sum(leaf(values)).exact == exact
     assert (leaf(values) @ leaf(np.ones(len(values)))).exact == exact
 

@@ -63,7 +63,7 @@ ARITHMETIC = {
     np.subtract: (lambda bx, by: bx + by, lambda vx, vy: vx + vy, 0.5),
     np.multiply: (
         lambda bx, by: SIZE_X * by + SIZE_Y * bx + bx * by,
-        lambda vx, vy: X**2 * vy + Y**2 * vx,
+        lambda vx, vy: X**2 * vy + Y**2 * vx + vx * vy,
         0.5,
     ),
     np.divide: (
@@ -91,6 +91,17 @@ def test_errors_of_both_operands_go_through_arithmetic(function, inexact, profil
     y = known(Y, BY, VY, profile) if j else leaf(Y, profile)
     wanted = rounding(profile, function(X, Y), bounds(i * BX, j * BY), variances(i * VX, j * VY), ulps)
     assert_error(function(x, y), *wanted)
+
+
+def test_a_product_of_cancelled_factors_varies_as_far_as_its_bound():
+    x = known([0.0, 0.0, 0.5, 0.5], [0.5, 0.5, 1.0, 1.0], [0.04, 1.0, 0.25, 0.3])
+    y = known([0.0, 0.0, 0.0, 0.0], [0.25, 0.25, 0.5, 0.5], [0.01, 1.0, 0.04, 0.04])
+    first_order = np.array([0.0, 0.0, 0.01, 0.01])
+    both = np.array([4e-4, 1.0, 0.01, 0.012])
+    wanted = first_order + both
+    wanted[[0, 3]] = np.array([0.125, 0.75]) ** 2
+    product = x * y
+    np.testing.assert_allclose(product.variance, wanted, **DIGITS)
 
 
 @PROFILES
