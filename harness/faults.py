@@ -81,7 +81,7 @@ def _ignored(spec: Spec) -> Iterator[GeneralFault]:
     for option in spec.parameters:
         if option.name in acting and len(option.values) > 1:
             default = Fault(
-                name=f"{option.name} ignored",
+                name=f"{option.name} left at its default",
                 parameters={option.name: repr(option.default)},
                 spoils="both",
             )

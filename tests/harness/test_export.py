@@ -177,10 +177,10 @@ def test_the_commands_write_and_judge(tmp_path, capsys):
     assert main(["export", "softmax", "--out", str(tmp_path)]) == 0
     returned(tmp_path)
     assert main(["judge", str(tmp_path)]) == 0
-    assert "3 of 3 cases conform" in capsys.readouterr().out
+    assert re.search(r"(\d+) of \1 cases conform", capsys.readouterr().out)
     np.savez(tmp_path / "returned" / "softmax.npz", nothing=np.zeros(1))
     assert main(["judge", str(tmp_path)]) == 1
-    assert "0 of 3 cases conform" in capsys.readouterr().out
+    assert re.search(r"0 of \d+ cases conform", capsys.readouterr().out)
     assert main(["judge", str(tmp_path / "nowhere")]) == 2
 
 
