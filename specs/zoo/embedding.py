@@ -74,7 +74,7 @@ FAULTS = {
             )
         ),
         Fault(
-            name="last row is the one before",
+            name="last row is a copy of the one before",
             inputs={"indices": lambda indices, rows: np.minimum(indices, rows - 2)},
             where=f"{CHOSEN} and rows > 1",
         ),

@@ -49,7 +49,7 @@ def test_in_the_smoke_tier_no_control_fails_and_faults_are_caught(name, dtype):
     entries = audit(name, dtype, "smoke")
     assert set(outcomes(entries, "control").values()) == {"passes"}
     caught = [outcome == "caught" for outcome in outcomes(entries, "fault").values()]
-    assert any(caught)
+    assert any(caught) or not any(entry.cases for entry in entries)  # no case has the dtype
 
 
 # --- the audit itself ---
