@@ -1,4 +1,4 @@
-"""The command ``assay``: runs, reports, audits and checks of kernels; the gate is in ``cli_gate``.
+"""The command ``assay``: runs, reports and audits; gate and kernels are in ``cli_gate`` and ``cli_kernel``.
 
 Exit status: 0 ran to its end, 1 something that ``--fail-on`` names was found, 2 wrong usage, 3 could not
 run at all. What went wrong is said in a sentence that says what to do.
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated
 
 import cyclopts
 import msgspec
@@ -21,7 +21,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from .adapters.binding import bindings, load_bindings
+from .cli_common import ALL_FRAMEWORKS, CannotRun, Device, Names, Tier, Usage
 from .cli_gate import gate, waive
+from .cli_kernel import check, export, judge
 from .harness import record as records
 from .harness.audit import run_audit
 from .harness.environments import Unmade
@@ -35,9 +37,7 @@ from .reports import write_all
 from .reports.audit import audit_details, audit_summary
 from .reports.console import Bar, Progress, table
 from .reports.pages import explanation_page, spec_page, spec_table
-from .specs.case import decode
-from .specs.cases import DTYPE_ORDER, TIERS
-from .specs.spec import Spec, Value
+from .specs.cases import DTYPE_ORDER
 
 __all__ = ["app", "main"]
 
@@ -48,31 +48,14 @@ app = cyclopts.App(
     help_format="plaintext",
 )
 
-Tier = Literal["smoke", "standard", "full", "grid"]
-Device = Literal["cpu", "cuda"]
-Names = tuple[str, ...]
-
-DEFAULT_FRAMEWORKS = ("torch", "tensorflow", "keras", "jax")
-
-assert tuple(TIERS) == get_args(Tier)
-
-
-class Usage(Exception):
-    """The command line asks for something that does not exist."""
-
-
-class CannotRun(Exception):
-    """Nothing could be run."""
-
-
 @app.command
 def run(
     *specs: str,
-    framework: Annotated[Names, Parameter(negative="")] = DEFAULT_FRAMEWORKS,
+    framework: Names = ALL_FRAMEWORKS,
     device: Device = "cpu",
-    dtype: Annotated[Names, Parameter(negative="")] = DTYPE_ORDER,
+    dtype: Names = DTYPE_ORDER,
     tier: Tier = "standard",
-    case: Annotated[Names, Parameter(negative="")] = (),
+    case: Names = (),
     mode: str = "",
     bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = (),
     python: Path = Path(sys.executable),
@@ -238,7 +221,7 @@ def repro(case: str, *, where: Where) -> None:
 @app.command
 def audit(
     *specs: str,
-    dtype: Annotated[Names, Parameter(negative="")] = DTYPE_ORDER,
+    dtype: Names = DTYPE_ORDER,
     tier: Tier = "standard",
     seeds: int = 1,
     jobs: int | None = None,
@@ -301,160 +284,9 @@ def report(file: Path, *, out: Path | None = None) -> None:
         console.print(f"[dim]wrote[/dim] {escape(str(path))}")
 
 
-@app.command
-def check(
-    kernel: str,
-    *parameters: str,
-    spec: str,
-    like: str = "",
-    device: Device = "cpu",
-    dtype: Annotated[Names, Parameter(negative="")] = ("float32",),
-    sizes: Literal["smoke", "sweep"] = "smoke",
-    size: Annotated[Names, Parameter(negative="")] = (),
-    tile: Annotated[tuple[int, ...], Parameter(negative="")] = (),
-    gradients: Literal["auto", "yes", "no"] = "auto",
-    vjp: str = "",
-    accumulate: Literal["float32", "tf32", "dtype"] | None = None,
-    repeats: int = 3,
-    deterministic: Annotated[bool, Parameter(negative="")] = False,
-    case: Annotated[Names, Parameter(negative="")] = (),
-    in_process: Annotated[bool, Parameter(negative="")] = False,
-    time_limit: float = 30.0,
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-) -> int:
-    """Check a kernel: assay check FILE.py:FUNCTION --spec softmax axis=-1. The exit status is 1 if it fails.
-
-    Parameters
-    ----------
-    kernel
-        Where the function is: FILE.py:FUNCTION.
-    parameters
-        Parameters of the spec that are held at a value, such as axis=-1.
-    spec
-        Name of the spec that says what it should compute.
-    like
-        Array type that it wants: numpy, torch, jax, cupy or a module with from_dlpack; by default what its
-        annotations say.
-    device
-        Where its arrays lie.
-    dtype
-        float32, float64, bfloat16, float16; may be given many times.
-    sizes
-        smoke is quick, sweep thorough.
-    size
-        A size of your own, such as 3x1000, instead; may be given many times.
-    tile
-        Length of the kernel's own blocks: sizes around it are asked too; may be given many times.
-    gradients
-        Whether gradients are asked for; auto takes them where the kernel has them.
-    vjp
-        Function of the same file that gives the gradients.
-    accumulate
-        Accumulator that the kernel means to have.
-    repeats
-        How many calls on the same inputs are compared bit by bit.
-    deterministic
-        Count other bits in a repeated call as a failure.
-    case
-        A single case, as a report prints it; may be given many times.
-    in_process
-        Run the kernel in this process, where a debugger can follow it; a crash or a hang is then yours.
-    time_limit
-        Seconds after which a call counts as hung.
-    as_json
-        Print the report as JSON.
-    """
-    from . import api
-
-    file, colon, function = kernel.rpartition(":")
-    if not colon:
-        raise Usage(f"the kernel is {kernel!r}; it must be FILE.py:FUNCTION")
-    chosen = select_specs((spec,))
-    if len(chosen) != 1:
-        raise Usage(f"--spec {spec!r} names {len(chosen)} specs; a kernel is checked against one")
-    report = api.check_file(
-        Path(file),
-        function,
-        vjp,
-        in_process=in_process,
-        spec=spec,
-        like=like or None,
-        device=device,
-        dtypes=dtype,
-        sizes=[_size(text) for text in size] or sizes,
-        tiles=tile,
-        gradients={"auto": None, "yes": True, "no": False}[gradients],
-        accumulate=accumulate,
-        repeats=repeats,
-        deterministic=deterministic,
-        time_limit=time_limit,
-        cases=case,
-        **dict(_parameter(chosen[spec], text) for text in parameters),
-    )
-    if as_json:
-        print(report.to_json())
-    else:
-        Console().print(report)
-    return int(not report.passed)
-
-
-@app.command
-def export(
-    *specs: str,
-    format: Literal["npz", "safetensors", "onnx"] = "npz",
-    out: Path = Path("vectors"),
-    tier: Tier = "smoke",
-    dtype: Annotated[Names, Parameter(negative="")] = ("float32",),
-) -> None:
-    """Write cases as files: golden vectors with a manifest, or ONNX node tests.
-
-    Parameters
-    ----------
-    specs
-        Names or globs of specs; all if none is given.
-    format
-        npz or safetensors, with tolerances and gradients; onnx where an operator is the same thing.
-    out
-        Folder of the files.
-    tier
-        smoke meets every option once, standard every pair of options, full every triple.
-    dtype
-        float32, float64, bfloat16, float16; may be given many times.
-    """
-    from .harness import export as vectors
-    from .harness.onnx_nodes import export_onnx
-
-    cases = vectors.selected(select_specs(specs).values(), tier, dtype)
-    try:
-        if format == "onnx":
-            written = len(export_onnx(cases, out))
-        else:
-            written = len(vectors.export(cases, out, format).cases)
-    except ImportError as error:
-        raise CannotRun(f"{format} cannot be written: {error}. Try `pip install assay[export]`.") from error
-    Console().print(f"wrote {written} cases into {escape(str(out))}")
-
-
-@app.command
-def judge(folder: Path, *, accumulate: Literal["float32", "tf32", "dtype"] | None = None) -> int:
-    """Judge what came back for exported vectors: FOLDER/returned. The exit status is 1 if a case fails.
-
-    Parameters
-    ----------
-    folder
-        The folder that `assay export` wrote, with the files that came back in its folder returned.
-    accumulate
-        Accumulator that the implementation means to have.
-    """
-    from .harness.export import judge_folder
-    from .harness.look import PROFILES
-    from .reports.check_page import judgements_page
-
-    found = judge_folder(folder, PROFILES[accumulate])
-    Console().print(judgements_page(found))
-    return int(any(judgement.failing for judgement in found.values()))
-
-
+app.command(check)
+app.command(export)
+app.command(judge)
 app.command(gate)
 app.command(waive)
 
@@ -484,22 +316,6 @@ def _outcomes(text: str) -> frozenset[str]:
         allowed = ", ".join((*records.OUTCOMES, "findings"))
         raise Usage(f"--fail-on: no outcome is called {sorted(unknown)[0]!r}; allowed are {allowed}")
     return (named - {"findings"}) | frozenset(records.FAILING if "findings" in named else ())
-
-
-def _size(text: str) -> tuple[int, ...]:
-    """The lengths that ``3x17`` stands for."""
-    lengths = text.split("x")
-    if not all(length.isdigit() for length in lengths):
-        raise Usage(f"--size {text!r} must be lengths joined by 'x', such as 3x17")
-    return tuple(map(int, lengths))
-
-
-def _parameter(spec: Spec, text: str) -> tuple[str, Value]:
-    """Name and value of a parameter that ``axis=-1`` stands for."""
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise Usage(f"{text!r} is not of the form parameter=value")
-    return name, decode(value, spec.parameter(name).values)
 
 
 def _worker(

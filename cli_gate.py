@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from .adapters.binding import load_bindings
+from .cli_common import ALL_FRAMEWORKS, Device, Names, Tier
 from .harness.compare import read_gate
 from .harness.environments import frameworks_of
 from .harness.gate import Asking, Side, run_gate
@@ -39,12 +40,8 @@ from .specs.cases import DTYPE_ORDER
 
 __all__ = ["gate", "waive"]
 
-Names = Annotated[tuple[str, ...], Parameter(negative="")]
-
 WAIVERS = Path("assay-waivers.toml")
 """The file of waivers that is read without being named, if it is there."""
-
-ALL_FRAMEWORKS = ("torch", "tensorflow", "keras", "jax")
 
 
 def gate(
@@ -57,9 +54,9 @@ def gate(
     candidate_python: str = "",
     spec: Names = (),
     framework: Names = (),
-    device: Literal["cpu", "cuda"] = "cpu",
+    device: Device = "cpu",
     dtype: Names = DTYPE_ORDER,
-    tier: Literal["smoke", "standard", "full", "grid"] = "smoke",
+    tier: Tier = "smoke",
     mode: str = "",
     waivers: Path | None = None,
     bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = (),
