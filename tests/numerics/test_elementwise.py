@@ -588,6 +588,40 @@ def test_a_selection_keeps_an_overflow_with_its_element():
         assert np.where(overflows, 0.0, 0.5).tolist() == finished.bound.tolist()
 
 
+FACTORS = {
+    "grows": (leaf([1.5]), 0.0),
+    "stays": (leaf([1.0]), 0.0),
+    "shrinks": (leaf([0.75]), np.inf),
+    "grows for certain": (known([1.5], 0.25), 0.0),
+    "may shrink": (known([1.0], 0.25), np.inf),
+    "may shrink a large number": (known([4.0], 3.5), np.inf),
+}
+
+
+@pytest.mark.parametrize(("factor", "bound"), FACTORS.values(), ids=FACTORS)
+def test_a_product_overflows_where_one_factor_has_and_the_other_makes_it_no_smaller(factor, bound):
+    beyond = leaf([SINGLE.largest]) * 1.25
+    for product in (beyond * factor, factor * beyond, beyond * -factor):
+        assert finish(product).bound == bound
+
+
+TERMS = {
+    "outward": (0.5, 0.0),
+    "nothing": (0.0, 0.0),
+    "farther out than itself": (2.5, 0.0),
+    "out of the other end": (-2.5, np.inf),
+    "back into the range": (-0.5, np.inf),
+    "past zero": (-1.5, np.inf),
+}
+
+
+@pytest.mark.parametrize(("term", "bound"), TERMS.values(), ids=TERMS)
+def test_a_sum_overflows_where_one_term_has_and_the_other_leads_no_nearer_to_zero(term, bound):
+    beyond, other = leaf([SINGLE.largest]) * 1.25, np.float64(SINGLE.largest) * (term * 1.25)
+    for total in (beyond + other, other + beyond, beyond - -other):
+        assert finish(total).bound == bound
+
+
 # --- comparisons ---
 
 
