@@ -43,7 +43,7 @@ dot_product_attention = Spec(
         (1, 5, 33, 3, 8, 8),
         (2, 1, 6, 2, 5, 3),
         (3, 1, 1, 2, 1, 4),
-        (1, 2, 257, 1, 8, 4),
+        (1, 2, 1025, 1, 8, 4),
     ),
     data=("normal", "saturated", "masked_rows", "nan"),
     excluded=(

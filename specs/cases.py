@@ -51,7 +51,7 @@ def cases(
         configurations += [row for row in small if in_scope.of_any(row)]
     else:
         # What a pair of options does is seen best where results have digits enough, in the first dtype.
-        alone = (row for row in _one_by_one(factors, defaults) if row != defaults)
+        alone = (row for row in _one_by_one(spec, factors, defaults) if row != defaults)
         configurations += [row for row in alone if in_scope.of_any(row)]
         first = {**factors, "dtype": factors["dtype"][:1]}
         configurations += cover(first, TIERS[tier], in_scope.of_any, configurations)
@@ -75,12 +75,18 @@ def invalid_cases(spec: Spec) -> list[Case]:
     return [_case(spec, row, f"{BREAKS}{constraint.label}") for constraint in spec.constraints]
 
 
-def _one_by_one(factors: dict[str, tuple[Any, ...]], defaults: Row) -> Iterator[Row]:
-    """In every dtype the defaults, then each option changed by itself, at the first size."""
+def _one_by_one(spec: Spec, factors: dict[str, tuple[Any, ...]], defaults: Row) -> Iterator[Row]:
+    """In every dtype the defaults, then each option changed by itself, at the first size.
+
+    Beside an option the others are plain, in all dtypes but the first, which meets them in pairs.
+    """
+    plain = {p.name: p.plain for p in spec.parameters if p.plain is not None}
     for dtype in factors["dtype"]:
-        yield {**defaults, "dtype": dtype}
-        for name in (n for n in factors if n not in ("dtype", "size")):
-            yield from ({**defaults, "dtype": dtype, name: value} for value in factors[name][1:])
+        start = {**defaults, "dtype": dtype}
+        yield start
+        beside = start if dtype == DTYPE_ORDER[0] else {**start, **plain}
+        for p in spec.parameters:
+            yield from ({**beside, p.name: value} for value in p.values[1:])
 
 
 def _grid(spec: Spec, dtypes: Sequence[str]) -> list[Case]:

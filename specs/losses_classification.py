@@ -100,6 +100,7 @@ sparse_softmax_cross_entropy = Spec(
             ("mean", "none", "sum", "mean_rows", "mean_batch"),
             "a mean divides by the weights of labels, the rows that count, or all rows",
             facet=True,
+            plain="none",
         ),
         LABEL_SMOOTHING,
         WEIGHTED,
@@ -205,8 +206,9 @@ TERM_REDUCTION = Parameter(
     reference.TERM_REDUCTIONS,
     "over rows, and what a mean divides by: batch or terms",
     facet=True,
+    plain="elements",
 )
-DISTRIBUTION_SIZES = ((3, 7), (1, 1), (4, 2), (5, 65), (1, 1025))
+DISTRIBUTION_SIZES = ((3, 7), (1, 1), (4, 2), (5, 65), (1, 30001))
 ZERO_GRADIENT = Parameter(
     "zero_gradient", ("infinite", "nan", "zero"), "gradient with respect to a target of 0", facet=True
 )

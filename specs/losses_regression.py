@@ -10,7 +10,9 @@ TARGETS = Input("targets", "batch, features", meaning="what is true")
 SIZES = ((3, 17), (1, 1), (5, 129))
 DATA = ("normal", "ties", "offset", "large", "nan", "infinities")
 
-REDUCTION = Parameter("reduction", ("mean", "none", "sum"), "what is made of the losses of the elements")
+REDUCTION = Parameter(
+    "reduction", ("mean", "none", "sum"), "what is made of the losses of the elements", plain="none"
+)
 ROW_MEAN = Parameter("row_mean", (False, True), "the last axis is averaged before the reduction", facet=True)
 MEAN_OF_MEANS = "row_mean and reduction == 'mean'"
 """A condition under which row_mean makes no difference."""

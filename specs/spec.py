@@ -51,13 +51,15 @@ def shape_of(axes: str, names: Names) -> tuple[int, ...]:
 class Parameter:
     """An option of a layer; the first of ``values`` is the default, cases cover them all.
 
-    A *facet* is a parameter that frameworks silently disagree on.
+    A *facet* is a parameter that frameworks silently disagree on. ``plain`` is the value under which the
+    others are seen best where digits are few, if that is not the default: no reduction of the losses, say.
     """
 
     name: str
     values: tuple[Value, ...]
     meaning: str
     facet: bool = False
+    plain: Value = None
 
     @property
     def default(self) -> Value:
