@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ import cyclopts
 import msgspec
 from cyclopts import Parameter
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.markup import escape
 
 from .adapters.binding import bindings, load_bindings
@@ -47,6 +49,7 @@ app = cyclopts.App(
     version=version,
     help_format="plaintext",
 )
+
 
 @app.command
 def run(
@@ -109,19 +112,13 @@ def run(
         resume=resume,
     )
     console = Console()
-    with Progress(console) as progress:
-        task = Run(settings, progress.advance)
-        for name, total in task.counts().items():
-            progress.start(name, total)
-        try:
-            record = task.execute()
-        except KeyboardInterrupt:
-            write_all(records.read(out / "run.json"), out)
-            raise CannotRun(
-                f"Interrupted. {out}/run.json holds what was learned; add --resume to go on."
-            ) from None
-    if not any(target.available for target in record.targets):
-        raise CannotRun("No framework could be asked. " + " ".join(t.reason for t in record.targets))
+    try:
+        record = _asked(settings, console)
+    except KeyboardInterrupt:
+        write_all(records.read(out / "run.json"), out)
+        raise CannotRun(
+            f"Interrupted. {out}/run.json holds what was learned; add --resume to go on."
+        ) from None
     console.print(table(record))
     for path in write_all(record, out):
         console.print(f"[dim]wrote[/dim] {escape(str(path))}")
@@ -284,6 +281,47 @@ def report(file: Path, *, out: Path | None = None) -> None:
         console.print(f"[dim]wrote[/dim] {escape(str(path))}")
 
 
+@app.command
+def answers(
+    *numbers: int,
+    framework: Names = ALL_FRAMEWORKS,
+    python: Path = Path(sys.executable),
+    out: Path | None = None,
+) -> None:
+    """Answer what practitioners ask, by measuring the frameworks that are installed.
+
+    Parameters
+    ----------
+    numbers
+        Numbers of questions; all if none is given.
+    framework
+        torch, tensorflow, keras (on TensorFlow), keras[jax], keras[torch] or jax; may be given many times.
+    python
+        The interpreter whose frameworks are asked.
+    out
+        A Markdown file to write instead of printing.
+    """
+    from .reports.answers import Answers, page
+    from .specs.questions import inquiries
+
+    chosen = tuple(inquiry for inquiry in inquiries() if inquiry.number in numbers or not numbers)
+    if unknown := set(numbers) - {inquiry.number for inquiry in chosen}:
+        raise Usage(f"there is no question {min(unknown)}; they are numbered 1 to {len(inquiries())}")
+    ids = sorted({one for inquiry in chosen for one in inquiry.cases})
+    with tempfile.TemporaryDirectory() as folder:
+        workers = [_worker(name, "cpu", "", python, (), 120.0) for name in framework]
+        settings = RunSettings(questions=plan((), "", ids=ids), workers=workers, folder=Path(folder))
+        try:
+            record = _asked(settings, Console(stderr=True))
+        except KeyboardInterrupt:
+            raise CannotRun("Interrupted.") from None
+    text = page(Answers(record, chosen))
+    if out:
+        out.write_text(text, "utf-8")
+    else:
+        Console().print(Markdown(text))
+
+
 app.command(check)
 app.command(export)
 app.command(judge)
@@ -316,6 +354,18 @@ def _outcomes(text: str) -> frozenset[str]:
         allowed = ", ".join((*records.OUTCOMES, "findings"))
         raise Usage(f"--fail-on: no outcome is called {sorted(unknown)[0]!r}; allowed are {allowed}")
     return (named - {"findings"}) | frozenset(records.FAILING if "findings" in named else ())
+
+
+def _asked(settings: RunSettings, console: Console) -> records.Record:
+    """The record of a run, with bars while it goes on."""
+    with Progress(console) as progress:
+        task = Run(settings, progress.advance)
+        for name, total in task.counts().items():
+            progress.start(name, total)
+        record = task.execute()
+    if not any(target.available for target in record.targets):
+        raise CannotRun("No framework could be asked. " + " ".join(t.reason for t in record.targets))
+    return record
 
 
 def _worker(

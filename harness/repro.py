@@ -159,7 +159,7 @@ class _Sources:
     def add(self, function: Callable[..., Any]) -> None:
         if function.__name__ in self.texts:
             return
-        text, tree = _definition(function)
+        text, tree = definition(function)
         self.texts[function.__name__] = ""
         for name in sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}):
             if name in function.__globals__ and name != function.__name__:
@@ -200,7 +200,7 @@ class _Bare(ast.NodeTransformer):
         return node
 
 
-def _definition(function: Callable[..., Any]) -> tuple[str, ast.AST]:
+def definition(function: Callable[..., Any]) -> tuple[str, ast.AST]:
     """Source of a function without its decorators and annotations, and its tree."""
     tree = _Bare().visit(ast.parse(textwrap.dedent(inspect.getsource(function))))
     return ast.unparse(tree), tree

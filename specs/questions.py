@@ -1,0 +1,92 @@
+"""What practitioners ask about layers and losses, and the cases whose verdicts answer it.
+
+The questions are data, in ``questions.toml``: each has points, and each point has cases. What the answer *is*
+stands nowhere here: it is measured. Of a point that says something, an implementation confirms it where it
+conforms to its cases; of a point that asks which of several things is so, the answer is the one whose case
+the implementation conforms to.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import msgspec
+
+from . import all_specs
+from .case import Case, parse
+
+__all__ = ["CONFIRMED", "Inquiry", "Otherwise", "Point", "inquiries"]
+
+FILE = Path(__file__).with_name("questions.toml")
+
+CONFIRMED = "✓"
+"""The answer of a point that says something."""
+
+
+class Otherwise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A documentation's or a well-known answer that measurement does not bear out, or hedges."""
+
+    says: str
+    link: str
+
+
+class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing that is measured.
+
+    ``cases`` are the ids of the cases that show what the point says; ``answers`` has them for each of several
+    answers. ``only`` are globs of the implementations that are meant. ``law`` is a test that proves, of the
+    references, that the point follows from the cases.
+    """
+
+    says: str
+    cases: tuple[str, ...] = ()
+    answers: dict[str, tuple[str, ...]] = {}
+    only: tuple[str, ...] = ("*",)
+    law: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.cases) == bool(self.answers):
+            raise ValueError(f"the point {self.says!r} needs cases or answers, and not both")
+
+    @property
+    def evidence(self) -> dict[str, tuple[str, ...]]:
+        """Case ids by the answer that they stand for."""
+        return self.answers or {CONFIRMED: self.cases}
+
+
+class Inquiry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """A question with the points that answer it."""
+
+    number: int
+    section: str
+    text: str
+    points: tuple[Point, ...] = ()
+    otherwise: tuple[Otherwise, ...] = ()
+
+    @functools.cached_property
+    def cases(self) -> dict[str, Case]:
+        """Every case that is evidence here, by id.
+
+        Raises:
+            ValueError: an id names nothing, or a case that its spec rules out.
+        """
+        ids = [one for point in self.points for these in point.evidence.values() for one in these]
+        found = {one: parse(one, all_specs()) for one in ids}
+        for one, case in found.items():
+            if case.id != one:
+                raise ValueError(f"question {self.number}: write {case.id!r} for {one!r}")
+            if case.valid and not case.spec.admits(case.names):
+                raise ValueError(f"question {self.number}: {one!r} is ruled out by its spec")
+        return found
+
+
+@functools.cache
+def inquiries() -> tuple[Inquiry, ...]:
+    """Every question, by number.
+
+    Raises:
+        ValueError: the file is no TOML of that form; says where.
+    """
+    found = msgspec.toml.decode(FILE.read_bytes(), type=dict[str, tuple[Inquiry, ...]])["question"]
+    return tuple(sorted(found, key=lambda inquiry: inquiry.number))
