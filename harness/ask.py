@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from .judge import Answer, Judgement, judge
 from .processes import Crashed, Hung, Worker
 from .record import Target, Timings, Verdict
 from .repro import script
-from .stochastic import OTHER_SEED, SEED, is_stochastic, judge_stochastic
+from .stochastic import OTHER_SEED, SEED, Pair, is_stochastic, judge_stochastic, probes
 
 __all__ = ["Asked", "ask"]
 
@@ -29,10 +29,15 @@ class Asked:
     binding: Binding
     target: Target
 
-    def request(self, seed: int = SEED) -> dict[str, Any]:
-        """What the worker is sent; the first data set of a configuration is run twice."""
+    def request(self, seed: int = SEED, probe: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What the worker is sent; the first data set of a configuration is run twice.
+
+        Args:
+            seed: what a stochastic layer draws from.
+            probe: inputs in the place of the case's own.
+        """
         expectation, case = self.expectation, self.expectation.case
-        inputs = expectation.inputs
+        inputs = {**expectation.inputs, **(probe or {})}
         return {
             "binding": self.binding.key,
             "parameters": {**case.arguments, "seed": seed},
@@ -43,7 +48,7 @@ class Asked:
             },
             "wrt": expectation.wrt,
             "cotangents": [encode(c) for c in expectation.cotangents] if case.valid else None,
-            "repeat": case.valid and case.data == case.spec.data[0],
+            "repeat": case.valid and case.data == case.spec.data[0] and not probe,
         }
 
 
@@ -57,9 +62,7 @@ def ask(asked: Asked, worker: Worker, timings: Timings) -> tuple[Verdict, Answer
     inputs = _digest(request)
     try:
         answer = _answer(worker, request, timings)
-        other = None
-        if is_stochastic(asked.expectation.case):
-            other = _answer(worker, asked.request(OTHER_SEED), timings)
+        pairs = _under_two_seeds(asked, answer, lambda *of: _answer(worker, asked.request(*of), timings))
     except MissingAPI as error:
         return _verdict(asked, Judgement("unsupported", "missing API", str(error)), inputs), None
     except Crashed as error:
@@ -67,7 +70,7 @@ def ask(asked: Asked, worker: Worker, timings: Timings) -> tuple[Verdict, Answer
     except Hung as error:
         return _verdict(asked, Judgement("hung", "raised", str(error)), inputs), None
     begun = time.thread_time()
-    judgement = _judge(asked, answer, other)
+    judgement = _judge(asked, answer, pairs)
     timings["judge"] += time.thread_time() - begun
     return _verdict(asked, judgement, inputs, answer), answer
 
@@ -90,11 +93,22 @@ def _answer(worker: Worker, request: dict[str, Any], timings: Timings) -> Answer
     return Answer.from_reply(reply)
 
 
-def _judge(asked: Asked, answer: Answer, other: Answer | None) -> Judgement:
+def _under_two_seeds(
+    asked: Asked, answer: Answer, put: Callable[[int, dict[str, Any]], Answer]
+) -> list[Pair]:
+    """What a stochastic layer answers under two seeds to each question that shows what it drew."""
+    if not is_stochastic(asked.expectation.case):
+        return []
+    found = probes(asked.expectation)
+    return [(put(SEED, p), put(OTHER_SEED, p)) for p in found] or [(answer, put(OTHER_SEED, {}))]
+
+
+def _judge(asked: Asked, answer: Answer, pairs: list[Pair]) -> Judgement:
     admitted = admitted_profiles(asked.target)
-    if other is not None:
-        return judge_stochastic(asked.expectation, answer, other, admitted)
-    judgement = judge(asked.expectation, answer, admitted)
+    if pairs:
+        judgement = judge_stochastic(asked.expectation, answer, pairs, admitted)
+    else:
+        judgement = judge(asked.expectation, answer, admitted)
     if not judgement.failing:
         return judgement
     return deviating(asked.expectation, asked.binding.api, asked.target, answer, judgement) or judgement

@@ -31,7 +31,7 @@ from .expectation import Expectation
 from .faults import GENERAL, GeneralFault, faults
 from .judge import Answer, Judgement, judge
 from .plan import implementations
-from .stochastic import is_stochastic, judge_stochastic
+from .stochastic import is_stochastic, judge_stochastic, probes
 from .variants import Result, correct, question
 
 __all__ = ["AUDIT_FAILING", "Audit", "Entry", "audit", "run_audit"]
@@ -216,8 +216,9 @@ def _controlled(control: AnyControl, questions: _Questions) -> Entry:
 
 def _sees(expectation: Expectation) -> bool:
     """Whether the case catches at least one of the coarsest faults."""
-    answers = (zoo_of_faults.answer(fault, expectation) for fault in COARSE)
-    return any(a is not None and _judged(expectation, a, lambda other, a=a: a).failing for a in answers)
+    answers = (functools.partial(zoo_of_faults.answer, fault) for fault in COARSE)
+    found = ((answer(expectation), answer) for answer in answers)
+    return any(a is not None and _judged(expectation, a, again).failing for a, again in found)
 
 
 def _blind(expectation: Expectation, questions: _Questions) -> Entry:
@@ -242,7 +243,8 @@ def _faulty(fault: AnyFault, questions: _Questions) -> Entry:
         if answer is None:
             continue
         put += 1
-        judgement = _judged(expectation, answer, functools.partial(_wrong_again, fault, answer))
+        once = isinstance(fault, GeneralFault) and fault.draws_once
+        judgement = _judged(expectation, answer, functools.partial(zoo_of_faults.answer, fault), once)
         margin = _margin(judgement)
         if judgement.failing:
             facts = judgement.check, judgement.message, margin
@@ -250,11 +252,6 @@ def _faulty(fault: AnyFault, questions: _Questions) -> Entry:
         if margin >= nearest:
             nearest, where = margin, expectation.case.id
     return _uncaught(fault, questions, put, nearest, where)
-
-
-def _wrong_again(fault: AnyFault, first: Answer, expectation: Expectation) -> Answer | None:
-    draws_once = isinstance(fault, GeneralFault) and fault.draws_once
-    return first if draws_once else zoo_of_faults.answer(fault, expectation)
 
 
 def _uncaught(fault: AnyFault, questions: _Questions, put: int, margin: float, where: str) -> Entry:
@@ -284,12 +281,29 @@ def _effects(
 # --- both ---
 
 
-def _judged(expectation: Expectation, answer: Answer, again: Any) -> Judgement:
-    """The verdict, as a run gives it: a stochastic layer is asked with two seeds."""
+def _judged(
+    expectation: Expectation,
+    answer: Answer,
+    again: Callable[[Expectation], Answer | None],
+    once: bool = False,
+) -> Judgement:
+    """The verdict, as a run gives it: a stochastic layer is asked with two seeds.
+
+    Args:
+        expectation: the question.
+        answer: what the variant returns.
+        again: what it returns to another question, None where that is what is right.
+        once: whether it draws the same whatever the seed.
+    """
     if not is_stochastic(expectation.case):
         return judge(expectation, answer)
-    other = again(question(expectation.case, seed=1))
-    return judge_stochastic(expectation, answer, other or answer)
+    other = expectation if once else question(expectation.case, seed=1)
+
+    def put(asked: Expectation) -> Answer:
+        return again(asked) or correct(asked).stored(asked.case)
+
+    pairs = [(put(expectation.asking(p)), put(other.asking(p))) for p in probes(expectation)]
+    return judge_stochastic(expectation, answer, pairs or [(answer, put(other))])
 
 
 def _margin(judgement: Judgement) -> float:

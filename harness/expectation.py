@@ -17,9 +17,11 @@ import numpy as np
 from ..numerics.carried import Carried, carry, finish
 from ..numerics.data import data_set
 from ..numerics.dtypes import widen
+from ..numerics.generator import Stream
 from ..numerics.profiles import Profile
 from ..numerics.tolerance import tolerance
 from ..specs.case import Case
+from ..specs.distribution import Distribution, distribution_of
 from ..specs.spec import evaluate
 
 __all__ = ["Expectation", "Expected"]
@@ -50,7 +52,7 @@ class Expectation:
     Args:
         case: the case.
         parameters: values that replace the case's own, as a deviation on file may ask.
-        recovered: inputs that were read off an implementation's outputs.
+        recovered: inputs that were read off an implementation's outputs; if None, what might be drawn.
     """
 
     def __init__(
@@ -61,11 +63,36 @@ class Expectation:
     ) -> None:
         self.case = case
         self.parameters = {**case.arguments, **(parameters or {})}
-        unread = {i.name: np.ones(case.names[i.name], bool) for i in case.given if i.kind == "recovered"}
-        self.inputs: dict[str, Array] = case.inputs() | unread | dict(recovered or {})
+        self.inputs: dict[str, Array] = case.inputs()
+        self.inputs |= recovered or self.drawn(Stream("unread"))
         self.seconds = 0.0
         self._under: dict[Profile, tuple[Expected, ...]] = {}
         self._lock = threading.RLock()
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """Axis lengths, parameters, and inputs as float64 or integer arrays (None: absent), by name."""
+        given = {i.name: self.inputs.get(i.name) for i in self.case.spec.inputs}
+        wide = {n: a if a is None or a.dtype.kind in "biu" else widen(a) for n, a in given.items()}
+        return {**self.case.names, **self.parameters, **wide}
+
+    @property
+    def distributions(self) -> dict[str, Distribution]:
+        """What each recovered input was drawn from."""
+        recovered = (i for i in self.case.given if i.kind == "recovered")
+        return {i.name: distribution_of(i, self.named) for i in recovered}
+
+    def drawn(self, stream: Stream) -> dict[str, Array]:
+        """What a stochastic layer might draw in this case."""
+        names, name = self.case.names, self.case.dtype
+        return {n: d.draw(stream.child(n), names[n], name) for n, d in self.distributions.items()}
+
+    def asking(self, inputs: Mapping[str, Array], parameters: Mapping[str, Any] | None = None) -> Expectation:
+        """The same question with other inputs and parameters, under the same cotangents."""
+        changed = Expectation(self.case, parameters, self.inputs)
+        changed.inputs = {**self.inputs, **inputs}
+        changed.__dict__["cotangents"] = self.cotangents
+        return changed
 
     @property
     def wrt(self) -> tuple[str, ...]:

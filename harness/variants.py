@@ -50,9 +50,7 @@ def _store(array: Array, name: str) -> Array:
 def question(case: Case, seed: int = 0) -> Expectation:
     """The expectation of a case; what a stochastic layer draws is drawn here, from the seed."""
     stream = Stream(f"{case.id}/drawn/{seed}")
-    keep = float(evaluate(case.spec.keep, case.names))
-    recovered = (i for i in case.given if i.kind == "recovered")
-    return Expectation(case, recovered={i.name: stream.uniform(case.names[i.name]) < keep for i in recovered})
+    return Expectation(case, recovered=Expectation(case).drawn(stream))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -68,7 +66,7 @@ def simulated(expectation: Expectation, arithmetic: Arithmetic | None) -> Result
 
 def of_inputs(expectation: Expectation, inputs: Mapping[str, Array]) -> Result:
     """What is right for other inputs, under the same cotangents."""
-    return simulated(_asking(expectation, {}, inputs), None)
+    return simulated(expectation.asking(inputs), None)
 
 
 def inner(name: str) -> Arithmetic:
@@ -111,20 +109,12 @@ def _changed(variant: Variant, expectation: Expectation) -> Expectation:
     """What the variant asks of the reference in the place of what the case asks."""
     case = expectation.case
     values = {name: evaluate(text, case.names) for name, text in variant.parameters.items()}
-    named = _names(expectation)
+    named = expectation.named
     given = {
         name: _as_given(call_by_name(f, named), expectation.inputs[name])
         for name, f in _present(variant, named)
     }
-    return _asking(expectation, values, given)
-
-
-def _asking(expectation: Expectation, values: Mapping[str, Any], inputs: Mapping[str, Array]) -> Expectation:
-    """The same question with other parameters and inputs, under the same cotangents."""
-    changed = Expectation(expectation.case, values)
-    changed.inputs = {**expectation.inputs, **inputs}
-    changed.__dict__["cotangents"] = expectation.cotangents
-    return changed
+    return expectation.asking(given, values)
 
 
 def _present(variant: Variant, named: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -136,16 +126,9 @@ def _as_given(value: Any, given: Array) -> Array:
     return np.asarray(value, given.dtype) if given.dtype.kind in "biu" else np.asarray(value, np.float64)
 
 
-def _names(expectation: Expectation) -> dict[str, Any]:
-    """What functions of a variant may name: axes, parameters, and inputs as float64 arrays."""
-    given = {i.name: expectation.inputs.get(i.name) for i in expectation.case.spec.inputs}
-    wide = {n: a if a is None or a.dtype.kind in "biu" else widen(a) for n, a in given.items()}
-    return {**expectation.case.names, **expectation.parameters, **wide}
-
-
 def _edited(variant: Variant, expectation: Expectation, result: Result) -> Result:
     """The result with the variant's own changes to outputs, states and gradients."""
-    spec, named = expectation.case.spec, _names(expectation)
+    spec, named = expectation.case.spec, expectation.named
     named["cotangent"] = widen(expectation.cotangents[0])
     with np.errstate(all="ignore"):
         outputs = [

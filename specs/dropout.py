@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ from ..reference import dropout as reference
 from .spec import Constraint, Input, Parameter, Source, Spec
 
 
-def read_mask(inputs: dict[str, Any], outputs: tuple[Any, ...]) -> dict[str, Any]:
-    """The mask behind the outputs: dropped where y is 0, or NaN although x is not."""
-    x, y = widen(inputs["x"]), widen(outputs[0])
+def read_mask(names: Mapping[str, Any], answers: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    """The mask behind the output: dropped where y is 0, or NaN although x is not."""
+    x, y = names["x"], widen(answers[0][0])
     return {"mask": ~((y == 0) | np.isnan(y) & ~np.isnan(x))}
 
 
@@ -26,11 +27,15 @@ dropout = Spec(
     inputs=(
         Input("x", "batch, features", meaning="what is dropped"),
         Input(
-            "mask", "batch, features", kind="recovered", meaning="whether each element is kept", when=RANDOM
+            "mask",
+            "batch, features",
+            kind="recovered",
+            meaning="whether each element is kept",
+            when=RANDOM,
+            distribution="1 - rate",
         ),
     ),
     recover=read_mask,
-    keep="1 - rate",
     parameters=(
         Parameter("rate", (0.3, 0.0, 0.9, 0.0005, 1.0), "probability that an element is dropped"),
         Parameter("training", (True, False), "False for inference"),

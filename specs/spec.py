@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -74,7 +74,8 @@ class Input:
     ``axes`` lists its shape as expressions over axis and parameter names: ``"batch, channels // groups"``.
     ``kind`` says what fills it: ``data`` follows the case's data set; ``weight``, ``positive``,
     ``probability`` and ``unit`` are drawn benignly; ``index`` (below ``limit``), ``mask`` and ``lengths``
-    (up to ``limit``) carry no gradient; ``recovered`` is read off what a stochastic layer returned.
+    (up to ``limit``) carry no gradient; ``recovered`` is read off what a stochastic layer returned, and was
+    drawn from its ``distribution`` (see `assay.specs.distribution`).
     ``when`` is the condition under which the input is given at all; otherwise it is ``None``. No gradient is
     asked of a ``constant``, such as the weights of classes, nor under the condition ``frozen``, where some
     frameworks take the input as one: there the vjp gives a gradient all the same.
@@ -88,12 +89,15 @@ class Input:
     when: str = "True"
     constant: bool = False
     frozen: str = "False"
+    distribution: str = ""
 
     KINDS = ("data", "weight", "positive", "probability", "unit", "index", "mask", "lengths", "recovered")
 
     def __post_init__(self) -> None:
         if self.kind not in self.KINDS:
             raise ValueError(f"input {self.name!r}: kind {self.kind!r} is not one of {', '.join(self.KINDS)}")
+        if (self.kind == "recovered") != bool(self.distribution):
+            raise ValueError(f"input {self.name!r}: what is recovered, and that alone, has a distribution")
 
     @property
     def differentiable(self) -> bool:
@@ -143,8 +147,10 @@ class Spec:
     the others (``use_bias``) act through ``when`` and ``axes``. States come after the outputs and have no
     cotangent. ``excluded`` holds conditions of valid cases that are out of scope. ``grid`` gives values of
     ``size`` and of parameters, of which every combination is asked in the tier of that name. A stochastic
-    layer's ``recover`` reads its ``recovered`` inputs off inputs and outputs, and ``keep`` is the probability
-    that one of their elements is kept.
+    layer's ``recover`` reads its ``recovered`` inputs off the outputs. Where these hide what was drawn,
+    ``probe`` gives other inputs, one mapping for each further question that is asked with the same seed, and
+    ``recover`` reads the outputs of those. Both are given arrays, parameters and lengths of axes by name,
+    ``recover`` also the outputs of each question that it reads.
     """
 
     name: str
@@ -162,8 +168,8 @@ class Spec:
     sources: tuple[Source, ...] = ()
     signed_zeros: bool = False
     grid: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
-    recover: Callable[[dict[str, Any], tuple[Any, ...]], dict[str, Any]] | None = None
-    keep: str = "1"
+    recover: Callable[[Names, Sequence[tuple[Any, ...]]], dict[str, Any]] | None = None
+    probe: Callable[[Names], Sequence[dict[str, Any]]] | None = None
     family: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from assay.harness.stochastic import _problems
+from assay.harness.stochastic import SIGNIFICANCE, _problems
 from assay.numerics.generator import Stream
+from assay.specs.distribution import Bernoulli, Normal
 
 SHAPE, KEEP = (33, 129), 0.7
+
+
+def problems(mask, other, keep):
+    return list(_problems(mask, other, Bernoulli(keep), SIGNIFICANCE))
 
 
 def drawn(name, keep=KEEP, shape=SHAPE):
@@ -18,7 +23,7 @@ def drawn(name, keep=KEEP, shape=SHAPE):
 @pytest.mark.parametrize("keep", [0.0, 0.0005, 0.3, 0.7, 0.9995, 1.0])
 @pytest.mark.parametrize("shape", [SHAPE, (1, 1), (2, 3, 5)])
 def test_a_sound_mask_passes(keep, shape):
-    assert not list(_problems(drawn("one", keep, shape), drawn("two", keep, shape), keep))
+    assert not problems(drawn("one", keep, shape), drawn("two", keep, shape), keep)
 
 
 @pytest.mark.parametrize(
@@ -33,4 +38,40 @@ def test_a_sound_mask_passes(keep, shape):
     ],
 )
 def test_a_fault_is_named(fault, mask, says):
-    assert any(says in problem for problem in _problems(mask, drawn("two"), KEEP))
+    assert any(says in problem for problem in problems(mask, drawn("two"), KEEP))
+
+
+CHANCES = np.linspace(0.0, 1.0, 129)
+
+
+def test_elements_may_have_a_probability_each():
+    mask, other = drawn("one", CHANCES), drawn("two", CHANCES)
+    assert not problems(mask, other, CHANCES)
+    assert any("elements" in problem for problem in problems(mask, other, CHANCES[::-1]))
+
+
+@pytest.mark.parametrize("shape", [SHAPE, (1, 1), (2, 3, 5)])
+def test_sound_noise_passes(shape):
+    one, two = (1.0 + 0.5 * Stream(f"noise/{name}").normal(shape) for name in ("one", "two"))
+    assert not list(_problems(one, two, Normal(1.0, 0.5), SIGNIFICANCE))
+
+
+NOISE = Stream("noise/one").normal(SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("fault", "noise", "says"),
+    [
+        ("another deviation", 1.3 * NOISE, "is not drawn from Normal(mean=0.0, deviation=1.0)"),
+        ("another mean", NOISE + 0.2, "is not drawn from"),
+        ("uniform", 12**0.5 * (Stream("noise/one").uniform(SHAPE) - 0.5), "is not drawn from"),
+        ("never above 2", np.clip(NOISE, -1.2, 1.2), "is not drawn from"),
+        ("rows are the same", np.broadcast_to(NOISE[:1], SHAPE), "neighbours along axis 0"),
+        ("rows share their sign", np.abs(NOISE) * np.sign(NOISE[:1]), "of what is above its mean has"),
+        ("rows share their size", np.abs(NOISE[:1]) * np.sign(NOISE), "of what is far from its mean has"),
+        ("the seed is ignored", Stream("noise/two").normal(SHAPE), "is the same for two seeds"),
+    ],
+)
+def test_a_fault_of_noise_is_named(fault, noise, says):
+    found = list(_problems(noise, Stream("noise/two").normal(SHAPE), Normal(0.0, 1.0), SIGNIFICANCE))
+    assert any(says in problem for problem in found), found

@@ -659,14 +659,13 @@ DROP = Spec(
     vjp=drop_vjp,
     inputs=(
         Input("x", "batch, features", kind="positive"),
-        Input("mask", "batch, features", kind="recovered"),
+        Input("mask", "batch, features", kind="recovered", distribution="1 - rate"),
     ),
     axes="batch features",
     sizes=((32, 30), (1, 1)),
     data=("normal",),
     parameters=(Parameter("rate", (RATE,), "probability that an element is dropped"),),
-    recover=lambda inputs, outputs: {"mask": outputs[0] != 0},
-    keep="1 - rate",
+    recover=lambda names, answers: {"mask": answers[0][0] != 0},
     constraints=(Constraint("C1", "rate < 1", "something must be kept", broken_by={"rate": 1.0}),),
 )
 SHAPE, SIZE = DROP.sizes[0], math.prod(DROP.sizes[0])
@@ -694,7 +693,8 @@ def drawn(name, keep=1 - RATE, shape=SHAPE):
 def judged_masks(mask, other=None, case=None):
     case = case or dropping()
     other = drawn("other", shape=case.size) if other is None else other
-    return judge_stochastic(Expectation(case), dropped(mask, case), dropped(other, case))
+    answer = dropped(mask, case)
+    return judge_stochastic(Expectation(case), answer, [(answer, dropped(other, case))])
 
 
 def test_only_valid_cases_whose_inputs_are_recovered_are_stochastic():
@@ -712,10 +712,10 @@ def test_values_and_gradients_are_judged_under_the_mask_that_was_drawn():
     answer, other = dropped(drawn("one")), dropped(drawn("two"))
     kept = np.argwhere(answer.outputs[0])[0]
     spoilt = dataclasses.replace(answer, outputs=(answer.outputs[0] * np.float32(1.01),))
-    assert judge_stochastic(Expectation(dropping()), spoilt, other).check == "values"
+    assert judge_stochastic(Expectation(dropping()), spoilt, [(spoilt, other)]).check == "values"
     assert kept.size == 2
     mixed = dataclasses.replace(answer, gradients=other.gradients)
-    judgement = judge_stochastic(Expectation(dropping()), mixed, other)
+    judgement = judge_stochastic(Expectation(dropping()), mixed, [(mixed, other)])
     assert (judgement.outcome, judgement.check) == ("differs", "gradients")
 
 
@@ -726,7 +726,7 @@ def test_either_answer_may_raise_or_have_another_shape():
     spoilt_outcomes = ((raising, "rejects"), (turned, "differs"), (longer, "differs"), (Answer(), "differs"))
     for spoilt, outcome in spoilt_outcomes:
         for pair in ((spoilt, sound), (sound, spoilt)):
-            assert judge_stochastic(Expectation(dropping()), *pair).outcome == outcome
+            assert judge_stochastic(Expectation(dropping()), pair[0], [pair]).outcome == outcome
 
 
 def test_the_two_seeds_are_not_one():

@@ -62,7 +62,7 @@ def test_the_mask_is_read_off_the_outputs(dropped):
     x = np.where(np.isnan(X), 7.0, X)
     with np.errstate(invalid="ignore"):
         y = dropout(x, MASK, rate=0.25, dropped=dropped)
-    assert_same(read_mask({"x": x}, (y,))["mask"], MASK)
+    assert_same(read_mask({"x": x}, [(y,)])["mask"], MASK)
 
 
 def test_bad_input_is_refused():
