@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import msgspec
 import numpy as np
@@ -180,8 +181,8 @@ def test_every_general_fault_is_caught_somewhere(fault):
     for expectation in map(of, case_ids):
         wrong = zoo_of_faults.answer(fault, expectation)
         if wrong is not None:
-            again = lambda other, wrong=wrong: auditing._wrong_again(fault, wrong, other)  # noqa: E731
-            if auditing._judged(expectation, wrong, again).failing:
+            again, once = functools.partial(zoo_of_faults.answer, fault), getattr(fault, "draws_once", False)
+            if auditing._judged(expectation, wrong, again, once).failing:
                 return
     pytest.fail(f"{fault.name}: no case catches it")
 
