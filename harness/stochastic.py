@@ -33,8 +33,12 @@ SEED, OTHER_SEED = 20_260_101, 20_260_102
 SIGNIFICANCE = FALSE_ALARMS_PER_RUN / CHECKS_PER_RUN
 """Probability at which the statistical checks of a correct layer's answer fail."""
 
-QUARTILE = float(ndtri(0.75))
-"""Half of all standard normal numbers lie nearer to 0."""
+SIDES = {
+    "above its mean": (0.0, np.positive),
+    "far from its mean": (float(ndtri(0.75)), np.abs),
+    "in its tails": (2.0, np.abs),
+}
+"""Masks of standard normal numbers: those above a limit, of themselves or of their size."""
 
 Pair = tuple[Answer, Answer]
 
@@ -101,13 +105,14 @@ def _problems(drawn: Any, other: Any, distribution: Distribution, level: float) 
     below, ranks = ndtr(np.sort(noise, axis=None)), np.arange(noise.size + 1) / noise.size
     distance = float(max(np.max(ranks[1:] - below), np.max(below - ranks[:-1])))
     # The two-sided probability is at most twice the one-sided one, which is exact.
-    if (p := 2 * float(smirnov(noise.size, distance))) < level / 3:
+    if (p := 2 * float(smirnov(noise.size, distance))) < level / 4:
         found = f"Kolmogorov-Smirnov distance {distance:.3g}, probability {p:.1g}"
         yield f"is not drawn from {distribution} ({found})"
-    # Whether a number lies above the mean, and whether it lies far from it, are even odds, and independent.
-    sides = (noise > 0, beside > 0), (np.abs(noise) > QUARTILE, np.abs(beside) > QUARTILE)
-    for name, masks in zip(("above its mean", "far from its mean"), sides, strict=True):
-        for problem in _problems_of_mask(*masks, 0.5, level / 3):
+    # Whether a number lies above the mean, and whether it lies far from it, are independent of the others.
+    for name, (limit, size) in SIDES.items():
+        masks = (size(array) > limit for array in (noise, beside))
+        chance = float(ndtr(-limit)) * (1 if size is np.positive else 2)
+        for problem in _problems_of_mask(*masks, chance, level / 4):
             yield f"as a mask of what is {name} {problem}"
 
 

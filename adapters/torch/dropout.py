@@ -10,6 +10,9 @@ PRODUCT = {
     "dropped == 'product' or data != 'infinities' or not training or rate == 0": "torch multiplies by 0",
     "data != 'nan' or not training or rate == 0": "torch's NaN at dropped places hides the mask",
 }
+FIRST = {"layout == 'channels_first'": "torch's channels come before the axes in space"}
+UNCHECKED_DEVIATION = {"stddev >= 0": "a composition checks no deviation"}
+UNCHECKED_RATE = {"0 <= rate < 1": "a composition checks no rate"}
 
 
 @binds("dropout", "torch.nn.functional.dropout", where=PRODUCT)
@@ -22,3 +25,69 @@ def dropout(x: Any, *, rate: float, training: bool, seed: int) -> Any:
 def dropout_module(x: Any, *, rate: float, training: bool, seed: int) -> Any:
     torch.manual_seed(seed)
     return torch.nn.Dropout(p=rate).train(training)(x)
+
+
+# --- shared masks ---
+
+
+@binds("dropout_noise_shape", "torch.nn.functional.dropout", where=PRODUCT, composition=True)
+def dropout_noise_shape(x: Any, *, shared: str, rate: float, training: bool, seed: int) -> Any:
+    torch.manual_seed(seed)
+    shape = _noise_shape(x, shared)
+    return x * F.dropout(x.new_ones(shape), p=rate, training=training)
+
+
+def _noise_shape(x: Any, shared: str) -> list[int]:
+    axes = ("batch", "time", "features")
+    return [1 if axis in shared else length for axis, length in zip(axes, x.shape, strict=True)]
+
+
+@binds("spatial_dropout", "torch.nn.functional.dropout1d", where=PRODUCT | FIRST)
+def spatial_dropout(x: Any, *, rank: int, rate: float, training: bool, seed: int) -> Any:
+    torch.manual_seed(seed)
+    function = {1: F.dropout1d, 2: F.dropout2d, 3: F.dropout3d}[rank]
+    return function(x, p=rate, training=training)
+
+
+@binds("spatial_dropout", "torch.nn.Dropout1d", where=PRODUCT | FIRST)
+def spatial_dropout_module(x: Any, *, rank: int, rate: float, training: bool, seed: int) -> Any:
+    torch.manual_seed(seed)
+    module = {1: torch.nn.Dropout1d, 2: torch.nn.Dropout2d, 3: torch.nn.Dropout3d}[rank]
+    return module(p=rate).train(training)(x)
+
+
+@binds("dropout_by_feature", "torch.bernoulli", composition=True)
+def dropout_by_feature(x: Any, rates: Any, *, seed: int) -> Any:
+    torch.manual_seed(seed)
+    dropping, others = x[:, : len(rates)], x[:, len(rates) :]
+    kept = torch.bernoulli((1 - rates).expand_as(dropping))
+    return torch.cat([dropping * kept / (1 - rates), others], 1)
+
+
+# --- noise ---
+
+
+@binds("gaussian_noise", "torch.randn_like", where=UNCHECKED_DEVIATION, composition=True)
+def gaussian_noise(x: Any, *, stddev: float, training: bool, seed: int) -> Any:
+    torch.manual_seed(seed)
+    return x + stddev * torch.randn_like(x) if training else x
+
+
+@binds("gaussian_dropout", "torch.randn_like", where=UNCHECKED_RATE, composition=True)
+def gaussian_dropout(x: Any, *, rate: float, training: bool, seed: int) -> Any:
+    torch.manual_seed(seed)
+    return x * (1 + (rate / (1 - rate)) ** 0.5 * torch.randn_like(x)) if training else x
+
+
+@binds("alpha_dropout", "torch.nn.functional.alpha_dropout", where=PRODUCT)
+def alpha_dropout(x: Any, *, shared: str, rate: float, training: bool, seed: int) -> Any:
+    torch.manual_seed(seed)
+    function = F.feature_alpha_dropout if shared == "maps" else F.alpha_dropout
+    return function(x, p=rate, training=training)
+
+
+@binds("alpha_dropout", "torch.nn.AlphaDropout", where=PRODUCT)
+def alpha_dropout_module(x: Any, *, shared: str, rate: float, training: bool, seed: int) -> Any:
+    torch.manual_seed(seed)
+    module = torch.nn.FeatureAlphaDropout if shared == "maps" else torch.nn.AlphaDropout
+    return module(p=rate).train(training)(x)
