@@ -7,14 +7,21 @@ Kernels and biases hold the gates side by side, in the order that each layer sta
 
 from __future__ import annotations
 
-import functools
-import operator
-from collections.abc import Sequence
-
 import numpy as np
 from scipy.special import expit
 
-from .checks import Array, require, require_rank, require_shape
+from .checks import Array, require, require_shape
+from .steps import (
+    affine,
+    bias_gradient,
+    check_layer,
+    in_order,
+    input_gradient,
+    kernel_gradient,
+    logistic_slope,
+    sequence_of,
+    steps_of,
+)
 
 __all__ = ["gru", "gru_vjp", "lstm", "lstm_vjp", "simple_rnn", "simple_rnn_vjp"]
 
@@ -52,10 +59,10 @@ def simple_rnn(
     Source: Elman (1990), Finding structure in time, Cognitive Science 14(2).
     """
     require(activation in ("tanh", "relu"), f"activation must be 'tanh' or 'relu'; got {activation!r}")
-    _check(x, {"h": h}, kernel, recurrent_kernel, bias, direction, gates=1)
-    x = _in_order(x, direction != "forward")
+    check_layer(x, {"h": h}, kernel, recurrent_kernel, bias, direction, gates=1)
+    x = in_order(x, direction != "forward")
     states = _simple_rnn_states(x, h, kernel, recurrent_kernel, bias, activation)
-    return _sequence(states[1:], direction == "backward"), states[-1]
+    return sequence_of(states[1:], direction == "backward"), states[-1]
 
 
 def simple_rnn_vjp(
@@ -74,7 +81,7 @@ def simple_rnn_vjp(
 
     At the kink of relu the subgradient is 0, and so it is where h is NaN, or 1 with ``nan_gradient="pass"``.
     """
-    x, sequence = _in_order(x, direction != "forward"), _in_order(cotangents[0], direction == "backward")
+    x, sequence = in_order(x, direction != "forward"), in_order(cotangents[0], direction == "backward")
     states = _simple_rnn_states(x, h, kernel, recurrent_kernel, bias, activation)
     carry, slopes = cotangents[1], []
     for t in reversed(range(x.shape[1])):
@@ -86,11 +93,11 @@ def simple_rnn_vjp(
         carry = np.matmul(slopes[-1], np.transpose(recurrent_kernel))
     slopes = slopes[::-1]
     return (
-        _input_gradient(slopes, kernel, direction),
+        input_gradient(slopes, kernel, direction),
         carry,
-        _kernel_gradient(_steps(x), slopes),
-        _kernel_gradient(states, slopes),
-        None if bias is None else _bias_gradient(slopes),
+        kernel_gradient(steps_of(x), slopes),
+        kernel_gradient(states, slopes),
+        None if bias is None else bias_gradient(slopes),
     )
 
 
@@ -99,8 +106,8 @@ def _simple_rnn_states(
 ) -> list[Array]:
     """The initial hidden state, and the one after each step."""
     states = [h]
-    for step in _steps(x):
-        z = _affine(step, kernel, bias) + np.matmul(states[-1], recurrent_kernel)
+    for step in steps_of(x):
+        z = affine(step, kernel, bias) + np.matmul(states[-1], recurrent_kernel)
         states.append(np.tanh(z) if activation == "tanh" else np.maximum(z, 0.0))
     return states
 
@@ -142,10 +149,10 @@ def lstm(
     Source: Gers, Schmidhuber and Cummins (2000), Learning to forget, Neural Computation 12(10); in this
     notation Zaremba, Sutskever and Vinyals (2014), arXiv:1409.2329, section 3.1.
     """
-    _check(x, {"h": h, "c": c}, kernel, recurrent_kernel, bias, direction, gates=4)
-    x = _in_order(x, direction != "forward")
+    check_layer(x, {"h": h, "c": c}, kernel, recurrent_kernel, bias, direction, gates=4)
+    x = in_order(x, direction != "forward")
     states, cells, _ = _lstm_states(x, h, c, kernel, recurrent_kernel, bias, forget_bias)
-    return _sequence(states[1:], direction == "backward"), states[-1], cells[-1]
+    return sequence_of(states[1:], direction == "backward"), states[-1], cells[-1]
 
 
 def lstm_vjp(
@@ -165,7 +172,7 @@ def lstm_vjp(
     ``γ += η o (1 - tanh²(cₜ))``, then ``δ = (γ g σ'ᵢ, γ cₜ₋₁ σ'_f, γ i (1 - g²), η tanh(cₜ) σ'ₒ)`` with
     ``σ' = σ (1 - σ)``, and back one step ``γ ← γ f``, ``η ← δ Uᵀ``.
     """
-    x, sequence = _in_order(x, direction != "forward"), _in_order(cotangents[0], direction == "backward")
+    x, sequence = in_order(x, direction != "forward"), in_order(cotangents[0], direction == "backward")
     states, cells, gates = _lstm_states(x, h, c, kernel, recurrent_kernel, bias, forget_bias)
     (_, carry, cell), slopes = cotangents, []
     for t in reversed(range(x.shape[1])):
@@ -174,21 +181,21 @@ def lstm_vjp(
         carry = carry + sequence[:, t]
         cell = cell + carry * o * (1.0 - np.square(squashed))
         by_gate = (
-            cell * g * _logistic_slope(i),
-            cell * cells[t] * _logistic_slope(f),
+            cell * g * logistic_slope(i),
+            cell * cells[t] * logistic_slope(f),
             cell * i * (1.0 - np.square(g)),
-            carry * squashed * _logistic_slope(o),
+            carry * squashed * logistic_slope(o),
         )
         slopes.append(np.concatenate(by_gate, axis=-1))
         carry, cell = np.matmul(slopes[-1], np.transpose(recurrent_kernel)), cell * f
     slopes = slopes[::-1]
     return (
-        _input_gradient(slopes, kernel, direction),
+        input_gradient(slopes, kernel, direction),
         carry,
         cell,
-        _kernel_gradient(_steps(x), slopes),
-        _kernel_gradient(states, slopes),
-        None if bias is None else _bias_gradient(slopes),
+        kernel_gradient(steps_of(x), slopes),
+        kernel_gradient(states, slopes),
+        None if bias is None else bias_gradient(slopes),
     )
 
 
@@ -203,8 +210,8 @@ def _lstm_states(
 ) -> tuple[list[Array], list[Array], list[tuple[Array, Array, Array, Array]]]:
     """Hidden and cell states, the initial ones first, and the gates of each step."""
     states, cells, gates = [h], [c], []
-    for step in _steps(x):
-        z = _affine(step, kernel, bias) + np.matmul(states[-1], recurrent_kernel)
+    for step in steps_of(x):
+        z = affine(step, kernel, bias) + np.matmul(states[-1], recurrent_kernel)
         i, f, g, o = np.split(z, 4, axis=-1)
         i, f, g, o = expit(i), expit(f + forget_bias), np.tanh(g), expit(o)
         gates.append((i, f, g, o))
@@ -256,13 +263,13 @@ def gru(
     before it; ``replace`` is the convention of Chung et al. (2014), arXiv:1412.3555, section 3.2.
     """
     require(update in ("keep", "replace"), f"update must be 'keep' or 'replace'; got {update!r}")
-    _check(x, {"h": h}, kernel, recurrent_kernel, bias, direction, gates=3)
+    check_layer(x, {"h": h}, kernel, recurrent_kernel, bias, direction, gates=3)
     if recurrent_bias is not None:
         require(reset_after, "recurrent_bias must be None unless reset_after is True")
         require_shape("recurrent_bias", recurrent_bias, (h.shape[-1],), "units")
-    x = _in_order(x, direction != "forward")
+    x = in_order(x, direction != "forward")
     states, _ = _gru_states(x, h, kernel, recurrent_kernel, bias, recurrent_bias, reset_after, update)
-    return _sequence(states[1:], direction == "backward"), states[-1]
+    return sequence_of(states[1:], direction == "backward"), states[-1]
 
 
 def gru_vjp(
@@ -284,7 +291,7 @@ def gru_vjp(
     ``p = hₜ₋₁ Uₙ + b'``, ``δᵣ = δₙ p σ'ᵣ`` and what flows into the product is ``r δₙ``; with the reset
     before it ``δᵣ = (δₙ Uₙᵀ) hₜ₋₁ σ'ᵣ``.
     """
-    x, sequence = _in_order(x, direction != "forward"), _in_order(cotangents[0], direction == "backward")
+    x, sequence = in_order(x, direction != "forward"), in_order(cotangents[0], direction == "backward")
     states, gates = _gru_states(x, h, kernel, recurrent_kernel, bias, recurrent_bias, reset_after, update)
     of_gates, of_candidate = _gru_kernels(recurrent_kernel)
     sign = 1.0 if update == "keep" else -1.0
@@ -297,20 +304,20 @@ def gru_vjp(
         products.append(candidate * r if reset_after else candidate)
         into_reset = np.matmul(products[-1], np.transpose(of_candidate))
         reset = candidate * product if reset_after else into_reset * before
-        blend = sign * carry * (before - n) * _logistic_slope(z)
-        slopes.append(np.concatenate((reset * _logistic_slope(r), blend, candidate), axis=-1))
+        blend = sign * carry * (before - n) * logistic_slope(z)
+        slopes.append(np.concatenate((reset * logistic_slope(r), blend, candidate), axis=-1))
         through_gates = np.matmul(_gru_gates(slopes[-1]), np.transpose(of_gates))
         carry = carry * kept + through_gates + (into_reset if reset_after else into_reset * r)
     slopes, products = slopes[::-1], products[::-1]
     by_gates = [_gru_gates(slope) for slope in slopes]
     multiplied = states if reset_after else [s * r for s, (r, *_) in zip(states, gates, strict=False)]
     return (
-        _input_gradient(slopes, kernel, direction),
+        input_gradient(slopes, kernel, direction),
         carry,
-        _kernel_gradient(_steps(x), slopes),
-        np.concatenate((_kernel_gradient(states, by_gates), _kernel_gradient(multiplied, products)), axis=-1),
-        None if bias is None else _bias_gradient(slopes),
-        None if recurrent_bias is None else _bias_gradient(products),
+        kernel_gradient(steps_of(x), slopes),
+        np.concatenate((kernel_gradient(states, by_gates), kernel_gradient(multiplied, products)), axis=-1),
+        None if bias is None else bias_gradient(slopes),
+        None if recurrent_bias is None else bias_gradient(products),
     )
 
 
@@ -327,12 +334,12 @@ def _gru_states(
     """Hidden states, the initial one first, and of each step r, z, n and the product in the candidate."""
     of_gates, of_candidate = _gru_kernels(recurrent_kernel)
     states, gates = [h], []
-    for step in _steps(x):
+    for step in steps_of(x):
         before = states[-1]
-        to_reset, to_update, to_candidate = np.split(_affine(step, kernel, bias), 3, axis=-1)
+        to_reset, to_update, to_candidate = np.split(affine(step, kernel, bias), 3, axis=-1)
         by_reset, by_update = np.split(np.matmul(before, of_gates), 2, axis=-1)
         r, z = expit(to_reset + by_reset), expit(to_update + by_update)
-        product = _affine(before if reset_after else r * before, of_candidate, recurrent_bias)
+        product = affine(before if reset_after else r * before, of_candidate, recurrent_bias)
         n = np.tanh(to_candidate + (r * product if reset_after else product))
         gates.append((r, z, n, product))
         states.append(z * before + (1.0 - z) * n if update == "keep" else (1.0 - z) * before + z * n)
@@ -347,68 +354,3 @@ def _gru_kernels(recurrent_kernel: Array) -> tuple[Array, Array]:
 def _gru_gates(z: Array) -> Array:
     """The part of the two gates, of three along the last axis."""
     return z[:, : z.shape[-1] // 3 * 2]
-
-
-def _check(
-    x: Array,
-    carry: dict[str, Array],
-    kernel: Array,
-    recurrent_kernel: Array,
-    bias: Array | None,
-    direction: str,
-    gates: int,
-) -> None:
-    known = ("forward", "backward", "backward_reversed")
-    require(direction in known, f"direction must be one of {', '.join(known)}; got {direction!r}")
-    times = f"{gates} " if gates > 1 else ""
-    require_rank("x", x, 3, "batch, time, features")
-    require(x.shape[1] > 0, f"x must have at least one time step; got shape {x.shape}")
-    require_rank("recurrent_kernel", recurrent_kernel, 2, f"units, {times}units")
-    units = recurrent_kernel.shape[0]
-    require_shape("recurrent_kernel", recurrent_kernel, (units, gates * units), f"units, {times}units")
-    require_shape("kernel", kernel, (x.shape[2], gates * units), f"features, {times}units")
-    for name, state in carry.items():
-        require_shape(name, state, (x.shape[0], units), "batch, units")
-    if bias is not None:
-        require_shape("bias", bias, (gates * units,), f"{times}units")
-
-
-def _in_order(sequence: Array, backwards: bool) -> Array:
-    return sequence[:, ::-1] if backwards else sequence
-
-
-def _steps(x: Array) -> list[Array]:
-    return [x[:, t] for t in range(x.shape[1])]
-
-
-def _sequence(states: Sequence[Array], backwards: bool) -> Array:
-    return _in_order(np.stack(states, axis=1), backwards)
-
-
-def _affine(x: Array, kernel: Array, bias: Array | None) -> Array:
-    y = np.matmul(x, kernel)
-    return y if bias is None else y + bias
-
-
-def _logistic_slope(gate: Array) -> Array:
-    """``σ' = σ (1 - σ)``, from the gate itself: this is what a layer keeps for its backward pass."""
-    return gate * (1.0 - gate)
-
-
-def _input_gradient(slopes: Sequence[Array], kernel: Array, direction: str) -> Array:
-    """``δₜ Wᵀ`` at each step."""
-    return _sequence([np.matmul(slope, np.transpose(kernel)) for slope in slopes], direction != "forward")
-
-
-def _kernel_gradient(factors: Sequence[Array], slopes: Sequence[Array]) -> Array:
-    """``Σₜ aₜᵀ δₜ``."""
-    return _total([np.matmul(np.transpose(a), slope) for a, slope in zip(factors, slopes, strict=False)])
-
-
-def _bias_gradient(slopes: Sequence[Array]) -> Array:
-    """``Σₜ δₜ``, summed over the batch."""
-    return _total([np.sum(slope, axis=0) for slope in slopes])
-
-
-def _total(parts: Sequence[Array]) -> Array:
-    return functools.reduce(operator.add, parts)

@@ -1,0 +1,132 @@
+"""Steps over time of ``(batch, time, features)``: what recurrent layers stand on.
+
+A *step* takes the input of one time step and the carry, a tuple of states of which the first is the output,
+and returns the next carry. Its gradient takes the same and a cotangent of the next carry, and returns the
+gradients with respect to the input, the carry and the weights.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from .checks import Array, require, require_rank, require_shape
+
+__all__ = [
+    "Carry",
+    "affine",
+    "back_through_time",
+    "bias_gradient",
+    "carries_of",
+    "check_layer",
+    "in_order",
+    "input_gradient",
+    "kernel_gradient",
+    "logistic_slope",
+    "sequence_of",
+    "steps_of",
+    "total",
+]
+
+Carry = tuple[Array, ...]
+Step = Callable[[Array, Carry], Carry]
+StepGradient = Callable[[Array, Carry, Carry], tuple[Array, Carry, tuple[Array, ...]]]
+
+
+def carries_of(step: Step, x: Array, carry: Carry) -> list[Carry]:
+    """The initial carry, and the one after each step."""
+    carries = [carry]
+    for at in steps_of(x):
+        carries.append(step(at, carries[-1]))
+    return carries
+
+
+def back_through_time(
+    gradient: StepGradient, x: Array, carries: Sequence[Carry], cotangents: Carry
+) -> tuple[Array, Carry, tuple[Array, ...]]:
+    """Gradients with respect to x, the initial carry and the weights, which are summed over the steps.
+
+    ``cotangents`` are those of all outputs, ``(batch, time, …)``, and of each state of the final carry.
+    """
+    (sequence, *last), by_input, by_weights = cotangents, [], []
+    for t in reversed(range(x.shape[1])):
+        into = (last[0] + sequence[:, t], *last[1:])
+        of_input, last, of_weights = gradient(x[:, t], carries[t], into)
+        by_input.append(of_input)
+        by_weights.append(of_weights)
+    weights = tuple(total(parts[::-1]) for parts in zip(*by_weights, strict=True))
+    return sequence_of(by_input, backwards=True), tuple(last), weights
+
+
+def check_layer(
+    x: Array,
+    carry: dict[str, Array],
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None,
+    direction: str,
+    gates: int,
+) -> None:
+    """Raise unless inputs, carry and weights of so many gates fit, and ``direction`` is known."""
+    known = ("forward", "backward", "backward_reversed")
+    require(direction in known, f"direction must be one of {', '.join(known)}; got {direction!r}")
+    times = f"{gates} " if gates > 1 else ""
+    require_rank("x", x, 3, "batch, time, features")
+    require(x.shape[1] > 0, f"x must have at least one time step; got shape {x.shape}")
+    require_rank("recurrent_kernel", recurrent_kernel, 2, f"units, {times}units")
+    units = recurrent_kernel.shape[0]
+    require_shape("recurrent_kernel", recurrent_kernel, (units, gates * units), f"units, {times}units")
+    require_shape("kernel", kernel, (x.shape[2], gates * units), f"features, {times}units")
+    for name, state in carry.items():
+        require_shape(name, state, (x.shape[0], units), "batch, units")
+    if bias is not None:
+        require_shape("bias", bias, (gates * units,), f"{times}units")
+
+
+def in_order(sequence: Array, backwards: bool) -> Array:
+    """The sequence, turned round in time if ``backwards``."""
+    return sequence[:, ::-1] if backwards else sequence
+
+
+def steps_of(x: Array) -> list[Array]:
+    """The steps of a sequence, as a list."""
+    return [x[:, t] for t in range(x.shape[1])]
+
+
+def sequence_of(states: Sequence[Array], backwards: bool) -> Array:
+    """A sequence of these steps, turned round in time if ``backwards``."""
+    return in_order(np.stack(states, axis=1), backwards)
+
+
+def affine(x: Array, kernel: Array, bias: Array | None) -> Array:
+    """``x W + b``, without b where it is None."""
+    y = np.matmul(x, kernel)
+    return y if bias is None else y + bias
+
+
+def logistic_slope(gate: Array) -> Array:
+    """``σ' = σ (1 - σ)``, from the gate itself: this is what a layer keeps for its backward pass."""
+    return gate * (1.0 - gate)
+
+
+def input_gradient(slopes: Sequence[Array], kernel: Array, direction: str) -> Array:
+    """``δₜ Wᵀ`` at each step."""
+    return sequence_of([np.matmul(slope, np.transpose(kernel)) for slope in slopes], direction != "forward")
+
+
+def kernel_gradient(factors: Sequence[Array], slopes: Sequence[Array]) -> Array:
+    """``Σₜ aₜᵀ δₜ``."""
+    return total([np.matmul(np.transpose(a), slope) for a, slope in zip(factors, slopes, strict=False)])
+
+
+def bias_gradient(slopes: Sequence[Array]) -> Array:
+    """``Σₜ δₜ``, summed over the batch."""
+    return total([np.sum(slope, axis=0) for slope in slopes])
+
+
+def total(parts: Sequence[Array]) -> Array:
+    """The sum of all parts, in order."""
+    return functools.reduce(operator.add, parts)
