@@ -1,8 +1,8 @@
 """Steps over time of ``(batch, time, features)``: what recurrent layers stand on.
 
-A *step* takes the input of one time step and the carry, a tuple of states of which the first is the output,
+A *step* takes what is given at one time and the carry, a tuple of states of which the first is the output,
 and returns the next carry. Its gradient takes the same and a cotangent of the next carry, and returns the
-gradients with respect to the input, the carry and the weights.
+gradients with respect to what is given, the carry and the weights.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -26,39 +27,45 @@ __all__ = [
     "input_gradient",
     "kernel_gradient",
     "logistic_slope",
+    "outputs_of",
     "sequence_of",
     "steps_of",
     "total",
 ]
 
 Carry = tuple[Array, ...]
-Step = Callable[[Array, Carry], Carry]
-StepGradient = Callable[[Array, Carry, Carry], tuple[Array, Carry, tuple[Array, ...]]]
+Step = Callable[[Any, Carry], Carry]
+StepGradient = Callable[[Any, Carry, Carry], tuple[Any, Carry, tuple[Array, ...]]]
 
 
-def carries_of(step: Step, x: Array, carry: Carry) -> list[Carry]:
+def carries_of(step: Step, given: Sequence[Any], carry: Carry) -> list[Carry]:
     """The initial carry, and the one after each step."""
     carries = [carry]
-    for at in steps_of(x):
+    for at in given:
         carries.append(step(at, carries[-1]))
     return carries
 
 
+def outputs_of(carries: Sequence[Carry]) -> Carry:
+    """The first state after each step as a sequence, and the final carry."""
+    return np.stack([output for output, *_ in carries[1:]], axis=1), *carries[-1]
+
+
 def back_through_time(
-    gradient: StepGradient, x: Array, carries: Sequence[Carry], cotangents: Carry
-) -> tuple[Array, Carry, tuple[Array, ...]]:
-    """Gradients with respect to x, the initial carry and the weights, which are summed over the steps.
+    gradient: StepGradient, given: Sequence[Any], carries: Sequence[Carry], cotangents: Carry
+) -> tuple[list[Any], Carry, tuple[Array, ...]]:
+    """Gradients with respect to what is given at each step, the initial carry, and the weights of all steps.
 
     ``cotangents`` are those of all outputs, ``(batch, time, …)``, and of each state of the final carry.
     """
-    (sequence, *last), by_input, by_weights = cotangents, [], []
-    for t in reversed(range(x.shape[1])):
+    (sequence, *last), by_given, by_weights = cotangents, [], []
+    for t in reversed(range(len(given))):
         into = (last[0] + sequence[:, t], *last[1:])
-        of_input, last, of_weights = gradient(x[:, t], carries[t], into)
-        by_input.append(of_input)
+        of_given, last, of_weights = gradient(given[t], carries[t], into)
+        by_given.append(of_given)
         by_weights.append(of_weights)
     weights = tuple(total(parts[::-1]) for parts in zip(*by_weights, strict=True))
-    return sequence_of(by_input, backwards=True), tuple(last), weights
+    return by_given[::-1], tuple(last), weights
 
 
 def check_layer(

@@ -49,17 +49,15 @@ def simple_rnn_scan(
     function = {"tanh": jnp.tanh, "relu": jax.nn.relu}[activation]
 
     def cell(h: Any, step: Any) -> Any:
-        h = function(_affine(step, kernel, bias) + h @ recurrent_kernel)
+        h = function(affine(step, kernel, bias) + h @ recurrent_kernel)
         return h, h
 
-    h, y = _over_time(cell, h, x, direction)
+    h, y = over_time(cell, h, x, direction)
     return y, h
 
 
 @binds("lstm", "flax.nnx.LSTMCell", where=BIASED | STORED)
-def lstm_nnx(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, direction: str
-) -> Any:
+def lstm_nnx(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, direction: str) -> Any:
     cell = nnx.LSTMCell(x.shape[-1], h.shape[-1], rngs=nnx.Rngs(0))
     gates = zip((cell.ii, cell.if_, cell.ig, cell.io), (cell.hi, cell.hf, cell.hg, cell.ho), strict=True)
     for (dense_i, dense_h), w, u, b in zip(gates, *_by_gate(4, kernel, recurrent_kernel, bias), strict=True):
@@ -116,12 +114,12 @@ def lstm_scan(
 ) -> Any:  # fmt: skip
     def cell(carry: Any, step: Any) -> Any:
         h, c = carry
-        i, f, g, o = jnp.split(_affine(step, kernel, bias) + h @ recurrent_kernel, 4, axis=-1)
+        i, f, g, o = jnp.split(affine(step, kernel, bias) + h @ recurrent_kernel, 4, axis=-1)
         c = jax.nn.sigmoid(f + forget_bias) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
         h = jax.nn.sigmoid(o) * jnp.tanh(c)
         return (h, c), h
 
-    (h, c), y = _over_time(cell, (h, c), x, direction)
+    (h, c), y = over_time(cell, (h, c), x, direction)
     return y, h, c
 
 
@@ -160,22 +158,24 @@ def gru_scan(
     gates, candidate = jnp.split(recurrent_kernel, [2 * h.shape[-1]], axis=1)
 
     def cell(h: Any, step: Any) -> Any:
-        r, z, n = jnp.split(_affine(step, kernel, bias), 3, axis=-1)
+        r, z, n = jnp.split(affine(step, kernel, bias), 3, axis=-1)
         by_r, by_z = jnp.split(h @ gates, 2, axis=-1)
         r, z = jax.nn.sigmoid(r + by_r), jax.nn.sigmoid(z + by_z)
-        n = jnp.tanh(n + (r * _affine(h, candidate, recurrent_bias) if reset_after else (r * h) @ candidate))
+        n = jnp.tanh(n + (r * affine(h, candidate, recurrent_bias) if reset_after else (r * h) @ candidate))
         h = z * h + (1 - z) * n if update == "keep" else (1 - z) * h + z * n
         return h, h
 
-    h, y = _over_time(cell, h, x, direction)
+    h, y = over_time(cell, h, x, direction)
     return y, h
 
 
-def _affine(x: Any, kernel: Any, bias: Any) -> Any:
+def affine(x: Any, kernel: Any, bias: Any) -> Any:
+    """``x W + b``, without b where it is None."""
     return x @ kernel if bias is None else x @ kernel + bias
 
 
-def _over_time(cell: Any, carry: Any, x: Any, direction: str) -> Any:
+def over_time(cell: Any, carry: Any, x: Any, direction: str = "forward") -> Any:
+    """Last carry and all outputs of a cell, scanned along the second axis."""
     carry, y = jax.lax.scan(cell, carry, jnp.swapaxes(x, 0, 1), reverse=direction != "forward")
     return carry, jnp.swapaxes(y[::-1] if direction == "backward_reversed" else y, 0, 1)
 

@@ -26,10 +26,10 @@ def simple_rnn(
     function = {"tanh": tf.tanh, "relu": tf.nn.relu}[activation]
 
     def cell(h: Any, step: Any) -> Any:
-        return function(_affine(step, kernel, bias) + tf.matmul(h, recurrent_kernel))
+        return function(affine(step, kernel, bias) + tf.matmul(h, recurrent_kernel))
 
-    (y,) = _over_time(lambda carry, step: (cell(carry[0], step),), (h,), x, direction)
-    return _sequence(y, direction == "backward"), y[-1]
+    (y,) = over_time(lambda carry, step: (cell(carry[0], step),), (h,), x, direction)
+    return sequence_of(y, direction == "backward"), y[-1]
 
 
 @binds("lstm", "tf.scan", composition=True)
@@ -39,21 +39,19 @@ def lstm(
 ) -> Any:  # fmt: skip
     def cell(carry: Any, step: Any) -> Any:
         h, c = carry
-        i, f, g, o = tf.split(_affine(step, kernel, bias) + tf.matmul(h, recurrent_kernel), 4, axis=-1)
+        i, f, g, o = tf.split(affine(step, kernel, bias) + tf.matmul(h, recurrent_kernel), 4, axis=-1)
         c = tf.sigmoid(f + forget_bias) * c + tf.sigmoid(i) * tf.tanh(g)
         return tf.sigmoid(o) * tf.tanh(c), c
 
-    y, cells = _over_time(cell, (h, c), x, direction)
-    return _sequence(y, direction == "backward"), y[-1], cells[-1]
+    y, cells = over_time(cell, (h, c), x, direction)
+    return sequence_of(y, direction == "backward"), y[-1], cells[-1]
 
 
 @binds("lstm", "tf.raw_ops.BlockLSTM", where=FORWARD | HALF_OR_SINGLE)
 def lstm_block(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, forget_bias: float
 ) -> Any:
-    i, f, g, o = tf.split(_joined(kernel, recurrent_kernel, bias), 4, axis=1)
-    weights = tf.concat([i, g, f, o], axis=1)
-    return _block(tf.raw_ops.BlockLSTM, x, h, c, weights, forget_bias=forget_bias, cell_clip=-1.0)
+    return block_lstm(x, h, c, kernel, recurrent_kernel, bias, forget_bias=forget_bias)
 
 
 @binds("lstm", "tf.raw_ops.BlockLSTMV2", where=FORWARD | HALF_OR_SINGLE | STORED)
@@ -61,11 +59,22 @@ def lstm_block_v2(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bi
     return _block(tf.raw_ops.BlockLSTMV2, x, h, c, _joined(kernel, recurrent_kernel, bias), cell_clip=0.0)
 
 
-def _block(op: Any, x: Any, h: Any, c: Any, weights: Any, **options: Any) -> Any:
-    unused = tf.zeros_like(h[0])
+def block_lstm(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    peepholes: Any = None, forget_bias: float = 0.0,
+) -> Any:  # fmt: skip
+    """The first version of the kernel, whose gates are in the order i, g, f, o."""
+    i, f, g, o = tf.split(_joined(kernel, recurrent_kernel, bias), 4, axis=1)
+    weights, options = tf.concat([i, g, f, o], axis=1), {"forget_bias": forget_bias, "cell_clip": -1.0}
+    return _block(tf.raw_ops.BlockLSTM, x, h, c, weights, peepholes, **options)
+
+
+def _block(op: Any, x: Any, h: Any, c: Any, weights: Any, peepholes: Any = None, **options: Any) -> Any:
+    wci, wcf, wco = [tf.zeros_like(h[0])] * 3 if peepholes is None else peepholes
     result = op(
         seq_len_max=tf.constant(x.shape[1], tf.int64), x=tf.transpose(x, (1, 0, 2)), cs_prev=c, h_prev=h,
-        w=weights[:-1], b=weights[-1], wci=unused, wcf=unused, wco=unused, use_peephole=False, **options,
+        w=weights[:-1], b=weights[-1], wci=wci, wcf=wcf, wco=wco,
+        use_peephole=peepholes is not None, **options,
     )  # fmt: skip
     return tf.transpose(result.h, (1, 0, 2)), result.h[-1], result.cs[-1]
 
@@ -86,15 +95,15 @@ def gru(
 
     def cell(carry: Any, step: Any) -> Any:
         (h,) = carry
-        r, z, n = tf.split(_affine(step, kernel, bias), 3, axis=-1)
+        r, z, n = tf.split(affine(step, kernel, bias), 3, axis=-1)
         by_r, by_z = tf.split(tf.matmul(h, gates), 2, axis=-1)
         r, z = tf.sigmoid(r + by_r), tf.sigmoid(z + by_z)
-        product = r * _affine(h, candidate, recurrent_bias) if reset_after else tf.matmul(r * h, candidate)
+        product = r * affine(h, candidate, recurrent_bias) if reset_after else tf.matmul(r * h, candidate)
         n = tf.tanh(n + product)
         return (z * h + (1 - z) * n if update == "keep" else (1 - z) * h + z * n,)
 
-    (y,) = _over_time(cell, (h,), x, direction)
-    return _sequence(y, direction == "backward"), y[-1]
+    (y,) = over_time(cell, (h,), x, direction)
+    return sequence_of(y, direction == "backward"), y[-1]
 
 
 @binds("gru", "tf.raw_ops.GRUBlockCell", where=FORWARD | SINGLE | PLACEMENT)
@@ -128,16 +137,18 @@ def _gru_block_cell(*inputs: Any) -> Any:
     return tf.custom_gradient(cell)(*inputs)
 
 
-def _affine(x: Any, kernel: Any, bias: Any) -> Any:
+def affine(x: Any, kernel: Any, bias: Any) -> Any:
+    """``x W + b``, without b where it is None."""
     y = tf.matmul(x, kernel)
     return y if bias is None else y + bias
 
 
-def _over_time(cell: Any, carry: Any, x: Any, direction: str) -> Any:
+def over_time(cell: Any, carry: Any, x: Any, direction: str = "forward") -> Any:
     """Every carry, in the order of computation along the first axis."""
     steps = tf.transpose(x, (1, 0, 2))
     return tf.scan(cell, steps if direction == "forward" else steps[::-1], initializer=carry)
 
 
-def _sequence(y: Any, backwards: bool) -> Any:
+def sequence_of(y: Any, backwards: bool = False) -> Any:
+    """Outputs with the batch first, and in the order of the inputs where they were computed backwards."""
     return tf.transpose(y[::-1] if backwards else y, (1, 0, 2))

@@ -1,0 +1,83 @@
+"""Relatives of the LSTM in JAX: cells made of its primitives, scanned along time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import binds, jax, jnp
+from .recurrent import affine, over_time
+
+
+@binds("layer_norm_lstm", "jax.nn.standardize", composition=True)
+def layer_norm_lstm(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, scale: Any, recurrent_scale: Any,
+    cell_scale: Any, cell_bias: Any, *, normalized: str, carried: str, forget_bias: float, epsilon: float,
+) -> Any:  # fmt: skip
+    def norm(x: Any, scale: Any, bias: Any = 0) -> Any:
+        return jax.nn.standardize(x, axis=-1, epsilon=epsilon) * scale + bias
+
+    def cell(step: Any, h: Any, c: Any) -> Any:
+        if normalized == "gates":
+            gates = zip(
+                *(jnp.split(a, 4, axis=-1) for a in (step @ kernel + h @ recurrent_kernel, scale, bias)),
+                strict=True,
+            )
+            i, f, g, o = (norm(*gate) for gate in gates)
+        else:
+            z = norm(step @ kernel, scale) + norm(h @ recurrent_kernel, recurrent_scale) + bias
+            i, f, g, o = jnp.split(z, 4, axis=-1)
+        c = jax.nn.sigmoid(f + forget_bias) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        seen = norm(c, cell_scale, cell_bias)
+        return jax.nn.sigmoid(o) * jnp.tanh(seen), c if carried == "cell" else seen
+
+    return _scanned(cell, x, h, c)
+
+
+@binds("peephole_lstm", "jax.lax.scan", composition=True)
+def peephole_lstm(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, peepholes: Any
+) -> Any:
+    to_i, to_f, to_o = peepholes
+
+    def cell(step: Any, h: Any, c: Any) -> Any:
+        i, f, g, o = jnp.split(affine(step, kernel, bias) + h @ recurrent_kernel, 4, axis=-1)
+        c = jax.nn.sigmoid(f + to_f * c) * c + jax.nn.sigmoid(i + to_i * c) * jnp.tanh(g)
+        return jax.nn.sigmoid(o + to_o * c) * jnp.tanh(c), c
+
+    return _scanned(cell, x, h, c)
+
+
+@binds("projection_lstm", "jax.lax.scan", composition=True)
+def projection_lstm(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, projection: Any
+) -> Any:
+    def cell(step: Any, h: Any, c: Any) -> Any:
+        i, f, g, o = jnp.split(affine(step, kernel, bias) + h @ recurrent_kernel, 4, axis=-1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return (jax.nn.sigmoid(o) * jnp.tanh(c)) @ projection, c
+
+    return _scanned(cell, x, h, c)
+
+
+@binds("time_gated_lstm", "jax.lax.scan", composition=True)
+def time_gated_lstm(
+    x: Any, elapsed: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, decay: str
+) -> Any:
+    decays = jnp.exp(-elapsed) if decay == "exponential" else 1 / jnp.log(jnp.e + elapsed)
+
+    def cell(step: Any, h: Any, c: Any) -> Any:
+        step, factor = step[:, :-1], step[:, -1:]
+        i, f, g, o = jnp.split(affine(step, kernel, bias) + h @ recurrent_kernel, 4, axis=-1)
+        c = jax.nn.sigmoid(f) * factor * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return jax.nn.sigmoid(o) * jnp.tanh(c), c
+
+    return _scanned(cell, jnp.concatenate([x, decays[..., None]], axis=-1), h, c)
+
+
+def _scanned(cell: Any, x: Any, h: Any, c: Any) -> Any:
+    def step(carry: Any, at: Any) -> Any:
+        carry = cell(at, *carry)
+        return carry, carry[0]
+
+    (h, c), y = over_time(step, (h, c), x)
+    return y, h, c

@@ -1,0 +1,90 @@
+"""Relatives of the LSTM in TensorFlow: cells made of its primitives, and the fused kernel with peepholes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .framework import binds, tf
+from .recurrent import HALF_OR_SINGLE, affine, block_lstm, over_time, sequence_of
+
+
+@binds("layer_norm_lstm", "tf.nn.batch_normalization(tf.nn.moments)", composition=True)
+def layer_norm_lstm(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, scale: Any, recurrent_scale: Any,
+    cell_scale: Any, cell_bias: Any, *, normalized: str, carried: str, forget_bias: float, epsilon: float,
+) -> Any:  # fmt: skip
+    def norm(x: Any, scale: Any, bias: Any = None) -> Any:
+        mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
+        return tf.nn.batch_normalization(x, mean, variance, bias, scale, epsilon)
+
+    def cell(carry: Any, step: Any) -> Any:
+        h, c = carry
+        by_input, by_state = tf.matmul(step, kernel), tf.matmul(h, recurrent_kernel)
+        if normalized == "gates":
+            gates = zip(*(tf.split(a, 4, axis=-1) for a in (by_input + by_state, scale, bias)), strict=True)
+            i, f, g, o = (norm(*gate) for gate in gates)
+        else:
+            z = norm(by_input, scale) + norm(by_state, recurrent_scale) + bias
+            i, f, g, o = tf.split(z, 4, axis=-1)
+        c = tf.sigmoid(f + forget_bias) * c + tf.sigmoid(i) * tf.tanh(g)
+        seen = norm(c, cell_scale, cell_bias)
+        return tf.sigmoid(o) * tf.tanh(seen), c if carried == "cell" else seen
+
+    return _scanned(cell, x, h, c)
+
+
+@binds("peephole_lstm", "tf.scan", composition=True)
+def peephole_lstm(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, peepholes: Any
+) -> Any:
+    to_i, to_f, to_o = tf.unstack(peepholes)
+
+    def cell(carry: Any, step: Any) -> Any:
+        h, c = carry
+        i, f, g, o = tf.split(affine(step, kernel, bias) + tf.matmul(h, recurrent_kernel), 4, axis=-1)
+        c = tf.sigmoid(f + to_f * c) * c + tf.sigmoid(i + to_i * c) * tf.tanh(g)
+        return tf.sigmoid(o + to_o * c) * tf.tanh(c), c
+
+    return _scanned(cell, x, h, c)
+
+
+@binds("projection_lstm", "tf.scan", composition=True)
+def projection_lstm(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, projection: Any
+) -> Any:
+    def cell(carry: Any, step: Any) -> Any:
+        h, c = carry
+        i, f, g, o = tf.split(affine(step, kernel, bias) + tf.matmul(h, recurrent_kernel), 4, axis=-1)
+        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+        return tf.matmul(tf.sigmoid(o) * tf.tanh(c), projection), c
+
+    return _scanned(cell, x, h, c)
+
+
+@binds("time_gated_lstm", "tf.scan", composition=True)
+def time_gated_lstm(
+    x: Any, elapsed: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, decay: str
+) -> Any:
+    decays = tf.exp(-elapsed) if decay == "exponential" else 1 / tf.math.log(math.e + elapsed)
+
+    def cell(carry: Any, step: Any) -> Any:
+        h, c = carry
+        step, factor = step[:, :-1], step[:, -1:]
+        i, f, g, o = tf.split(affine(step, kernel, bias) + tf.matmul(h, recurrent_kernel), 4, axis=-1)
+        c = tf.sigmoid(f) * factor * c + tf.sigmoid(i) * tf.tanh(g)
+        return tf.sigmoid(o) * tf.tanh(c), c
+
+    return _scanned(cell, tf.concat([x, decays[..., None]], -1), h, c)
+
+
+@binds("peephole_lstm", "tf.raw_ops.BlockLSTM(use_peephole=True)", where=HALF_OR_SINGLE)
+def peephole_lstm_block(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, peepholes: Any
+) -> Any:
+    return block_lstm(x, h, c, kernel, recurrent_kernel, bias, tf.unstack(peepholes))
+
+
+def _scanned(cell: Any, x: Any, h: Any, c: Any) -> Any:
+    y, cells = over_time(cell, (h, c), x)
+    return sequence_of(y), y[-1], cells[-1]

@@ -1,0 +1,95 @@
+"""Relatives of the LSTM in PyTorch: cells made of its primitives, in a loop over time."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .framework import binds, torch
+from .modules import call_module
+
+
+@binds("layer_norm_lstm", "torch.nn.functional.layer_norm", composition=True)
+def layer_norm_lstm(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, scale: Any, recurrent_scale: Any,
+    cell_scale: Any, cell_bias: Any, *, normalized: str, carried: str, forget_bias: float, epsilon: float,
+) -> Any:  # fmt: skip
+    def norm(x: Any, scale: Any, bias: Any = None) -> Any:
+        return torch.nn.functional.layer_norm(x, x.shape[-1:], scale, bias, epsilon)
+
+    def cell(step: Any, h: Any, c: Any) -> Any:
+        if normalized == "gates":
+            gates = zip(
+                *(a.chunk(4, -1) for a in (step @ kernel + h @ recurrent_kernel, scale, bias)), strict=True
+            )
+            i, f, g, o = (norm(*gate) for gate in gates)
+        else:
+            z = norm(step @ kernel, scale) + norm(h @ recurrent_kernel, recurrent_scale) + bias
+            i, f, g, o = z.chunk(4, -1)
+        c = torch.sigmoid(f + forget_bias) * c + torch.sigmoid(i) * torch.tanh(g)
+        seen = norm(c, cell_scale, cell_bias)
+        return torch.sigmoid(o) * torch.tanh(seen), c if carried == "cell" else seen
+
+    return over_time(cell, x, h, c)
+
+
+@binds("peephole_lstm", "torch.sigmoid", composition=True)
+def peephole_lstm(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, peepholes: Any
+) -> Any:
+    to_i, to_f, to_o = peepholes
+
+    def cell(step: Any, h: Any, c: Any) -> Any:
+        i, f, g, o = (step @ kernel + h @ recurrent_kernel + bias).chunk(4, -1)
+        c = torch.sigmoid(f + to_f * c) * c + torch.sigmoid(i + to_i * c) * torch.tanh(g)
+        return torch.sigmoid(o + to_o * c) * torch.tanh(c), c
+
+    return over_time(cell, x, h, c)
+
+
+@binds("projection_lstm", "torch.sigmoid", composition=True)
+def projection_lstm(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, projection: Any
+) -> Any:
+    def cell(step: Any, h: Any, c: Any) -> Any:
+        i, f, g, o = (step @ kernel + h @ recurrent_kernel + bias).chunk(4, -1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return (torch.sigmoid(o) * torch.tanh(c)) @ projection, c
+
+    return over_time(cell, x, h, c)
+
+
+@binds("time_gated_lstm", "torch.sigmoid", composition=True)
+def time_gated_lstm(
+    x: Any, elapsed: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, decay: str
+) -> Any:
+    decays = torch.exp(-elapsed) if decay == "exponential" else 1 / torch.log(math.e + elapsed)
+
+    def cell(step: Any, h: Any, c: Any) -> Any:
+        step, factor = step[:, :-1], step[:, -1:]
+        i, f, g, o = (step @ kernel + h @ recurrent_kernel + bias).chunk(4, -1)
+        c = torch.sigmoid(f) * factor * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+
+    return over_time(cell, torch.cat([x, decays[..., None]], -1), h, c)
+
+
+@binds("projection_lstm", "torch.nn.LSTM(proj_size)")
+def projection_lstm_module(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, projection: Any
+) -> Any:
+    units, projected = projection.shape
+    module = torch.nn.LSTM(x.shape[-1], units, batch_first=True, proj_size=projected)
+    weights = {"weight_ih_l0": kernel.T, "weight_hh_l0": recurrent_kernel.T, "weight_hr_l0": projection.T}
+    biases = {"bias_ih_l0": bias, "bias_hh_l0": torch.zeros_like(bias)}
+    y, (h, c) = call_module(module, x, (h[None], c[None]), **weights, **biases)
+    return y, h[0], c[0]
+
+
+def over_time(cell: Any, x: Any, h: Any, c: Any) -> Any:
+    """Hidden states and the last carry of a cell that takes a step and two states."""
+    states = []
+    for step in x.unbind(1):
+        h, c = cell(step, h, c)
+        states.append(h)
+    return torch.stack(states, 1), h, c

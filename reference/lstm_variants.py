@@ -1,0 +1,500 @@
+"""Relatives of the LSTM: what is normalized, seen, decayed or projected besides, in the notation of `lstm`.
+
+All run forward over ``(batch, time, features)`` and hold the gates in the order i, f, g, o (input, forget,
+candidate, output). The whole layer is one step, given with its gradient, taken along time.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from .checks import Array, require, require_rank, require_shape
+from .normalization import layer_norm, layer_norm_vjp
+from .steps import (
+    Carry,
+    affine,
+    back_through_time,
+    carries_of,
+    check_layer,
+    logistic_slope,
+    outputs_of,
+    steps_of,
+)
+
+__all__ = [
+    "layer_norm_lstm",
+    "layer_norm_lstm_vjp",
+    "peephole_lstm",
+    "peephole_lstm_vjp",
+    "projection_lstm",
+    "projection_lstm_vjp",
+    "time_gated_lstm",
+    "time_gated_lstm_vjp",
+]
+
+Gates = tuple[Array, Array, Array, Array]
+Given = tuple[Array, Array | None]
+"""Input of one step, and the factor of its forget gate."""
+
+
+# --- what all of them share ---
+
+
+def _gates(z: Array, forget_bias: float = 0.0) -> Gates:
+    """Input gate, forget gate, candidate and output gate of their sums side by side."""
+    i, f, g, o = np.split(z, 4, axis=-1)
+    return expit(i), expit(f + forget_bias), np.tanh(g), expit(o)
+
+
+# --- normalized by layer ---
+
+
+def layer_norm_lstm(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    scale: Array,
+    recurrent_scale: Array | None,
+    cell_scale: Array,
+    cell_bias: Array,
+    *,
+    normalized: str = "gates",
+    carried: str = "cell",
+    forget_bias: float = 0.0,
+    epsilon: float = 1e-5,
+) -> Carry:
+    """Long short-term memory with layer normalization inside.
+
+    ``c' = f cₜ₋₁ + i g`` and ``hₜ = o tanh(N(c'))`` with ``N(c') = LN(c'; cell_scale, cell_bias)`` and the
+    gates of ``lstm``, whose sums are ``z = LN(xₜ W + hₜ₋₁ U; scale, b)`` for each gate by itself, or
+    ``z = LN(xₜ W; scale) + LN(hₜ₋₁ U; recurrent_scale) + b``, each over all four gates together
+
+    Args:
+        x: ``(batch, time, features)``, at least one step.
+        h: initial hidden state, ``(batch, units)``.
+        c: initial cell state, ``(batch, units)``.
+        kernel: W, ``(features, 4 units)``, gates in the order i, f, g, o.
+        recurrent_kernel: U, ``(units, 4 units)``.
+        bias: b, ``(4 units,)``.
+        scale: ``(4 units,)``.
+        recurrent_scale: ``(4 units,)`` where products are normalized, else None.
+        cell_scale: ``(units,)``.
+        cell_bias: ``(units,)``.
+        normalized: ``gates``, the sum of each gate; or ``products``, the input's and the state's.
+        carried: ``cell``, where ``cₜ = c'`` goes on to the next step; or ``normalized``, where it is N(c').
+        forget_bias: added to the forget gate beside what the bias itself holds there.
+        epsilon: added to the variance, inside the root.
+
+    Returns:
+        The hidden states ``(batch, time, units)``, and the hidden and the cell state computed last, each
+        ``(batch, units)``.
+
+    Raises:
+        ValueError: a shape does not fit, there is no step, ``normalized`` or ``carried`` is unknown, or
+            ``recurrent_scale`` is missing where products are normalized, or given where gates are.
+
+    Source: Ba, Kiros and Hinton (2016), arXiv:1607.06450, equations 20 to 22, normalize the products and
+    carry the cell; ``tf.contrib.rnn.LayerNormBasicLSTMCell`` normalized gates and carried what is normalized.
+    """
+    require(
+        normalized in ("gates", "products"), f"normalized must be 'gates' or 'products'; got {normalized!r}"
+    )
+    require(carried in ("cell", "normalized"), f"carried must be 'cell' or 'normalized'; got {carried!r}")
+    check_layer(x, {"h": h, "c": c}, kernel, recurrent_kernel, bias, "forward", gates=4)
+    units = h.shape[-1]
+    require_shape("scale", scale, (4 * units,), "4 units")
+    of_products = normalized == "products"
+    require(
+        (recurrent_scale is not None) == of_products,
+        "recurrent_scale must be given where products are normalized, and None otherwise",
+    )
+    if recurrent_scale is not None:
+        require_shape("recurrent_scale", recurrent_scale, (4 * units,), "4 units")
+    require_shape("cell_scale", cell_scale, (units,), "units")
+    require_shape("cell_bias", cell_bias, (units,), "units")
+    weights = (kernel, recurrent_kernel, bias, scale, recurrent_scale, cell_scale, cell_bias)
+    step = functools.partial(
+        _layer_norm_step, weights=weights, carried=carried, forget_bias=forget_bias, epsilon=epsilon
+    )
+    return outputs_of(carries_of(step, steps_of(x), (h, c)))
+
+
+def layer_norm_lstm_vjp(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    scale: Array,
+    recurrent_scale: Array | None,
+    cell_scale: Array,
+    cell_bias: Array,
+    cotangents: Carry,
+    *,
+    carried: str = "cell",
+    forget_bias: float = 0.0,
+    epsilon: float = 1e-5,
+) -> tuple[Array | None, ...]:
+    """Gradient of `layer_norm_lstm`: that of `lstm` with two or three gradients of `layer_norm` in it.
+
+    With η that of the hidden state and γ that of the carried cell: ``ν = η o (1 - tanh² N)``, to which γ is
+    added where N is carried; ``γ' = LN'(ν)``, to which γ is added where the cell is; ``δ`` is then that of
+    `lstm` from γ', and flows through the normalization of the sums into ``W``, ``U``, x and h.
+    """
+    weights = (kernel, recurrent_kernel, bias, scale, recurrent_scale, cell_scale, cell_bias)
+    options = {"weights": weights, "carried": carried, "forget_bias": forget_bias, "epsilon": epsilon}
+    carries = carries_of(functools.partial(_layer_norm_step, **options), steps_of(x), (h, c))
+    gradient = functools.partial(_layer_norm_gradient, **options)
+    by_step, (dh, dc), by_weights = back_through_time(gradient, steps_of(x), carries, cotangents)
+    given = iter(by_weights)
+    return np.stack(by_step, axis=1), dh, dc, *(None if weight is None else next(given) for weight in weights)
+
+
+def _layer_norm_step(
+    x: Array, carry: Carry, weights: tuple[Array, ...], carried: str, forget_bias: float, epsilon: float
+) -> Carry:
+    h, c = carry
+    *_, cell_scale, cell_bias = weights
+    i, f, g, o = _gates(_normalized_sums(x, h, weights, epsilon), forget_bias)
+    cell = f * c + i * g
+    seen = layer_norm(cell, cell_scale, cell_bias, epsilon=epsilon)
+    return o * np.tanh(seen), cell if carried == "cell" else seen
+
+
+def _layer_norm_gradient(
+    x: Array,
+    carry: Carry,
+    into: Carry,
+    weights: tuple[Array, ...],
+    carried: str,
+    forget_bias: float,
+    epsilon: float,
+) -> tuple[Array, Carry, tuple[Array, ...]]:
+    (h, c), (of_h, of_c) = carry, into
+    kernel, recurrent_kernel, _, _, _, cell_scale, cell_bias = weights
+    i, f, g, o = _gates(_normalized_sums(x, h, weights, epsilon), forget_bias)
+    cell = f * c + i * g
+    squashed = np.tanh(layer_norm(cell, cell_scale, cell_bias, epsilon=epsilon))
+    of_seen = of_h * o * (1.0 - np.square(squashed))
+    of_seen = of_seen + of_c if carried == "normalized" else of_seen
+    of_cell, of_cell_scale, of_cell_bias = layer_norm_vjp(
+        cell, cell_scale, cell_bias, of_seen, epsilon=epsilon
+    )
+    of_cell = of_cell + of_c if carried == "cell" else of_cell
+    of_sums = np.concatenate(
+        (
+            of_cell * g * logistic_slope(i),
+            of_cell * c * logistic_slope(f),
+            of_cell * i * (1.0 - np.square(g)),
+            of_h * squashed * logistic_slope(o),
+        ),
+        axis=-1,
+    )
+    by_input, by_state, of_scales = _normalized_sums_vjp(x, h, weights, of_sums, epsilon)
+    return (
+        np.matmul(by_input, np.transpose(kernel)),
+        (np.matmul(by_state, np.transpose(recurrent_kernel)), of_cell * f),
+        (
+            np.matmul(np.transpose(x), by_input),
+            np.matmul(np.transpose(h), by_state),
+            np.sum(of_sums, axis=0),
+            *of_scales,
+            of_cell_scale,
+            of_cell_bias,
+        ),
+    )
+
+
+def _normalized_sums(x: Array, h: Array, weights: tuple[Array, ...], epsilon: float) -> Array:
+    """Sums of the gates: normalized gate by gate, or the two products if there are two scales."""
+    kernel, recurrent_kernel, bias, scale, recurrent_scale, *_ = weights
+    products = np.matmul(x, kernel), np.matmul(h, recurrent_kernel)
+    if recurrent_scale is None:
+        return _standardized_by_gate(sum(products), epsilon) * scale + bias
+    by_input, by_state = (
+        layer_norm(product, factor, epsilon=epsilon)
+        for product, factor in zip(products, (scale, recurrent_scale), strict=True)
+    )
+    return by_input + by_state + bias
+
+
+def _normalized_sums_vjp(
+    x: Array, h: Array, weights: tuple[Array, ...], cotangent: Array, epsilon: float
+) -> tuple[Array, Array, tuple[Array, ...]]:
+    """Gradients with respect to both products, and to the scales that there are."""
+    kernel, recurrent_kernel, _, scale, recurrent_scale, *_ = weights
+    products = np.matmul(x, kernel), np.matmul(h, recurrent_kernel)
+    if recurrent_scale is None:
+        by_gate = _by_gate(sum(products))
+        of_scale = np.sum(cotangent * _standardized_by_gate(sum(products), epsilon), axis=0)
+        of_sum, _, _ = layer_norm_vjp(by_gate, None, None, _by_gate(cotangent * scale), epsilon=epsilon)
+        of_sum = np.reshape(of_sum, cotangent.shape)
+        return of_sum, of_sum, (of_scale,)
+    by_input, of_scale, _ = layer_norm_vjp(products[0], scale, None, cotangent, epsilon=epsilon)
+    by_state, of_recurrent, _ = layer_norm_vjp(products[1], recurrent_scale, None, cotangent, epsilon=epsilon)
+    return by_input, by_state, (of_scale, of_recurrent)
+
+
+def _by_gate(z: Array) -> Array:
+    """``(batch, 4 units)`` as ``(batch, 4, units)``."""
+    return np.reshape(z, (z.shape[0], 4, z.shape[1] // 4))
+
+
+def _standardized_by_gate(z: Array, epsilon: float) -> Array:
+    return np.reshape(layer_norm(_by_gate(z), epsilon=epsilon), z.shape)
+
+
+# --- seen by the gates, decayed and projected ---
+
+
+def peephole_lstm(
+    x: Array, h: Array, c: Array, kernel: Array, recurrent_kernel: Array, bias: Array, peepholes: Array
+) -> Carry:
+    """Long short-term memory whose gates see the cell.
+
+    The gates of ``lstm`` with ``p ⊙ cₜ₋₁`` added to the sums of i and f, and ``p ⊙ cₜ`` to that of o
+
+    Args:
+        x: ``(batch, time, features)``, at least one step.
+        h: initial hidden state, ``(batch, units)``.
+        c: initial cell state, ``(batch, units)``.
+        kernel: W, ``(features, 4 units)``, gates in the order i, f, g, o.
+        recurrent_kernel: U, ``(units, 4 units)``.
+        bias: b, ``(4 units,)``.
+        peepholes: p, ``(3, units)``: those of i, f and o.
+
+    Returns:
+        The hidden states ``(batch, time, units)``, and the hidden and the cell state computed last, each
+        ``(batch, units)``.
+
+    Raises:
+        ValueError: a shape does not fit, or there is no step.
+
+    Source: Gers and Schmidhuber (2000), Recurrent nets that time and count, IJCNN; Gers, Schraudolph and
+    Schmidhuber (2002), Learning precise timing with LSTM recurrent networks, JMLR 3.
+    """
+    check_layer(x, {"h": h, "c": c}, kernel, recurrent_kernel, bias, "forward", gates=4)
+    require_shape("peepholes", peepholes, (3, h.shape[-1]), "3, units")
+    weights = (kernel, recurrent_kernel, bias, peepholes, None)
+    return outputs_of(carries_of(functools.partial(_step, weights=weights), _undecayed(x), (h, c)))
+
+
+def peephole_lstm_vjp(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    peepholes: Array,
+    cotangents: Carry,
+) -> Carry:
+    """Gradient of `peephole_lstm`: ``δₒ`` flows into ``cₜ``, ``δᵢ`` and ``δ_f`` into ``cₜ₋₁``, times p."""
+    weights = (kernel, recurrent_kernel, bias, peepholes, None)
+    by_step, carry, by_weights = _back(_undecayed(x), (h, c), weights, cotangents)
+    return np.stack([of_x for of_x, _ in by_step], axis=1), *carry, *by_weights
+
+
+def projection_lstm(
+    x: Array, h: Array, c: Array, kernel: Array, recurrent_kernel: Array, bias: Array, projection: Array
+) -> Carry:
+    """Long short-term memory whose hidden state is projected.
+
+    ``hₜ = (o tanh(cₜ)) P``, and the rest as in ``lstm``
+
+    Args:
+        x: ``(batch, time, features)``, at least one step.
+        h: initial hidden state, ``(batch, projected)``.
+        c: initial cell state, ``(batch, units)``.
+        kernel: W, ``(features, 4 units)``, gates in the order i, f, g, o.
+        recurrent_kernel: U, ``(projected, 4 units)``.
+        bias: b, ``(4 units,)``.
+        projection: P, ``(units, projected)``.
+
+    Returns:
+        The hidden states ``(batch, time, projected)``, the one computed last ``(batch, projected)``, and the
+        cell state computed last ``(batch, units)``.
+
+    Raises:
+        ValueError: a shape does not fit, or there is no step.
+
+    Source: Sak, Senior and Beaufays (2014), arXiv:1402.1128, section 2, without its peepholes.
+    """
+    require_rank("projection", projection, 2, "units, projected")
+    units, projected = projection.shape
+    require_rank("x", x, 3, "batch, time, features")
+    require(x.shape[1] > 0, f"x must have at least one time step; got shape {x.shape}")
+    require_shape("h", h, (x.shape[0], projected), "batch, projected")
+    require_shape("c", c, (x.shape[0], units), "batch, units")
+    require_shape("kernel", kernel, (x.shape[2], 4 * units), "features, 4 units")
+    require_shape("recurrent_kernel", recurrent_kernel, (projected, 4 * units), "projected, 4 units")
+    require_shape("bias", bias, (4 * units,), "4 units")
+    weights = (kernel, recurrent_kernel, bias, None, projection)
+    return outputs_of(carries_of(functools.partial(_step, weights=weights), _undecayed(x), (h, c)))
+
+
+def projection_lstm_vjp(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    projection: Array,
+    cotangents: Carry,
+) -> Carry:
+    """Gradient of `projection_lstm`: that of `lstm` from ``η Pᵀ``, and ``(o tanh(cₜ))ᵀ η`` to P."""
+    weights = (kernel, recurrent_kernel, bias, None, projection)
+    by_step, carry, by_weights = _back(_undecayed(x), (h, c), weights, cotangents)
+    return np.stack([of_x for of_x, _ in by_step], axis=1), *carry, *by_weights
+
+
+def time_gated_lstm(
+    x: Array,
+    elapsed: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    *,
+    decay: str = "logarithmic",
+) -> Carry:
+    """Long short-term memory whose forget gate is scaled by the time that has passed.
+
+    ``cₜ = f d(Δₜ) cₜ₋₁ + i g``, with ``d(Δ) = 1 / ln(e + Δ)`` or ``exp(-Δ)``, and the rest as in ``lstm``
+
+    Args:
+        x: ``(batch, time, features)``, at least one step.
+        elapsed: Δ, time since the step before, ``(batch, time)``, not negative.
+        h: initial hidden state, ``(batch, units)``.
+        c: initial cell state, ``(batch, units)``.
+        kernel: W, ``(features, 4 units)``, gates in the order i, f, g, o.
+        recurrent_kernel: U, ``(units, 4 units)``.
+        bias: b, ``(4 units,)``.
+        decay: d, ``logarithmic`` or ``exponential``.
+
+    Returns:
+        The hidden states ``(batch, time, units)``, and the hidden and the cell state computed last, each
+        ``(batch, units)``.
+
+    Raises:
+        ValueError: a shape does not fit, there is no step, or ``decay`` is unknown.
+
+    Source: Baytas et al. (2017), Patient subtyping via time-aware LSTM networks, KDD, section 3.2, for both
+    decays; there they discount a learned part of the cell, here all of what the forget gate lets through.
+    """
+    require(
+        decay in ("logarithmic", "exponential"),
+        f"decay must be 'logarithmic' or 'exponential'; got {decay!r}",
+    )
+    check_layer(x, {"h": h, "c": c}, kernel, recurrent_kernel, bias, "forward", gates=4)
+    require_shape("elapsed", elapsed, x.shape[:2], "batch, time")
+    given = list(zip(steps_of(x), _decays(elapsed, decay), strict=True))
+    weights = (kernel, recurrent_kernel, bias, None, None)
+    return outputs_of(carries_of(functools.partial(_step, weights=weights), given, (h, c)))
+
+
+def time_gated_lstm_vjp(
+    x: Array,
+    elapsed: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    cotangents: Carry,
+    *,
+    decay: str = "logarithmic",
+) -> Carry:
+    """Gradient of `time_gated_lstm`: that of `lstm` with ``f d`` for f, and ``Σ γ f cₜ₋₁ d'(Δₜ)`` to Δ.
+
+    ``d' = -d² / (e + Δ)`` for the logarithmic decay, and ``-d`` for the exponential one.
+    """
+    decays = _decays(elapsed, decay)
+    weights = (kernel, recurrent_kernel, bias, None, None)
+    given = list(zip(steps_of(x), decays, strict=True))
+    by_step, carry, by_weights = _back(given, (h, c), weights, cotangents)
+    by_time = [
+        np.sum(of_decay, axis=1) * (-d[:, 0] if decay == "exponential" else -np.square(d[:, 0]) / (np.e + at))
+        for (_, of_decay), d, at in zip(by_step, decays, steps_of(elapsed), strict=True)
+    ]
+    return np.stack([of_x for of_x, _ in by_step], axis=1), np.stack(by_time, axis=1), *carry, *by_weights
+
+
+def _decays(elapsed: Array, decay: str) -> list[Array]:
+    """Factors of the forget gate, ``(batch, 1)`` for each step."""
+    return [
+        (np.exp(-at) if decay == "exponential" else 1.0 / np.log(np.e + at))[:, None]
+        for at in steps_of(elapsed)
+    ]
+
+
+def _undecayed(x: Array) -> list[tuple[Array, None]]:
+    return [(step, None) for step in steps_of(x)]
+
+
+def _back(
+    given: Sequence[Given], carry: Carry, weights: tuple[Array | None, ...], cotangents: Carry
+) -> tuple[list[Any], Carry, tuple[Array, ...]]:
+    """Gradients of the cell below: at each step to x and the decay, to the initial carry, to the weights."""
+    carries = carries_of(functools.partial(_step, weights=weights), given, carry)
+    return back_through_time(functools.partial(_step_gradient, weights=weights), given, carries, cotangents)
+
+
+def _step(given: Given, carry: Carry, weights: tuple[Array | None, ...]) -> Carry:
+    *_, projection = weights
+    *_, o, cell = _seeing_gates(given, carry, weights)
+    output = o * np.tanh(cell)
+    return output if projection is None else np.matmul(output, projection), cell
+
+
+def _seeing_gates(given: Given, carry: Carry, weights: tuple[Array | None, ...]) -> tuple[Array, ...]:
+    """i, f, g, o and the new cell, of gates that see the cell where there are peepholes."""
+    (x, decay), (h, c), (kernel, recurrent_kernel, bias, peepholes, _) = given, carry, weights
+    i, f, g, o = np.split(affine(x, kernel, bias) + np.matmul(h, recurrent_kernel), 4, axis=-1)
+    if peepholes is not None:
+        i, f = i + peepholes[0] * c, f + peepholes[1] * c
+    i, f, g = expit(i), expit(f), np.tanh(g)
+    cell = (f if decay is None else f * decay) * c + i * g
+    return i, f, g, expit(o if peepholes is None else o + peepholes[2] * cell), cell
+
+
+def _step_gradient(
+    given: Given, carry: Carry, into: Carry, weights: tuple[Array | None, ...]
+) -> tuple[tuple[Array, Array], Carry, tuple[Array, ...]]:
+    (x, decay), (h, c), (of_h, of_c) = given, carry, into
+    kernel, recurrent_kernel, _, peepholes, projection = weights
+    i, f, g, o, cell = _seeing_gates(given, carry, weights)
+    squashed = np.tanh(cell)
+    of_output = of_h if projection is None else np.matmul(of_h, np.transpose(projection))
+    into_o = of_output * squashed * logistic_slope(o)
+    of_cell = of_c + of_output * o * (1.0 - np.square(squashed))
+    of_cell = of_cell if peepholes is None else of_cell + into_o * peepholes[2]
+    of_kept = of_cell * c
+    into_f = (of_kept if decay is None else of_kept * decay) * logistic_slope(f)
+    into_i, into_g = of_cell * g * logistic_slope(i), of_cell * i * (1.0 - np.square(g))
+    before = of_cell * (f if decay is None else f * decay)
+    slopes = np.concatenate((into_i, into_f, into_g, into_o), axis=-1)
+    by_weights = [
+        np.matmul(np.transpose(x), slopes),
+        np.matmul(np.transpose(h), slopes),
+        np.sum(slopes, axis=0),
+    ]
+    if peepholes is not None:
+        before = before + into_i * peepholes[0] + into_f * peepholes[1]
+        seen = ((into_i, c), (into_f, c), (into_o, cell))
+        by_weights.append(np.stack([np.sum(slope * state, axis=0) for slope, state in seen]))
+    if projection is not None:
+        by_weights.append(np.matmul(np.transpose(o * squashed), of_h))
+    of_x, of_state = (np.matmul(slopes, np.transpose(k)) for k in (kernel, recurrent_kernel))
+    return (of_x, of_kept * f), (of_state, before), tuple(by_weights)

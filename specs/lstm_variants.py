@@ -1,0 +1,148 @@
+"""Specs of the relatives of the LSTM."""
+
+from __future__ import annotations
+
+from ..reference import lstm_variants as reference
+from .recurrent import CARRY_FITS, FEATURES_FIT, C, H, X
+from .spec import Input, Parameter, Source, Spec
+
+AXES = "batch time features units"
+SIZES = ((3, 4, 2, 5), (1, 1, 1, 3), (2, 2, 9, 8))
+DATA = ("normal", "wide", "saturated")
+
+KERNEL = Input("kernel", "features, 4 * units", kind="weight", meaning="gates in the order i, f, g, o")
+RECURRENT_KERNEL = Input("recurrent_kernel", "units, 4 * units", kind="weight")
+BIAS = Input("bias", "4 * units", kind="weight")
+FORGET_BIAS = Parameter("forget_bias", (0.0, 1.0), "added to the forget gate, beside the bias", facet=True)
+
+layer_norm_lstm = Spec(
+    name="layer_norm_lstm",
+    reference=reference.layer_norm_lstm,
+    vjp=reference.layer_norm_lstm_vjp,
+    inputs=(
+        X,
+        H,
+        C,
+        KERNEL,
+        RECURRENT_KERNEL,
+        BIAS,
+        Input("scale", "4 * units", kind="positive", meaning="of the gates' sums, or of the input's product"),
+        Input(
+            "recurrent_scale",
+            "4 * units",
+            kind="positive",
+            meaning="of the state's product",
+            when="normalized == 'products'",
+        ),
+        Input("cell_scale", "units", kind="positive", meaning="of the cell as the output sees it"),
+        Input("cell_bias", "units", kind="weight"),
+    ),
+    outputs=("sequence", "final_h", "final_c"),
+    parameters=(
+        Parameter(
+            "normalized", ("gates", "products"), "the sum of each gate, or the two products", facet=True
+        ),
+        Parameter("carried", ("cell", "normalized"), "the cell state that goes to the next step", facet=True),
+        FORGET_BIAS,
+        Parameter("epsilon", (1e-5, 1e-3), "added to the variance, inside the root"),
+    ),
+    constraints=(FEATURES_FIT, CARRY_FITS),
+    axes=AXES,
+    sizes=SIZES,
+    data=DATA,
+    sources=(
+        Source("Ba, Kiros and Hinton (2016), Layer normalization", "https://arxiv.org/abs/1607.06450"),
+        Source(
+            "tf.contrib.rnn.LayerNormBasicLSTMCell",
+            "https://github.com/tensorflow/tensorflow/blob/v1.15.0/tensorflow/contrib/rnn/python/ops/rnn_cell.py",
+        ),
+        Source(
+            "tfa.rnn.LayerNormLSTMCell",
+            "https://www.tensorflow.org/addons/api_docs/python/tfa/rnn/LayerNormLSTMCell",
+        ),
+    ),
+)
+
+TORCH_LSTM = Source("torch.nn.LSTM", "https://pytorch.org/docs/stable/generated/torch.nn.LSTM.html")
+
+peephole_lstm = Spec(
+    name="peephole_lstm",
+    reference=reference.peephole_lstm,
+    vjp=reference.peephole_lstm_vjp,
+    inputs=(
+        X,
+        H,
+        C,
+        KERNEL,
+        RECURRENT_KERNEL,
+        BIAS,
+        Input("peepholes", "3, units", kind="weight", meaning="of the gates i, f and o"),
+    ),
+    outputs=("sequence", "final_h", "final_c"),
+    constraints=(FEATURES_FIT, CARRY_FITS),
+    axes=AXES,
+    sizes=SIZES,
+    data=DATA,
+    sources=(
+        Source(
+            "Gers and Schmidhuber (2000), Recurrent nets that time and count",
+            "https://doi.org/10.1109/IJCNN.2000.861302",
+        ),
+        Source("tf.raw_ops.BlockLSTM", "https://www.tensorflow.org/api_docs/python/tf/raw_ops/BlockLSTM"),
+    ),
+)
+
+projection_lstm = Spec(
+    name="projection_lstm",
+    reference=reference.projection_lstm,
+    vjp=reference.projection_lstm_vjp,
+    inputs=(
+        X,
+        Input("h", "batch, projected", meaning="initial hidden state"),
+        C,
+        KERNEL,
+        Input("recurrent_kernel", "projected, 4 * units", kind="weight"),
+        BIAS,
+        Input(
+            "projection", "units, projected", kind="weight", meaning="of what the output gate lets through"
+        ),
+    ),
+    outputs=("sequence", "final_h", "final_c"),
+    constraints=(FEATURES_FIT, CARRY_FITS),
+    axes="batch time features units projected",
+    sizes=((3, 4, 2, 5, 3), (1, 1, 1, 2, 1), (2, 2, 9, 8, 7)),
+    data=DATA,
+    sources=(
+        Source("Sak, Senior and Beaufays (2014)", "https://arxiv.org/abs/1402.1128"),
+        TORCH_LSTM,
+    ),
+)
+
+time_gated_lstm = Spec(
+    name="time_gated_lstm",
+    reference=reference.time_gated_lstm,
+    vjp=reference.time_gated_lstm_vjp,
+    inputs=(
+        X,
+        Input("elapsed", "batch, time", kind="positive", meaning="time since the step before"),
+        H,
+        C,
+        KERNEL,
+        RECURRENT_KERNEL,
+        BIAS,
+    ),
+    outputs=("sequence", "final_h", "final_c"),
+    parameters=(
+        Parameter("decay", ("logarithmic", "exponential"), "factor of the forget gate by the time elapsed"),
+    ),
+    constraints=(FEATURES_FIT, CARRY_FITS),
+    axes=AXES,
+    sizes=SIZES,
+    data=DATA,
+    sources=(
+        Source(
+            "Baytas et al. (2017), Patient subtyping via time-aware LSTM networks",
+            "https://doi.org/10.1145/3097983.3097997",
+        ),
+    ),
+)
