@@ -26,8 +26,8 @@ def simple_rnn_nnx(
     features, units = kernel.shape
     function = getattr(nnx, activation)
     cell = nnx.SimpleCell(features, units, activation_fn=function, dtype=x.dtype, rngs=nnx.Rngs(0))
-    _assign(cell.dense_i, kernel, bias)
-    _assign(cell.dense_h, recurrent_kernel)
+    assign(cell.dense_i, kernel, bias)
+    assign(cell.dense_h, recurrent_kernel)
     h, y = _over_time_nnx(cell, x, h, direction)
     return y, h
 
@@ -61,8 +61,8 @@ def lstm_nnx(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: A
     cell = nnx.LSTMCell(x.shape[-1], h.shape[-1], rngs=nnx.Rngs(0))
     gates = zip((cell.ii, cell.if_, cell.ig, cell.io), (cell.hi, cell.hf, cell.hg, cell.ho), strict=True)
     for (dense_i, dense_h), w, u, b in zip(gates, *_by_gate(4, kernel, recurrent_kernel, bias), strict=True):
-        _assign(dense_i, w)
-        _assign(dense_h, u, b)
+        assign(dense_i, w)
+        assign(dense_h, u, b)
     (c, h), y = _over_time_nnx(cell, x, (c, h), direction)
     return y, h, c
 
@@ -72,8 +72,8 @@ def lstm_nnx_optimized(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, direction: str
 ) -> Any:
     cell = nnx.OptimizedLSTMCell(x.shape[-1], h.shape[-1], rngs=nnx.Rngs(0))
-    _assign(cell.dense_i, kernel)
-    _assign(cell.dense_h, recurrent_kernel, bias)
+    assign(cell.dense_i, kernel)
+    assign(cell.dense_h, recurrent_kernel, bias)
     (c, h), y = _over_time_nnx(cell, x, (c, h), direction)
     return y, h, c
 
@@ -82,7 +82,7 @@ def lstm_nnx_optimized(
 def lstm_linen(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, direction: str
 ) -> Any:
-    weights = _lstm_weights(kernel, recurrent_kernel, bias)
+    weights = lstm_weights(kernel, recurrent_kernel, bias)
     (c, h), y = _over_time_linen(linen.LSTMCell(h.shape[-1]), weights, x, (c, h), direction)
     return y, h, c
 
@@ -91,7 +91,7 @@ def lstm_linen(
 def lstm_linen_optimized(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, direction: str
 ) -> Any:
-    weights = _lstm_weights(kernel, recurrent_kernel, bias)
+    weights = lstm_weights(kernel, recurrent_kernel, bias)
     (c, h), y = _over_time_linen(linen.OptimizedLSTMCell(h.shape[-1]), weights, x, (c, h), direction)
     return y, h, c
 
@@ -129,8 +129,8 @@ def gru_nnx(
     *, direction: str,
 ) -> Any:  # fmt: skip
     cell = nnx.GRUCell(x.shape[-1], h.shape[-1], rngs=nnx.Rngs(0))
-    _assign(cell.dense_i, kernel, bias)
-    _assign(cell.dense_h, recurrent_kernel, recurrent_bias)
+    assign(cell.dense_i, kernel, bias)
+    assign(cell.dense_h, recurrent_kernel, recurrent_bias)
     h, y = _over_time_nnx(cell, x, h, direction)
     return y, h
 
@@ -194,13 +194,15 @@ def _by_gate(gates: int, *weights: Any) -> Any:
     return tuple(jnp.split(weight, gates, axis=-1) for weight in weights)
 
 
-def _lstm_weights(kernel: Any, recurrent_kernel: Any, bias: Any) -> dict[str, Any]:
+def lstm_weights(kernel: Any, recurrent_kernel: Any, bias: Any) -> dict[str, Any]:
+    """Weights of an LSTM cell by their names in flax.linen."""
     w, u, b = _by_gate(4, kernel, recurrent_kernel, bias)
     inputs = {f"i{gate}": {"kernel": w[n]} for n, gate in enumerate("ifgo")}
     return inputs | {f"h{gate}": {"kernel": u[n], "bias": b[n]} for n, gate in enumerate("ifgo")}
 
 
-def _assign(dense: Any, kernel: Any, bias: Any = None) -> None:
+def assign(dense: Any, kernel: Any, bias: Any = None) -> None:
+    """Give a dense layer of flax.nnx its weights."""
     dense.kernel = nnx.Param(kernel)
     if bias is not None:
         dense.bias = nnx.Param(bias)

@@ -23,33 +23,33 @@ KEEP = {"update == 'keep'": "Keras's update gate weighs the old state"}
 def simple_rnn(
     x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, activation: str, direction: str
 ) -> Any:
-    options = _options(x, bias) | _sequences(direction)
+    options = options_of(x, bias) | _sequences(direction)
     layer = keras.layers.SimpleRNN(h.shape[-1], activation=activation, **options)
-    return call_layer(layer, x, weights=_weights(kernel, recurrent_kernel, bias), initial_state=[h])
+    return call_layer(layer, x, weights=weights_of(kernel, recurrent_kernel, bias), initial_state=[h])
 
 
 @binds("simple_rnn", "keras.layers.SimpleRNNCell", where=REVERSED | NAN_GRADIENT)
 def simple_rnn_cell(
     x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, activation: str, direction: str
 ) -> Any:
-    cell = keras.layers.SimpleRNNCell(h.shape[-1], activation=activation, **_options(x, bias))
+    cell = keras.layers.SimpleRNNCell(h.shape[-1], activation=activation, **options_of(x, bias))
     layer = keras.layers.RNN(cell, dtype=dtype_of(x), **_sequences(direction))
-    return call_layer(layer, x, weights=_weights(kernel, recurrent_kernel, bias), initial_state=[h])
+    return call_layer(layer, x, weights=weights_of(kernel, recurrent_kernel, bias), initial_state=[h])
 
 
 @binds("lstm", "keras.layers.LSTM", where=REVERSED | STORED)
 def lstm(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, direction: str) -> Any:
-    layer = keras.layers.LSTM(h.shape[-1], **GATED, **_options(x, bias), **_sequences(direction))
-    return call_layer(layer, x, weights=_weights(kernel, recurrent_kernel, bias), initial_state=[h, c])
+    layer = keras.layers.LSTM(h.shape[-1], **GATED, **options_of(x, bias), **_sequences(direction))
+    return call_layer(layer, x, weights=weights_of(kernel, recurrent_kernel, bias), initial_state=[h, c])
 
 
 @binds("lstm", "keras.layers.LSTMCell", where=REVERSED | STORED)
 def lstm_cell(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, direction: str
 ) -> Any:
-    cell = keras.layers.LSTMCell(h.shape[-1], **GATED, **_options(x, bias))
+    cell = keras.layers.LSTMCell(h.shape[-1], **GATED, **options_of(x, bias))
     layer = keras.layers.RNN(cell, dtype=dtype_of(x), **_sequences(direction))
-    return call_layer(layer, x, weights=_weights(kernel, recurrent_kernel, bias), initial_state=[h, c])
+    return call_layer(layer, x, weights=weights_of(kernel, recurrent_kernel, bias), initial_state=[h, c])
 
 
 @binds("gru", "keras.layers.GRU", where=REVERSED | KEEP)
@@ -57,7 +57,7 @@ def gru(
     x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
     *, reset_after: bool, direction: str,
 ) -> Any:  # fmt: skip
-    options = GATED | _options(x, bias) | _sequences(direction)
+    options = GATED | options_of(x, bias) | _sequences(direction)
     layer = keras.layers.GRU(h.shape[-1], reset_after=reset_after, **options)
     weights = _gru_weights(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
     return call_layer(layer, x, weights=weights, initial_state=[h])
@@ -68,13 +68,14 @@ def gru_cell(
     x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
     *, reset_after: bool, direction: str,
 ) -> Any:  # fmt: skip
-    cell = keras.layers.GRUCell(h.shape[-1], reset_after=reset_after, **GATED, **_options(x, bias))
+    cell = keras.layers.GRUCell(h.shape[-1], reset_after=reset_after, **GATED, **options_of(x, bias))
     layer = keras.layers.RNN(cell, dtype=dtype_of(x), **_sequences(direction))
     weights = _gru_weights(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
     return call_layer(layer, x, weights=weights, initial_state=[h])
 
 
-def _options(x: Any, bias: Any) -> dict[str, Any]:
+def options_of(x: Any, bias: Any) -> dict[str, Any]:
+    """What every layer here is built with."""
     return {"use_bias": bias is not None, "recurrent_initializer": "zeros", "dtype": dtype_of(x)}
 
 
@@ -82,14 +83,15 @@ def _sequences(direction: str) -> dict[str, Any]:
     return {"go_backwards": direction != "forward", "return_sequences": True, "return_state": True}
 
 
-def _weights(kernel: Any, recurrent_kernel: Any, bias: Any) -> dict[str, Any]:
+def weights_of(kernel: Any, recurrent_kernel: Any, bias: Any) -> dict[str, Any]:
+    """Weights by their names in Keras."""
     return {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
 
 
 def _gru_weights(
     kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any, reset_after: bool
 ) -> dict[str, Any]:
-    weights = _weights(_update_first(kernel), _update_first(recurrent_kernel), bias)
+    weights = weights_of(_update_first(kernel), _update_first(recurrent_kernel), bias)
     if bias is None:
         return weights
     if not reset_after:

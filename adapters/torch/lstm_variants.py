@@ -79,7 +79,7 @@ def projection_lstm_module(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, projection: Any
 ) -> Any:
     units, projected = projection.shape
-    module = torch.nn.LSTM(x.shape[-1], units, batch_first=True, proj_size=projected)
+    module = torch.nn.LSTM(len(kernel), units, batch_first=True, proj_size=projected)
     weights = {"weight_ih_l0": kernel.T, "weight_hh_l0": recurrent_kernel.T, "weight_hr_l0": projection.T}
     biases = {"bias_ih_l0": bias, "bias_hh_l0": torch.zeros_like(bias)}
     y, (h, c) = call_module(module, x, (h[None], c[None]), **weights, **biases)

@@ -1,0 +1,369 @@
+"""The LSTM over padded sequences, both ways, in layers and call by call: held to the LSTM itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.proof import assert_same, carried, proves
+
+from assay.numerics.generator import Stream
+from assay.reference.convolution import conv
+from assay.reference.dense import dense
+from assay.reference.recurrent import lstm, lstm_vjp
+from assay.reference.recurrent_sequences import (
+    bidirectional_lstm,
+    bidirectional_lstm_vjp,
+    masked_lstm,
+    masked_lstm_vjp,
+    stacked_lstm,
+    stacked_lstm_vjp,
+    stateful_lstm,
+    stateful_lstm_vjp,
+)
+
+BATCH, TIME, FEATURES, UNITS = 3, 5, 2, 4
+LENGTHS = np.array([5, 1, 3])
+GAPS = np.array([[0, 1, 1, 0, 1], [1, 0, 0, 1, 0], [1, 1, 1, 1, 1]]) == 1
+
+
+def normal(name, *shape):
+    return Stream(f"recurrent_sequences/{name}").normal(shape)
+
+
+def weights(*more, **changed):
+    """Inputs of an LSTM, each with the axes ``more`` in front of those of its states and weights."""
+    drawn = {
+        "x": normal("x", BATCH, TIME, FEATURES),
+        "h": normal("h", *more, BATCH, UNITS),
+        "c": normal("c", *more, BATCH, UNITS),
+        "kernel": normal("kernel", *more, FEATURES, 4 * UNITS),
+        "recurrent_kernel": normal("recurrent_kernel", *more, UNITS, 4 * UNITS) / 2,
+        "bias": normal("bias", *more, 4 * UNITS),
+    }
+    return drawn | changed
+
+
+def cotangents(*more, sequence=(TIME, UNITS)):
+    shapes = (BATCH, *sequence), (*more, BATCH, UNITS), (*more, BATCH, UNITS)
+    return tuple(normal(f"cotangent {n}", *shape) for n, shape in enumerate(shapes))
+
+
+def one(given, sample, steps):
+    """A sample alone, with some of its steps."""
+    rows = {name: given[name][sample : sample + 1] for name in ("x", "h", "c")}
+    return given | rows | {"x": rows["x"][:, steps]}
+
+
+# --- padded sequences ---
+
+
+@proves(masked_lstm, by="law")
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_a_masked_sequence_is_the_shorter_sequence(direction):
+    given = carried(weights())
+    for mask in (GAPS, np.arange(TIME) < LENGTHS[:, None]):
+        y, h, c = masked_lstm(**given, mask=mask, direction=direction, reversal="whole")
+        for sample in range(BATCH):
+            steps = np.flatnonzero(mask[sample])
+            short = lstm(**one(given, sample, steps), direction=direction)
+            assert_same((y[sample, steps], h[sample], c[sample]), tuple(part[0] for part in short))
+
+
+@proves(masked_lstm_vjp, by="law")
+def test_gradient_of_a_masked_sequence_is_that_of_the_shorter_sequences():
+    given, into = carried(weights()), cotangents()
+    dx, dh, dc, *by_weights = masked_lstm_vjp(*given.values(), None, GAPS, into)
+    total = [0.0, 0.0, 0.0]
+    for sample in range(BATCH):
+        steps = np.flatnonzero(GAPS[sample])
+        short = [g[sample : sample + 1] for g in into]
+        alone = lstm_vjp(*one(given, sample, steps).values(), (short[0][:, steps], *short[1:]))
+        assert_same(dx[sample, steps], alone[0][0])
+        assert_same((dh[sample], dc[sample]), (alone[1][0], alone[2][0]))
+        total = [a + b for a, b in zip(total, alone[3:], strict=True)]
+    assert_same(dx[~GAPS], 0.0)
+    for gradient, expected in zip(by_weights, total, strict=True):
+        assert_same(gradient, expected)
+
+
+@proves(masked_lstm, by="law")
+@pytest.mark.parametrize("masked_output", ["zero", "repeat", "state", "computed"])
+def test_what_stands_past_the_end(masked_output):
+    given = carried(weights())
+    y, h, _ = masked_lstm(**given, lengths=LENGTHS, masked_output=masked_output)
+    through = lstm(**given)[0]
+    for sample, length in enumerate(LENGTHS):
+        past = {"zero": 0.0, "computed": through[sample, length:]}.get(
+            masked_output, np.broadcast_to(h[sample], (TIME - length, UNITS))
+        )
+        if length < TIME:
+            assert_same(y[sample, length:], past)
+
+
+@proves(masked_lstm, by="worked figures")
+def test_before_the_first_step_that_counts_there_is_nothing_to_repeat_but_a_state():
+    given = weights()
+    for masked_output, expected in (("zero", 0.0), ("repeat", 0.0), ("state", given["h"][0])):
+        assert_same(masked_lstm(**given, mask=GAPS, masked_output=masked_output)[0][0, 0], expected)
+
+
+@proves(masked_lstm, by="law")
+def test_turned_round_the_padding_comes_first_or_stays_behind():
+    given = carried(weights())
+    whole, valid = (
+        masked_lstm(**given, lengths=LENGTHS, direction="backward_reversed", reversal=reversal)
+        for reversal in ("whole", "valid")
+    )
+    assert_same(whole[1:], valid[1:])
+    for sample, length in enumerate(LENGTHS):
+        assert_same(whole[0][sample, TIME - length :], valid[0][sample, :length])
+
+
+@proves(masked_lstm, by="law")
+def test_a_sequence_of_no_steps_gives_back_its_carry():
+    given = weights()
+    y, h, c = masked_lstm(**given, lengths=np.zeros(BATCH, dtype=int))
+    assert_same((y, h, c), (0.0 * y, given["h"], given["c"]))
+
+
+@proves(masked_lstm, by="law")
+def test_the_last_output_alone_is_the_last_of_all():
+    given = weights(mask=GAPS, masked_output="repeat")
+    y, *_ = masked_lstm(**given)
+    assert_same(masked_lstm(**given, return_sequences=False)[0], y[:, -1])
+
+
+# --- both directions ---
+
+
+@proves(bidirectional_lstm, by="law")
+def test_both_directions_are_one_lstm_each():
+    given = carried(weights(2))
+    y, h, c = bidirectional_lstm(**given)
+    for n, direction in enumerate(("forward", "backward")):
+        own = {name: part if name == "x" else part[n] for name, part in given.items()}
+        expected = lstm(**own, direction=direction)
+        assert_same((y[..., n * UNITS : (n + 1) * UNITS], h[n], c[n]), expected)
+
+
+@proves(bidirectional_lstm, by="law")
+def test_the_backward_one_ends_at_the_first_step_and_begins_at_the_last_that_counts():
+    y, h, _ = bidirectional_lstm(**carried(weights(2)), lengths=LENGTHS)
+    assert_same(y[:, 0, UNITS:], h[1])
+    last = y[np.arange(BATCH), LENGTHS - 1]
+    assert_same(last[:, :UNITS], h[0])
+
+
+@proves(bidirectional_lstm, by="law")
+@pytest.mark.parametrize(
+    ("merge", "expected"),
+    [("sum", lambda f, b: f + b), ("mul", lambda f, b: f * b), ("ave", lambda f, b: (f + b) / 2)],
+)
+def test_merging_the_parts_of_what_is_joined(merge, expected):
+    given = carried(weights(2))
+    for returns in ("sequence", "ends", "last_step"):
+        joined = bidirectional_lstm(**given, returns=returns)[0]
+        parts = np.split(joined, 2, axis=-1)
+        assert_same(bidirectional_lstm(**given, returns=returns, merge=merge)[0], expected(*parts))
+
+
+@proves(bidirectional_lstm_vjp, by="law")
+def test_gradient_of_both_directions_is_that_of_each():
+    given, (of_y, of_h, of_c) = carried(weights(2)), cotangents(2, sequence=(TIME, 2 * UNITS))
+    gradients = bidirectional_lstm_vjp(*given.values(), None, (of_y, of_h, of_c))
+    dx = 0.0
+    for n, direction in enumerate(("forward", "backward")):
+        own = [part if name == "x" else part[n] for name, part in given.items()]
+        into = (of_y[..., n * UNITS : (n + 1) * UNITS], of_h[n], of_c[n])
+        of_x, *others = lstm_vjp(*own, into, direction=direction)
+        dx = dx + of_x
+        for gradient, expected in zip(gradients[1:], others, strict=True):
+            assert_same(gradient[n], expected)
+    assert_same(gradients[0], dx)
+
+
+# --- in layers ---
+
+LAYERS = 3
+
+
+def stacked_weights():
+    given = weights(LAYERS)
+    kernel, upper = given.pop("kernel")[0], normal("upper", LAYERS - 1, UNITS, 4 * UNITS) / 2
+    order = {"x": given["x"], "h": given["h"], "c": given["c"], "kernel": kernel, "upper_kernels": upper}
+    return order | {name: given[name] for name in ("recurrent_kernel", "bias")}
+
+
+def layers_of(given):
+    """Carry and weights of each layer."""
+    kernels = [given["kernel"], *(given["upper_kernels"][n] for n in range(LAYERS - 1))]
+    return [
+        (given["h"][n], given["c"][n], kernels[n], given["recurrent_kernel"][n], given["bias"][n])
+        for n in range(LAYERS)
+    ]
+
+
+@proves(stacked_lstm, by="law")
+def test_layers_are_lstms_one_after_the_other():
+    given = carried(stacked_weights())
+    y, h, c = stacked_lstm(**given)
+    below = given["x"]
+    for n, layer in enumerate(layers_of(given)):
+        below, *carry = lstm(below, *layer)
+        assert_same((h[n], c[n]), tuple(carry))
+    assert_same(y, below)
+
+
+@proves(stacked_lstm, by="law")
+def test_layers_may_be_run_step_by_step():
+    # All layers at one time step before the next step: what a cell made of cells does.
+    given = carried(stacked_weights())
+    y, h, c = stacked_lstm(**given)
+    for t in range(TIME):
+        step = given | {"x": given["x"][:, t : t + 1]}
+        at, given["h"], given["c"] = stacked_lstm(**step)
+        assert_same(at[:, 0], y[:, t])
+    assert_same((given["h"], given["c"]), (h, c))
+
+
+@proves(stacked_lstm_vjp, by="law")
+def test_gradient_of_layers_goes_down_through_them():
+    given, (of_y, of_h, of_c) = carried(stacked_weights()), cotangents(LAYERS)
+    gradients = stacked_lstm_vjp(*given.values(), (of_y, of_h, of_c))
+    inputs = [given["x"]]
+    for layer in layers_of(given):
+        inputs.append(lstm(inputs[-1], *layer)[0])
+    into = of_y
+    for n in reversed(range(LAYERS)):
+        into, *of_layer = lstm_vjp(inputs[n], *layers_of(given)[n], (into, of_h[n], of_c[n]))
+        of_kernel = gradients[3] if n == 0 else gradients[4][n - 1]
+        expected = (gradients[1][n], gradients[2][n], of_kernel, gradients[5][n], gradients[6][n])
+        assert_same(tuple(of_layer), expected)
+    assert_same(gradients[0], into)
+
+
+# --- from call to call ---
+
+
+def calls(between="nothing"):
+    given = weights()
+    order = {"x": given["x"][:, :2], "other": None, "later": given["x"][:, 2:]}
+    if between == "predict":
+        order["other"] = normal("other", BATCH, 3, FEATURES)
+    return order | {name: given[name] for name in ("kernel", "recurrent_kernel", "bias")}
+
+
+def from_rest(x, given):
+    zeros = np.zeros((BATCH, UNITS))
+    return lstm(x, zeros, zeros, given["kernel"], given["recurrent_kernel"], given["bias"])
+
+
+@proves(stateful_lstm, by="law")
+def test_two_calls_are_one_over_both_sequences():
+    given = calls()
+    y, y_later, *carry = stateful_lstm(**given)
+    joined = from_rest(np.concatenate([given["x"], given["later"]], axis=1), given)
+    assert_same((np.concatenate([y, y_later], axis=1), *carry), joined)
+
+
+@proves(stateful_lstm, by="law")
+def test_a_prediction_moves_the_carry_of_a_layer_and_not_that_of_a_caller():
+    given = calls("predict")
+    by_layer = stateful_lstm(**given, between="predict", kept_by="layer")
+    joined = from_rest(np.concatenate([given["x"], given["other"], given["later"]], axis=1), given)
+    assert_same(by_layer[1], joined[0][:, 5:])
+    by_caller = stateful_lstm(**given, between="predict", kept_by="caller")
+    assert_same(by_caller, stateful_lstm(**calls()))
+
+
+@proves(stateful_lstm, by="law")
+def test_after_a_reset_the_second_call_is_the_first():
+    given = calls()
+    _, *last = stateful_lstm(**given, between="reset")
+    assert_same(tuple(last), from_rest(given["later"], given))
+
+
+@proves(stateful_lstm_vjp, by="law")
+def test_gradient_of_two_calls_is_that_of_one_over_both_sequences():
+    given, (of_y, *of_carry) = calls(), cotangents()
+    gradients = stateful_lstm_vjp(*given.values(), (of_y[:, :2], of_y[:, 2:], *of_carry))
+    zeros, x = np.zeros((BATCH, UNITS)), np.concatenate([given["x"], given["later"]], axis=1)
+    kept = [carried(given[name]) for name in ("kernel", "recurrent_kernel", "bias")]
+    dx, _, _, *by_weights = lstm_vjp(carried(x), zeros, zeros, *kept, (of_y, *of_carry))
+    assert_same(dx, np.concatenate([gradients[0], gradients[2]], axis=1))
+    assert gradients[1] is None
+    for one_call, two_calls in zip(by_weights, gradients[3:], strict=True):
+        assert_same(one_call, two_calls)
+
+
+# --- a following convolution ---
+
+
+@proves(conv, by="law")
+def test_after_one_step_a_convolution_is_a_dense_layer():
+    y, h, _ = lstm(**carried(weights(x=normal("x", BATCH, 1, FEATURES))))
+    kernel = normal("conv", 1, UNITS, 6)
+    assert_same(conv(y, kernel)[:, 0], dense(h, kernel[0]))
+
+
+@proves(conv, by="law")
+def test_a_convolution_as_long_as_the_sequence_is_a_dense_layer_of_all_steps():
+    y, *_ = lstm(**carried(weights()))
+    kernel = normal("conv", TIME, UNITS, 6)
+    flat = np.reshape(y, (BATCH, TIME * UNITS)), np.reshape(kernel, (TIME * UNITS, 6))
+    assert_same(conv(y, kernel, padding="valid")[:, 0], dense(*flat))
+
+
+# --- bad input ---
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({}, "one of lengths and mask must be given"),
+        ({"lengths": LENGTHS, "mask": GAPS}, "one of lengths and mask must be given"),
+        ({"lengths": LENGTHS + 1}, "lengths must be between 0 and the number of steps, 5"),
+        ({"lengths": LENGTHS[:2]}, "lengths must have shape"),
+        ({"mask": GAPS[:, :2]}, "mask must have shape"),
+        ({"mask": GAPS, "direction": "backward"}, "a mask must be turned round as a whole"),
+        ({"mask": GAPS, "masked_output": "computed"}, "computed outputs need lengths"),
+        ({"mask": GAPS, "masked_output": "none"}, "masked_output must be one of zero, repeat"),
+        ({"mask": GAPS, "reversal": "no"}, "reversal must be 'valid' or 'whole'; got 'no'"),
+    ],
+)
+def test_masked_lstm_refuses_what_does_not_fit(changed, message):
+    with pytest.raises(ValueError, match=message):
+        masked_lstm(**weights() | changed)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"merge": "max"}, "merge must be one of concat, sum, mul, ave; got 'max'"),
+        ({"returns": "all"}, "returns must be one of sequence, ends, last_step"),
+        ({"h": np.ones((BATCH, UNITS))}, "h must have the axes"),
+        ({"kernel": np.ones((3, FEATURES, 4 * UNITS))}, "kernel must have one part for each direction"),
+        ({"bias": np.ones(4 * UNITS)}, "bias must have shape"),
+    ],
+)
+def test_bidirectional_lstm_refuses_what_does_not_fit(changed, message):
+    with pytest.raises(ValueError, match=message):
+        bidirectional_lstm(**weights(2) | changed)
+
+
+def test_layers_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="h must have 3 layers"):
+        stacked_lstm(**stacked_weights() | {"h": np.ones((2, BATCH, UNITS))})
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"between": "train"}, "between must be one of nothing, predict, reset; got 'train'"),
+        ({"kept_by": "nobody"}, "kept_by must be 'layer' or 'caller'; got 'nobody'"),
+        ({"between": "predict"}, "other must be given where it is predicted"),
+    ],
+)
+def test_stateful_lstm_refuses_what_does_not_fit(changed, message):
+    with pytest.raises(ValueError, match=message):
+        stateful_lstm(**calls() | changed)
