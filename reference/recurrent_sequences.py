@@ -47,7 +47,7 @@ def masked_lstm(
     *,
     masked_output: str = "zero",
     direction: str = "forward",
-    reversal: str = "valid",
+    reversal: str = "whole",
     return_sequences: bool = True,
 ) -> Carry:
     """Long short-term memory over padded sequences.
@@ -68,8 +68,8 @@ def masked_lstm(
         masked_output: ``zero``, ``repeat``, ``state`` or ``computed``, which goes with lengths.
         direction: ``forward``; ``backward``, from the last step that counts to the first; or
             ``backward_reversed``, the same with the outputs in the order in which they were computed.
-        reversal: what is turned round in time: the ``valid`` steps of each sequence and its padding, each by
-            themselves, so that the padding stays behind; or the ``whole``, so that it comes first.
+        reversal: what is turned round in time: the ``whole``, so that the padding comes first; or the
+            ``valid`` steps of each sequence and its padding, each by themselves, so that it stays behind.
         return_sequences: return all outputs; or that of the step taken last, which may be one of padding.
 
     Returns:
@@ -95,9 +95,8 @@ def masked_lstm(
     carries = _masked_carries(x, counts, h, c, weights, masked_output)
     sequence, _, h_last, c_last = outputs_of(carries)
     if masked_output == "computed":
-        require(
-            lengths is not None and reversal == "valid", "computed outputs need lengths, and padding behind"
-        )
+        behind = direction == "forward" or reversal == "valid"
+        require(lengths is not None and behind, "computed outputs need lengths, and padding behind")
         sequence, _, _ = lstm(x, h, c, *weights)
     if not return_sequences:
         return sequence[:, -1], h_last, c_last
@@ -117,7 +116,7 @@ def masked_lstm_vjp(
     *,
     masked_output: str = "zero",
     direction: str = "forward",
-    reversal: str = "valid",
+    reversal: str = "whole",
     return_sequences: bool = True,
 ) -> Carry:
     """Gradient of `masked_lstm`: past a masked step go the gradients of the carry, and nothing into x.
@@ -349,7 +348,7 @@ def _each_way(
 ) -> Sequence[tuple[tuple[Any, ...], dict[str, Any]]]:
     """Inputs and options of the two."""
     lengths = np.full(x.shape[0], x.shape[1]) if lengths is None else lengths
-    options = {"masked_output": masked_output}
+    options = {"masked_output": masked_output, "reversal": "valid"}
     return [
         (
             (x, h[n], c[n], kernel[n], recurrent_kernel[n], bias[n], lengths, None),

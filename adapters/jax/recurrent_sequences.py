@@ -9,7 +9,9 @@ from .recurrent import affine, assign, lstm_weights
 
 FORWARD = {"direction == 'forward'": "jax.experimental.rnn runs backwards only in a bidirectional layer"}
 LENGTHS = {"marked_by == 'lengths'": "the layer takes lengths"}
-VALID = {"reversal == 'valid'": "flax turns round what counts, and leaves the padding behind it"}
+VALID = {
+    "direction == 'forward' or reversal == 'valid'": "flax turns round what counts, and leaves the padding behind"
+}
 COMPUTED = {"masked_output == 'computed'": "flax goes on through the padding, and picks the carry out later"}
 ZERO = {"masked_output == 'zero'": "jax.experimental.rnn puts zeros past the end"}
 MASKED = {

@@ -45,7 +45,7 @@ def masked_lstm_by(
     *,
     masked_output: str = "zero",
     direction: str = "forward",
-    reversal: str = "valid",
+    reversal: str = "whole",
     return_sequences: bool = True,
     keeps_cell: bool = True,
     keeps_state: bool = True,
@@ -165,9 +165,6 @@ SHARED = (
 )
 """What any of them can get wrong."""
 
-PADDED = "(marked_by == 'mask' or batch > 1) and time > 1"
-FORWARD = f"direction == 'forward' and {PADDED}"
-
 FAULTS = {
     "masked_lstm": (
         *SHARED,
@@ -228,7 +225,7 @@ FAULTS = {
             name="gradient through the padding",
             parameters={"masked_output": "'computed'"},
             spoils="gradients",
-            where="marked_by == 'lengths' and reversal == 'valid'",
+            where="marked_by == 'lengths' and (direction == 'forward' or reversal == 'valid')",
         ),
         Fault(
             name="gradient into the padding",
