@@ -12,7 +12,7 @@ line along the last axis everywhere else.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -215,6 +215,16 @@ def _out_of_range(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
     return round_to(stream.normal(shape), dtype)
 
 
+@_data_set("indices of which some count from the end, beside ordinary values")
+def _negative(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    return round_to(stream.normal(shape), dtype)
+
+
+@_data_set("indices of which some lie further below 0 than there are rows, beside ordinary values")
+def _far_below(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    return round_to(stream.normal(shape), dtype)
+
+
 @_data_set("masks of which some rows allow nothing, beside ordinary values")
 def _masked_rows(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
     return round_to(stream.normal(shape), dtype)
@@ -286,9 +296,25 @@ def draw_indices(stream: Stream, shape: Shape, limit: int) -> npt.NDArray[np.int
 
 def draw_indices_out_of_range(stream: Stream, shape: Shape, limit: int) -> npt.NDArray[np.int32]:
     """Indices of which a few are none: below 0, at ``limit`` and above, each where two places are left."""
-    indices = draw_indices(stream, shape, limit)
-    places = stream.permutation(indices.size)[: max(indices.size // 2, 1)][:3]
-    indices.reshape(-1)[places] = [limit, -1, limit + 3][: len(places)]
+    return _with_some(stream, draw_indices(stream, shape, limit), [limit, -1, limit + 3])
+
+
+def draw_negative_indices(stream: Stream, shape: Shape, limit: int) -> npt.NDArray[np.int32]:
+    """Indices of which a few count from the end: -1, ``-limit``, the first there is, and one between."""
+    return _with_some(stream, draw_indices(stream, shape, limit), [-limit, -1, -(limit // 2) - 1])
+
+
+def draw_indices_far_below(stream: Stream, shape: Shape, limit: int) -> npt.NDArray[np.int32]:
+    """Indices of which a few are none, even counted from the end: below ``-limit``, and below twice that."""
+    return _with_some(stream, draw_indices(stream, shape, limit), [-limit - 1, -2 * limit - 1, -limit])
+
+
+def _with_some(
+    stream: Stream, indices: npt.NDArray[np.int32], others: Sequence[int]
+) -> npt.NDArray[np.int32]:
+    """The ``others`` in some of the places, each where two places are left."""
+    places = stream.permutation(indices.size)[: max(indices.size // 2, 1)][: len(others)]
+    indices.reshape(-1)[places] = others[: len(places)]
     return indices
 
 

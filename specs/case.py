@@ -26,6 +26,13 @@ __all__ = ["BREAKS", "Case", "parse"]
 WITH_ENDS = ("zeros", "saturated", "infinities", "negative_infinities")
 """Data sets beside which probabilities are 0 or 1 in places."""
 
+INDICES = {
+    "out_of_range": data_sets.draw_indices_out_of_range,
+    "negative": data_sets.draw_negative_indices,
+    "far_below": data_sets.draw_indices_far_below,
+}
+"""How indices are drawn in data sets whose aim they are."""
+
 BREAKS = "breaks-"
 """Stands before the label of a constraint where a valid case names its data set."""
 
@@ -115,9 +122,7 @@ class Case:
             limit = int(evaluate(given.limit or "0", self.names))
             if given.kind == "lengths":
                 return data_sets.draw_lengths(stream, shape, limit)
-            if aim == "out_of_range":
-                return data_sets.draw_indices_out_of_range(stream, shape, limit)
-            return data_sets.draw_indices(stream, shape, limit)
+            return INDICES.get(aim, data_sets.draw_indices)(stream, shape, limit)
         if given.kind == "mask":
             draw_mask = data_sets.draw_mask_with_empty_rows if aim == "masked_rows" else data_sets.draw_mask
             return draw_mask(stream, shape)

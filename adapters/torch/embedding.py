@@ -11,14 +11,34 @@ CHECKED = {
     "out_of_range == 'error'": "torch raises for an index that is no row",
     "negative == 'out_of_range'": "torch takes no negative index",
 }
+ZEROED = CHECKED | {"padding == 'zeroed'": "zeroes the padding row"}
+BLOCKED = CHECKED | {"padding == 'blocked'": "torch's padding index keeps its row from learning"}
 
 
-@binds("embedding", "torch.nn.functional.embedding", where=CHECKED)
+@binds("embedding", "torch.nn.functional.embedding", where=BLOCKED)
 def embedding(indices: Any, table: Any, *, padding_index: int | None) -> Any:
     return F.embedding(indices, table, padding_idx=padding_index)
 
 
-@binds("embedding", "torch.nn.Embedding", where=CHECKED)
+@binds("embedding", "torch.nn.Embedding", where=BLOCKED)
 def embedding_module(indices: Any, table: Any, *, padding_index: int | None) -> Any:
     layer = torch.nn.Embedding(*table.shape, padding_idx=padding_index).to(table.device, table.dtype)
     return functional_call(layer, {"weight": table}, indices)
+
+
+@binds("embedding", "torch.where", where=ZEROED, composition=True)
+def embedding_zeroed(indices: Any, table: Any, *, padding_index: int | None) -> Any:
+    return torch.where((indices == padding_index)[..., None], 0.0, F.embedding(indices, table))
+
+
+@binds(
+    "embedding",
+    "torch.Tensor.__getitem__",
+    where={
+        "out_of_range == 'error'": "torch raises for an index that is no row",
+        "data != 'negative' or negative == 'wrap'": "counts negative indices from the end",
+        "padding_index is None": "has no padding index",
+    },
+)
+def embedding_index(indices: Any, table: Any) -> Any:
+    return table[indices]

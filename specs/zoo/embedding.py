@@ -10,8 +10,8 @@ from ..variant import Control, Fault, each_way
 
 Array = Any
 
-CHOSEN = "data != 'out_of_range'"
-"""All indices are rows."""
+CHOSEN = "out_of_range == 'error' and negative == 'out_of_range'"
+"""All indices are rows, and none counts from the end."""
 
 
 def one_hot_product(indices: Array, table: Array) -> Array:
@@ -54,9 +54,10 @@ def place_by_place(
     """Adds one cotangent after the other to the row that its place chose."""
     rows, features = table.shape
     places = np.where(indices < 0, indices + rows, indices) if negative == "wrap" else indices
+    places = indices % rows if out_of_range == "modulo" else places
     none = (places < 0) | (places >= rows)
     clamped = np.clip(places, 0, rows - 1)
-    goes = np.where(none & (out_of_range == "nan"), -1, clamped).reshape(-1)
+    goes = np.where(none & (out_of_range in ("nan", "zero")), -1, clamped).reshape(-1)
     goes = np.where(goes == (-1 if padding_index is None else padding_index), -1, goes)
     gradient = 0 * np.zeros_like(table)
     for place, given in zip(goes, np.reshape(cotangent, (-1, features)), strict=True):
@@ -98,7 +99,10 @@ FAULTS = {
                     (indices == padding_index)[..., np.newaxis], 0, result
                 )
             },
-            where="padding_index is not None",
+            where="padding == 'blocked'",
+        ),
+        Fault(
+            name="padding row read as it is", parameters={"padding": "'blocked'"}, where="padding == 'zeroed'"
         ),
         *each_way(
             Fault(
@@ -108,9 +112,23 @@ FAULTS = {
         ),
         *each_way(
             Fault(
+                name="index below minus the rows counted from the end twice",
+                inputs={"indices": lambda indices, rows: np.where(indices < -rows, indices + rows, indices)},
+                where="data == 'far_below'",
+            )
+        ),
+        *each_way(
+            Fault(
+                name="index of minus the rows taken as none",
+                inputs={"indices": lambda indices, rows: np.where(indices == -rows, -rows - 1, indices)},
+                where="out_of_range != 'error' and rows > 1",
+            )
+        ),
+        *each_way(
+            Fault(
                 name="index beyond the rows clamped",
                 parameters={"out_of_range": "'clamp'"},
-                where="out_of_range == 'nan'",
+                where="out_of_range in ('nan', 'zero', 'modulo')",
             )
         ),
         *each_way(
@@ -119,6 +137,11 @@ FAULTS = {
                 parameters={"out_of_range": "'nan'"},
                 where="out_of_range == 'clamp'",
             )
+        ),
+        Fault(
+            name="index beyond the rows gives zeros",
+            parameters={"out_of_range": "'zero'"},
+            where="out_of_range in ('nan', 'clamp', 'modulo')",
         ),
         *each_way(
             Fault(

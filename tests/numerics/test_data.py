@@ -9,9 +9,11 @@ from assay.numerics.data import (
     DATA_SETS,
     data_set,
     draw_indices,
+    draw_indices_far_below,
     draw_indices_out_of_range,
     draw_lengths,
     draw_mask,
+    draw_negative_indices,
     draw_positive,
     draw_probability,
     draw_unit,
@@ -39,6 +41,8 @@ PINNED = {
     "negative_infinities": "07e73838",
     "specials": "bc509eb9",
     "out_of_range": "05430d05",
+    "negative": "88973540",
+    "far_below": "1ae2aeae",
     "masked_rows": "464749a4",
 }
 SETS = pytest.mark.parametrize("data", DATA_SETS.values(), ids=DATA_SETS)
@@ -209,6 +213,19 @@ def test_indices_out_of_range_are_few_and_on_both_sides():
         indices = draw_indices_out_of_range(Stream(f"out/{seed}"), (12,), 7)
         outside = (indices < 0) | (indices >= 7)
         assert sorted(indices[outside].tolist()) == [-1, 7, 10]
+
+
+def test_negative_indices_reach_the_first_row_and_no_further():
+    for seed in range(50):
+        indices = draw_negative_indices(Stream(f"negative/{seed}"), (12,), 7)
+        assert sorted(indices[indices < 0].tolist()) == [-7, -4, -1]
+        assert indices.max() < 7
+
+
+def test_indices_far_below_have_neighbours_that_are_rows():
+    for seed in range(50):
+        indices = draw_indices_far_below(Stream(f"below/{seed}"), (12,), 7)
+        assert sorted(indices[indices < 0].tolist()) == [-15, -8, -7]
 
 
 def test_every_line_of_a_mask_keeps_something_and_drops_something():

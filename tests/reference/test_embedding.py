@@ -27,6 +27,15 @@ def test_the_padding_row_is_looked_up_but_gets_no_gradient():
     assert_same(gradient, [[1.0, 1.0], [0.0, 0.0], [0.0, 0.0]])
 
 
+@proves(embedding, embedding_vjp, by="worked figures")
+def test_a_padding_row_that_is_read_as_zeros_gets_no_gradient_either():
+    indices, g = np.array([2, 0, -1]), np.ones((3, 2))
+    rule = {"negative": "wrap", "padding_index": 2}
+    assert_same(embedding(indices, TABLE, padding="zeroed", **rule), [[0.0, 0.0], [1.0, 2.0], [0.0, 0.0]])
+    assert_same(embedding(indices, TABLE, **rule), [[5.0, 6.0], [1.0, 2.0], [5.0, 6.0]])
+    assert_same(embedding_vjp(indices, TABLE, g, **rule)[0], [[1.0, 1.0], [0.0, 0.0], [0.0, 0.0]])
+
+
 @proves(embedding, embedding_vjp, by="naive loop")
 @pytest.mark.parametrize(
     ("out_of_range", "negative", "rows"),
@@ -35,12 +44,14 @@ def test_the_padding_row_is_looked_up_but_gets_no_gradient():
         ("clamp", "wrap", [0, 2, 1, 2, 2]),
         ("nan", "out_of_range", [None, None, 1, None, None]),
         ("nan", "wrap", [None, 2, 1, None, None]),
+        ("zero", "wrap", [None, 2, 1, None, None]),
+        ("modulo", "wrap", [2, 2, 1, 0, 0]),
     ],
 )
 def test_an_index_that_is_no_row_follows_the_rule_in_value_and_gradient(out_of_range, negative, rows):
     indices, g = np.array([-4, -1, 1, 3, 9]), np.array([[1.0], [2.0], [4.0], [8.0], [16.0]])
     rule = {"out_of_range": out_of_range, "negative": negative}
-    wanted, gradient = np.full((5, 1), np.nan), np.zeros((3, 1))
+    wanted, gradient = np.full((5, 1), 0.0 if out_of_range == "zero" else np.nan), np.zeros((3, 1))
     for place, row in enumerate(rows):
         if row is not None:
             wanted[place] = TABLE[row, :1]

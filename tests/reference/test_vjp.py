@@ -21,6 +21,7 @@ from assay.specs.spec import evaluate
 #: Where a reference gives another gradient than its derivative, because that is what implementations do. Such
 #: a gradient is proved by a law: here, of a row in which everything is masked, in test_attention.py.
 CONVENTIONAL = {
+    "embedding": "padding_index is not None and padding == 'blocked'",
     "dot_product_attention": "masking == 'add' and empty_row == 'uniform' and causal != 'none'",
 }
 
