@@ -17,15 +17,26 @@ from .windows import (
     Padding,
     Widths,
     extents,
+    fold,
     pad,
     padding_widths,
     positive_per_axis,
     require_fit,
     spread,
+    tap_positions,
     windows,
 )
 
-__all__ = ["conv", "conv_transpose", "conv_transpose_vjp", "conv_vjp", "depthwise_conv", "depthwise_conv_vjp"]
+__all__ = [
+    "conv",
+    "conv_transpose",
+    "conv_transpose_vjp",
+    "conv_vjp",
+    "depthwise_conv",
+    "depthwise_conv_vjp",
+    "locally_connected",
+    "locally_connected_vjp",
+]
 
 PerAxis = int | Sequence[int]
 
@@ -238,6 +249,112 @@ def conv_transpose_vjp(
         dkernel if flip else _reversed(dkernel),
         _bias_gradient(bias, cotangent),
     )
+
+
+def locally_connected(
+    x: Array,
+    kernel: Array,
+    bias: Array | None = None,
+    *,
+    strides: PerAxis = 1,
+    padding: Padding = "valid",
+) -> Array:
+    """Locally connected layer: a convolution whose kernel is not shared, each place having its own.
+
+    ``y[b, o, f] = Σ_t Σ_c x[b, o s + t - p, c] W[o, t, c, f] + b[o, f]``
+
+    with places ``o``, kernel taps ``t``, strides ``s`` and low padding ``p`` of every spatial axis; ``x`` is
+    0 outside its range. It is patches times unshared kernels, and also a dense layer with a banded matrix.
+
+    Args:
+        x: ``(batch, …, channels)``.
+        kernel: ``(*places, *window, channels, filters)``.
+        bias: ``(*places, filters)``, or None for no bias.
+        strides: as in `conv`.
+        padding: as in `conv`.
+
+    Returns:
+        ``(batch, *places, filters)``, as many places as `conv` has.
+
+    Raises:
+        ValueError: the kernel does not have a window for each place, channels do not fit, a window does not
+            fit into the padded input, strides below 1, or ``bias`` does not fit.
+
+    Source: Taigman, Yang, Ranzato and Wolf (2014), DeepFace, section 3; keras.layers.LocallyConnected2D of
+    Keras 2.
+    """
+    geometry = _local_geometry(x, kernel, strides, padding)
+    patches, places = _local_patches(x, kernel, geometry)
+    y = _places_last(np.matmul(patches, _local_matrix(kernel)), places)
+    if bias is None:
+        return y
+    require_shape("bias", bias, (*places, kernel.shape[-1]), "*places, filters")
+    return y + bias
+
+
+def locally_connected_vjp(
+    x: Array,
+    kernel: Array,
+    bias: Array | None,
+    cotangent: Array,
+    *,
+    strides: PerAxis = 1,
+    padding: Padding = "valid",
+) -> tuple[Array, Array, Array | None]:
+    """Gradient of `locally_connected`: place by place that of a dense layer, added up in ``x``."""
+    geometry = _local_geometry(x, kernel, strides, padding)
+    patches, places = _local_patches(x, kernel, geometry)
+    window, (channels, filters) = kernel.shape[len(places) : -2], kernel.shape[-2:]
+    rows = np.swapaxes(np.reshape(cotangent, (x.shape[0], -1, filters)), 0, 1)
+    seen = np.matmul(rows, np.swapaxes(_local_matrix(kernel), 1, 2))
+    taps = np.reshape(_places_last(seen, places), (x.shape[0], *places, math.prod(window), channels))
+    each = [taps[..., number, :] for number, _ in enumerate(tap_positions(window))]
+    return (
+        fold(each, x.shape[1:-1], geometry.widths, window, geometry.strides, geometry.dilation),
+        np.reshape(np.matmul(np.swapaxes(patches, 1, 2), rows), kernel.shape),
+        None if bias is None else np.sum(cotangent, axis=0),
+    )
+
+
+def _local_geometry(x: Array, kernel: Array, strides: PerAxis, padding: Padding) -> _Geometry:
+    """The geometry of a locally connected layer that may be asked."""
+    rank = x.ndim - 2
+    require(rank >= 1, f"x must have the axes (batch, …, channels); got shape {x.shape}")
+    require_rank("kernel", kernel, 2 * rank + 2, "*places, *window, channels, filters")
+    window, channels = kernel.shape[rank:-2], kernel.shape[-2]
+    require(
+        x.shape[-1] == channels, f"x must have {channels} channels as the kernel has; got shape {x.shape}"
+    )
+    steps, ones = positive_per_axis("strides", strides, rank), (1,) * rank
+    widths = padding_widths(padding, x.shape[1:-1], window, steps, ones)
+    require_fit(x.shape[1:-1], widths, window, ones)
+    lengths = zip(x.shape[1:-1], widths, window, steps, strict=True)
+    places = tuple((n + low + high - k) // s + 1 for n, (low, high), k, s in lengths)
+    require(kernel.shape[:rank] == places, f"kernel must begin with the places {places}; got {kernel.shape}")
+    return _Geometry(steps, widths, ones, 1)
+
+
+def _local_patches(x: Array, kernel: Array, geometry: _Geometry) -> tuple[Array, tuple[int, ...]]:
+    """What each place sees as ``(places, batch, taps * channels)``, and the shape of the places."""
+    rank = x.ndim - 2
+    window, places = kernel.shape[rank:-2], kernel.shape[:rank]
+    view = windows(pad(x, geometry.widths), window, geometry.strides, geometry.dilation)
+    taps_first = np.moveaxis(view, rank + 1, -1)
+    rows = np.reshape(taps_first, (x.shape[0], math.prod(places), math.prod(window) * x.shape[-1]))
+    return np.swapaxes(rows, 0, 1), places
+
+
+def _local_matrix(kernel: Array) -> Array:
+    """The kernel as ``(places, taps * channels, filters)``."""
+    rank = (kernel.ndim - 2) // 2
+    return np.reshape(
+        kernel, (math.prod(kernel.shape[:rank]), math.prod(kernel.shape[rank:-1]), kernel.shape[-1])
+    )
+
+
+def _places_last(y: Array, places: Sequence[int]) -> Array:
+    """``(places, batch, features)`` as ``(batch, *places, features)``."""
+    return np.reshape(np.swapaxes(y, 0, 1), (y.shape[1], *places, y.shape[2]))
 
 
 # --- the three products of input, kernel and output ---

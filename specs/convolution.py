@@ -271,3 +271,70 @@ conv_transpose2d = Spec(
         ),
     ),
 )
+
+
+def locally_connected(
+    name: str,
+    space: tuple[str, ...],
+    sizes: tuple[tuple[int, ...], ...],
+    strides: tuple[tuple[int, ...], ...],
+) -> Spec:
+    """The locally connected layer over these spatial axes."""
+    window = tuple(f"kernel_{axis}" for axis in space)
+    places = ", ".join(
+        f"({axis} - {taps}) // strides[{i}] + 1 if padding == 'valid' else -(-{axis} // strides[{i}])"
+        for i, (axis, taps) in enumerate(zip(space, window, strict=True))
+    )
+    rank = len(space)
+    return Spec(
+        name=name,
+        reference=reference.locally_connected,
+        vjp=reference.locally_connected_vjp,
+        inputs=(
+            Input("x", f"batch, {', '.join(space)}, channels"),
+            Input("kernel", f"{places}, {', '.join(window)}, channels, filters", kind="weight"),
+            Input("bias", f"{places}, filters", kind="weight", when="use_bias"),
+        ),
+        parameters=(
+            Parameter("strides", ((1,) * rank, *strides), "distance of neighbouring windows, per axis"),
+            Parameter("padding", ("valid", "same"), SAME, facet=True),
+            Parameter("use_bias", (True, False), "whether a bias is added, of which each place has its own"),
+        ),
+        axes=" ".join(("batch", *space, "channels", "filters", *window)),
+        sizes=sizes,
+        data=("normal", "wide", "nan"),
+        constraints=(
+            Constraint(
+                "C1",
+                "x[-1] == kernel[-2]",
+                "x must have as many channels as the kernel",
+                broken_by={"x": f"batch, {', '.join(space)}, channels + 1"},
+            ),
+        ),
+        sources=(
+            Source(
+                "Taigman, Yang, Ranzato and Wolf (2014), DeepFace",
+                "https://openaccess.thecvf.com/content_cvpr_2014/papers/Taigman_DeepFace_Closing_the_2014_CVPR_paper.pdf",
+            ),
+            Source(
+                "tf.keras.layers.LocallyConnected1D (Keras 2)",
+                "https://www.tensorflow.org/versions/r2.13/api_docs/python/tf/keras/layers/LocallyConnected1D",
+            ),
+            jax_page("conv_general_dilated_local"),
+        ),
+    )
+
+
+locally_connected1d = locally_connected(
+    "locally_connected1d",
+    ("time",),
+    sizes=((3, 9, 4, 6, 2), (1, 3, 1, 1, 1), (2, 11, 3, 5, 4)),
+    strides=((2,),),
+)
+
+locally_connected2d = locally_connected(
+    "locally_connected2d",
+    ("height", "width"),
+    sizes=((2, 5, 7, 3, 4, 2, 3), (1, 2, 3, 1, 1, 1, 1), (3, 6, 4, 2, 5, 3, 2)),
+    strides=((2, 1), (2, 3)),
+)

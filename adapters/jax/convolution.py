@@ -155,3 +155,31 @@ def conv_transpose2d_linen(
         transpose_kernel=flip,
     )
     return call_linen(layer, x, kernel=kernel if flip else jnp.swapaxes(kernel, -1, -2), bias=bias)
+
+
+@binds("locally_connected1d", "jax.lax.conv_general_dilated_local")
+@binds("locally_connected2d", "jax.lax.conv_general_dilated_local")
+def locally_connected(x: Any, kernel: Any, bias: Any, strides: Any, padding: str) -> Any:
+    """The kernel is ``(*places, channels * taps, filters)``, the taps running fastest."""
+    rank = len(strides)
+    window, filters = kernel.shape[rank:-2], kernel.shape[-1]
+    taps_last = jnp.moveaxis(kernel, -2, rank)
+    y = jax.lax.conv_general_dilated_local(
+        x,
+        jnp.reshape(taps_last, (*kernel.shape[:rank], -1, filters)),
+        strides,
+        padding.upper(),
+        window,
+        dimension_numbers=LAYOUTS[rank],
+    )
+    return with_bias(y, bias)
+
+
+@binds("locally_connected1d", "flax.linen.ConvLocal")
+@binds("locally_connected2d", "flax.linen.ConvLocal")
+def locally_connected_linen(x: Any, kernel: Any, bias: Any, strides: Any, padding: str) -> Any:
+    rank = len(strides)
+    window, filters = kernel.shape[rank:-2], kernel.shape[-1]
+    layer = linen.ConvLocal(filters, window, strides, padding=padding.upper(), use_bias=bias is not None)
+    taps_last = jnp.reshape(jnp.moveaxis(kernel, -2, rank), (*kernel.shape[:rank], -1, filters))
+    return call_linen(layer, x, kernel=taps_last, bias=bias)

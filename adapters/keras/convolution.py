@@ -128,3 +128,29 @@ def conv_transpose(x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, d
         dilation_rate=dilation,
     )
     return with_bias(y, bias)
+
+
+def patches(x: Any, window: Any, strides: Any, padding: str) -> Any:
+    """What each place of an image sees: ``(batch, *places, taps * channels)``."""
+    return keras.ops.image.extract_patches(
+        x, window, strides=strides, padding=padding, data_format="channels_last"
+    )
+
+
+@binds("locally_connected1d", "keras.ops.image.extract_patches", composition=True)
+def locally_connected1d(x: Any, kernel: Any, bias: Any, strides: Any, padding: str) -> Any:
+    places, window, channels, filters = kernel.shape
+    image = keras.ops.expand_dims(x, 1)
+    seen = keras.ops.squeeze(patches(image, (1, window), (1, *strides), padding), 1)
+    y = keras.ops.einsum(
+        "bok,okf->bof", seen, keras.ops.reshape(kernel, (places, window * channels, filters))
+    )
+    return with_bias(y, bias)
+
+
+@binds("locally_connected2d", "keras.ops.image.extract_patches", composition=True)
+def locally_connected2d(x: Any, kernel: Any, bias: Any, strides: Any, padding: str) -> Any:
+    *places, height, width, channels, filters = kernel.shape
+    seen = patches(x, (height, width), tuple(strides), padding)
+    flat = keras.ops.reshape(kernel, (*places, height * width * channels, filters))
+    return with_bias(keras.ops.einsum("bopk,opkf->bopf", seen, flat), bias)

@@ -77,3 +77,24 @@ def conv_transpose2d(
     shape = [x.shape[0], *output_lengths(x, kernel, strides, padding, dilation), kernel.shape[-2] * groups]
     y = tf.nn.conv2d_transpose(x, kernel, shape, strides, tf_padding(padding), dilations=dilation)
     return with_bias(y, bias)
+
+
+def patches(x: Any, window: Any, strides: Any, padding: str) -> Any:
+    """What each place of an image sees: ``(batch, *places, taps * channels)``."""
+    return tf.image.extract_patches(x, (1, *window, 1), (1, *strides, 1), (1, 1, 1, 1), padding.upper())
+
+
+@binds("locally_connected1d", "tf.image.extract_patches", composition=True)
+def locally_connected1d(x: Any, kernel: Any, bias: Any, strides: Any, padding: str) -> Any:
+    places, window, channels, filters = kernel.shape
+    seen = tf.squeeze(patches(x[:, tf.newaxis], (1, window), (1, *strides), padding), 1)
+    y = tf.einsum("bok,okf->bof", seen, tf.reshape(kernel, (places, window * channels, filters)))
+    return y if bias is None else y + bias
+
+
+@binds("locally_connected2d", "tf.image.extract_patches", composition=True)
+def locally_connected2d(x: Any, kernel: Any, bias: Any, strides: Any, padding: str) -> Any:
+    *places, height, width, channels, filters = kernel.shape
+    seen = patches(x, (height, width), strides, padding)
+    y = tf.einsum("bopk,opkf->bopf", seen, tf.reshape(kernel, (*places, height * width * channels, filters)))
+    return y if bias is None else y + bias

@@ -140,3 +140,48 @@ def conv_transpose2d_module(
         dilation=dilation,
     )
     return channels_last(call_module(layer, channels_first(x), weight=filters_first(kernel), bias=bias))
+
+
+def patches(x: Any, window: Any, strides: Any, padding: str) -> Any:
+    """What each place sees: ``(batch, *places, channels, *window)``."""
+    if padding == "same":
+        totals = [
+            max((-(-n // s) - 1) * s + k - n, 0)
+            for n, k, s in zip(x.shape[1:], window, strides, strict=False)
+        ]
+        x = F.pad(x, [0, 0, *(w for t in reversed(totals) for w in (t // 2, t - t // 2))])
+    for axis, (k, s) in enumerate(zip(window, strides, strict=True), 1):
+        x = x.unfold(axis, k, s)
+    return x
+
+
+@binds("locally_connected1d", "torch.Tensor.unfold", composition=True)
+def locally_connected1d(x: Any, kernel: Any, bias: Any, strides: Any, padding: str) -> Any:
+    y = torch.einsum("bocs,oscf->bof", patches(x, kernel.shape[1:2], strides, padding), kernel)
+    return y if bias is None else y + bias
+
+
+@binds("locally_connected2d", "torch.Tensor.unfold", composition=True)
+def locally_connected2d(x: Any, kernel: Any, bias: Any, strides: Any, padding: str) -> Any:
+    y = torch.einsum("bopcst,opstcf->bopf", patches(x, kernel.shape[2:4], strides, padding), kernel)
+    return y if bias is None else y + bias
+
+
+@binds(
+    "locally_connected1d",
+    "torch.matmul",
+    where={"data != 'nan'": "a banded matrix multiplies by zeros, which spreads NaN"},
+    composition=True,
+)
+def locally_connected1d_banded(x: Any, kernel: Any, bias: Any, strides: Any, padding: str) -> Any:
+    """One dense layer, whose matrix holds the kernel of each place in the rows that the place sees."""
+    places, window, _, filters = kernel.shape
+    length, (stride,) = x.shape[1], strides
+    low = max((places - 1) * stride + window - length, 0) // 2 if padding == "same" else 0
+    rows = (
+        torch.arange(length, device=x.device)[:, None] + low - stride * torch.arange(places, device=x.device)
+    )
+    seen = (rows[..., None] == torch.arange(window, device=x.device)).to(x.dtype)
+    matrix = torch.einsum("ios,oscf->icof", seen, kernel).reshape(x[0].numel(), places * filters)
+    y = (x.flatten(1) @ matrix).unflatten(1, (places, filters))
+    return y if bias is None else y + bias

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -272,6 +273,55 @@ def winograd(
 
 # --- tables ---
 
+
+def same_everywhere(kernel: Array, strides: Any) -> Array:
+    """The first place's weights at all places."""
+    first = (slice(0, 1),) * len(strides)
+    return np.broadcast_to(kernel[first], kernel.shape)
+
+
+def channels_before_taps(kernel: Array, strides: Any) -> Array:
+    """The same numbers, stored as ``(*places, channels, *window, filters)``."""
+    rank = len(strides)
+    moved = np.moveaxis(kernel, -2, rank)
+    return np.reshape(moved, kernel.shape)
+
+
+def places_in_the_other_order(kernel: Array, strides: Any) -> Array:
+    """The same numbers, stored with the last place first."""
+    return np.flip(kernel, axis=tuple(range(len(strides))))
+
+
+def taps_flipped(kernel: Array, strides: Any) -> Array:
+    """The taps in reverse at each place."""
+    return np.flip(kernel, axis=tuple(range(len(strides), 2 * len(strides))))
+
+
+def banded(x: Array, kernel: Array, bias: Array | None = None, *, strides: Any, padding: Any) -> Array:
+    """A dense layer whose matrix holds the kernel of each place in the rows that the place sees."""
+    rank = len(strides)
+    places, window, (channels, filters) = kernel.shape[:rank], kernel.shape[rank:-2], kernel.shape[-2:]
+    widths = padding_widths(padding, x.shape[1:-1], window, strides, (1,) * rank)
+    lengths = x.shape[1:-1]
+    columns = []
+    for place in tap_positions(places):
+        taps = {
+            tuple(o * s + t - low for o, s, t, (low, _) in zip(place, strides, tap, widths, strict=True)): tap
+            for tap in tap_positions(window)
+        }
+        zero = 0.0 * kernel[(0,) * 2 * rank]
+        columns.append(
+            np.stack([kernel[(*place, *taps[i])] if i in taps else zero for i in tap_positions(lengths)])
+        )
+    matrix = np.stack(columns, axis=2)  # (inputs, channels, places, filters)
+    flat = np.reshape(matrix, (math.prod(lengths) * channels, len(columns) * filters))
+    y = np.reshape(
+        np.matmul(np.reshape(x, (x.shape[0], math.prod(lengths) * channels)), flat),
+        (x.shape[0], *places, filters),
+    )
+    return y if bias is None else y + bias
+
+
 MIRRORED = (
     "'same_lower' if padding == 'same' else 'same' if padding == 'same_lower' else "
     "padding if padding in ('valid', 'causal') else (*[pair[::-1] for pair in padding],)"
@@ -371,7 +421,54 @@ EXCHANGED = each_way(
 
 CONV = (*BIAS, *KERNEL, ODD_CHANNEL, *GROUPS)
 
+LOCAL = (
+    BIAS[0],
+    Fault(
+        name="bias of the filter before",
+        results={"y": lambda result, bias: result - bias + np.roll(bias, 1, axis=-1)},
+        where="use_bias",
+    ),
+    Fault(
+        name="one bias for all places",
+        inputs={"bias": same_everywhere},
+        where="use_bias",
+    ),
+    Fault(
+        name="gradient of the bias shared by the places",
+        gradients={
+            "bias": lambda gradient, strides: np.broadcast_to(
+                np.sum(gradient, axis=tuple(range(len(strides))), keepdims=True), gradient.shape
+            )
+        },
+        where="use_bias",
+    ),
+    BIAS[2],
+    *each_way(Fault(name="one kernel for all places", inputs={"kernel": same_everywhere})),
+    *each_way(Fault(name="places in the other order", inputs={"kernel": places_in_the_other_order})),
+    *each_way(Fault(name="kernel flipped", inputs={"kernel": taps_flipped})),
+    *each_way(Fault(name="channels stored before the taps", inputs={"kernel": channels_before_taps})),
+    *each_way(Fault(name="channels and filters in the other order", inputs={"kernel": turned})),
+    *each_way(Fault(name="padding on the other side", parameters={"padding": MIRRORED})),
+    Fault(
+        name="gradient of the kernel shared by the places",
+        gradients={
+            "kernel": lambda gradient, strides: np.broadcast_to(
+                np.sum(gradient, axis=tuple(range(len(strides))), keepdims=True), gradient.shape
+            )
+        },
+    ),
+    ODD_CHANNEL,
+)
+
+BANDED = Control(
+    name="a dense layer with a banded matrix",
+    reference=banded,
+    where="data != 'nan'",
+)
+
 FAULTS = {
+    "locally_connected1d": LOCAL,
+    "locally_connected2d": LOCAL,
     "conv1d": (
         *CONV,
         *geometry_faults(1),
@@ -461,6 +558,8 @@ WINOGRAD = Control(
 TAP_BY_TAP = Control(name="tap by tap, from the bias on", reference=tap_by_tap, vjp=tap_by_tap_vjp)
 
 CONTROLS = {
+    "locally_connected1d": (BANDED,),
+    "locally_connected2d": (BANDED,),
     "conv1d": (TAP_BY_TAP, WINOGRAD),
     "conv2d": (TAP_BY_TAP, WINOGRAD),
     "conv3d": (TAP_BY_TAP,),

@@ -19,8 +19,10 @@ from assay.reference.convolution import (
     conv_vjp,
     depthwise_conv,
     depthwise_conv_vjp,
+    locally_connected,
+    locally_connected_vjp,
 )
-from assay.reference.dense import dense
+from assay.reference.dense import dense, dense_vjp
 
 
 def integers(name, *shape):
@@ -384,6 +386,109 @@ def test_depthwise_gradients_are_those_of_the_single_channels():
     assert_same(dbias, cotangent.sum(axis=(0, 1)))
 
 
+# --- locally connected layers ---
+
+
+@proves(locally_connected, locally_connected_vjp, by="worked figures")
+def test_a_locally_connected_layer_of_worked_figures():
+    x = np.array([[[1.0], [2.0], [4.0]]])
+    kernel, bias = np.array([[1.0, 10.0], [3.0, -1.0]]).reshape(2, 2, 1, 1), np.array([[0.5], [0.25]])
+    assert_same(locally_connected(x, kernel, bias), [[[21.5], [2.25]]])
+    dx, dkernel, dbias = locally_connected_vjp(x, kernel, bias, np.array([[[1.0], [2.0]]]))
+    assert_same(dx, [[[1.0], [16.0], [-2.0]]])
+    assert_same(dkernel[..., 0, 0], [[1.0, 2.0], [4.0, 8.0]])
+    assert_same(dbias, [[1.0], [2.0]])
+
+
+@proves(locally_connected, locally_connected_vjp, conv, conv_vjp, by="law")
+@pytest.mark.parametrize("padding", ["valid", "same", "same_lower", ((1, 0), (0, 2))])
+def test_with_one_kernel_for_all_places_it_is_the_convolution(padding):
+    x, kernel, bias = integers("x", 2, 5, 7, 3), integers("kernel", 2, 3, 3, 4), integers("bias", 4)
+    options = {"strides": (2, 1), "padding": padding}
+    y = conv(x, kernel, bias, **options)
+    places = y.shape[1:3]
+    own = np.broadcast_to(kernel, (*places, *kernel.shape)), np.broadcast_to(bias, (*places, 4))
+    assert_same(locally_connected(x, *own, **options), y)
+    g = integers("g", *y.shape)
+    dx, dkernel, dbias = locally_connected_vjp(x, *own, g, **options)
+    shared = conv_vjp(x, kernel, bias, g, **options)
+    assert_same((dx, dkernel.sum(axis=(0, 1)), dbias.sum(axis=(0, 1))), shared)
+
+
+@proves(locally_connected, locally_connected_vjp, dense, dense_vjp, by="law")
+@pytest.mark.parametrize(("strides", "padding", "places"), [(1, "valid", 5), (2, "same", 4)])
+def test_a_locally_connected_layer_is_a_dense_one_with_a_banded_matrix(strides, padding, places):
+    x, kernel = integers("x", 3, 7, 2), integers("kernel", places, 3, 2, 4)
+    options = {"strides": strides, "padding": padding}
+    units = np.eye(14).reshape(14, 7, 2)
+    matrix = locally_connected(units, kernel, **options).reshape(14, places * 4)
+    rows, columns = np.nonzero(matrix)
+    low = 1 if padding == "same" else 0
+    tap = rows // 2 + low - strides * (columns // 4)
+    assert_same(np.unique(tap), [0, 1, 2])
+    y = locally_connected(x, kernel, **options)
+    assert_same(y, dense(x.reshape(3, 14), matrix).reshape(3, places, 4))
+    g = integers("g", *y.shape)
+    dx, dmatrix, _ = dense_vjp(x.reshape(3, 14), matrix, None, g.reshape(3, -1))
+    got, dkernel, _ = locally_connected_vjp(x, kernel, None, g, **options)
+    assert_same(got, dx.reshape(x.shape))
+    direction = integers("direction", *kernel.shape)
+    towards = locally_connected(units, direction, **options).reshape(matrix.shape)
+    assert_same(np.sum(dkernel * direction), np.sum(dmatrix * towards))
+
+
+# --- a convolution beside a dense layer, and what a call leaves alone ---
+
+
+@proves(conv, conv_vjp, dense, dense_vjp, by="law")
+def test_a_convolution_over_one_step_is_a_dense_layer():
+    x, kernel, bias = integers("x", 3, 1, 4), integers("kernel", 1, 4, 6), integers("bias", 6)
+    assert_same(conv(x, kernel, bias)[:, 0], dense(x[:, 0], kernel[0], bias))
+    g = integers("g", 3, 1, 6)
+    dx, dkernel, dbias = conv_vjp(x, kernel, bias, g)
+    assert_same((dx[:, 0], dkernel[0], dbias), dense_vjp(x[:, 0], kernel[0], bias, g[:, 0]))
+
+
+@proves(conv, conv_vjp, dense, dense_vjp, by="law")
+def test_a_convolution_with_a_kernel_as_long_as_its_input_is_a_dense_layer_on_all_steps():
+    x, kernel, bias = integers("x", 3, 5, 4), integers("kernel", 5, 4, 6), integers("bias", 6)
+    flat, matrix = x.reshape(3, 20), kernel.reshape(20, 6)
+    assert_same(conv(x, kernel, bias)[:, 0], dense(flat, matrix, bias))
+    g = integers("g", 3, 1, 6)
+    dx, dkernel, dbias = conv_vjp(x, kernel, bias, g)
+    of_dense = dense_vjp(flat, matrix, bias, g[:, 0])
+    assert_same((dx.reshape(3, 20), dkernel.reshape(20, 6), dbias), of_dense)
+
+
+@proves(conv, dense, by="law")
+def test_with_same_padding_one_step_sees_the_middle_tap_alone():
+    x, kernel = integers("x", 3, 1, 4), integers("kernel", 3, 4, 6)
+    assert_same(conv(x, kernel, padding="same")[:, 0], dense(x[:, 0], kernel[1]))
+    assert_same(conv(x, kernel[:2], padding="same")[:, 0], dense(x[:, 0], kernel[0]))
+    assert_same(conv(x, kernel, padding="causal")[:, 0], dense(x[:, 0], kernel[2]))
+
+
+@proves(conv, by="worked figures")
+@pytest.mark.parametrize(
+    ("length", "window", "stride", "low", "high"),
+    [
+        (5, 2, 1, 0, 1),
+        (5, 4, 1, 1, 2),
+        (6, 3, 2, 0, 1),
+        (5, 3, 2, 1, 1),
+        (6, 4, 2, 1, 1),
+        (5, 4, 3, 1, 1),
+        (6, 2, 3, 0, 0),
+    ],
+)
+def test_same_puts_the_odd_element_of_an_even_kernel_on_the_high_side(length, window, stride, low, high):
+    x, kernel = integers("x", 2, length, 3), integers("kernel", window, 3, 4)
+    padded = conv(x, kernel, strides=stride, padding=((low, high),))
+    assert_same(conv(x, kernel, strides=stride, padding="same"), padded)
+    mirrored = conv(x, kernel, strides=stride, padding=((high, low),))
+    assert_same(conv(x, kernel, strides=stride, padding="same_lower"), mirrored)
+
+
 # --- bad input ---
 
 X, KERNEL = np.zeros((2, 6, 4)), np.zeros((3, 2, 6))
@@ -409,6 +514,22 @@ X, KERNEL = np.zeros((2, 6, 4)), np.zeros((3, 2, 6))
 def test_convolution_refuses_bad_input(arguments, options, message):
     with pytest.raises(ValueError, match=message):
         conv(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((X[0, 0], KERNEL), r"x must have the axes \(batch, …, channels\); got shape \(4,\)"),
+        ((X, KERNEL), "kernel must have the axes"),
+        ((X, np.zeros((4, 3, 2, 6))), r"x must have 2 channels as the kernel has; got shape \(2, 6, 4\)"),
+        ((X, np.zeros((6, 3, 4, 5))), r"kernel must begin with the places \(4,\); got \(6, 3, 4, 5\)"),
+        ((X, np.zeros((4, 3, 4, 5)), np.zeros(5)), r"bias must have shape \(4, 5\)"),
+        ((X, np.zeros((4, 7, 4, 5))), "must fit into the input"),
+    ],
+)
+def test_a_locally_connected_layer_refuses_bad_input(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        locally_connected(*arguments)
 
 
 @pytest.mark.parametrize(
