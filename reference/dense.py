@@ -44,3 +44,90 @@ def dense_vjp(
         np.matmul(np.transpose(np.reshape(x, (-1, kernel.shape[0]))), rows),
         None if bias is None else np.sum(rows, axis=0),
     )
+
+
+def masked_dense(
+    x: Array, kernel: Array, mask: Array, bias: Array | None = None, *, masking: str = "product"
+) -> Array:
+    """Pruned fully connected layer: weights that the mask leaves out count as zero.
+
+    ``y = x (W ∘ M) + b``
+
+    A neuron of which all weights are left out gives its bias: taking it out of the kernel is the same for
+    the others.
+
+    Args:
+        x: ``(…, features)``, any number of leading axes.
+        kernel: ``(features, units)``.
+        mask: ``(features, units)`` of booleans, True where a weight is kept.
+        bias: ``(units,)``, or None for no bias.
+        masking: ``product``: weights and their gradients are multiplied by 1 or 0, which makes NaN of those
+            that are not finite; ``selected``: 0 is put in their place.
+
+    Returns:
+        ``(…, units)``
+
+    Raises:
+        ValueError: ``mask`` has not the shape of ``kernel``, or as `dense`.
+
+    Source: Han, Pool, Tran and Dally (2015), Learning both weights and connections for efficient neural
+    networks, arXiv:1506.02626, section 3.
+    """
+    return dense(x, _kept(kernel, mask, masking), bias)
+
+
+def masked_dense_vjp(
+    x: Array, kernel: Array, mask: Array, bias: Array | None, cotangent: Array, *, masking: str = "product"
+) -> tuple[Array, Array, Array | None]:
+    """Gradient of `masked_dense`: that of `dense` with the masked kernel, 0 for weights that are left out."""
+    dx, dkernel, dbias = dense_vjp(x, _kept(kernel, mask, masking), bias, cotangent)
+    return dx, _kept(dkernel, mask, masking), dbias
+
+
+def _kept(kernel: Array, mask: Array, masking: str) -> Array:
+    require_shape("mask", mask, kernel.shape, "features, units")
+    return np.where(mask, kernel, 0.0 * kernel if masking == "product" else 0.0)
+
+
+def bilinear(left: Array, right: Array, kernel: Array, bias: Array | None = None) -> Array:
+    """Bilinear layer: each unit is a bilinear form of two inputs.
+
+    ``y[…, u] = Σ_i Σ_j left[…, i] W[u, i, j] right[…, j] + b[u]``
+
+    Args:
+        left: ``(…, left features)``.
+        right: ``(…, right features)`` with the same leading axes.
+        kernel: ``(units, left features, right features)``.
+        bias: ``(units,)``, or None for no bias.
+
+    Returns:
+        ``(…, units)``
+
+    Raises:
+        ValueError: the features of an input are not those of ``kernel``, the leading axes differ, or ``bias``
+            does not fit.
+
+    Source: Tenenbaum and Freeman (2000), Separating style and content with bilinear models.
+    """
+    units, lefts, rights = kernel.shape
+    require(left.shape[-1] == lefts, f"left must end in {lefts} features as the kernel has; got {left.shape}")
+    require_shape("right", right, (*left.shape[:-1], rights), "…, right features")
+    y = np.einsum("...i,...iu->...u", left, np.einsum("uij,...j->...iu", kernel, right))
+    if bias is None:
+        return y
+    require_shape("bias", bias, (units,), "units")
+    return y + bias
+
+
+def bilinear_vjp(
+    left: Array, right: Array, kernel: Array, bias: Array | None, cotangent: Array
+) -> tuple[Array, Array, Array, Array | None]:
+    """Gradient of `bilinear`: it is linear in each of its three factors."""
+    leading = tuple(range(cotangent.ndim - 1))
+    rows = [np.reshape(a, (-1, a.shape[-1])) for a in (left, right, cotangent)]
+    return (
+        np.einsum("...u,...iu->...i", cotangent, np.einsum("uij,...j->...iu", kernel, right)),
+        np.einsum("...u,...ju->...j", cotangent, np.einsum("uij,...i->...ju", kernel, left)),
+        np.einsum("bij,bu->uij", rows[0][:, :, np.newaxis] * rows[1][:, np.newaxis], rows[2]),
+        None if bias is None else np.sum(cotangent, axis=leading),
+    )

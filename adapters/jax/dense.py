@@ -24,3 +24,29 @@ def dense_nnx(x: Any, kernel: Any, bias: Any) -> Any:
 @binds("dense", "flax.linen.Dense")
 def dense_linen(x: Any, kernel: Any, bias: Any) -> Any:
     return call_linen(linen.Dense(kernel.shape[1], use_bias=bias is not None), x, kernel=kernel, bias=bias)
+
+
+@binds(
+    "masked_dense",
+    "jax.numpy.matmul",
+    where={
+        "masking == 'product'": "the weights are multiplied by the mask",
+        "data != 'nan'": "XLA may select zeros where a product with a mask is asked for",
+    },
+    composition=True,
+)
+def masked_dense(x: Any, kernel: Any, mask: Any, bias: Any) -> Any:
+    return dense(x, kernel * mask, bias)
+
+
+@binds(
+    "masked_dense", "jax.numpy.where", where={"masking == 'selected'": "zeros are selected"}, composition=True
+)
+def masked_dense_selected(x: Any, kernel: Any, mask: Any, bias: Any) -> Any:
+    return dense(x, jnp.where(mask, kernel, 0), bias)
+
+
+@binds("bilinear", "jax.numpy.einsum", composition=True)
+def bilinear(left: Any, right: Any, kernel: Any, bias: Any) -> Any:
+    y = jnp.einsum("bi,uij,bj->bu", left, kernel, right)
+    return y if bias is None else y + bias

@@ -11,3 +11,24 @@ from .framework import binds, tf
 def dense(x: Any, kernel: Any, bias: Any) -> Any:
     y = tf.linalg.matmul(x, kernel)
     return y if bias is None else tf.nn.bias_add(y, bias)
+
+
+@binds(
+    "masked_dense",
+    "tf.linalg.matmul",
+    where={"masking == 'product'": "the weights are multiplied by the mask"},
+    composition=True,
+)
+def masked_dense(x: Any, kernel: Any, mask: Any, bias: Any) -> Any:
+    return dense(x, kernel * tf.cast(mask, kernel.dtype), bias)
+
+
+@binds("masked_dense", "tf.where", where={"masking == 'selected'": "zeros are selected"}, composition=True)
+def masked_dense_selected(x: Any, kernel: Any, mask: Any, bias: Any) -> Any:
+    return dense(x, tf.where(mask, kernel, tf.zeros_like(kernel)), bias)
+
+
+@binds("bilinear", "tf.einsum", composition=True)
+def bilinear(left: Any, right: Any, kernel: Any, bias: Any) -> Any:
+    y = tf.einsum("bi,uij,bj->bu", left, kernel, right)
+    return y if bias is None else tf.nn.bias_add(y, bias)

@@ -51,7 +51,89 @@ def in_halves_vjp(
     return np.matmul(cotangent, np.swapaxes(kernel, 0, 1)), dkernel, dbias
 
 
+def feature_by_feature(
+    x: Array, kernel: Array, mask: Array, bias: Array | None = None, *, masking: str
+) -> Array:
+    """One feature after the other, with zeros for the weights that are left out."""
+    kept = np.where(mask, kernel, 0.0)
+    y = sum(x[..., i, np.newaxis] * kept[i] for i in range(kernel.shape[0]))
+    return y if bias is None else y + bias
+
+
+def right_first(left: Array, right: Array, kernel: Array, bias: Array | None = None) -> Array:
+    """The kernel times the right input first, then times the left one."""
+    forms = np.matmul(kernel, np.swapaxes(right, 0, 1))  # (units, lefts, batch)
+    y = np.swapaxes(np.sum(forms * np.swapaxes(left, 0, 1), axis=1), 0, 1)
+    return y if bias is None else y + bias
+
+
+BIAS = (
+    Fault(name="bias added twice", results={"y": lambda result, bias: result + bias}, where="use_bias"),
+    Fault(
+        name="gradient of the bias averaged over the batch",
+        gradients={"bias": lambda gradient, batch: gradient / batch},
+        where="use_bias",
+    ),
+)
+
 FAULTS = {
+    "masked_dense": (
+        *BIAS,
+        *each_way(Fault(name="mask the other way", inputs={"mask": lambda mask: ~mask})),
+        *each_way(Fault(name="mask ignored", inputs={"mask": lambda mask: np.ones_like(mask)})),
+        *each_way(
+            Fault(
+                name="whole neurons left out",
+                inputs={"mask": lambda mask: np.broadcast_to(mask.all(axis=0), mask.shape)},
+            )
+        ),
+        Fault(
+            name="bias of a neuron left out with its weights",
+            results={"y": lambda result, mask: np.where(mask.any(axis=0), result, 0)},
+            where="use_bias",
+        ),
+        Fault(
+            name="weights left out learn on",
+            gradients={
+                "kernel": lambda gradient, mask, x, cotangent: np.where(mask, gradient, x.T @ cotangent)
+            },
+        ),
+        Fault(
+            name="mask applied to the result in place of the gradient",
+            gradients={"x": lambda cotangent, kernel: cotangent @ kernel.T},
+        ),
+        Fault(
+            name="what is kept scaled by the share that is kept",
+            results={"y": lambda result, mask: result / np.mean(mask)},
+        ),
+    ),
+    "bilinear": (
+        *BIAS,
+        *each_way(
+            Fault(
+                name="kernel stored with left and right exchanged",
+                inputs={"kernel": lambda kernel: np.swapaxes(kernel, 1, 2).reshape(kernel.shape)},
+            )
+        ),
+        *each_way(
+            Fault(
+                name="kernel stored with the units last",
+                inputs={"kernel": lambda kernel: np.moveaxis(kernel, 0, -1).reshape(kernel.shape)},
+            )
+        ),
+        Fault(name="gradient of the right input doubled", gradients={"right": lambda gradient: 2 * gradient}),
+        Fault(
+            name="gradient of the kernel averaged over the batch",
+            gradients={"kernel": lambda gradient, batch: gradient / batch},
+        ),
+        Fault(
+            name="last right feature left out",
+            inputs={
+                "right": lambda right: np.where(np.arange(right.shape[-1]) < right.shape[-1] - 1, right, 0)
+            },
+            where="data != 'nan'",
+        ),
+    ),
     "dense": (
         Fault(name="bias added twice", results={"y": lambda result, bias: result + bias}, where="use_bias"),
         Fault(
@@ -108,6 +190,8 @@ FAULTS = {
 }
 
 CONTROLS = {
+    "masked_dense": (Control(name="feature by feature", reference=feature_by_feature),),
+    "bilinear": (Control(name="the right input first", reference=right_first),),
     "dense": (
         Control(name="bias first", reference=bias_first),
         Control(

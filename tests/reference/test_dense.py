@@ -9,7 +9,7 @@ import pytest
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
-from assay.reference.dense import dense, dense_vjp
+from assay.reference.dense import bilinear, bilinear_vjp, dense, dense_vjp, masked_dense, masked_dense_vjp
 
 
 def normal(name, *shape):
@@ -56,6 +56,78 @@ def test_exchanging_input_and_kernel_exchanges_their_gradients():
     dx, dkernel, _ = dense_vjp(*map(carried, (x, kernel)), None, carried(g))
     of_kernel, of_x, _ = dense_vjp(*map(carried, (kernel.T, x.T)), None, carried(g.T))
     assert_same((dx, dkernel), (of_x.T, of_kernel.T))
+
+
+@proves(masked_dense, masked_dense_vjp, by="worked figures")
+def test_a_pruned_layer_of_worked_figures():
+    x, kernel = np.array([[1.0, 2.0]]), np.array([[1.0, 10.0], [3.0, 5.0]])
+    mask = np.array([[True, False], [True, False]])
+    assert_same(masked_dense(x, kernel, mask, np.array([0.5, 0.25])), [[7.5, 0.25]])
+    dx, dkernel, _ = masked_dense_vjp(x, kernel, mask, None, np.array([[1.0, 4.0]]))
+    assert_same(dx, [[1.0, 3.0]])
+    assert_same(dkernel, [[1.0, 0.0], [2.0, 0.0]])
+
+
+@proves(masked_dense, masked_dense_vjp, dense, dense_vjp, by="law")
+def test_masking_a_neuron_is_removing_it_from_both_kernels():
+    x, first, second = normal("x", 4, 6), normal("first", 6, 5), normal("second", 5, 3)
+    kept = np.array([True, False, True, True, False])
+    columns, rows = np.broadcast_to(kept, (6, 5)), np.broadcast_to(kept[:, np.newaxis], (5, 3))
+    hidden = masked_dense(carried(x), carried(first), columns)
+    y = masked_dense(hidden, carried(second), rows)
+    small = dense(carried(x), carried(first[:, kept]))
+    assert_same(y, dense(small, carried(second[kept])))
+    g = carried(normal("g", 4, 3))
+    dhidden, dsecond, _ = masked_dense_vjp(hidden, carried(second), rows, None, g)
+    dx, dfirst, _ = masked_dense_vjp(carried(x), carried(first), columns, None, dhidden)
+    dsmall, dsecond_small, _ = dense_vjp(small, carried(second[kept]), None, g)
+    dx_small, dfirst_small, _ = dense_vjp(carried(x), carried(first[:, kept]), None, dsmall)
+    assert_same((dx, dfirst[:, kept], dsecond[kept]), (dx_small, dfirst_small, dsecond_small))
+    assert_same((dfirst[:, ~kept], dsecond[~kept]), (np.zeros((6, 2)), np.zeros((2, 3))))
+
+
+def test_a_product_with_the_mask_spreads_nan_and_a_selection_does_not():
+    x, kernel, mask = np.array([[np.nan, 1.0]]), np.ones((2, 1)), np.array([[False], [True]])
+    product = masked_dense_vjp(x, kernel, mask, None, np.ones((1, 1)))[1]
+    selected = masked_dense_vjp(x, kernel, mask, None, np.ones((1, 1)), masking="selected")[1]
+    assert_same((product, selected), (np.array([[np.nan], [1.0]]), np.array([[0.0], [1.0]])))
+
+
+@proves(bilinear, bilinear_vjp, by="naive loop")
+def test_bilinear_is_the_naive_loop_in_fractions():
+    arrays = normal("left", 2, 3), normal("right", 2, 4), normal("kernel", 5, 3, 4), normal("bias", 5)
+    g = normal("g", 2, 5)
+    a, b, w, c, f = (np.vectorize(Fraction, otypes=[object])(array) for array in (*arrays, g))
+    y = (a[:, None, :, None] * w * b[:, None, None, :]).sum(axis=(2, 3)) + c
+    assert_same(bilinear(*map(carried, arrays)), y)
+    wanted = (
+        (f[:, :, None, None] * w * b[:, None, None, :]).sum(axis=(1, 3)),
+        (f[:, :, None, None] * w * a[:, None, :, None]).sum(axis=(1, 2)),
+        (f[:, :, None, None] * a[:, None, :, None] * b[:, None, None, :]).sum(axis=0),
+        f.sum(axis=0),
+    )
+    assert_same(bilinear_vjp(*map(carried, arrays), carried(g)), wanted)
+
+
+@proves(bilinear, dense, by="law")
+def test_bilinear_beside_a_fixed_input_is_a_dense_layer():
+    left, right, kernel = normal("left", 1, 3), normal("right", 1, 4), normal("kernel", 5, 3, 4)
+    matrix = np.matmul(carried(kernel), right[0])
+    assert_same(bilinear(*map(carried, (left, right, kernel))), dense(carried(left), matrix.T))
+
+
+@pytest.mark.parametrize(
+    ("function", "arrays", "message"),
+    [
+        (masked_dense, ((2, 3), (3, 5), (5, 3)), r"mask must have shape \(3, 5\)"),
+        (bilinear, ((2, 4), (2, 4), (5, 3, 4)), "left must end in 3 features"),
+        (bilinear, ((2, 3), (1, 4), (5, 3, 4)), r"right must have shape \(2, 4\)"),
+        (bilinear, ((2, 3), (2, 4), (5, 3, 4), (3,)), r"bias must have shape \(5,\)"),
+    ],
+)
+def test_pruned_and_bilinear_layers_refuse_what_does_not_fit(function, arrays, message):
+    with pytest.raises(ValueError, match=message):
+        function(*map(np.ones, arrays))
 
 
 @pytest.mark.parametrize(
