@@ -1,0 +1,46 @@
+"""Ranges of outputs in TensorFlow: put together, since it has no interval arithmetic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .convolution import conv1d
+from .dense import dense
+from .framework import binds, tf
+
+
+def ends(layer: Any, lower: Any, upper: Any, kernel: Any, bias: Any) -> Any:
+    """Both ends of a linear layer's range: each weight meets the end that its sign chooses."""
+    positive, negative = tf.maximum(kernel, 0), tf.minimum(kernel, 0)
+    return (
+        layer(lower, positive, bias) + layer(upper, negative, None),
+        layer(upper, positive, bias) + layer(lower, negative, None),
+    )
+
+
+@binds("output_range", "tf.linalg.matmul", composition=True)
+def output_range(
+    low: Any,
+    width: Any,
+    kernel: Any,
+    bias: Any,
+    second_kernel: Any,
+    second_bias: Any,
+    layers: int,
+    activation: str,
+) -> Any:
+    if layers == 2 and activation == "linear":
+        both = None if bias is None else dense(bias[None], second_kernel, second_bias)[0]
+        return ends(dense, low, low + width, tf.linalg.matmul(kernel, second_kernel), both)
+    lower, upper = ends(dense, low, low + width, kernel, bias)
+    if layers == 1:
+        return lower, upper
+    return ends(dense, tf.nn.relu(lower), tf.nn.relu(upper), second_kernel, second_bias)
+
+
+@binds("conv_output_range", "tf.nn.conv1d", composition=True)
+def conv_output_range(low: Any, width: Any, kernel: Any, bias: Any, strides: Any, padding: str) -> Any:
+    def layer(x: Any, kernel: Any, bias: Any) -> Any:
+        return conv1d(x, kernel, bias, strides, padding, (1,), 1)
+
+    return ends(layer, low, low + width, kernel, bias)
