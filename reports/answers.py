@@ -100,7 +100,8 @@ class Answers:
             for answer, cases in point.evidence.items():
                 for verdict in self._verdicts.get((cases[0], target.name), []):
                     if answer in measured.get(verdict.implementation, "").split(" or "):
-                        yield Shown(target.framework, verdict, call(_binding(verdict), parse(verdict.case, all_specs())))
+                        line = call(_binding(verdict), parse(verdict.case, all_specs()))
+                        yield Shown(target.framework, verdict, line)
                         break
 
     def _by_implementation(
