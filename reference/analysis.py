@@ -91,11 +91,12 @@ def output_range_vjp(
         both = _bias_of_both(bias, second_kernel, second_bias)
         of_ends, dboth, dtotal = _range_vjp(dense_vjp, ends, dense(kernel, second_kernel), both, cotangents)
         dkernel, dsecond, _ = dense_vjp(kernel, second_kernel, None, dboth)
-        if bias is None:
-            return (*_ends_vjp(of_ends), dkernel, None, dsecond, None)
+        dlast = None if second_bias is None else dtotal
+        if bias is None or dtotal is None:
+            return (*_ends_vjp(of_ends), dkernel, None, dsecond, dlast)
         row = np.reshape(bias, (1, -1))
         dbias, through_bias, _ = dense_vjp(row, second_kernel, None, np.reshape(dtotal, (1, -1)))
-        return (*_ends_vjp(of_ends), dkernel, np.reshape(dbias, (-1,)), dsecond + through_bias, dtotal)
+        return (*_ends_vjp(of_ends), dkernel, np.reshape(dbias, (-1,)), dsecond + through_bias, dlast)
     lower, upper = _range(dense, ends, kernel, bias)
     hidden, dsecond, dsecond_bias = _range_vjp(
         dense_vjp, (relu(lower), relu(upper)), second_kernel, second_bias, cotangents

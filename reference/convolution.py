@@ -36,6 +36,8 @@ __all__ = [
     "depthwise_conv_vjp",
     "locally_connected",
     "locally_connected_vjp",
+    "tied_conv_transpose",
+    "tied_conv_transpose_vjp",
 ]
 
 PerAxis = int | Sequence[int]
@@ -355,6 +357,60 @@ def _local_matrix(kernel: Array) -> Array:
 def _places_last(y: Array, places: Sequence[int]) -> Array:
     """``(places, batch, features)`` as ``(batch, *places, features)``."""
     return np.reshape(np.swapaxes(y, 0, 1), (y.shape[1], *places, y.shape[2]))
+
+
+def tied_conv_transpose(
+    x: Array,
+    kernel: Array,
+    *,
+    strides: PerAxis = 1,
+    padding: Padding = "valid",
+    flip: bool = True,
+) -> Array:
+    """Convolution, then the transposed convolution with the same kernel: an autoencoder with tied weights.
+
+    ``y = convᵀ(conv(x, W), W)``
+
+    With ``flip`` the second is the adjoint of the first, ``<conv(x, W), h> = <x, convᵀ(h, W)>``: a
+    convolution with the kernel flipped in space, channels and filters exchanged. Without, its taps are not
+    flipped.
+
+    Args:
+        x: ``(batch, …, channels)``.
+        kernel: ``(*window, channels, filters)``, one variable for both uses.
+        strides: as in `conv`.
+        padding: ``valid`` or ``same``, of both.
+        flip: whether the second is the adjoint of the first.
+
+    Returns:
+        As `conv_transpose` of what `conv` gives.
+
+    Raises:
+        ValueError: as both.
+
+    Source: Masci, Meier, Cireşan and Schmidhuber (2011), Stacked convolutional auto-encoders for hierarchical
+    feature extraction, section 2: the flip over both dimensions of the weights.
+    """
+    hidden = conv(x, kernel, strides=strides, padding=padding)
+    return conv_transpose(hidden, kernel, strides=strides, padding=padding, flip=flip)
+
+
+def tied_conv_transpose_vjp(
+    x: Array,
+    kernel: Array,
+    cotangent: Array,
+    *,
+    strides: PerAxis = 1,
+    padding: Padding = "valid",
+    flip: bool = True,
+) -> tuple[Array, Array]:
+    """Gradient of `tied_conv_transpose`: the kernel's comes from both uses."""
+    hidden = conv(x, kernel, strides=strides, padding=padding)
+    dhidden, of_second, _ = conv_transpose_vjp(
+        hidden, kernel, None, cotangent, strides=strides, padding=padding, flip=flip
+    )
+    dx, of_first, _ = conv_vjp(x, kernel, None, dhidden, strides=strides, padding=padding)
+    return dx, of_first + of_second
 
 
 # --- the three products of input, kernel and output ---

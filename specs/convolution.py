@@ -338,3 +338,46 @@ locally_connected2d = locally_connected(
     sizes=((2, 5, 7, 3, 4, 2, 3), (1, 2, 3, 1, 1, 1, 1), (3, 6, 4, 2, 5, 3, 2)),
     strides=((2, 1), (2, 3)),
 )
+
+tied_conv_transpose2d = Spec(
+    name="tied_conv_transpose2d",
+    reference=reference.tied_conv_transpose,
+    vjp=reference.tied_conv_transpose_vjp,
+    inputs=(
+        Input("x", "batch, height, width, channels"),
+        Input(
+            "kernel", "kernel_height, kernel_width, channels, filters", kind="weight", meaning="of both uses"
+        ),
+    ),
+    parameters=(
+        Parameter("strides", ((1, 1), (2, 1)), "distance of neighbouring windows, per axis"),
+        Parameter("padding", ("valid", "same"), "of the convolution and of its transpose", facet=True),
+        Parameter(
+            "flip",
+            (True, False),
+            "the adjoint of the convolution; otherwise its taps are reversed",
+            facet=True,
+        ),
+    ),
+    axes="batch height width channels filters kernel_height kernel_width",
+    sizes=((2, 5, 6, 3, 4, 3, 2), (1, 3, 4, 1, 1, 1, 1), (3, 6, 5, 2, 5, 2, 4)),
+    data=("normal", "wide", "offset"),
+    constraints=(
+        Constraint(
+            "C1",
+            "x[-1] == kernel[-2]",
+            "x must have as many channels as the kernel",
+            broken_by={"x": "batch, height, width, channels + 1"},
+        ),
+    ),
+    sources=(
+        Source(
+            "Masci, Meier, Cireşan and Schmidhuber (2011), Stacked convolutional auto-encoders",
+            "https://doi.org/10.1007/978-3-642-21735-7_7",
+        ),
+        GUIDE,
+        torch_page("functional.conv_transpose2d"),
+        tf_page("conv2d_transpose"),
+        jax_page("conv_transpose"),
+    ),
+)

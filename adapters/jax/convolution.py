@@ -183,3 +183,9 @@ def locally_connected_linen(x: Any, kernel: Any, bias: Any, strides: Any, paddin
     layer = linen.ConvLocal(filters, window, strides, padding=padding.upper(), use_bias=bias is not None)
     taps_last = jnp.reshape(jnp.moveaxis(kernel, -2, rank), (*kernel.shape[:rank], -1, filters))
     return call_linen(layer, x, kernel=taps_last, bias=bias)
+
+
+@binds("tied_conv_transpose2d", "jax.lax.conv_transpose", composition=True)
+def tied_conv_transpose2d(x: Any, kernel: Any, strides: Any, padding: str, flip: bool) -> Any:
+    hidden = conv(x, kernel, None, strides, padding, (1, 1), 1)
+    return conv_transpose2d(hidden, kernel, None, strides, padding, (1, 1), flip)

@@ -154,3 +154,14 @@ def locally_connected2d(x: Any, kernel: Any, bias: Any, strides: Any, padding: s
     seen = patches(x, (height, width), tuple(strides), padding)
     flat = keras.ops.reshape(kernel, (*places, height * width * channels, filters))
     return with_bias(keras.ops.einsum("bopk,opkf->bopf", seen, flat), bias)
+
+
+@binds(
+    "tied_conv_transpose2d",
+    "keras.ops.conv_transpose",
+    where={"flip": "Keras's transposed convolution is always the adjoint of a convolution"},
+    composition=True,
+)
+def tied_conv_transpose2d(x: Any, kernel: Any, strides: Any, padding: str) -> Any:
+    hidden = keras.ops.conv(x, kernel, strides=strides, padding=padding, data_format="channels_last")
+    return conv_transpose(hidden, kernel, None, strides, padding, (1, 1))

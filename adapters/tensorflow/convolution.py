@@ -98,3 +98,14 @@ def locally_connected2d(x: Any, kernel: Any, bias: Any, strides: Any, padding: s
     seen = patches(x, (height, width), strides, padding)
     y = tf.einsum("bopk,opkf->bopf", seen, tf.reshape(kernel, (*places, height * width * channels, filters)))
     return y if bias is None else y + bias
+
+
+@binds(
+    "tied_conv_transpose2d",
+    "tf.nn.conv2d_transpose",
+    where={"flip": "tf.nn.conv2d_transpose is always the adjoint of a convolution"},
+    composition=True,
+)
+def tied_conv_transpose2d(x: Any, kernel: Any, strides: Any, padding: str) -> Any:
+    hidden = tf.nn.conv2d(x, kernel, strides, padding.upper())
+    return conv_transpose2d(hidden, kernel, None, strides, padding, (1, 1), 1)

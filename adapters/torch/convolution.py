@@ -185,3 +185,34 @@ def locally_connected1d_banded(x: Any, kernel: Any, bias: Any, strides: Any, pad
     matrix = torch.einsum("ios,oscf->icof", seen, kernel).reshape(x[0].numel(), places * filters)
     y = (x.flatten(1) @ matrix).unflatten(1, (places, filters))
     return y if bias is None else y + bias
+
+
+VALID = {
+    "padding == 'valid'": "torch crops by numbers",
+    "flip": "torch's is always the adjoint of a convolution",
+}
+
+
+@binds("tied_conv_transpose2d", "torch.nn.functional.conv_transpose2d", where=VALID, composition=True)
+def tied_conv_transpose2d(x: Any, kernel: Any, strides: Any) -> Any:
+    weight = filters_first(kernel)
+    hidden = F.conv2d(channels_first(x), weight, stride=strides)
+    left = [max(s - k, 0) for k, s in zip(kernel.shape, strides, strict=False)]
+    return channels_last(F.conv_transpose2d(hidden, weight, stride=strides, output_padding=left))
+
+
+@binds(
+    "tied_conv_transpose2d",
+    "torch.flip",
+    where={
+        "padding == 'valid'": "pads in full",
+        "max(strides) == 1": "a convolution does not spread its input",
+    },
+    composition=True,
+)
+def tied_conv_transpose2d_flipped(x: Any, kernel: Any, flip: bool) -> Any:
+    """A convolution with the same kernel flipped in space, channels and filters exchanged, padded in full."""
+    weight = filters_first(kernel)
+    back = torch.flip(weight, (2, 3)) if flip else weight
+    full = [k - 1 for k in kernel.shape[:2]]
+    return channels_last(F.conv2d(F.conv2d(channels_first(x), weight), back.transpose(0, 1), padding=full))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...reference.convolution import conv_transpose, conv_vjp
+from ...reference.convolution import conv, conv_transpose, conv_transpose_vjp, conv_vjp
 from ...reference.windows import fold, pad, padding_widths, tap_positions, windows
 from ..variant import Control, Fault, each_way
 
@@ -310,9 +310,8 @@ def banded(x: Array, kernel: Array, bias: Array | None = None, *, strides: Any, 
             for tap in tap_positions(window)
         }
         zero = 0.0 * kernel[(0,) * 2 * rank]
-        columns.append(
-            np.stack([kernel[(*place, *taps[i])] if i in taps else zero for i in tap_positions(lengths)])
-        )
+        own = kernel[place]
+        columns.append(np.stack([own[taps[i]] if i in taps else zero for i in tap_positions(lengths)]))
     matrix = np.stack(columns, axis=2)  # (inputs, channels, places, filters)
     flat = np.reshape(matrix, (math.prod(lengths) * channels, len(columns) * filters))
     y = np.reshape(
@@ -320,6 +319,22 @@ def banded(x: Array, kernel: Array, bias: Array | None = None, *, strides: Any, 
         (x.shape[0], *places, filters),
     )
     return y if bias is None else y + bias
+
+
+def from_first_use(
+    x: Array, kernel: Array, cotangent: Array, strides: Any, padding: Any, flip: bool
+) -> Array:
+    """Gradient of a tied kernel through the convolution alone."""
+    geometry = {"strides": strides, "padding": padding}
+    hidden = conv(x, kernel, **geometry)
+    dhidden, _, _ = conv_transpose_vjp(hidden, kernel, None, cotangent, flip=flip, **geometry)
+    return conv_vjp(x, kernel, None, dhidden, **geometry)[1]
+
+
+def tied_tap_by_tap(x: Array, kernel: Array, *, strides: Any, padding: Any, flip: bool) -> Array:
+    """Tap by tap forth, and scattered back."""
+    geometry = {"strides": strides, "padding": padding, "dilation": (1,) * len(strides), "groups": 1}
+    return scattered(tap_by_tap(x, kernel, **geometry), kernel, **geometry, flip=flip)
 
 
 MIRRORED = (
@@ -460,6 +475,33 @@ LOCAL = (
     ODD_CHANNEL,
 )
 
+TIED = (
+    *each_way(Fault(name="the other flip", parameters={"flip": "not flip"})),
+    *each_way(Fault(name="channels and filters in the other order", inputs={"kernel": turned})),
+    *each_way(Fault(name="kernel flipped for both uses", inputs={"kernel": flipped})),
+    Fault(
+        name="gradient of the kernel from the first use alone",
+        gradients={"kernel": from_first_use},
+    ),
+    Fault(
+        name="gradient of the kernel from the second use alone",
+        gradients={
+            "kernel": lambda gradient, x, kernel, cotangent, strides, padding, flip: (
+                gradient - from_first_use(x, kernel, cotangent, strides, padding, flip)
+            )
+        },
+    ),
+    Fault(
+        name="gradient of the kernel averaged over the uses",
+        gradients={"kernel": lambda gradient: gradient / 2},
+    ),
+    Fault(
+        name="windows begin one place late where strided",
+        inputs={"x": one_place_on},
+    ),
+    ODD_CHANNEL,
+)
+
 BANDED = Control(
     name="a dense layer with a banded matrix",
     reference=banded,
@@ -467,6 +509,7 @@ BANDED = Control(
 )
 
 FAULTS = {
+    "tied_conv_transpose2d": TIED,
     "locally_connected1d": LOCAL,
     "locally_connected2d": LOCAL,
     "conv1d": (
@@ -558,6 +601,7 @@ WINOGRAD = Control(
 TAP_BY_TAP = Control(name="tap by tap, from the bias on", reference=tap_by_tap, vjp=tap_by_tap_vjp)
 
 CONTROLS = {
+    "tied_conv_transpose2d": (Control(name="tap by tap, then scattered", reference=tied_tap_by_tap),),
     "locally_connected1d": (BANDED,),
     "locally_connected2d": (BANDED,),
     "conv1d": (TAP_BY_TAP, WINOGRAD),

@@ -21,6 +21,8 @@ from assay.reference.convolution import (
     depthwise_conv_vjp,
     locally_connected,
     locally_connected_vjp,
+    tied_conv_transpose,
+    tied_conv_transpose_vjp,
 )
 from assay.reference.dense import dense, dense_vjp
 
@@ -384,6 +386,40 @@ def test_depthwise_gradients_are_those_of_the_single_channels():
         assert_same(dx[..., c : c + 1], one[0])
         assert_same(dkernel[:, c : c + 1], one[1])
     assert_same(dbias, cotangent.sum(axis=(0, 1)))
+
+
+# --- a kernel tied to both uses ---
+
+
+@proves(tied_conv_transpose, conv, conv_transpose, by="law")
+@pytest.mark.parametrize(("strides", "padding"), [(1, "valid"), ((2, 1), "same"), (2, "valid")])
+def test_a_tied_transpose_is_the_adjoint_so_that_the_product_is_a_squared_norm(strides, padding):
+    x, kernel = integers("x", 2, 6, 4, 3), integers("kernel", 2, 3, 3, 5)
+    hidden = conv(x, kernel, strides=strides, padding=padding)
+    y = tied_conv_transpose(x, kernel, strides=strides, padding=padding)
+    # Input that no window reached whole has no place in the output.
+    seen = x[:, : y.shape[1], : y.shape[2]]
+    assert_same(np.sum(seen * y), np.sum(hidden * hidden))
+
+
+@proves(tied_conv_transpose, tied_conv_transpose_vjp, by="worked figures")
+def test_a_tied_transpose_of_worked_figures():
+    x, kernel = np.array([[[1.0], [2.0], [4.0]]]), np.array([[[10.0]], [[1.0]]])
+    assert_same(tied_conv_transpose(x, kernel)[0, :, 0], [120.0, 252.0, 24.0])
+    assert_same(tied_conv_transpose(x, kernel, flip=False)[0, :, 0], [12.0, 144.0, 240.0])
+    dx, dkernel = tied_conv_transpose_vjp(x, kernel, np.array([[[1.0], [0.0], [0.0]]]))
+    assert_same(dx[0, :, 0], [100.0, 10.0, 0.0])
+    # y₀ = W₀ (W₀ x₀ + W₁ x₁)
+    assert_same(dkernel[:, 0, 0], [22.0, 20.0])
+
+
+@proves(tied_conv_transpose_vjp, conv_vjp, conv_transpose_vjp, by="law")
+def test_the_gradient_of_a_tied_kernel_is_the_sum_over_both_uses():
+    x, kernel = integers("x", 2, 6, 3), integers("kernel", 2, 3, 4)
+    hidden, g = conv(x, kernel), integers("g", 2, 6, 3)
+    dhidden, second, _ = conv_transpose_vjp(hidden, kernel, None, g)
+    dx, first, _ = conv_vjp(x, kernel, None, dhidden)
+    assert_same(tied_conv_transpose_vjp(x, kernel, g), (dx, first + second))
 
 
 # --- locally connected layers ---
