@@ -295,3 +295,92 @@ kl_divergence_probabilities = Spec(
     ),
     sources=KL_SOURCES,
 )
+
+KERAS_EPSILON = Source("keras.config.epsilon", "https://keras.io/api/utils/backend_utils/")
+
+categorical_cross_entropy = Spec(
+    name="categorical_cross_entropy",
+    reference=reference.categorical_cross_entropy,
+    vjp=reference.categorical_cross_entropy_vjp,
+    inputs=(
+        Input("predictions", "batch, classes", kind="unit", meaning="probabilities; rows of any sum"),
+        Input("targets", "batch, classes", kind="probability", when="not sparse"),
+        Input("labels", "batch", kind="index", limit="classes", when="sparse"),
+    ),
+    parameters=(
+        Parameter("sparse", (False, True), "whether a row has one class in place of a distribution"),
+        Parameter(
+            "epsilon", (0.0, 1e-7, 1e-3), "probabilities are clipped this far from 0 and 1", facet=True
+        ),
+        Parameter(
+            "normalized",
+            reference.NORMALIZED,
+            "whether rows are divided by their sum, and on which side of the clipping",
+            facet=True,
+        ),
+        ZERO_TARGET,
+    ),
+    axes="batch classes",
+    sizes=((5, 7), (1, 2), (4, 33)),
+    data=("normal", "zeros"),
+    constraints=(
+        Constraint(
+            "C1",
+            "sparse or targets == predictions",
+            "targets must have the shape of predictions",
+            broken_by={"targets": "batch, classes - 1"},
+        ),
+    ),
+    excluded=(
+        "zero_target == 'nan' and epsilon > 0",
+        # Nothing is between the two sides of a clipping that clips nothing.
+        "normalized == 'after' and epsilon == 0",
+    ),
+    sources=(
+        KERAS,
+        KERAS_EPSILON,
+        Source("torch.nn.NLLLoss", "https://pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html"),
+    ),
+)
+
+binary_cross_entropy = Spec(
+    name="binary_cross_entropy",
+    reference=reference.binary_cross_entropy,
+    vjp=reference.binary_cross_entropy_vjp,
+    inputs=(
+        Input("predictions", "batch, features", kind="unit", meaning="probabilities"),
+        Input("targets", "batch, features", kind="unit", meaning="probabilities"),
+    ),
+    parameters=(
+        Parameter("guard", reference.GUARDS, "what keeps the logarithms finite", facet=True),
+        Parameter("epsilon", (1e-7, 1e-3), "what a guard clips at or adds", facet=True),
+        ROW_MEAN,
+        Parameter("gradient", ("exact", "bounded"), "exact, or with p (1 - p) held above 1e-12", facet=True),
+        ZERO_TARGET,
+    ),
+    axes="batch features",
+    sizes=((3, 17), (1, 1), (2, 65)),
+    data=("normal", "zeros"),
+    constraints=(
+        Constraint(
+            "C1",
+            "targets == predictions",
+            "targets must have the shape of predictions",
+            broken_by={"targets": "batch, features - 1"},
+        ),
+    ),
+    excluded=(
+        "epsilon != 1e-7 and guard in ('none', 'log')",
+        "gradient == 'bounded' and guard != 'log'",
+        "zero_target == 'nan' and guard != 'none'",
+    ),
+    sources=(
+        KERAS,
+        KERAS_EPSILON,
+        Source("torch.nn.BCELoss", "https://pytorch.org/docs/stable/generated/torch.nn.BCELoss.html"),
+        Source(
+            "tf.compat.v1.losses.log_loss",
+            "https://www.tensorflow.org/api_docs/python/tf/compat/v1/losses/log_loss",
+        ),
+    ),
+)

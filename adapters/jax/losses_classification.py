@@ -125,3 +125,76 @@ def kl_divergence_probabilities(targets: Any, predictions: Any, *, reduction: st
     if reduction in ("elements", "mean"):
         return reduced(terms, reduction.replace("elements", "none"))
     return reduced_rows(jnp.sum(terms, axis=-1), reduction)
+
+
+def probabilities(predictions: Any, epsilon: float, normalized: str) -> Any:
+    """Rows that are clipped and divided by their sum, as a user of JAX would write it."""
+    if normalized == "before":
+        predictions = predictions / jnp.sum(predictions, axis=-1, keepdims=True)
+    held = jnp.clip(predictions, epsilon, 1.0 - epsilon) if epsilon else predictions
+    return held / jnp.sum(held, axis=-1, keepdims=True) if normalized == "after" else held
+
+
+@binds(
+    "categorical_cross_entropy",
+    "jax.numpy.log",
+    where={
+        "not sparse": "takes a distribution",
+        "zero_target == 'nan' or epsilon > 0 or data != 'zeros'": "a product with log 0 is NaN",
+    },
+    composition=True,
+)
+def categorical_cross_entropy(
+    predictions: Any, targets: Any, labels: Any, *, epsilon: float, normalized: str
+) -> Any:
+    return -jnp.sum(targets * jnp.log(probabilities(predictions, epsilon, normalized)), axis=-1)
+
+
+@binds(
+    "categorical_cross_entropy",
+    "jax.numpy.take_along_axis",
+    where={
+        "sparse": "takes one class for each row",
+        "zero_target == 'zero'": "the class is taken before the logarithm",
+    },
+    composition=True,
+)
+def categorical_cross_entropy_of_labels(
+    predictions: Any, targets: Any, labels: Any, *, epsilon: float, normalized: str
+) -> Any:
+    p = probabilities(predictions, epsilon, normalized)
+    return -jnp.log(jnp.take_along_axis(p, labels[:, None], axis=-1)[:, 0])
+
+
+@binds(
+    "binary_cross_entropy",
+    "jax.numpy.log",
+    where={
+        "guard in ('none', 'clip', 'add')": "JAX holds no logarithm",
+        "zero_target == 'nan' or guard != 'none' or data != 'zeros'": "a product with log 0 is NaN",
+        "gradient == 'exact'": "JAX differentiates what is written",
+    },
+    composition=True,
+)
+def binary_cross_entropy(
+    predictions: Any, targets: Any, *, guard: str, epsilon: float, row_mean: bool
+) -> Any:
+    p = jnp.clip(predictions, epsilon, 1.0 - epsilon) if guard == "clip" else predictions
+    added = epsilon if guard == "add" else 0.0
+    losses = -targets * jnp.log(p + added) - (1.0 - targets) * jnp.log(1.0 - p + added)
+    return jnp.mean(losses, axis=-1) if row_mean else losses
+
+
+@binds(
+    "sparse_softmax_cross_entropy",
+    "jax.numpy.log(jax.nn.softmax)",
+    where=SPARSE
+    | {
+        "reduction == 'none' and ignored is None": "softmax, then its logarithm",
+        "data in ('normal', 'offset', 'saturated')": "this asks how far the two stay together",
+    },
+    composition=True,
+)
+def softmax_then_logarithm(logits: Any, labels: Any, class_weights: Any) -> Any:
+    p = jax.nn.softmax(logits, axis=-1)
+    return -jnp.log(jnp.take_along_axis(p, labels[..., None], axis=-1)[..., 0])

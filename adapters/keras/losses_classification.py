@@ -83,6 +83,10 @@ def sparse_softmax_cross_entropy_class(
 
 
 UNWEIGHTED = {"not weighted": "this function knows no weights"}
+SOFTMAX_FIRST = {
+    "reduction == 'none' and ignored is None and empty == 'nan'": "softmax, then the loss of probabilities",
+    "data in ('normal', 'offset', 'saturated')": "this asks how far the two stay together",
+}
 
 
 @binds(
@@ -182,3 +186,80 @@ def kl_divergence_class(targets: Any, predictions: Any, *, reduction: str) -> An
 def kl_divergence(targets: Any, predictions: Any, *, reduction: str) -> Any:
     rows = keras.losses.kl_divergence(targets, predictions)
     return reduced(rows, {"rows": "none", "batchmean": "mean", "sum": "sum"}[reduction])
+
+
+KERAS_EPSILON = {
+    "epsilon == 1e-7": "Keras clips at its epsilon, 1e-7",
+    "zero_target == 'zero'": "finite logarithms leave nothing to choose",
+}
+FROM_PROBABILITIES = KERAS_EPSILON | {
+    "normalized == 'before'": "Keras divides rows by their sum, then clips",
+}
+DISTRIBUTION = FROM_PROBABILITIES | {"not sparse": "takes a distribution"}
+ONE_CLASS = FROM_PROBABILITIES | {"sparse": "takes one class for each row"}
+
+
+@binds("categorical_cross_entropy", "keras.losses.CategoricalCrossentropy", where=DISTRIBUTION)
+def categorical_cross_entropy_class(predictions: Any, targets: Any, labels: Any) -> Any:
+    loss = keras.losses.CategoricalCrossentropy(reduction="none", dtype=dtype_of(predictions))
+    return loss(targets, predictions)
+
+
+@binds("categorical_cross_entropy", "keras.losses.categorical_crossentropy", where=DISTRIBUTION)
+def categorical_cross_entropy(predictions: Any, targets: Any, labels: Any) -> Any:
+    return keras.losses.categorical_crossentropy(targets, predictions)
+
+
+@binds("categorical_cross_entropy", "keras.losses.SparseCategoricalCrossentropy", where=ONE_CLASS)
+def sparse_categorical_cross_entropy_class(predictions: Any, targets: Any, labels: Any) -> Any:
+    loss = keras.losses.SparseCategoricalCrossentropy(reduction="none", dtype=dtype_of(predictions))
+    return loss(labels, predictions)
+
+
+@binds("categorical_cross_entropy", "keras.losses.sparse_categorical_crossentropy", where=ONE_CLASS)
+def sparse_categorical_cross_entropy(predictions: Any, targets: Any, labels: Any) -> Any:
+    return keras.losses.sparse_categorical_crossentropy(labels, predictions)
+
+
+CLIPPED = KERAS_EPSILON | {
+    "guard == 'clip'": "Keras clips probabilities",
+    "gradient == 'exact'": "Keras differentiates the loss",
+}
+
+
+@binds(
+    "binary_cross_entropy",
+    "keras.losses.BinaryCrossentropy",
+    where=CLIPPED | {"row_mean": "Keras averages the last axis"},
+)
+def binary_cross_entropy_class(predictions: Any, targets: Any) -> Any:
+    loss = keras.losses.BinaryCrossentropy(reduction="none", dtype=dtype_of(predictions))
+    return loss(targets, predictions)
+
+
+@binds(
+    "binary_cross_entropy",
+    "keras.losses.binary_crossentropy",
+    where=CLIPPED | {"row_mean": "Keras averages the last axis"},
+)
+def binary_cross_entropy(predictions: Any, targets: Any) -> Any:
+    return keras.losses.binary_crossentropy(targets, predictions)
+
+
+@binds(
+    "binary_cross_entropy",
+    "keras.ops.binary_crossentropy",
+    where=CLIPPED | {"not row_mean": "this operation averages nothing"},
+)
+def binary_cross_entropy_op(predictions: Any, targets: Any) -> Any:
+    return keras.ops.binary_crossentropy(targets, predictions)
+
+
+@binds(
+    "sparse_softmax_cross_entropy",
+    "keras.losses.sparse_categorical_crossentropy(from_logits=False)",
+    where=SPARSE | UNWEIGHTED | SOFTMAX_FIRST,
+    composition=True,
+)
+def softmax_then_cross_entropy(logits: Any, labels: Any, class_weights: Any) -> Any:
+    return keras.losses.sparse_categorical_crossentropy(labels, keras.ops.softmax(logits, axis=-1))

@@ -100,3 +100,37 @@ def sigmoid_cross_entropy_v1(
 )
 def kl_divergence_probabilities(targets: Any, predictions: Any) -> Any:
     return tf.reduce_sum(tf.math.xlogy(targets, targets) - tf.math.xlogy(targets, predictions), axis=-1)
+
+
+@binds(
+    "categorical_cross_entropy",
+    "tf.math.log",
+    where={
+        "not sparse": "takes a distribution",
+        "zero_target == 'nan' or epsilon > 0 or data != 'zeros'": "a product with log 0 is NaN",
+    },
+    composition=True,
+)
+def categorical_cross_entropy(
+    predictions: Any, targets: Any, labels: Any, *, epsilon: float, normalized: str
+) -> Any:
+    if normalized == "before":
+        predictions = predictions / tf.reduce_sum(predictions, axis=-1, keepdims=True)
+    p = tf.clip_by_value(predictions, epsilon, 1.0 - epsilon) if epsilon else predictions
+    if normalized == "after":
+        p = p / tf.reduce_sum(p, axis=-1, keepdims=True)
+    return -tf.reduce_sum(targets * tf.math.log(p), axis=-1)
+
+
+@binds(
+    "binary_cross_entropy",
+    "tf.compat.v1.losses.log_loss",
+    where={
+        "guard == 'add'": "TensorFlow adds epsilon inside both logarithms",
+        "zero_target == 'zero'": "finite logarithms leave nothing to choose",
+        "not row_mean": "TensorFlow reduces over all elements at once",
+        "gradient == 'exact'": "TensorFlow differentiates the loss",
+    },
+)
+def binary_cross_entropy(predictions: Any, targets: Any, *, epsilon: float) -> Any:
+    return tf.compat.v1.losses.log_loss(targets, predictions, epsilon=epsilon, reduction="none")

@@ -167,3 +167,73 @@ def kl_divergence_probabilities(targets: Any, predictions: Any, *, reduction: st
     if reduction == "sum":
         return rows.sum()
     return rows.mean() if reduction in ("mean", "batchmean") else rows
+
+
+LOGARITHM = {"zero_target == 'nan' or epsilon > 0 or data != 'zeros'": "a product with log 0, or 1/0, is NaN"}
+
+
+def probabilities(predictions: Any, epsilon: float, normalized: str) -> Any:
+    """Rows that are clipped and divided by their sum, as a user of torch would write it."""
+    if normalized == "before":
+        predictions = predictions / predictions.sum(dim=-1, keepdim=True)
+    held = predictions.clamp(epsilon, 1.0 - epsilon) if epsilon else predictions
+    return held / held.sum(dim=-1, keepdim=True) if normalized == "after" else held
+
+
+@binds(
+    "categorical_cross_entropy",
+    "torch.log",
+    where=LOGARITHM | {"not sparse": "takes a distribution"},
+    composition=True,
+)
+def categorical_cross_entropy(
+    predictions: Any, targets: Any, labels: Any, *, epsilon: float, normalized: str
+) -> Any:
+    return -(targets * torch.log(probabilities(predictions, epsilon, normalized))).sum(dim=-1)
+
+
+@binds(
+    "categorical_cross_entropy",
+    "torch.nn.functional.nll_loss",
+    where=LOGARITHM | {"sparse": "takes one class for each row"},
+    composition=True,
+)
+def categorical_cross_entropy_nll(
+    predictions: Any, targets: Any, labels: Any, *, epsilon: float, normalized: str
+) -> Any:
+    log_p = torch.log(probabilities(predictions, epsilon, normalized))
+    return F.nll_loss(log_p, labels.long(), reduction="none")
+
+
+BCE = {
+    "guard == 'log'": "torch holds logarithms above -100",
+    "gradient == 'bounded'": "torch holds p (1 - p) above 1e-12 in the gradient",
+    "not row_mean": "torch reduces over all elements at once",
+    "epsilon == 1e-7": "torch has no epsilon",
+    "zero_target == 'zero'": "finite logarithms leave nothing to choose",
+}
+
+
+@binds("binary_cross_entropy", "torch.nn.functional.binary_cross_entropy", where=BCE)
+def binary_cross_entropy(predictions: Any, targets: Any) -> Any:
+    return F.binary_cross_entropy(predictions, targets, reduction="none")
+
+
+@binds("binary_cross_entropy", "torch.nn.BCELoss", where=BCE)
+def binary_cross_entropy_module(predictions: Any, targets: Any) -> Any:
+    return torch.nn.BCELoss(reduction="none")(predictions, targets)
+
+
+@binds(
+    "sparse_softmax_cross_entropy",
+    "torch.log(torch.softmax)",
+    where=UNSMOOTHED
+    | {
+        "reduction == 'none' and ignored is None and not weighted": "softmax, then its logarithm",
+        "data in ('normal', 'offset', 'saturated')": "this asks how far the two stay together",
+    },
+    composition=True,
+)
+def softmax_then_logarithm(logits: Any, labels: Any, class_weights: Any) -> Any:
+    log_p = torch.log(torch.softmax(logits, dim=-1))
+    return F.nll_loss(log_p.movedim(-1, 1), labels.long(), reduction="none")

@@ -227,6 +227,41 @@ def kl_of_negated(log_targets: Array, log_predictions: Array, *, reduction: str 
     return -rows if reduction == "rows" else -np.sum(rows) * (1.0 / counts.get(reduction, 1))
 
 
+# --- losses of probabilities ---
+
+
+def categorical_by_gathering(
+    predictions: Array,
+    targets: Array | None = None,
+    labels: Array | None = None,
+    *,
+    epsilon: float = 0.0,
+    normalized: str = "none",
+    zero_target: str = "zero",
+) -> Array:
+    """Quotients by a difference of logarithms; of labels the one probability that counts."""
+    total = np.log(np.sum(predictions, axis=-1, keepdims=True)) if normalized == "before" else 0.0
+    log_p = np.log(predictions) - total
+    if labels is not None:
+        return -np.take_along_axis(log_p, labels[:, np.newaxis], axis=-1)[:, 0]
+    terms = targets * log_p
+    return np.sum(np.where(targets == 0, -0.0, -terms) if zero_target == "zero" else -terms, axis=-1)
+
+
+def binary_by_difference(
+    predictions: Array,
+    targets: Array,
+    *,
+    guard: str = "none",
+    epsilon: float = 1e-7,
+    row_mean: bool = False,
+    zero_target: str = "zero",
+) -> Array:
+    """``log1p(-p)``, as a user of NumPy would write it."""
+    losses = -(targets * np.log(predictions) + (1.0 - targets) * np.log1p(-predictions))
+    return reduce(losses, "none", row_mean=row_mean)
+
+
 # --- what they share ---
 
 TERM_REDUCTIONS = (
@@ -726,9 +761,156 @@ FAULTS = {
             gradients={"predictions": lambda gradient, predictions: gradient * predictions},
         ),
     ),
+    "categorical_cross_entropy": (
+        *each_way(
+            Fault(
+                name="clipped at 1e-8",
+                parameters={"epsilon": "1e-8"},
+                where="epsilon > 0 and data == 'zeros'",
+            )
+        ),
+        *each_way(Fault(name="clipped at 1e-2", parameters={"epsilon": "1e-2"})),
+        *each_way(
+            Fault(
+                name="not clipped",
+                parameters={"epsilon": "0.0"},
+                where="epsilon > 0 and normalized != 'after'",
+            )
+        ),
+        *each_way(
+            Fault(
+                name="rows divided by their sum without being asked",
+                parameters={"normalized": "'before'"},
+                where="normalized == 'none'",
+            )
+        ),
+        *each_way(
+            Fault(
+                name="rows not divided by their sum",
+                parameters={"normalized": "'none'"},
+                where="normalized != 'none'",
+            )
+        ),
+        *each_way(
+            Fault(
+                name="divided by the sum on the other side of the clipping",
+                parameters={"normalized": "'after' if normalized == 'before' else 'before'"},
+                where="normalized != 'none' and epsilon > 0",
+            )
+        ),
+        Fault(
+            name="NaN for a target of 0",
+            results={
+                "y": lambda result, predictions, targets: np.where(
+                    np.any((targets == 0) & (predictions == 0), axis=-1), np.nan, result
+                )
+            },
+            where="epsilon == 0 and zero_target == 'zero' and not sparse and data == 'zeros'",
+        ),
+        *each_way(
+            Fault(
+                name="softmax of probabilities",
+                inputs={"predictions": lambda predictions: softmax(predictions)},
+            )
+        ),
+        *each_way(
+            Fault(
+                name="labels of the next row",
+                inputs={"labels": lambda labels: np.roll(labels, 1)},
+                where="sparse",
+            )
+        ),
+        Fault(name="mean over the classes", results={"y": lambda result, classes: result / classes}),
+        BASE_2,
+        Fault(
+            name="gradient where clipped",
+            gradients={
+                "predictions": lambda gradient, predictions, epsilon: np.where(
+                    predictions < epsilon, -1.0 / epsilon, gradient
+                )
+            },
+            where="epsilon > 0 and data == 'zeros'",
+        ),
+        Fault(
+            name="gradient supposes a softmax",
+            gradients={"predictions": lambda gradient, predictions: gradient * predictions},
+        ),
+    ),
+    "binary_cross_entropy": (
+        *(
+            fault
+            for guard in ("none", "clip", "add", "log")
+            for fault in each_way(
+                Fault(
+                    name=f"guarded by {guard}",
+                    parameters={"guard": f"'{guard}'"},
+                    where=f"guard != '{guard}' and gradient == 'exact' and data == 'zeros'",
+                )
+            )
+        ),
+        *each_way(
+            Fault(
+                name="epsilon 1e-8",
+                parameters={"epsilon": "1e-8"},
+                where="guard in ('clip', 'add') and data == 'zeros'",
+            )
+        ),
+        *each_way(
+            Fault(name="epsilon of 1e-3 left out", parameters={"epsilon": "1e-7"}, where="epsilon == 1e-3")
+        ),
+        Fault(
+            name="gradient derived where it is bounded",
+            parameters={"gradient": "'exact'"},
+            where="gradient == 'bounded'",
+            spoils="gradients",
+        ),
+        *each_way(
+            Fault(
+                name="sigmoid of probabilities",
+                inputs={"predictions": lambda predictions: expit(predictions)},
+            )
+        ),
+        *each_way(
+            Fault(name="targets of the other class", inputs={"targets": lambda targets: 1.0 - targets})
+        ),
+        Fault(
+            name="term of the other class left out",
+            results={
+                "y": lambda predictions, targets, row_mean: reduce(
+                    -xlogy(targets, predictions), "none", row_mean=row_mean
+                )
+            },
+        ),
+        BASE_2,
+        Fault(
+            name="sum of the last axis for its mean",
+            results={"y": lambda result, features: result * features},
+            where="row_mean",
+        ),
+        Fault(
+            name="gradient supposes a sigmoid",
+            gradients={
+                "predictions": lambda gradient, predictions: gradient * predictions * (1.0 - predictions)
+            },
+        ),
+    ),
 }
 
 CONTROLS = {
+    "categorical_cross_entropy": (
+        Control(
+            name="difference of logarithms",
+            reference=categorical_by_gathering,
+            where="epsilon == 0 and data == 'normal'",
+        ),
+    ),
+    "binary_cross_entropy": (
+        Control(
+            name="log1p",
+            reference=binary_by_difference,
+            where="guard == 'none' and (zero_target == 'nan' or data == 'normal')",
+        ),
+    ),
     "softmax_cross_entropy": (Control(name="online", reference=cross_entropy_by(online_log_softmax)),),
     "sparse_softmax_cross_entropy": (
         Control(
