@@ -12,6 +12,7 @@ from assay.specs.cases import cases
 #: Specs of which a part of the batch is no question of its own, and why.
 WHOLE = {
     "batch_norm": "its statistics are those of the batch",
+    "sequence_cross_entropy": "its mean is over the batch",
     "embedding": "what has a gradient is the table, which all samples share",
 }
 UNREDUCED = ("none", "rows")

@@ -1,0 +1,27 @@
+"""Losses of sequences, from what TensorFlow has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import binds, tf
+
+NO_STEPS = "empty == 'nan' and average != 'places' and data == 'masked_rows'"
+DIVIDED = {f"empty_gradient == 'nan' or not ({NO_STEPS})": "0 divided by 0 has a NaN gradient"}
+
+
+@binds(
+    "sequence_cross_entropy",
+    "tf.nn.sparse_softmax_cross_entropy_with_logits",
+    where=DIVIDED,
+    composition=True,
+)
+def masked_means(logits: Any, labels: Any, mask: Any, *, average: str, empty: str) -> Any:
+    weights = tf.cast(mask, logits.dtype)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits) * weights
+    if average == "places":
+        return tf.reduce_mean(losses)
+    axis = 1 if average == "sequences" else None
+    divide = tf.math.divide_no_nan if empty == "zero" else tf.math.divide
+    total, count = tf.reduce_sum(losses, axis=axis), tf.reduce_sum(weights, axis=axis)
+    return tf.reduce_mean(divide(total, count))

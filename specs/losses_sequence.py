@@ -1,0 +1,53 @@
+"""Specs of the losses of sequences."""
+
+from __future__ import annotations
+
+from ..reference import losses_sequence as reference
+from .losses_classification import KERAS, OPTAX, TORCH_CROSS_ENTROPY
+from .spec import Constraint, Input, Parameter, Source, Spec
+
+sequence_cross_entropy = Spec(
+    name="sequence_cross_entropy",
+    reference=reference.sequence_cross_entropy,
+    vjp=reference.sequence_cross_entropy_vjp,
+    inputs=(
+        Input("logits", "batch, steps, classes", meaning="unnormalised log-probabilities"),
+        Input("labels", "batch, steps", kind="index", limit="classes", meaning="the class of each step"),
+        Input("mask", "batch, steps", kind="mask", meaning="whether a step counts"),
+    ),
+    parameters=(
+        Parameter(
+            "average",
+            reference.AVERAGES,
+            "over all steps that count, over sequences of their means, or over all places",
+            facet=True,
+        ),
+        Parameter("empty", ("nan", "zero"), "the mean where every step is masked", facet=True),
+        Parameter("empty_gradient", ("zero", "nan"), "gradient of the steps of such a mean", facet=True),
+    ),
+    axes="batch steps classes",
+    sizes=((4, 5, 7), (1, 3, 2), (3, 9, 33)),
+    data=("normal", "saturated", "masked_rows"),
+    constraints=(
+        Constraint(
+            "C1",
+            "labels == logits[:-1]",
+            "labels must have a class for each step",
+            broken_by={"labels": "batch, steps + 1", "mask": "batch, steps + 1"},
+        ),
+    ),
+    excluded=(
+        "average == 'places' and empty == 'zero'",
+        "empty_gradient == 'nan' and (empty == 'zero' or average == 'places')",
+    ),
+    sources=(
+        Source("Graves (2013), Generating sequences, section 3", "https://arxiv.org/abs/1308.0850"),
+        Source(
+            "TensorFlow Addons, sequence_loss",
+            "https://www.tensorflow.org/addons/api_docs/python/tfa/seq2seq/sequence_loss",
+        ),
+        TORCH_CROSS_ENTROPY,
+        KERAS,
+        OPTAX,
+    ),
+)
