@@ -332,3 +332,256 @@ alpha_dropout = Spec(
         ),
     ),
 )
+
+# --- inside recurrent layers ---
+
+Names = Mapping[str, Any]
+Answers = Sequence[tuple[Any, ...]]
+
+OPEN = 12.0
+"""What a gate must be given to be as good as open, and its opposite to be closed."""
+
+SEEN = {
+    # biases of the gates i, f, g, o; gain that opens the gate; what the hidden state lies above if it is open
+    "i": ((0.0, -OPEN, OPEN, OPEN), OPEN, 0.6),
+    "f": ((OPEN, -OPEN, 0.25, OPEN), 2 * OPEN, 0.35),
+    "g": ((OPEN, -OPEN, 0.25, OPEN), OPEN, 0.5),
+    "o": ((OPEN, -OPEN, OPEN, 0.0), OPEN, 0.57),
+}
+"""How the mask of one gate shows in the hidden state, which is well above 0 whatever is dropped.
+
+With i, the others open and f closed, ``h = tanh(i)`` is tanh(1/2) or tanh(1); with g, tanh(tanh(1/4)) or
+tanh(1); with o, tanh(1) or half of it. With f, ``c = f c + 1/4`` is about 1/4 where f closes, and else not.
+"""
+
+LOWEST = 0.23
+"""No hidden state of such a probe is lower."""
+
+
+def probe_gate(names: Names, place: str, gate: str) -> dict[str, Any]:
+    """Inputs that show the mask on what a gate reads, from the ``input`` or the ``recurrent`` side.
+
+    Each feature or unit opens the gate of the unit of its own number, if it is kept.
+    """
+    biases, gain, _ = SEEN[gate]
+    units, features = names["units"], names["features"]
+    kernels = {"input": np.zeros((features, 4, units)), "recurrent": np.zeros((units, 4, units))}
+    kernels[place][:, "ifgo".index(gate)] = np.eye(len(kernels[place]), units) * gain
+    return {
+        "x": np.ones_like(names["x"]),
+        "h": np.ones_like(names["h"]),
+        "c": np.full_like(names["c"], 0.25),
+        "kernel": kernels["input"].reshape(features, 4 * units),
+        "recurrent_kernel": kernels["recurrent"].reshape(units, 4 * units) / LOWEST,
+        "bias": np.repeat(biases, units),
+    }
+
+
+def gates_to_probe(names: Names) -> list[tuple[str, str]]:
+    """The masks that a case has, by place and gate; of masks that gates share, that of the first."""
+    gates = "ifgo" if names["over_gates"] == "own" else "i"
+    rates = {"input": names["rate"], "recurrent": names["recurrent_rate"]}
+    return [(place, gate) for place, rate in rates.items() if rate for gate in gates]
+
+
+def probe_products(names: Names) -> list[dict[str, Any]]:
+    """One probe for each mask and gate."""
+    return [probe_gate(names, place, gate) for place, gate in gates_to_probe(names)]
+
+
+def read_masks_of_products(names: Names, answers: Answers) -> dict[str, Any]:
+    """The masks of inputs and hidden states, ``(batch, time, gates, …)``."""
+    read: dict[str, list[Any]] = {}
+    for (place, gate), answer in zip(gates_to_probe(names), answers, strict=True):
+        width = names["features"] if place == "input" else names["units"]
+        read.setdefault(f"{place}_mask", []).append(widen(answer[0])[..., :width] > SEEN[gate][2])
+    return {name: one_of_each(np.stack(gates, axis=2), names[name].shape) for name, gates in read.items()}
+
+
+def lstm_inputs(*masks: Input) -> tuple[Input, ...]:
+    """The inputs of long short-term memory, and its masks."""
+    return (
+        Input("x", "batch, time, features", meaning="the sequence"),
+        Input("h", "batch, units", meaning="initial hidden state"),
+        Input("c", "batch, units", meaning="initial cell state"),
+        Input("kernel", "features, 4 * units", kind="weight", meaning="gates in the order i, f, g, o"),
+        Input("recurrent_kernel", "units, 4 * units", kind="weight"),
+        Input("bias", "4 * units", kind="weight"),
+        *masks,
+    )
+
+
+OVER_TIME = Parameter(
+    "over_time", ("sequence", "step"), "whether all steps share a mask, or each has its own", facet=True
+)
+# Units are no fewer than features, so that each feature can be read off a unit of its own.
+LSTM_AXES, LSTM_SIZES = "batch time features units", ((33, 2, 3, 5), (1, 1, 1, 1), (17, 4, 6, 7))
+LSTM_DATA = ("normal",)
+FEATURES_FIT = Constraint(
+    "C1",
+    "x[-1] == kernel[0]",
+    "x must have as many features as the kernel",
+    broken_by={"x": "batch, time, features + 1"},
+)
+GAL = Source("Gal and Ghahramani (2016)", "https://arxiv.org/abs/1512.05287")
+KERAS_LSTM = Source("keras.layers.LSTM", "https://keras.io/api/layers/recurrent_layers/lstm/")
+OF_PRODUCTS = "batch, time if over_time == 'step' else 1, 4 if over_gates == 'own' else 1"
+
+lstm_dropout = Spec(
+    name="lstm_dropout",
+    reference=reference.lstm_dropout,
+    vjp=reference.lstm_dropout_vjp,
+    inputs=lstm_inputs(
+        mask(f"{OF_PRODUCTS}, features", "input_mask", when="training and rate > 0"),
+        mask(
+            f"{OF_PRODUCTS}, units",
+            "recurrent_mask",
+            "1 - recurrent_rate",
+            when="training and recurrent_rate > 0",
+        ),
+    ),
+    outputs=("sequence", "final_h", "final_c"),
+    probe=probe_products,
+    recover=read_masks_of_products,
+    parameters=(
+        Parameter("rate", (0.3, 0.0), "probability that a feature of the input is dropped"),
+        Parameter("recurrent_rate", (0.4, 0.0), "probability that a unit of the hidden state is dropped"),
+        OVER_TIME,
+        Parameter("over_gates", ("own", "shared"), "whether each gate has its own mask", facet=True),
+        TRAINING,
+    ),
+    axes=LSTM_AXES,
+    sizes=LSTM_SIZES,
+    data=LSTM_DATA,
+    constraints=(FEATURES_FIT,),
+    excluded=(
+        "rate == 0 and recurrent_rate == 0",
+        "not training and (rate == 0 or recurrent_rate == 0)",
+        "not training and (over_time == 'step' or over_gates == 'shared')",
+    ),
+    sources=(GAL, KERAS_LSTM),
+)
+
+
+def probe_biases(names: Names, **biases: float) -> dict[str, Any]:
+    """Inputs under which every gate follows from its bias alone."""
+    probe = probe_gate(names, "input", "i")
+    i, f, g, o = (biases.get(name, OPEN) for name in "ifgo")
+    return probe | {
+        "x": np.zeros_like(names["x"]),
+        "c": np.zeros_like(names["c"]),
+        "bias": np.repeat((i, f, g, o), names["units"]),
+    }
+
+
+def probe_update(names: Names) -> list[dict[str, Any]]:
+    """Every update is 1, and nothing is remembered."""
+    return [probe_biases(names, f=-OPEN)]
+
+
+def read_mask_of_update(names: Names, answers: Answers) -> dict[str, Any]:
+    """The mask of an update that is 1 if it is kept."""
+    return {"update_mask": one_of_each(widen(answers[0][0]) > 0.5, names["update_mask"].shape)}
+
+
+lstm_update_dropout = Spec(
+    name="lstm_update_dropout",
+    reference=reference.lstm_update_dropout,
+    vjp=reference.lstm_update_dropout_vjp,
+    inputs=lstm_inputs(mask("batch, time if over_time == 'step' else 1, units", "update_mask")),
+    outputs=("sequence", "final_h", "final_c"),
+    probe=probe_update,
+    recover=read_mask_of_update,
+    parameters=(
+        Parameter("rate", (0.3, 0.0), "probability that an element is dropped"),
+        Parameter(
+            "dropping", ("update", "cell"), "what is dropped: the update, or the cell itself", facet=True
+        ),
+        OVER_TIME,
+        TRAINING,
+    ),
+    axes=LSTM_AXES,
+    sizes=LSTM_SIZES,
+    data=LSTM_DATA,
+    constraints=(FEATURES_FIT,),
+    excluded=(
+        "(not training or rate == 0) and (dropping == 'cell' or over_time == 'step')",
+        ONE_RATE_AT_INFERENCE,
+    ),
+    sources=(
+        Source("Semeniuta, Severyn and Barth (2016)", "https://arxiv.org/abs/1603.05118"),
+        Source("Moon et al. (2015), RNNDrop", "https://doi.org/10.1109/ASRU.2015.7404775"),
+    ),
+)
+
+
+def probe_wrapper(names: Names) -> list[dict[str, Any]]:
+    """The probes of the masks of a place."""
+    place = names["place"]
+    probes = [probe_gate(names, "recurrent" if "state" in place else "input", "i")]
+    if place == "state+cell":
+        probes.append(probe_biases(names, g=0.25))
+    return probes
+
+
+def read_masks_around(names: Names, answers: Answers) -> dict[str, Any]:
+    """The masks of what enters a cell, of what it gives out, and of the states that it carries on."""
+    y, final_h, _ = map(widen, answers[0])
+    place, above = names["place"], SEEN["i"][2]
+    if place == "input":
+        found = {"input_mask": y[..., : names["features"]] > above}
+    elif place == "output":
+        found = {"output_mask": y > 0}
+    else:
+        # What is carried on from a step shows in the next one, and at the end in itself.
+        found = {"state_mask": np.concatenate([y[:, 1:] > above, final_h[:, np.newaxis] > 0], axis=1)}
+    if place == "state+cell":
+        y, _, final_c = map(widen, answers[1])
+        kept = np.concatenate([y[:, 1:] > SEEN["f"][2], final_c[:, np.newaxis] > 0], axis=1)
+        found["cell_mask"] = kept
+    return {name: one_of_each(kept, names[name].shape) for name, kept in found.items()}
+
+
+AROUND = "1 if over_batch == 'shared' else batch, time if over_time == 'step' else 1"
+
+lstm_dropout_wrapper = Spec(
+    name="lstm_dropout_wrapper",
+    reference=reference.lstm_dropout_wrapper,
+    vjp=reference.lstm_dropout_wrapper_vjp,
+    inputs=lstm_inputs(
+        mask(f"{AROUND}, features", "input_mask", when="training and place == 'input'"),
+        mask(f"{AROUND}, units", "output_mask", when="training and place == 'output'"),
+        mask(f"{AROUND}, units", "state_mask", when="training and 'state' in place"),
+        mask(f"{AROUND}, units", "cell_mask", when="training and place == 'state+cell'"),
+    ),
+    outputs=("sequence", "final_h", "final_c"),
+    probe=probe_wrapper,
+    recover=read_masks_around,
+    parameters=(
+        Parameter(
+            "place",
+            ("input", "output", "state", "state+cell"),
+            "what is dropped: what enters a cell, what it gives out, or h, or h and c, as it carries them on",
+        ),
+        Parameter("rate", (0.3, 0.6), "probability that an element is dropped"),
+        Parameter("over_time", ("step", "sequence"), OVER_TIME.meaning, facet=True),
+        Parameter(
+            "over_batch", ("own", "shared"), "whether each sequence of a batch has its own mask", facet=True
+        ),
+        TRAINING,
+    ),
+    axes=LSTM_AXES,
+    # A mask that the batch and all steps share has no more elements than units.
+    sizes=(*LSTM_SIZES, (2, 2, 65, 66)),
+    data=("normal",),
+    constraints=(FEATURES_FIT,),
+    excluded=(ONE_RATE_AT_INFERENCE, "not training and (over_time == 'sequence' or over_batch == 'shared')"),
+    sources=(
+        Source("Zaremba, Sutskever and Vinyals (2014)", "https://arxiv.org/abs/1409.2329"),
+        GAL,
+        Source(
+            "tf.nn.RNNCellDropoutWrapper",
+            "https://www.tensorflow.org/api_docs/python/tf/nn/RNNCellDropoutWrapper",
+        ),
+    ),
+)

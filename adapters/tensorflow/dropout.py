@@ -8,6 +8,11 @@ from .framework import binds, tf
 
 SELECTS = {"dropped == 'zero'": "selects what stands at dropped places"}
 WHERE = {"training": "has no inference mode", "rate != 1": "takes rates below 1"} | SELECTS
+TRAINING = {"training": "has no inference mode"}
+WRAPPER = {
+    "place != 'state'": "drops both states of a cell that hands them on in a list, as those of Keras 3 do",
+    "(over_time == 'step') == (over_batch == 'own')": "variational_recurrent shares masks over the batch too",
+}
 UNCHECKED_DEVIATION = {"stddev >= 0": "a composition checks no deviation"}
 UNCHECKED_RATE = {"0 <= rate < 1": "a composition checks no rate"}
 BELOW_1 = {"0 <= rate < 1": "a composition checks no rate, and divides by 0 at rate 1"}
@@ -87,3 +92,96 @@ def alpha_dropout(x: Any, *, shared: str, rate: float, training: bool, seed: int
     shape = [*x.shape[:2], 1] if shared == "maps" else x.shape
     kept = tf.random.uniform(shape, seed=seed, dtype=x.dtype) >= rate
     return a * tf.where(kept, x, tf.constant(saturation, x.dtype)) - a * rate * saturation
+
+
+# --- inside recurrent layers ---
+
+
+@binds("lstm_dropout", "tf.nn.dropout", where=TRAINING, composition=True)
+def lstm_dropout(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, rate: float, recurrent_rate: float, over_time: str, over_gates: str, seed: int,
+) -> Any:  # fmt: skip
+    tf.random.set_seed(seed)
+    shape = (x.shape[0], x.shape[1] if over_time == "step" else 1, 4 if over_gates == "own" else 1)
+    masks = {
+        "input": _mask((*shape, x.shape[-1]), rate, x.dtype, seed),
+        "recurrent": _mask((*shape, h.shape[-1]), recurrent_rate, x.dtype, seed),
+    }
+    return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
+
+
+@binds("lstm_update_dropout", "tf.nn.dropout", where=TRAINING, composition=True)
+def lstm_update_dropout(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, rate: float, dropping: str, over_time: str, seed: int,
+) -> Any:  # fmt: skip
+    tf.random.set_seed(seed)
+    shape = (x.shape[0], x.shape[1] if over_time == "step" else 1, h.shape[-1])
+    masks = {dropping: _mask(shape, rate, x.dtype, seed)}
+    return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
+
+
+@binds("lstm_dropout_wrapper", "tf.nn.dropout", where=TRAINING, composition=True)
+def lstm_dropout_wrapper(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, place: str, rate: float, over_time: str, over_batch: str, seed: int,
+) -> Any:  # fmt: skip
+    tf.random.set_seed(seed)
+    shape = (1 if over_batch == "shared" else x.shape[0], x.shape[1] if over_time == "step" else 1)
+    shape = (*shape, x.shape[-1] if place == "input" else h.shape[-1])
+    masks = {one: _mask(shape, rate, x.dtype, seed) for one in place.split("+")}
+    if place == "input":
+        masks["input"] = masks["input"][:, :, None]
+    masks["carried"] = masks.pop("cell", None)
+    return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
+
+
+def _mask(shape: tuple[int, ...], rate: float, dtype: Any, seed: int) -> Any:
+    return tf.nn.dropout(tf.ones(shape, dtype), rate=rate, seed=seed)
+
+
+def _lstm(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, masks: dict[str, Any]
+) -> Any:
+    """Steps of an LSTM; in each place that has a mask, what stands there is multiplied by it."""
+
+    def drop(place: str, t: int, value: Any) -> Any:
+        mask = masks.get(place)
+        return value if mask is None else value * mask[:, min(t, mask.shape[1] - 1)]
+
+    by_gate = (-1, 4, h.shape[-1])
+    kernel, recurrent_kernel = tf.reshape(kernel, by_gate), tf.reshape(recurrent_kernel, by_gate)
+    gates, sequence = tf.ones((4, 1), x.dtype), []
+    for t in range(x.shape[1]):
+        z = tf.einsum("bgf,fgu->bgu", drop("input", t, x[:, t, None] * gates), kernel)
+        z = z + tf.einsum("bgv,vgu->bgu", drop("recurrent", t, h[:, None] * gates), recurrent_kernel)
+        z = z + tf.reshape(bias, by_gate[1:])
+        i, f, g, o = tf.sigmoid(z[:, 0]), tf.sigmoid(z[:, 1]), tf.tanh(z[:, 2]), tf.sigmoid(z[:, 3])
+        c = drop("cell", t, f * c + i * drop("update", t, g))
+        h = o * tf.tanh(c)
+        sequence.append(drop("output", t, h))
+        h, c = drop("state", t, h), drop("carried", t, c)
+    return tf.stack(sequence, 1), h, c
+
+
+@binds("lstm_dropout_wrapper", "tf.nn.RNNCellDropoutWrapper", where=TRAINING | WRAPPER)
+def lstm_wrapped(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, place: str, rate: float, over_time: str, seed: int,
+) -> Any:  # fmt: skip
+    tf.random.set_seed(seed)
+    inner = tf.keras.layers.LSTMCell(h.shape[-1], recurrent_initializer="zeros", dtype=x.dtype.name)
+    name = {"input": "input_keep_prob", "output": "output_keep_prob", "state+cell": "state_keep_prob"}[place]
+    cell = tf.nn.RNNCellDropoutWrapper(
+        inner, seed=seed, variational_recurrent=over_time == "sequence", input_size=x[0, 0].shape,
+        dtype=x.dtype, **{name: 1 - rate},
+    )  # fmt: skip
+    cell.build(x[:, 0].shape)
+    weights = zip(inner.trainable_variables, (kernel, recurrent_kernel, bias), strict=True)
+    sequence = []
+    with tf.keras.StatelessScope(state_mapping=list(weights)):
+        for step in tf.unstack(x, axis=1):
+            y, (h, c) = cell(step, [h, c])
+            sequence.append(y)
+    return tf.stack(sequence, 1), h, c

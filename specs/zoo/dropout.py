@@ -74,6 +74,16 @@ def other_axis(mask: Array, axis: int, shape: tuple[int, ...]) -> Array:
     return np.resize(mask.reshape(-1), tuple(1 if n == axis else length for n, length in enumerate(shape)))
 
 
+def shared_by(mask: Array, axis: int) -> Array:
+    """The first values along an axis in the place of all."""
+    return np.broadcast_to(np.take(mask, [0], axis), mask.shape)
+
+
+def turning(mask: Array, time: int) -> Array:
+    """A mask of one step, turned by one place for each further step."""
+    return np.concatenate([np.roll(mask, t, axis=0) for t in range(time)], axis=1)
+
+
 SHARED = (
     Fault(
         name="a mask's value for each element",
@@ -272,6 +282,147 @@ FAULTS = {
             where="training and rate == 1",
         ),
     ),
+    "lstm_dropout": (
+        Fault(
+            name="gates share the mask of inputs",
+            inputs={"input_mask": lambda input_mask: shared_by(input_mask, 2)},
+            spoils="both",
+            where="training and rate > 0 and over_gates == 'own'",
+        ),
+        Fault(
+            name="gates share the mask of hidden states",
+            inputs={"recurrent_mask": lambda recurrent_mask: shared_by(recurrent_mask, 2)},
+            spoils="both",
+            where="training and recurrent_rate > 0 and over_gates == 'own'",
+        ),
+        Fault(
+            name="steps share the mask of hidden states",
+            inputs={"recurrent_mask": lambda recurrent_mask: shared_by(recurrent_mask, 1)},
+            spoils="both",
+            where="training and recurrent_rate > 0 and over_time == 'step'",
+        ),
+        Fault(
+            name="a new mask for each step",
+            inputs={"input_mask": lambda input_mask, time: turning(input_mask, time)},
+            spoils="both",
+            where="training and rate > 0 and over_time == 'sequence'",
+        ),
+        Fault(
+            name="sequences share the mask of hidden states",
+            inputs={"recurrent_mask": lambda recurrent_mask: shared_by(recurrent_mask, 0)},
+            spoils="both",
+            where="training and recurrent_rate > 0 and batch > 1",
+        ),
+        Fault(name="rates exchanged", parameters={"rate": "recurrent_rate", "recurrent_rate": "rate"}),
+        Fault(
+            name="hidden states not dropped",
+            parameters={"recurrent_rate": "0.0"},
+            spoils="both",
+            where="training and recurrent_rate > 0",
+        ),
+        Fault(
+            name="inputs not dropped",
+            parameters={"rate": "0.0"},
+            spoils="both",
+            where="training and rate > 0",
+        ),
+        Fault(
+            name="gradient through another mask of hidden states",
+            inputs={"recurrent_mask": lambda recurrent_mask: ~recurrent_mask},
+            spoils="gradients",
+            where="training and recurrent_rate > 0",
+        ),
+        Fault(
+            name="dropped at inference",
+            results={"sequence": lambda result, rate: result * (1 - rate)},
+            where="not training",
+        ),
+    ),
+    "lstm_update_dropout": (
+        Fault(
+            name="the cell dropped in the place of its update",
+            parameters={"dropping": "'cell'"},
+            spoils="both",
+            where="training and dropping == 'update' and rate > 0",
+        ),
+        Fault(
+            name="the update dropped in the place of the cell",
+            parameters={"dropping": "'update'"},
+            spoils="both",
+            where="training and dropping == 'cell' and rate > 0",
+        ),
+        Fault(
+            name="a new mask for each step",
+            inputs={"update_mask": lambda update_mask, time: turning(update_mask, time)},
+            spoils="both",
+            where="training and over_time == 'sequence'",
+        ),
+        Fault(
+            name="steps share their mask",
+            inputs={"update_mask": lambda update_mask: shared_by(update_mask, 1)},
+            spoils="both",
+            where="training and over_time == 'step'",
+        ),
+        Fault(
+            name="sequences share their mask",
+            inputs={"update_mask": lambda update_mask: shared_by(update_mask, 0)},
+            spoils="both",
+            where="training and batch > 1",
+        ),
+        Fault(
+            name="gradient through another mask",
+            inputs={"update_mask": lambda update_mask: ~update_mask},
+            spoils="gradients",
+            where="training",
+        ),
+        Fault(name="not scaled", results={"final_c": lambda result, rate: result * (1 - rate)}),
+    ),
+    "lstm_dropout_wrapper": (
+        Fault(
+            name="what is given out is what is carried on",
+            results={"final_h": lambda output_mask, result, rate: result * output_mask[:, -1] / (1 - rate)},
+            where="training and place == 'output'",
+        ),
+        Fault(
+            name="the dropped state is given out",
+            results={"sequence": lambda result, state_mask, rate: result * state_mask / (1 - rate)},
+            where="training and 'state' in place",
+        ),
+        Fault(
+            name="cell state dropped too",
+            results={"final_c": lambda result, state_mask, rate: result * state_mask[:, -1] / (1 - rate)},
+            where="training and place == 'state'",
+        ),
+        Fault(
+            name="a new mask for each step",
+            inputs={"input_mask": lambda input_mask, time: turning(input_mask, time)},
+            spoils="both",
+            where="training and place == 'input' and over_time == 'sequence'",
+        ),
+        Fault(
+            name="steps share their mask",
+            inputs={"output_mask": lambda output_mask: shared_by(output_mask, 1)},
+            spoils="both",
+            where="training and place == 'output' and over_time == 'step'",
+        ),
+        Fault(
+            name="the batch shares its masks",
+            inputs={"state_mask": lambda state_mask: shared_by(state_mask, 0)},
+            spoils="both",
+            where="training and 'state' in place and over_batch == 'own' and batch > 1",
+        ),
+        Fault(
+            name="scaled by 1 / rate",
+            results={"sequence": lambda result, rate: result * (1 - rate) / rate},
+            where="training and place == 'output'",
+        ),
+        Fault(
+            name="gradient of another mask",
+            inputs={"output_mask": lambda output_mask: ~output_mask},
+            spoils="gradients",
+            where="training and place == 'output'",
+        ),
+    ),
     "dropout": (
         Fault(
             name="survivors not scaled",
@@ -374,5 +525,12 @@ CONTROLS = {
     "dropout_by_feature": (
         Control(name="times the reciprocal", reference=reciprocal_by_feature, vjp=reciprocal_by_feature_vjp),
     ),
-    "gaussian_dropout": (Control(name="noise times x, added", reference=noise_first, vjp=noise_first_vjp),),
+    "gaussian_dropout": (
+        Control(
+            name="noise times x, added",
+            reference=noise_first,
+            vjp=noise_first_vjp,
+            where="data != 'infinities'",
+        ),
+    ),
 }
