@@ -10,11 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import expit
 
+from .activations import softmax, softmax_vjp
 from .checks import Array, require, require_rank, require_shape
 
 __all__ = [
     "alpha_dropout",
     "alpha_dropout_vjp",
+    "attention_dropout",
+    "attention_dropout_vjp",
     "dropout",
     "dropout_by_feature",
     "dropout_by_feature_vjp",
@@ -467,6 +470,82 @@ def lstm_dropout_wrapper_vjp(
     """Gradient of `lstm_dropout_wrapper`: backpropagation through time, through the same masks."""
     masks = _masks_around(input_mask, output_mask, state_mask, cell_mask, rate, training)
     return _DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).vjp(cotangents)
+
+
+def attention_dropout(
+    query: Array,
+    key: Array,
+    value: Array,
+    mask: Array | None = None,
+    *,
+    rate: float = 0.0,
+    training: bool = True,
+) -> Array:
+    """Scaled dot-product attention whose weights are dropped.
+
+    ``y_q = Σₖ w_qk m_qk vₖ / (1 - rate)`` with ``w_q = softmax(⟨q, k⟩ / √depth)``: after the softmax, so that
+    the weights that are left do not sum to one
+
+    Args:
+        query: ``(batch, queries, heads, depth)``.
+        key: ``(batch, keys, heads, depth)``.
+        value: ``(batch, keys, heads, values)``.
+        mask: m, whether each weight is kept, ``(batch, heads, queries, keys)``, of length 1 along batch or
+            heads where these share it. Not needed at inference, nor at rate 0.
+        rate: probability in [0, 1) that a weight is dropped.
+        training: False for inference.
+
+    Returns:
+        ``(batch, queries, heads, values)``
+
+    Raises:
+        ValueError: a shape does not fit, or the rate is out of range.
+
+    Source: Vaswani et al. (2017), arXiv:1706.03762; of the weights in its authors' tensor2tensor,
+    ``attention_dropout``.
+    """
+    weights = softmax(_products(query, key), axis=-1)
+    return np.einsum("bhqk,bkhv->bqhv", _mask_of(mask, weights, rate, training)(0, weights), value)
+
+
+def attention_dropout_vjp(
+    query: Array,
+    key: Array,
+    value: Array,
+    mask: Array | None,
+    cotangent: Array,
+    *,
+    rate: float = 0.0,
+    training: bool = True,
+) -> tuple[Array, Array, Array]:
+    """Gradient of `attention_dropout`: that of attention, the weights' gradient under the same mask."""
+    products = _products(query, key)
+    weights = softmax(products, axis=-1)
+    drop = _mask_of(mask, weights, rate, training)
+    into_weights = drop(0, np.einsum("bqhv,bkhv->bhqk", cotangent, value))
+    (slope,) = softmax_vjp(products, into_weights, axis=-1)
+    slope = slope * (1.0 / math.sqrt(query.shape[-1]))
+    return (
+        np.einsum("bhqk,bkhd->bqhd", slope, key),
+        np.einsum("bhqk,bqhd->bkhd", slope, query),
+        np.einsum("bhqk,bqhv->bkhv", drop(0, weights), cotangent),
+    )
+
+
+def _products(query: Array, key: Array) -> Array:
+    require_rank("query", query, 4, "batch, queries, heads, depth")
+    wanted = (query.shape[0], key.shape[1], *query.shape[2:])
+    require_shape("key", key, wanted, "batch, keys, heads, depth")
+    return np.einsum("bqhd,bkhd->bhqk", query * (1.0 / math.sqrt(query.shape[-1])), key)
+
+
+def _mask_of(kept: Array | None, weights: Array, rate: float, training: bool) -> _Mask:
+    if kept is not None:
+        fits = len(kept.shape) == 4 and all(
+            m in (1, n) for m, n in zip(kept.shape, weights.shape, strict=True)
+        )
+        require(fits, f"mask must have shape {weights.shape}, or 1 in places; got {kept.shape}")
+    return _Mask("mask", None if kept is None else kept[:, np.newaxis], rate, training)
 
 
 class _Mask:

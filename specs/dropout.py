@@ -585,3 +585,68 @@ lstm_dropout_wrapper = Spec(
         ),
     ),
 )
+
+# --- in attention ---
+
+
+def probe_weights(names: Names) -> list[dict[str, Any]]:
+    """Even weights, each of which is given out by itself: the value of a key is 1 at its own number."""
+    batch, keys, heads, values = names["value"].shape
+    one_hot = np.broadcast_to(np.eye(keys, values)[:, np.newaxis], (batch, keys, heads, values))
+    return [{"query": np.zeros_like(names["query"]), "value": one_hot}]
+
+
+def read_mask_of_weights(names: Names, answers: Answers) -> dict[str, Any]:
+    """The mask of the weights, ``(batch, heads, queries, keys)``."""
+    weights = widen(answers[0][0])[..., : names["keys"]].transpose(0, 2, 1, 3)
+    return {"mask": one_of_each(weights > 0, names["mask"].shape)}
+
+
+attention_dropout = Spec(
+    name="attention_dropout",
+    reference=reference.attention_dropout,
+    vjp=reference.attention_dropout_vjp,
+    inputs=(
+        Input("query", "batch, queries, heads, depth"),
+        Input("key", "batch, keys, heads, depth"),
+        Input("value", "batch, keys, heads, values"),
+        mask("*((1, 1) if shared == 'batch+heads' else (batch, heads)), queries, keys"),
+    ),
+    probe=probe_weights,
+    recover=read_mask_of_weights,
+    parameters=(
+        Parameter("rate", (0.3, 0.0, 0.6), "probability that a weight is dropped"),
+        Parameter(
+            "shared",
+            ("none", "batch+heads"),
+            "whether samples and heads share a mask, as with broadcast_dropout",
+            facet=True,
+        ),
+        TRAINING,
+    ),
+    axes="batch queries keys heads depth values",
+    # There are no fewer values than keys, so that each weight can be given out by itself.
+    sizes=((5, 9, 13, 3, 4, 14), (1, 1, 1, 1, 1, 1), (17, 3, 6, 1, 8, 8)),
+    data=("normal",),
+    constraints=(
+        Constraint(
+            "C1",
+            "query[-1] == key[-1]",
+            "the depths of query and key must agree",
+            broken_by={"key": "batch, keys, heads, depth + 1"},
+        ),
+    ),
+    excluded=(ONE_RATE_AT_INFERENCE, "(not training or rate == 0) and shared != 'none'"),
+    sources=(
+        Source("Vaswani et al. (2017), Attention is all you need", "https://arxiv.org/abs/1706.03762"),
+        Source(
+            "torch.nn.functional.scaled_dot_product_attention",
+            "https://pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html",
+        ),
+        Source("keras.layers.Attention", "https://keras.io/api/layers/attention_layers/attention/"),
+        Source(
+            "flax.nnx.dot_product_attention",
+            "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/attention.html",
+        ),
+    ),
+)

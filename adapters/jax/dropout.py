@@ -177,3 +177,26 @@ def _lstm(
         sequence.append(drop("output", t, h))
         h, c = drop("state", t, h), drop("carried", t, c)
     return jnp.stack(sequence, 1), h, c
+
+
+# --- in attention ---
+
+
+@binds("attention_dropout", "flax.nnx.dot_product_attention")
+def attention_dropout(
+    query: Any, key: Any, value: Any, *, rate: float, shared: str, training: bool, seed: int
+) -> Any:
+    return nnx.dot_product_attention(
+        query, key, value, broadcast_dropout=shared == "batch+heads", dropout_rate=rate,
+        dropout_rng=jax.random.key(seed), deterministic=not training,
+    )  # fmt: skip
+
+
+@binds("attention_dropout", "flax.linen.dot_product_attention")
+def attention_dropout_linen(
+    query: Any, key: Any, value: Any, *, rate: float, shared: str, training: bool, seed: int
+) -> Any:
+    return linen.dot_product_attention(
+        query, key, value, broadcast_dropout=shared == "batch+heads", dropout_rate=rate,
+        dropout_rng=jax.random.key(seed), deterministic=not training,
+    )  # fmt: skip

@@ -13,6 +13,8 @@ GATES = {
     "(over_gates == 'own') == (recurrent_rate > 0)": "draws a mask for each gate with recurrent_dropout only"
 }
 OWN = {"over_gates == 'own'": "draws a mask for each gate"}
+NONE_SHARED = {"shared == 'none'": "draws a mask for each sample and head"}
+ONE_HEAD = {"heads == 1": "keras.layers.Attention has one head"}
 LAST = {"rank > 1 or layout == 'channels_last'": "SpatialDropout1D takes channels last only"}
 PRODUCT = {
     "dropped == 'product' or data != 'infinities' or not training or rate == 0": "Keras multiplies by 0"
@@ -149,3 +151,18 @@ def _call(
 ) -> Any:
     weights = {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
     return call_layer(layer, x, weights=weights, initial_state=[h, c], training=training)
+
+
+# --- in attention ---
+
+
+@binds("attention_dropout", "keras.layers.Attention", where=NONE_SHARED | ONE_HEAD)
+def attention_dropout(query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int) -> Any:
+    with concrete():
+        layer = keras.layers.Attention(use_scale=True, dropout=rate, seed=seed, dtype=dtype_of(query))
+        layer.build([tuple(x[:, :, 0].shape) for x in (query, value, key)])
+    scale = keras.ops.full((), query.shape[-1] ** -0.5, dtype=dtype_of(query))
+    others = [variable.value for variable in layer.non_trainable_variables]
+    single = [query[:, :, 0], value[:, :, 0], key[:, :, 0]]
+    y, _ = layer.stateless_call([scale], others, single, training=training)
+    return y[:, :, None]

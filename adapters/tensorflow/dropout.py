@@ -185,3 +185,15 @@ def lstm_wrapped(
             y, (h, c) = cell(step, [h, c])
             sequence.append(y)
     return tf.stack(sequence, 1), h, c
+
+
+# --- in attention ---
+
+
+@binds("attention_dropout", "tf.nn.dropout", where=TRAINING, composition=True)
+def attention_dropout(query: Any, key: Any, value: Any, *, rate: float, shared: str, seed: int) -> Any:
+    tf.random.set_seed(seed)
+    weights = tf.nn.softmax(tf.einsum("bqhd,bkhd->bhqk", query * query.shape[-1] ** -0.5, key))
+    shape = (1, 1, *weights.shape[2:]) if shared == "batch+heads" else weights.shape
+    weights = tf.nn.dropout(weights, rate=rate, noise_shape=shape, seed=seed)
+    return tf.einsum("bhqk,bkhv->bqhv", weights, value)

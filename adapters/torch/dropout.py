@@ -10,6 +10,7 @@ PRODUCT = {
     "dropped == 'product' or data != 'infinities' or not training or rate == 0": "torch multiplies by 0",
     "data != 'nan' or not training or rate == 0": "torch's NaN at dropped places hides the mask",
 }
+NONE_SHARED = {"shared == 'none'": "draws a mask for each sample and head"}
 FIRST = {"layout == 'channels_first'": "torch's channels come before the axes in space"}
 UNCHECKED_DEVIATION = {"stddev >= 0": "a composition checks no deviation"}
 UNCHECKED_RATE = {"0 <= rate < 1": "a composition checks no rate"}
@@ -163,3 +164,24 @@ def _lstm(
         sequence.append(drop("output", t, h))
         h, c = drop("state", t, h), drop("carried", t, c)
     return torch.stack(sequence, 1), h, c
+
+
+# --- in attention ---
+
+
+@binds("attention_dropout", "torch.nn.functional.scaled_dot_product_attention", where=NONE_SHARED)
+def attention_dropout(query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int) -> Any:
+    torch.manual_seed(seed)
+    by_head = (x.transpose(1, 2) for x in (query, key, value))
+    return F.scaled_dot_product_attention(*by_head, dropout_p=rate if training else 0.0).transpose(1, 2)
+
+
+@binds("attention_dropout", "torch.nn.functional.dropout", composition=True)
+def attention_dropout_composed(
+    query: Any, key: Any, value: Any, *, rate: float, shared: str, training: bool, seed: int
+) -> Any:
+    torch.manual_seed(seed)
+    weights = F.softmax(torch.einsum("bqhd,bkhd->bhqk", query * query.shape[-1] ** -0.5, key), dim=-1)
+    shape = (1, 1, *weights.shape[2:]) if shared == "batch+heads" else weights.shape
+    weights = weights * F.dropout(weights.new_ones(shape), p=rate, training=training)
+    return torch.einsum("bhqk,bkhv->bqhv", weights, value)

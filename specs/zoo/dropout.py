@@ -74,6 +74,13 @@ def other_axis(mask: Array, axis: int, shape: tuple[int, ...]) -> Array:
     return np.resize(mask.reshape(-1), tuple(1 if n == axis else length for n, length in enumerate(shape)))
 
 
+def renormalized(query: Array, key: Array, value: Array, mask: Array) -> Array:
+    """Attention that masks before the softmax."""
+    products = np.einsum("bqhd,bkhd->bhqk", query, key) / math.sqrt(query.shape[-1])
+    weights = np.where(mask, np.exp(products), 0.0)
+    return np.einsum("bhqk,bkhv->bqhv", weights / np.maximum(weights.sum(-1, keepdims=True), 1e-9), value)
+
+
 def shared_by(mask: Array, axis: int) -> Array:
     """The first values along an axis in the place of all."""
     return np.broadcast_to(np.take(mask, [0], axis), mask.shape)
@@ -422,6 +429,45 @@ FAULTS = {
             spoils="gradients",
             where="training and place == 'output'",
         ),
+    ),
+    "attention_dropout": (
+        Fault(name="weights not scaled", results={"y": lambda result, rate: result * (1 - rate)}),
+        Fault(
+            name="what is left sums to one",
+            results={"y": lambda query, key, value, mask: renormalized(query, key, value, mask)},
+            where=RANDOM,
+        ),
+        Fault(
+            name="heads share a mask",
+            inputs={"mask": lambda mask: shared_by(mask, 1)},
+            spoils="both",
+            where=f"{RANDOM} and shared == 'none' and heads > 1",
+        ),
+        Fault(
+            name="samples share a mask",
+            inputs={"mask": lambda mask: shared_by(mask, 0)},
+            spoils="both",
+            where=f"{RANDOM} and shared == 'none' and batch > 1",
+        ),
+        Fault(
+            name="queries share a mask",
+            inputs={"mask": lambda mask: shared_by(mask, 2)},
+            spoils="both",
+            where=f"{RANDOM} and queries > 1",
+        ),
+        Fault(
+            name="a mask for each sample where all share one",
+            inputs={"mask": lambda mask, batch: np.concatenate([np.roll(mask, n, 3) for n in range(batch)])},
+            spoils="both",
+            where=f"{RANDOM} and shared != 'none' and batch > 1 and keys > 1",
+        ),
+        Fault(
+            name="gradient through another mask",
+            inputs={"mask": lambda mask: ~mask},
+            spoils="gradients",
+            where=RANDOM,
+        ),
+        Fault(name="dropped at inference", results={"y": lambda result: result * 0.7}, where="not training"),
     ),
     "dropout": (
         Fault(

@@ -10,10 +10,13 @@ import pytest
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
+from assay.reference.attention import dot_product_attention, dot_product_attention_vjp
 from assay.reference.dropout import (
     SATURATION,
     alpha_dropout,
     alpha_dropout_vjp,
+    attention_dropout,
+    attention_dropout_vjp,
     dropout,
     dropout_by_feature,
     dropout_by_feature_vjp,
@@ -345,3 +348,44 @@ def test_masks_of_another_shape_are_refused():
         lstm_dropout_wrapper(**LSTM, rate=1.0)
     with pytest.raises(ValueError, match=r"c must have shape \(2, 5\)"):
         lstm_dropout(**LSTM | {"c": LSTM["c"][:1]})
+
+
+# --- in attention ---
+
+QUERY, KEY, VALUE = (
+    carried(Stream(f"attention_dropout/{n}").normal((2, length, 3, depth)))
+    for n, (length, depth) in enumerate(((4, 5), (6, 5), (6, 7)))
+)
+
+
+@proves(attention_dropout, attention_dropout_vjp, by="law")
+def test_attention_without_dropout_is_attention():
+    g = carried(Stream("attention_dropout/g").normal((2, 4, 3, 7)))
+    assert_same(attention_dropout(QUERY, KEY, VALUE), dot_product_attention(QUERY, KEY, VALUE))
+    plain = dot_product_attention_vjp(QUERY, KEY, VALUE, None, None, g)[:3]
+    assert_same(attention_dropout_vjp(QUERY, KEY, VALUE, None, g), plain)
+    nothing = np.zeros((1, 1, 4, 6), bool)
+    assert_same(attention_dropout(QUERY, KEY, VALUE, nothing, rate=0.5), np.zeros((2, 4, 3, 7)))
+    assert_same(
+        attention_dropout(QUERY, KEY, VALUE, nothing, rate=0.5, training=False),
+        dot_product_attention(QUERY, KEY, VALUE),
+    )
+
+
+@proves(attention_dropout, attention_dropout_vjp, by="worked figures")
+def test_weights_that_are_kept_no_longer_sum_to_one():
+    query, value = np.zeros((1, 1, 1, 1)), np.array([[[[1.0]], [[2.0]], [[4.0]], [[8.0]]]])
+    mask, g = np.array([[[[True, False, False, True]]]]), np.ones((1, 1, 1, 1))
+    assert_same(attention_dropout(query, value, value, mask, rate=0.75), [[[[9.0]]]])
+    into_query, into_key, into_value = attention_dropout_vjp(query, value, value, mask, g, rate=0.75)
+    assert_same(into_value[0, :, 0, 0], [1.0, 0.0, 0.0, 1.0])
+    assert_same(into_key, np.zeros((1, 4, 1, 1)))
+    # Σₖ w (dₖ - Σ w d) k with w = 1/4 and d = (4, 0, 0, 32): (4 - 9) + (-9) 2 + (-9) 4 + 23 · 8 over 4.
+    assert_same(into_query, [[[[31.25]]]])
+
+
+def test_a_mask_of_other_weights_is_refused():
+    with pytest.raises(ValueError, match=r"mask must have shape \(2, 3, 4, 6\)"):
+        attention_dropout(QUERY, KEY, VALUE, np.ones((2, 1, 4, 5), bool), rate=0.5)
+    with pytest.raises(ValueError, match=r"key must have shape \(2, 6, 3, 5\)"):
+        attention_dropout(QUERY, KEY[..., :2], VALUE)
