@@ -110,9 +110,8 @@ def _problems(drawn: Any, other: Any, distribution: Distribution, level: float) 
         yield f"is not drawn from {distribution} ({found})"
     # Whether a number lies above the mean, and whether it lies far from it, are independent of the others.
     for name, (limit, size) in SIDES.items():
-        masks = (size(array) > limit for array in (noise, beside))
         chance = float(ndtr(-limit)) * (1 if size is np.positive else 2)
-        for problem in _problems_of_mask(*masks, chance, level / 4):
+        for problem in _problems_of_mask(size(noise) > limit, size(beside) > limit, chance, level / 4):
             yield f"as a mask of what is {name} {problem}"
 
 

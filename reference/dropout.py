@@ -610,7 +610,8 @@ class _DroppingLSTM:
         self.recurrent_kernel = np.reshape(recurrent_kernel, (units, GATES, units))
         self.bias = np.reshape(bias, (GATES, units))
         self.x, self.states, self.cells = x, [h], [c]
-        self.given, self.steps = [], []
+        self.given: list[Array] = []
+        self.steps: list[tuple[Array, ...]] = []
         for t in range(time):
             self._step(t)
 

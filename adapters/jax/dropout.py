@@ -7,6 +7,7 @@ from typing import Any
 from .framework import binds, jax, jnp, linen, nnx
 
 SELECTS = {"dropped == 'zero'": "selects what stands at dropped places"}
+ONE_DEPTH = {"rate > 0 or values == depth": "without dropout values must be as deep as keys"}
 UNCHECKED_DEVIATION = {"stddev >= 0": "a composition checks no deviation"}
 UNCHECKED_RATE = {"0 <= rate < 1": "a composition checks no rate"}
 BELOW_1 = {"0 <= rate < 1": "a composition checks no rate, and divides by 0 at rate 1"}
@@ -133,10 +134,10 @@ def lstm_dropout_wrapper(
     *, place: str, rate: float, over_time: str, over_batch: str, training: bool, seed: int,
 ) -> Any:  # fmt: skip
     shape = (1 if over_batch == "shared" else len(x), x.shape[1] if over_time == "step" else 1)
-    shape = (*shape, x.shape[-1] if place == "input" else h.shape[-1])
+    masked = (*shape, x.shape[-1] if place == "input" else h.shape[-1])
     keys = jax.random.split(jax.random.key(seed))
     each = zip(place.split("+"), keys, strict=False)
-    masks = {one: _mask(key, shape, rate, training, x.dtype) for one, key in each}
+    masks = {one: _mask(key, masked, rate, training, x.dtype) for one, key in each}
     if training and place == "input":
         masks["input"] = masks["input"][:, :, None]
     masks["carried"] = masks.pop("cell", None)
@@ -182,7 +183,7 @@ def _lstm(
 # --- in attention ---
 
 
-@binds("attention_dropout", "flax.nnx.dot_product_attention")
+@binds("attention_dropout", "flax.nnx.dot_product_attention", where=ONE_DEPTH)
 def attention_dropout(
     query: Any, key: Any, value: Any, *, rate: float, shared: str, training: bool, seed: int
 ) -> Any:

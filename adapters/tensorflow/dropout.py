@@ -129,8 +129,8 @@ def lstm_dropout_wrapper(
 ) -> Any:  # fmt: skip
     tf.random.set_seed(seed)
     shape = (1 if over_batch == "shared" else x.shape[0], x.shape[1] if over_time == "step" else 1)
-    shape = (*shape, x.shape[-1] if place == "input" else h.shape[-1])
-    masks = {one: _mask(shape, rate, x.dtype, seed) for one in place.split("+")}
+    masked = (*shape, x.shape[-1] if place == "input" else h.shape[-1])
+    masks = {one: _mask(masked, rate, x.dtype, seed) for one in place.split("+")}
     if place == "input":
         masks["input"] = masks["input"][:, :, None]
     masks["carried"] = masks.pop("cell", None)

@@ -46,14 +46,12 @@ def reciprocal_by_feature_vjp(x: Array, rates: Array, mask: Array, cotangent: Ar
     return (reciprocal_by_feature(cotangent, rates, mask),)
 
 
-def noise_first(x: Array, noise: Array | None, *, rate: float, training: bool) -> Array:
+def noise_first(x: Array, noise: Array, *, rate: float, training: bool) -> Array:
     """``x + x s noise`` in place of ``x (1 + s noise)``."""
     return x if not training or rate == 0 else x + x * (math.sqrt(rate / (1.0 - rate)) * noise)
 
 
-def noise_first_vjp(
-    x: Array, noise: Array | None, cotangent: Array, *, rate: float, training: bool
-) -> tuple[Array]:
+def noise_first_vjp(x: Array, noise: Array, cotangent: Array, *, rate: float, training: bool) -> tuple[Array]:
     """As `noise_first`, of the cotangent."""
     return (noise_first(cotangent, noise, rate=rate, training=training),)
 
