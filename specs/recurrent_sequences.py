@@ -11,7 +11,7 @@ FLAX_RNN = Source(
     "flax.nnx.RNN", "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/recurrent.html"
 )
 KERAS_RNN = Source("keras.layers.RNN", "https://keras.io/api/layers/recurrent_layers/rnn/")
-SIZES = ((3, 5, 2, 4), (1, 1, 1, 1), (4, 3, 9, 8))
+SIZES = ((3, 5, 2, 4), (5, 2, 1, 1), (4, 3, 9, 8))
 
 masked_lstm = Spec(
     name="masked_lstm",

@@ -10,7 +10,7 @@ from .recurrent import affine, assign, lstm_weights
 FORWARD = {"direction == 'forward'": "jax.experimental.rnn runs backwards only in a bidirectional layer"}
 LENGTHS = {"marked_by == 'lengths'": "the layer takes lengths"}
 VALID = {
-    "direction == 'forward' or reversal == 'valid'": "flax turns round what counts, and leaves padding behind"
+    "direction == 'forward' or reversal == 'valid'": "flax turns round what counts, and the padding stays"
 }
 COMPUTED = {"masked_output == 'computed'": "flax goes on through the padding, and picks the carry out later"}
 ZERO = {"masked_output == 'zero'": "jax.experimental.rnn puts zeros past the end"}
