@@ -7,6 +7,8 @@ Kernels and biases hold the gates side by side, in the order that each layer sta
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.special import expit
 
@@ -121,12 +123,14 @@ def lstm(
     bias: Array | None = None,
     *,
     forget_bias: float = 0.0,
+    activation: str = "tanh",
+    recurrent_activation: str = "sigmoid",
     direction: str = "forward",
 ) -> tuple[Array, Array, Array]:
     """Long short-term memory.
 
-    ``i, f, g, o = σ(zᵢ), σ(z_f + forget_bias), tanh(z_g), σ(zₒ)`` with ``z = xₜ W + hₜ₋₁ U + b``,
-    ``cₜ = f cₜ₋₁ + i g`` and ``hₜ = o tanh(cₜ)``
+    ``i, f, g, o = σ(zᵢ), σ(z_f + forget_bias), φ(z_g), σ(zₒ)`` with ``z = xₜ W + hₜ₋₁ U + b``,
+    ``cₜ = f cₜ₋₁ + i g`` and ``hₜ = o φ(cₜ)``
 
     Args:
         x: ``(batch, time, features)``, at least one step.
@@ -136,6 +140,8 @@ def lstm(
         recurrent_kernel: U, ``(units, 4 units)``.
         bias: b, ``(4 units,)``, or None for no bias.
         forget_bias: added to the forget gate beside what the bias itself holds there.
+        activation: φ, ``tanh``, ``relu`` or ``sigmoid``.
+        recurrent_activation: σ, ``sigmoid``; or ``hard_sigmoid``, ``min(max(z / 6 + 1/2, 0), 1)``.
         direction: ``forward``; ``backward``, from the last step to the first; or ``backward_reversed``, the
             same with the hidden states returned in the order in which they were computed.
 
@@ -144,14 +150,23 @@ def lstm(
         ``(batch, units)``.
 
     Raises:
-        ValueError: a shape does not fit, there is no step, or ``direction`` is unknown.
+        ValueError: a shape does not fit, there is no step, or an activation or ``direction`` is unknown.
 
     Source: Gers, Schmidhuber and Cummins (2000), Learning to forget, Neural Computation 12(10); in this
     notation Zaremba, Sutskever and Vinyals (2014), arXiv:1409.2329, section 3.1.
     """
     check_layer(x, {"h": h, "c": c}, kernel, recurrent_kernel, bias, direction, gates=4)
+    known = ("tanh", "relu", "sigmoid")
+    require(activation in known, f"activation must be one of {', '.join(known)}; got {activation!r}")
+    known = ("sigmoid", "hard_sigmoid")
+    require(
+        recurrent_activation in known,
+        f"recurrent_activation must be one of {', '.join(known)}; got {recurrent_activation!r}",
+    )
     x = in_order(x, direction != "forward")
-    states, cells, _ = _lstm_states(x, h, c, kernel, recurrent_kernel, bias, forget_bias)
+    states, cells, _ = _lstm_states(
+        x, h, c, kernel, recurrent_kernel, bias, forget_bias, activation, recurrent_activation
+    )
     return sequence_of(states[1:], direction == "backward"), states[-1], cells[-1]
 
 
@@ -165,26 +180,30 @@ def lstm_vjp(
     cotangents: tuple[Array, Array, Array],
     *,
     forget_bias: float = 0.0,
+    activation: str = "tanh",
+    recurrent_activation: str = "sigmoid",
     direction: str = "forward",
 ) -> tuple[Array, Array, Array, Array, Array, Array | None]:
     """Gradient of `lstm`, with γ that of the cell and η that of the hidden state.
 
-    ``γ += η o (1 - tanh²(cₜ))``, then ``δ = (γ g σ'ᵢ, γ cₜ₋₁ σ'_f, γ i (1 - g²), η tanh(cₜ) σ'ₒ)`` with
-    ``σ' = σ (1 - σ)``, and back one step ``γ ← γ f``, ``η ← δ Uᵀ``.
+    ``γ += η o φ'(cₜ)``, then ``δ = (γ g σ'ᵢ, γ cₜ₋₁ σ'_f, γ i φ'(z_g), η φ(cₜ) σ'ₒ)``, and back one step
+    ``γ ← γ f``, ``η ← δ Uᵀ``. The slopes of relu and of the hard sigmoid at their kinks are 0.
     """
     x, sequence = in_order(x, direction != "forward"), in_order(cotangents[0], direction == "backward")
-    states, cells, gates = _lstm_states(x, h, c, kernel, recurrent_kernel, bias, forget_bias)
+    states, cells, gates = _lstm_states(
+        x, h, c, kernel, recurrent_kernel, bias, forget_bias, activation, recurrent_activation
+    )
     (_, carry, cell), slopes = cotangents, []
     for t in reversed(range(x.shape[1])):
         i, f, g, o = gates[t]
-        squashed = np.tanh(cells[t + 1])
+        squashed = _ACTIVATIONS[activation](cells[t + 1])
         carry = carry + sequence[:, t]
-        cell = cell + carry * o * (1.0 - np.square(squashed))
+        cell = cell + carry * o * _slope(activation, squashed)
         by_gate = (
-            cell * g * logistic_slope(i),
-            cell * cells[t] * logistic_slope(f),
-            cell * i * (1.0 - np.square(g)),
-            carry * squashed * logistic_slope(o),
+            cell * g * _slope(recurrent_activation, i),
+            cell * cells[t] * _slope(recurrent_activation, f),
+            cell * i * _slope(activation, g),
+            carry * squashed * _slope(recurrent_activation, o),
         )
         slopes.append(np.concatenate(by_gate, axis=-1))
         carry, cell = np.matmul(slopes[-1], np.transpose(recurrent_kernel)), cell * f
@@ -207,17 +226,47 @@ def _lstm_states(
     recurrent_kernel: Array,
     bias: Array | None,
     forget_bias: float,
+    activation: str,
+    recurrent_activation: str,
 ) -> tuple[list[Array], list[Array], list[tuple[Array, Array, Array, Array]]]:
     """Hidden and cell states, the initial ones first, and the gates of each step."""
+    squash, gate = _ACTIVATIONS[activation], _ACTIVATIONS[recurrent_activation]
     states, cells, gates = [h], [c], []
     for step in steps_of(x):
         z = affine(step, kernel, bias) + np.matmul(states[-1], recurrent_kernel)
         i, f, g, o = np.split(z, 4, axis=-1)
-        i, f, g, o = expit(i), expit(f + forget_bias), np.tanh(g), expit(o)
+        i, f, g, o = gate(i), gate(f + forget_bias), squash(g), gate(o)
         gates.append((i, f, g, o))
         cells.append(f * cells[-1] + i * g)
-        states.append(o * np.tanh(cells[-1]))
+        states.append(o * squash(cells[-1]))
     return states, cells, gates
+
+
+def _relu(x: Array) -> Array:
+    return np.maximum(x, 0.0)
+
+
+def _hard_sigmoid(x: Array) -> Array:
+    return np.minimum(np.maximum(x / 6.0 + 0.5, 0.0), 1.0)
+
+
+_ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "tanh": np.tanh,
+    "relu": _relu,
+    "sigmoid": expit,
+    "hard_sigmoid": _hard_sigmoid,
+}
+
+
+def _slope(activation: str, y: Array) -> Array:
+    """Derivative of an activation where its value is y."""
+    if activation == "tanh":
+        return 1.0 - np.square(y)
+    if activation == "sigmoid":
+        return logistic_slope(y)
+    if activation == "relu":
+        return np.where(y > 0, 1.0, 0.0)
+    return np.where(y > 0, np.where(y < 1, 1.0 / 6.0, 0.0), 0.0)
 
 
 def gru(

@@ -79,7 +79,12 @@ lstm = Spec(
     parameters=(
         USE_BIAS,
         Parameter("forget_bias", (0.0, 1.0), "added to the forget gate, beside the bias", facet=True),
+        Parameter("activation", ("tanh", "relu", "sigmoid"), "of the candidate, and of the cell seen"),
+        Parameter("recurrent_activation", ("sigmoid", "hard_sigmoid"), "of the gates"),
         DIRECTION,
+    ),
+    excluded=(
+        "data in ('nan', 'infinities') and (activation == 'relu' or recurrent_activation == 'hard_sigmoid')",
     ),
     constraints=(FEATURES_FIT, CARRY_FITS),
     axes=AXES,

@@ -12,6 +12,10 @@ NAN_GRADIENT = {
 }
 STORED = {"forget_bias == 0": "flax adds nothing to the forget gate but the bias"}
 FORWARD = {"direction == 'forward'": "jax.experimental.rnn runs backwards only in a bidirectional layer"}
+FUNCTIONS = {
+    "activation == 'tanh'": "jax.experimental.rnn squashes its cell by tanh",
+    "recurrent_activation == 'sigmoid'": "the gates of jax.experimental.rnn are sigmoids",
+}
 PLACEMENT = {
     "reset_after": "flax applies the reset gate after the recurrent product",
     "update == 'keep'": "flax's update gate weighs the old state",
@@ -69,9 +73,11 @@ def lstm_nnx(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: A
 
 @binds("lstm", "flax.nnx.OptimizedLSTMCell", where=BIASED | STORED)
 def lstm_nnx_optimized(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, direction: str
-) -> Any:
-    cell = nnx.OptimizedLSTMCell(x.shape[-1], h.shape[-1], rngs=nnx.Rngs(0))
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, activation: str, recurrent_activation: str, direction: str,
+) -> Any:  # fmt: skip
+    functions = _functions(activation, recurrent_activation)
+    cell = nnx.OptimizedLSTMCell(x.shape[-1], h.shape[-1], **functions, rngs=nnx.Rngs(0))
     assign(cell.dense_i, kernel)
     assign(cell.dense_h, recurrent_kernel, bias)
     (c, h), y = _over_time_nnx(cell, x, (c, h), direction)
@@ -80,23 +86,27 @@ def lstm_nnx_optimized(
 
 @binds("lstm", "flax.linen.LSTMCell", where=BIASED | STORED)
 def lstm_linen(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, direction: str
-) -> Any:
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, activation: str, recurrent_activation: str, direction: str,
+) -> Any:  # fmt: skip
+    cell = linen.LSTMCell(h.shape[-1], **_functions(activation, recurrent_activation))
     weights = lstm_weights(kernel, recurrent_kernel, bias)
-    (c, h), y = _over_time_linen(linen.LSTMCell(h.shape[-1]), weights, x, (c, h), direction)
+    (c, h), y = _over_time_linen(cell, weights, x, (c, h), direction)
     return y, h, c
 
 
 @binds("lstm", "flax.linen.OptimizedLSTMCell", where=BIASED | STORED)
 def lstm_linen_optimized(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, direction: str
-) -> Any:
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, activation: str, recurrent_activation: str, direction: str,
+) -> Any:  # fmt: skip
+    cell = linen.OptimizedLSTMCell(h.shape[-1], **_functions(activation, recurrent_activation))
     weights = lstm_weights(kernel, recurrent_kernel, bias)
-    (c, h), y = _over_time_linen(linen.OptimizedLSTMCell(h.shape[-1]), weights, x, (c, h), direction)
+    (c, h), y = _over_time_linen(cell, weights, x, (c, h), direction)
     return y, h, c
 
 
-@binds("lstm", "jax.experimental.rnn.lstm_ref", where=BIASED | STORED | FORWARD)
+@binds("lstm", "jax.experimental.rnn.lstm_ref", where=BIASED | STORED | FORWARD | FUNCTIONS)
 def lstm_experimental(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
     from jax.experimental import rnn
 
@@ -110,13 +120,15 @@ def lstm_experimental(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any
 @binds("lstm", "jax.lax.scan", composition=True)
 def lstm_scan(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, forget_bias: float, direction: str,
+    *, forget_bias: float, activation: str, recurrent_activation: str, direction: str,
 ) -> Any:  # fmt: skip
+    squash, gate = getattr(jax.nn, activation), getattr(jax.nn, recurrent_activation)
+
     def cell(carry: Any, step: Any) -> Any:
         h, c = carry
         i, f, g, o = jnp.split(affine(step, kernel, bias) + h @ recurrent_kernel, 4, axis=-1)
-        c = jax.nn.sigmoid(f + forget_bias) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        c = gate(f + forget_bias) * c + gate(i) * squash(g)
+        h = gate(o) * squash(c)
         return (h, c), h
 
     (h, c), y = over_time(cell, (h, c), x, direction)
@@ -188,6 +200,10 @@ def _over_time_nnx(cell: Any, x: Any, carry: Any, direction: str) -> Any:
 def _over_time_linen(cell: Any, weights: Any, x: Any, carry: Any, direction: str) -> Any:
     layer = linen.RNN(cell, reverse=direction != "forward", keep_order=direction == "backward")
     return layer.apply({"params": {"cell": weights}}, x, initial_carry=carry, return_carry=True)
+
+
+def _functions(activation: str, recurrent_activation: str) -> dict[str, Any]:
+    return {"activation_fn": getattr(jax.nn, activation), "gate_fn": getattr(jax.nn, recurrent_activation)}
 
 
 def _by_gate(gates: int, *weights: Any) -> Any:

@@ -135,7 +135,9 @@ def _ends(carries: Any, y: Any, merge: str, returns: str) -> Any:
 
 
 def _cell(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
-    cell = nnx.OptimizedLSTMCell(len(kernel), len(recurrent_kernel), rngs=nnx.Rngs(0))
+    cell = nnx.OptimizedLSTMCell(
+        len(kernel), len(recurrent_kernel), param_dtype=kernel.dtype, rngs=nnx.Rngs(0)
+    )
     assign(cell.dense_i, kernel)
     assign(cell.dense_h, recurrent_kernel, bias)
     return cell

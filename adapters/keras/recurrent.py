@@ -38,16 +38,22 @@ def simple_rnn_cell(
 
 
 @binds("lstm", "keras.layers.LSTM", where=REVERSED | STORED)
-def lstm(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, direction: str) -> Any:
-    layer = keras.layers.LSTM(h.shape[-1], **GATED, **options_of(x, bias), **_sequences(direction))
+def lstm(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, activation: str, recurrent_activation: str, direction: str,
+) -> Any:  # fmt: skip
+    functions = {"activation": activation, "recurrent_activation": recurrent_activation}
+    layer = keras.layers.LSTM(h.shape[-1], **functions, **options_of(x, bias), **_sequences(direction))
     return call_layer(layer, x, weights=weights_of(kernel, recurrent_kernel, bias), initial_state=[h, c])
 
 
 @binds("lstm", "keras.layers.LSTMCell", where=REVERSED | STORED)
 def lstm_cell(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, direction: str
-) -> Any:
-    cell = keras.layers.LSTMCell(h.shape[-1], **GATED, **options_of(x, bias))
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, activation: str, recurrent_activation: str, direction: str,
+) -> Any:  # fmt: skip
+    functions = {"activation": activation, "recurrent_activation": recurrent_activation}
+    cell = keras.layers.LSTMCell(h.shape[-1], **functions, **options_of(x, bias))
     layer = keras.layers.RNN(cell, dtype=dtype_of(x), **_sequences(direction))
     return call_layer(layer, x, weights=weights_of(kernel, recurrent_kernel, bias), initial_state=[h, c])
 

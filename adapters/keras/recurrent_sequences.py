@@ -65,14 +65,14 @@ def stacked_lstm(
     x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
 ) -> Any:
     cells = [keras.layers.LSTMCell(h.shape[-1], **GATED, **options_of(x, bias)) for _ in range(len(h))]
-    layer = keras.layers.RNN(cells, return_sequences=True, return_state=True, dtype=dtype_of(x))
+    cell = keras.layers.StackedRNNCells(cells, dtype=dtype_of(x))
+    layer = keras.layers.RNN(cell, return_sequences=True, return_state=True, dtype=dtype_of(x))
     with concrete():
         layer.build(tuple(x.shape))
     kernels = [kernel, *(upper_kernels[n] for n in range(len(h) - 1))]
     trainable = [part for n, kernel in enumerate(kernels) for part in (kernel, recurrent_kernel[n], bias[n])]
-    (y, *states), _ = layer.stateless_call(
-        trainable, [], x, initial_state=[[h[n], c[n]] for n in range(len(h))]
-    )
+    carry, fixed = [[h[n], c[n]] for n in range(len(h))], [v.value for v in layer.non_trainable_variables]
+    (y, *states), _ = layer.stateless_call(trainable, fixed, x, initial_state=carry)
     final_h, final_c = zip(*states, strict=True)
     return y, keras.ops.stack(final_h), keras.ops.stack(final_c)
 
@@ -93,27 +93,42 @@ def stacked_lstm_layers(
     return x, keras.ops.stack(final_h), keras.ops.stack(final_c)
 
 
-@binds(
-    "stateful_lstm",
-    "keras.layers.LSTM(stateful=True)",
-    where={"kept_by == 'layer'": "every call of a stateful layer moves its carry"},
-)
+KEPT = {"kept_by == 'layer'": "every call of a stateful layer moves its carry"}
+
+
+@binds("stateful_lstm", "keras.layers.LSTM(stateful=True)", where=KEPT)
 def stateful_lstm(
     x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
 ) -> Any:
+    layer = _stateful(x, recurrent_kernel, bias)
+    weights = zip(layer.trainable_variables, (kernel, recurrent_kernel, bias), strict=True)
+    with keras.StatelessScope(state_mapping=list(weights)):
+        y, *_ = layer(x)
+        if between == "predict":
+            layer(other)
+        if between == "reset":
+            layer.reset_state()
+        return y, *layer(later)
+
+
+@binds("stateful_lstm", "keras.layers.LSTM(stateful=True).stateless_call", where=KEPT)
+def stateful_lstm_stateless(
+    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
+) -> Any:
+    layer, weights = _stateful(x, recurrent_kernel, bias), [kernel, recurrent_kernel, bias]
+    start = [variable.value for variable in layer.non_trainable_variables]
+    (y, *_), kept = layer.stateless_call(weights, start, x)
+    if between == "predict":
+        _, kept = layer.stateless_call(weights, kept, other)
+    (y_later, h, c), _ = layer.stateless_call(weights, start if between == "reset" else kept, later)
+    return y, y_later, h, c
+
+
+def _stateful(x: Any, recurrent_kernel: Any, bias: Any) -> Any:
     layer = keras.layers.LSTM(
         len(recurrent_kernel), return_sequences=True, return_state=True, stateful=True,
         **GATED, **options_of(x, bias),
     )  # fmt: skip
     with concrete():
         layer.build(tuple(x.shape))
-    weights, variables = [kernel, recurrent_kernel, bias], layer.non_trainable_variables
-    (y, *_), kept = layer.stateless_call(weights, [v.value for v in variables], x)
-    if between == "predict":
-        _, kept = layer.stateless_call(weights, kept, other)
-    if between == "reset":
-        with keras.StatelessScope(state_mapping=list(zip(variables, kept, strict=True))) as scope:
-            layer.reset_state()
-        kept = [scope.get_current_value(v) for v in variables]
-    (y_later, h, c), _ = layer.stateless_call(weights, kept, later)
-    return y, y_later, h, c
+    return layer

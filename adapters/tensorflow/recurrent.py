@@ -13,6 +13,10 @@ NAN_GRADIENT = {
     "nan_gradient == 'zero' or activation == 'tanh' or data not in ('nan', 'infinities')": "relu stops NaN"
 }
 STORED = {"forget_bias == 0": "the second version of the kernel adds nothing to the forget gate but the bias"}
+FUNCTIONS = {
+    "activation == 'tanh'": "the kernel squashes its cell by tanh",
+    "recurrent_activation == 'sigmoid'": "the kernel's gates are sigmoids",
+}
 PLACEMENT = {
     "not reset_after": "the kernel applies the reset gate before the recurrent product",
     "update == 'keep'": "the kernel's update gate weighs the old state",
@@ -35,26 +39,33 @@ def simple_rnn(
 @binds("lstm", "tf.scan", composition=True)
 def lstm(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, forget_bias: float, direction: str,
+    *, forget_bias: float, activation: str, recurrent_activation: str, direction: str,
 ) -> Any:  # fmt: skip
+    functions = {"tanh": tf.tanh, "relu": tf.nn.relu, "sigmoid": tf.sigmoid, "hard_sigmoid": _hard_sigmoid}
+    squash, gate = functions[activation], functions[recurrent_activation]
+
     def cell(carry: Any, step: Any) -> Any:
         h, c = carry
         i, f, g, o = tf.split(affine(step, kernel, bias) + tf.matmul(h, recurrent_kernel), 4, axis=-1)
-        c = tf.sigmoid(f + forget_bias) * c + tf.sigmoid(i) * tf.tanh(g)
-        return tf.sigmoid(o) * tf.tanh(c), c
+        c = gate(f + forget_bias) * c + gate(i) * squash(g)
+        return gate(o) * squash(c), c
 
     y, cells = over_time(cell, (h, c), x, direction)
     return sequence_of(y, direction == "backward"), y[-1], cells[-1]
 
 
-@binds("lstm", "tf.raw_ops.BlockLSTM", where=FORWARD | HALF_OR_SINGLE)
+def _hard_sigmoid(x: Any) -> Any:
+    return tf.nn.relu6(x + 3) / 6
+
+
+@binds("lstm", "tf.raw_ops.BlockLSTM", where=FORWARD | HALF_OR_SINGLE | FUNCTIONS)
 def lstm_block(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, forget_bias: float
 ) -> Any:
     return block_lstm(x, h, c, kernel, recurrent_kernel, bias, forget_bias=forget_bias)
 
 
-@binds("lstm", "tf.raw_ops.BlockLSTMV2", where=FORWARD | HALF_OR_SINGLE | STORED)
+@binds("lstm", "tf.raw_ops.BlockLSTMV2", where=FORWARD | HALF_OR_SINGLE | STORED | FUNCTIONS)
 def lstm_block_v2(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
     return _block(tf.raw_ops.BlockLSTMV2, x, h, c, _joined(kernel, recurrent_kernel, bias), cell_clip=0.0)
 

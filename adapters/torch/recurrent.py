@@ -15,6 +15,10 @@ NAN_GRADIENT = {
     "nan_gradient == 'pass' or activation == 'tanh' or data not in ('nan', 'infinities')": "relu passes NaN"
 }
 STORED = {"forget_bias == 0": "torch adds nothing to the forget gate but the biases"}
+FUNCTIONS = {
+    "activation == 'tanh'": "torch's cell is squashed by tanh",
+    "recurrent_activation == 'sigmoid'": "torch's gates are sigmoids",
+}
 PLACEMENT = {
     "reset_after": "torch applies the reset gate after the recurrent product",
     "update == 'keep'": "torch's update gate weighs the old state",
@@ -40,7 +44,7 @@ def simple_rnn_cell(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: An
     return torch.stack(states, 1), h
 
 
-@binds("lstm", "torch.nn.LSTM", where=FORWARD | STORED)
+@binds("lstm", "torch.nn.LSTM", where=FORWARD | STORED | FUNCTIONS)
 def lstm(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
     module = torch.nn.LSTM(*_sizes(kernel, recurrent_kernel), bias=bias is not None, batch_first=True)
     carry = (h[None], c[None])
@@ -48,7 +52,7 @@ def lstm(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any) 
     return y, h[0], c[0]
 
 
-@binds("lstm", "torch.nn.LSTMCell", where=FORWARD | STORED)
+@binds("lstm", "torch.nn.LSTMCell", where=FORWARD | STORED | FUNCTIONS)
 def lstm_cell(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
     cell = torch.nn.LSTMCell(*_sizes(kernel, recurrent_kernel), bias=bias is not None)
     weights, states = _weights(kernel, recurrent_kernel, bias), []

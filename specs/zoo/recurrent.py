@@ -65,13 +65,17 @@ def lstm_by(
     *,
     forget_bias: float = 0.0,
     direction: str = "forward",
-    gate: Function = expit,
-    candidate: Function = np.tanh,
-    squashed: Function = np.tanh,
+    activation: str = "tanh",
+    recurrent_activation: str = "sigmoid",
+    gate: Function | None = None,
+    candidate: Function | None = None,
+    squashed: Function | None = None,
     coupled: bool = False,
     peephole: bool = False,
 ) -> tuple[Array, ...]:
     """Long short-term memory of one product of ``[xₜ hₜ₋₁]``, with other functions or gates."""
+    gate = gate or FUNCTIONS[recurrent_activation]
+    candidate, squashed = (function or FUNCTIONS[activation] for function in (candidate, squashed))
     kernels = np.concatenate((kernel, recurrent_kernel), axis=0)
 
     def cell(step: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -127,6 +131,20 @@ def gru_by(
 def hard_sigmoid(x: Array) -> Array:
     """``x/6 + 1/2`` held in [0, 1]."""
     return np.clip(x / 6 + 0.5, 0, 1)
+
+
+def steep(x: Array) -> Array:
+    """``x/5 + 1/2`` held in [0, 1], the hard sigmoid of Keras before its third version."""
+    return np.clip(x / 5 + 0.5, 0, 1)
+
+
+FUNCTIONS = {
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0.0),
+    "sigmoid": expit,
+    "hard_sigmoid": hard_sigmoid,
+}
+HARD = "recurrent_activation == 'hard_sigmoid'"
 
 
 # --- changes to any of the layers ---
@@ -373,8 +391,28 @@ FAULTS = {
             results={"final_c": lambda result: np.tanh(result)},
         ),
         Fault(name="cell state not squashed", reference=functools.partial(lstm_by, squashed=lambda c: c)),
-        Fault(name="hard sigmoid for the gates", reference=functools.partial(lstm_by, gate=hard_sigmoid)),
-        Fault(name="candidate by the sigmoid", reference=functools.partial(lstm_by, candidate=expit)),
+        *each_way(
+            Fault(
+                name="hard sigmoid for sigmoid, and the reverse",
+                parameters={
+                    "recurrent_activation": (
+                        "'sigmoid' if recurrent_activation == 'hard_sigmoid' else 'hard_sigmoid'"
+                    )
+                },
+            )
+        ),
+        *each_way(
+            Fault(
+                name="tanh for the activation, and relu for tanh",
+                parameters={"activation": "'relu' if activation == 'tanh' else 'tanh'"},
+            )
+        ),
+        Fault(name="hard sigmoid of slope 1/5", reference=functools.partial(lstm_by, gate=steep), where=HARD),
+        Fault(
+            name="candidate by the sigmoid",
+            reference=functools.partial(lstm_by, candidate=expit),
+            where="activation != 'sigmoid'",
+        ),
         Fault(
             name="input gate coupled to the forget gate", reference=functools.partial(lstm_by, coupled=True)
         ),

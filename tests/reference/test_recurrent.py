@@ -230,6 +230,31 @@ def test_going_backwards_is_going_forward_through_the_reversed_sequence(layer, g
 # --- laws of the gates ---
 
 
+@proves(lstm, by="worked figures")
+def test_lstm_of_hard_gates_and_relu_counts():
+    # Every gate is 1/2 + 3/6 = 1, so the cell adds up relu(x) and is let out as it is.
+    x = np.array([[[1.0], [-5.0], [2.5]]])
+    rest, kernel = np.zeros((1, 1)), np.array([[0.0, 0.0, 1.0, 0.0]])
+    bias = np.array([3.0, 3.0, 0.0, 3.0])
+    sequence, _, c = lstm(
+        x, rest, rest, kernel, 0 * kernel, bias, activation="relu", recurrent_activation="hard_sigmoid"
+    )
+    assert_same(sequence[0, :, 0], [1.0, 1.0, 3.5])
+    assert_same(c, 3.5)
+
+
+@proves(lstm, by="law")
+def test_tanh_is_a_sigmoid_stretched():
+    # tanh(z) = 2 σ(2 z) - 1, here of the candidate alone: the cell is seen through an open gate of its own.
+    given = lstm_weights(x=normal("x", BATCH, 1, FEATURES), c=np.zeros((BATCH, UNITS)))
+    twice = np.repeat([1.0, 1.0, 2.0, 1.0], UNITS)
+    stretched = {name: given[name] * twice for name in ("kernel", "recurrent_kernel", "bias")}
+    _, _, c = lstm(**carried(given))
+    _, _, by_sigmoid = lstm(**carried(given | stretched), activation="sigmoid")
+    i = lstm(**carried(given | {"bias": biased(given["bias"], g2=SATURATED)}))[2]
+    assert_same(c, 2 * by_sigmoid - i)
+
+
 @proves(lstm, by="law")
 def test_lstm_keeps_its_cell_when_it_neither_forgets_nor_takes_in():
     given = lstm_weights()
@@ -322,6 +347,8 @@ def test_absent_biases_have_no_gradient():
         ({"c": np.ones((BATCH + 1, UNITS))}, "c must have shape"),
         ({"recurrent_kernel": np.ones((UNITS, 3 * UNITS))}, "recurrent_kernel must have shape"),
         ({"bias": np.ones(UNITS)}, "bias must have shape"),
+        ({"activation": "gelu"}, "activation must be one of tanh, relu, sigmoid; got 'gelu'"),
+        ({"recurrent_activation": "tanh"}, "recurrent_activation must be one of sigmoid, hard_sigmoid"),
         ({"direction": "up"}, "direction must be one of forward, backward, backward_reversed; got 'up'"),
     ],
 )
