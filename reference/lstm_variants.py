@@ -151,7 +151,12 @@ def layer_norm_lstm_vjp(
     `lstm` from γ', and flows through the normalization of the sums into ``W``, ``U``, x and h.
     """
     weights = (kernel, recurrent_kernel, bias, scale, recurrent_scale, cell_scale, cell_bias)
-    options = {"weights": weights, "carried": carried, "forget_bias": forget_bias, "epsilon": epsilon}
+    options: dict[str, Any] = {
+        "weights": weights,
+        "carried": carried,
+        "forget_bias": forget_bias,
+        "epsilon": epsilon,
+    }
     carries = carries_of(functools.partial(_layer_norm_step, **options), steps_of(x), (h, c))
     gradient = functools.partial(_layer_norm_gradient, **options)
     by_step, (dh, dc), by_weights = back_through_time(gradient, steps_of(x), carries, cotangents)
@@ -444,21 +449,21 @@ def _undecayed(x: Array) -> list[tuple[Array, None]]:
 
 
 def _back(
-    given: Sequence[Given], carry: Carry, weights: tuple[Array | None, ...], cotangents: Carry
+    given: Sequence[Given], carry: Carry, weights: tuple[Any, ...], cotangents: Carry
 ) -> tuple[list[Any], Carry, tuple[Array, ...]]:
     """Gradients of the cell below: at each step to x and the decay, to the initial carry, to the weights."""
     carries = carries_of(functools.partial(_step, weights=weights), given, carry)
     return back_through_time(functools.partial(_step_gradient, weights=weights), given, carries, cotangents)
 
 
-def _step(given: Given, carry: Carry, weights: tuple[Array | None, ...]) -> Carry:
+def _step(given: Given, carry: Carry, weights: tuple[Any, ...]) -> Carry:
     *_, projection = weights
     *_, o, cell = _seeing_gates(given, carry, weights)
     output = o * np.tanh(cell)
     return output if projection is None else np.matmul(output, projection), cell
 
 
-def _seeing_gates(given: Given, carry: Carry, weights: tuple[Array | None, ...]) -> tuple[Array, ...]:
+def _seeing_gates(given: Given, carry: Carry, weights: tuple[Any, ...]) -> tuple[Array, ...]:
     """i, f, g, o and the new cell, of gates that see the cell where there are peepholes."""
     (x, decay), (h, c), (kernel, recurrent_kernel, bias, peepholes, _) = given, carry, weights
     i, f, g, o = np.split(affine(x, kernel, bias) + np.matmul(h, recurrent_kernel), 4, axis=-1)
@@ -470,7 +475,7 @@ def _seeing_gates(given: Given, carry: Carry, weights: tuple[Array | None, ...])
 
 
 def _step_gradient(
-    given: Given, carry: Carry, into: Carry, weights: tuple[Array | None, ...]
+    given: Given, carry: Carry, into: Carry, weights: tuple[Any, ...]
 ) -> tuple[tuple[Array, Array], Carry, tuple[Array, ...]]:
     (x, decay), (h, c), (of_h, of_c) = given, carry, into
     kernel, recurrent_kernel, _, peepholes, projection = weights

@@ -156,7 +156,7 @@ def lstm(
     notation Zaremba, Sutskever and Vinyals (2014), arXiv:1409.2329, section 3.1.
     """
     check_layer(x, {"h": h, "c": c}, kernel, recurrent_kernel, bias, direction, gates=4)
-    known = ("tanh", "relu", "sigmoid")
+    known: tuple[str, ...] = ("tanh", "relu", "sigmoid")
     require(activation in known, f"activation must be one of {', '.join(known)}; got {activation!r}")
     known = ("sigmoid", "hard_sigmoid")
     require(

@@ -7,7 +7,7 @@ carry as it is.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,10 @@ __all__ = [
 MASKED_OUTPUTS = ("zero", "repeat", "state", "computed")
 DIRECTIONS = ("forward", "backward", "backward_reversed")
 Weights = tuple[Array, Array, Array]
+
+# Called with carries and weights spread out, of whose number their types know nothing.
+_lstm: Callable[..., Carry] = lstm
+_lstm_vjp: Callable[..., Any] = lstm_vjp
 
 
 # --- sequences of different lengths ---
@@ -97,7 +101,7 @@ def masked_lstm(
     if masked_output == "computed":
         behind = direction == "forward" or reversal == "valid"
         require(lengths is not None and behind, "computed outputs need lengths, and padding behind")
-        sequence, _, _ = lstm(x, h, c, *weights)
+        sequence, _, _ = _lstm(x, h, c, *weights)
     if not return_sequences:
         return sequence[:, -1], h_last, c_last
     return _arranged(sequence, order if direction == "backward" else None), h_last, c_last
@@ -134,7 +138,7 @@ def masked_lstm_vjp(
         of_y = _arranged(of_y, order)
     through_padding: Carry = ()
     if masked_output == "computed":
-        through_padding = lstm_vjp(x, h, c, *weights, (of_y, 0.0 * of_h, 0.0 * of_c))  # type: ignore[assignment]
+        through_padding = _lstm_vjp(x, h, c, *weights, (of_y, 0.0 * of_h, 0.0 * of_c))
         of_y = 0.0 * of_y
     gradients = _masked_back(x, counts, h, c, weights, masked_output, (of_y, of_h, of_c))
     if through_padding:
@@ -152,7 +156,8 @@ def _counts(x: Array, lengths: Array | None, mask: Array | None) -> Array:
         require_shape("mask", mask, (batch, time), "batch, time")
         return mask
     require_shape("lengths", lengths, (batch,), "batch")
-    fit = bool(np.all((lengths >= 0) & (lengths <= time)))
+    given: Any = lengths
+    fit = bool(np.all((given >= 0) & (given <= time)))
     require(fit, f"lengths must be between 0 and the number of steps, {time}; got {lengths}")
     return np.arange(time) < lengths[:, None]  # type: ignore[index]
 
@@ -190,7 +195,7 @@ def _masked_carries(
 
 def _masked_step(given: tuple[Array, Array], carry: Carry, weights: Weights, masked_output: str) -> Carry:
     (x, counts), (y, h, c) = given, carry
-    _, h_next, c_next = lstm(x[:, None], h, c, *weights)
+    _, h_next, c_next = _lstm(x[:, None], h, c, *weights)
     masked = {"repeat": y, "state": h}.get(masked_output, 0.0)
     return (
         np.where(counts, h_next, masked),
@@ -222,7 +227,7 @@ def _masked_gradient(
 ) -> tuple[Array, Carry, Carry]:
     (x, counts), (_, h, c), (of_y, of_h, of_c) = given, carry, into
     taken = (np.where(counts, of_y + of_h, 0.0), np.where(counts, of_c, 0.0))
-    dx, dh, dc, *of_weights = lstm_vjp(x[:, None], h, c, *weights, (0.0 * taken[0][:, None], *taken))
+    dx, dh, dc, *of_weights = _lstm_vjp(x[:, None], h, c, *weights, (0.0 * taken[0][:, None], *taken))
     past = np.where(counts, 0.0, of_y)
     before = dh + np.where(counts, 0.0, of_h)
     return (
@@ -232,7 +237,7 @@ def _masked_gradient(
             before + past if masked_output == "state" else before,
             dc + np.where(counts, 0.0, of_c),
         ),
-        tuple(of_weights),  # type: ignore[arg-type]
+        tuple(of_weights),
     )
 
 
@@ -331,7 +336,8 @@ def bidirectional_lstm_vjp(
         at_end = returns == "ends"
         of_stream = np.zeros((*x.shape[:2], h.shape[-1])) if at_end else part
         into = (of_stream, of_h_last + part if at_end else of_h_last, of_c_last)
-        gradients.append(masked_lstm_vjp(*inputs, into, **options))
+        backwards: Callable[..., Carry] = masked_lstm_vjp
+        gradients.append(backwards(*inputs, into, **options))
     (dx, *forward), (dx_back, *backward) = gradients
     return dx + dx_back, *(np.stack(pair) for pair in zip(forward, backward, strict=True))
 
@@ -430,7 +436,7 @@ def stacked_lstm_vjp(
     by_layer = []
     for n in reversed(range(len(kernels))):
         weights = (kernels[n], recurrent_kernel[n], bias[n])
-        into, *gradients = lstm_vjp(inputs[n], h[n], c[n], *weights, (into, of_h[n], of_c[n]))
+        into, *gradients = _lstm_vjp(inputs[n], h[n], c[n], *weights, (into, of_h[n], of_c[n]))
         by_layer.append(gradients)
     dh, dc, (of_kernel, *of_upper), of_recurrent, of_bias = zip(*by_layer[::-1], strict=True)
     return into, np.stack(dh), np.stack(dc), of_kernel, *map(np.stack, (of_upper, of_recurrent, of_bias))
@@ -442,7 +448,7 @@ def _layers(
     """Input of each layer, and what it returns."""
     inputs, returned = [x], []
     for n, kernel in enumerate(kernels):
-        returned.append(lstm(inputs[-1], h[n], c[n], kernel, recurrent_kernel[n], bias[n]))
+        returned.append(_lstm(inputs[-1], h[n], c[n], kernel, recurrent_kernel[n], bias[n]))
         inputs.append(returned[-1][0])
     return inputs, returned
 
@@ -495,10 +501,10 @@ def stateful_lstm(
     )
     require_rank("recurrent_kernel", recurrent_kernel, 2, "units, 4 units")
     weights, rest = (kernel, recurrent_kernel, bias), _rest(x, recurrent_kernel)
-    y, *carry = lstm(x, *rest, *weights)
+    y, *carry = _lstm(x, *rest, *weights)
     if other is not None and kept_by == "layer":
-        _, *carry = lstm(other, *carry, *weights)
-    return y, *lstm(later, *(rest if between == "reset" else carry), *weights)
+        _, *carry = _lstm(other, *carry, *weights)
+    return y, *_lstm(later, *(rest if between == "reset" else carry), *weights)
 
 
 def stateful_lstm_vjp(
@@ -522,14 +528,14 @@ def stateful_lstm_vjp(
         calls.append((other, np.zeros((*other.shape[:2], rest[0].shape[1]))))  # type: ignore[union-attr]
     carries = [rest]
     for given, _ in calls:
-        carries.append(lstm(given, *carries[-1], *weights)[1:])
+        carries.append(_lstm(given, *carries[-1], *weights)[1:])
     carry = rest if between == "reset" else carries[-1]
-    of_later, *of_carry, of_kernel, of_recurrent, of_bias = lstm_vjp(later, *carry, *weights, tuple(of_last))
+    of_later, *of_carry, of_kernel, of_recurrent, of_bias = _lstm_vjp(later, *carry, *weights, tuple(of_last))
     totals = [(of_kernel, of_recurrent, of_bias)]
     into = [0.0 * g for g in of_carry] if between == "reset" else of_carry
     of_inputs = []
     for (given, of_sequence), before in reversed(list(zip(calls, carries, strict=False))):
-        of_given, dh, dc, *by_weights = lstm_vjp(given, *before, *weights, (of_sequence, *into))
+        of_given, dh, dc, *by_weights = _lstm_vjp(given, *before, *weights, (of_sequence, *into))
         into = [dh, dc]
         of_inputs.append(of_given)
         totals.append(tuple(by_weights))

@@ -58,14 +58,15 @@ def back_through_time(
 
     ``cotangents`` are those of all outputs, ``(batch, time, …)``, and of each state of the final carry.
     """
-    (sequence, *last), by_given, by_weights = cotangents, [], []
+    sequence, last = cotangents[0], cotangents[1:]
+    by_given, by_weights = [], []
     for t in reversed(range(len(given))):
         into = (last[0] + sequence[:, t], *last[1:])
         of_given, last, of_weights = gradient(given[t], carries[t], into)
         by_given.append(of_given)
         by_weights.append(of_weights)
     weights = tuple(total(parts[::-1]) for parts in zip(*by_weights, strict=True))
-    return by_given[::-1], tuple(last), weights
+    return by_given[::-1], last, weights
 
 
 def check_layer(

@@ -110,14 +110,15 @@ def stacked_lstm(
 def stateful_lstm(
     x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
 ) -> Any:
-    weights, rest = (kernel, recurrent_kernel, bias), [tf.zeros((len(x), len(recurrent_kernel)), x.dtype)] * 2
+    weights: Any = (kernel, recurrent_kernel, bias)
+    rest: Any = [tf.zeros((len(x), len(recurrent_kernel)), x.dtype)] * 2
     y, *carry = _scanned(x, *rest, *weights)
     if between == "predict":
         _scanned(other, *rest, *weights)
     return y, *_scanned(later, *(rest if between == "reset" else carry), *weights)
 
 
-def _scanned(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
-    cell = _Cell(kernel, recurrent_kernel, bias)
+def _scanned(x: Any, h: Any, c: Any, *weights: Any) -> Any:
+    cell = _Cell(*weights)
     y, cells = over_time(lambda carry, step: cell(step, carry)[1], (h, c), x)
     return sequence_of(y), y[-1], cells[-1]

@@ -40,8 +40,8 @@ def masked_lstm_by(
     kernel: Array,
     recurrent_kernel: Array,
     bias: Array,
-    lengths: Array | None = None,
-    mask: Array | None = None,
+    lengths: Any = None,
+    mask: Any = None,
     *,
     masked_output: str = "zero",
     direction: str = "forward",
@@ -118,9 +118,10 @@ def carry_of_the_layer_below(
     x: Array, h: Array, c: Array, kernel: Array, upper_kernels: Array, recurrent_kernel: Array, bias: Array
 ) -> tuple[Array, ...]:
     """Each layer starts where the one below ended."""
-    finals, carry = [], (h[0], c[0])
+    finals: list[Any] = []
+    carry: Any = (h[0], c[0])
     for n, of_layer in enumerate((kernel, *upper_kernels)):
-        x, *carry = lstm(x, *carry, of_layer, recurrent_kernel[n], bias[n])
+        x, *carry = lstm(x, carry[0], carry[1], of_layer, recurrent_kernel[n], bias[n])
         finals.append(carry)
     return x, *(np.stack(states) for states in zip(*finals, strict=True))
 
@@ -149,7 +150,7 @@ def gradient_stops_between_calls(
     weights, zeros = (kernel, recurrent_kernel, bias), np.zeros((len(x), len(recurrent_kernel)))
     _, *carry = lstm(x, zeros, zeros, *weights)
     dx, _, _, *first = lstm_vjp(x, zeros, zeros, *weights, (cotangents[0], zeros, zeros))
-    dlater, _, _, *last = lstm_vjp(later, *carry, *weights, cotangents[1:])
+    dlater, _, _, *last = lstm_vjp(later, carry[0], carry[1], *weights, cotangents[1:])
     return dx, None, dlater, *(a + b for a, b in zip(first, last, strict=True))
 
 
