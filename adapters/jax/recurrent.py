@@ -61,8 +61,12 @@ def simple_rnn_scan(
 
 
 @binds("lstm", "flax.nnx.LSTMCell", where=BIASED | STORED)
-def lstm_nnx(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, direction: str) -> Any:
-    cell = nnx.LSTMCell(x.shape[-1], h.shape[-1], rngs=nnx.Rngs(0))
+def lstm_nnx(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, activation: str, recurrent_activation: str, direction: str,
+) -> Any:  # fmt: skip
+    functions = _functions(activation, recurrent_activation)
+    cell = nnx.LSTMCell(x.shape[-1], h.shape[-1], **functions, rngs=nnx.Rngs(0))
     gates = zip((cell.ii, cell.if_, cell.ig, cell.io), (cell.hi, cell.hf, cell.hg, cell.ho), strict=True)
     for (dense_i, dense_h), w, u, b in zip(gates, *_by_gate(4, kernel, recurrent_kernel, bias), strict=True):
         assign(dense_i, w)
