@@ -11,9 +11,15 @@ from __future__ import annotations
 import numpy as np
 
 from .checks import Array, require, require_shape
+from .convolution import conv, conv_vjp
+from .dense import dense, dense_vjp
 
 __all__ = [
     "batch_norm",
+    "batch_norm_folded",
+    "batch_norm_folded_vjp",
+    "batch_norm_frozen",
+    "batch_norm_frozen_vjp",
     "batch_norm_inference",
     "batch_norm_inference_vjp",
     "batch_norm_vjp",
@@ -153,6 +159,124 @@ def batch_norm_inference_vjp(
     )
 
 
+def batch_norm_frozen(
+    x: Array,
+    running_mean: Array,
+    running_variance: Array,
+    scale: Array,
+    bias: Array,
+    *,
+    statistics: str = "running",
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    bessel: bool = False,
+) -> tuple[Array, Array, Array]:
+    """Batch normalization whose weights are frozen, in a model that trains.
+
+    With ``running`` statistics all of the layer is frozen: it is `batch_norm_inference`, and the running
+    statistics stay. With those of the ``batch`` the weights alone are: it is `batch_norm`, and the running
+    statistics move on.
+
+    Args:
+        x: ``(batch, …, channels)``, any number of axes between.
+        running_mean: ``(channels,)``.
+        running_variance: ``(channels,)``, not negative.
+        scale: γ, ``(channels,)``.
+        bias: β, ``(channels,)``.
+        statistics: ``running`` or ``batch``.
+        epsilon: added to the variance, inside the root.
+        momentum: fraction of the running statistics that is kept, where they move.
+        bessel: the running variance takes ``σ² n / (n - 1)`` for n values per channel.
+
+    Returns:
+        The shape of ``x``; the running mean afterwards; the running variance afterwards.
+
+    Raises:
+        ValueError: a statistic, ``scale`` or ``bias`` does not fit the channels, or ``statistics`` is
+            neither.
+
+    Source: Keras, Transfer learning and fine-tuning, on freezing a BatchNormalization layer.
+    """
+    if _of_batch(statistics):
+        given = {"epsilon": epsilon, "momentum": momentum, "bessel": bessel}
+        return batch_norm(x, running_mean, running_variance, scale, bias, **given)
+    y = batch_norm_inference(x, running_mean, running_variance, scale, bias, epsilon=epsilon)
+    return y, running_mean, running_variance
+
+
+def batch_norm_frozen_vjp(
+    x: Array,
+    running_mean: Array,
+    running_variance: Array,
+    scale: Array,
+    bias: Array,
+    cotangent: Array,
+    *,
+    statistics: str = "running",
+    epsilon: float = 1e-5,
+) -> tuple[Array]:
+    """Gradient of `batch_norm_frozen` in x alone: through the statistics only where they are the batch's."""
+    vjp = batch_norm_vjp if _of_batch(statistics) else batch_norm_inference_vjp
+    return vjp(x, running_mean, running_variance, scale, bias, cotangent, epsilon=epsilon)[:1]
+
+
+def batch_norm_folded(
+    x: Array,
+    kernel: Array,
+    offset: Optional,
+    mean: Array,
+    variance: Array,
+    scale: Array,
+    bias: Array,
+    *,
+    epsilon: float = 1e-5,
+) -> Array:
+    """A dense layer or a convolution and batch normalization at inference, which fold into one.
+
+    ``y = a (W x + b - μ) + β = (a W) x + (a (b - μ) + β)`` with ``a = γ / √(σ² + ε)`` of each unit
+
+    Args:
+        x: ``(batch, features)``, or ``(batch, …, channels)`` for a convolution.
+        kernel: W, ``(features, units)``, or ``(*window, channels, units)`` for one without padding.
+        offset: b, ``(units,)``, or None for 0.
+        mean: μ, ``(units,)``.
+        variance: σ², ``(units,)``, not negative.
+        scale: γ, ``(units,)``.
+        bias: β, ``(units,)``.
+        epsilon: added to the variance, inside the root.
+
+    Returns:
+        ``(batch, units)``, or ``(batch, …, units)`` with what a convolution leaves of the other axes.
+
+    Raises:
+        ValueError: ``kernel`` does not fit ``x``, or another array does not fit the units.
+
+    Source: Jacob et al. (2017), Quantization and training of neural networks for efficient
+    integer-arithmetic-only inference, arXiv:1712.05877, section 3.2.
+    """
+    _require_channels(kernel, offset=offset, mean=mean, variance=variance, scale=scale, bias=bias)
+    slope = _slope(variance, scale, epsilon)
+    shift = (-mean if offset is None else offset - mean) * slope + bias
+    return (dense if kernel.ndim == 2 else conv)(x, kernel * slope, shift)
+
+
+def batch_norm_folded_vjp(
+    x: Array,
+    kernel: Array,
+    offset: Optional,
+    mean: Array,
+    variance: Array,
+    scale: Array,
+    bias: Array,
+    cotangent: Array,
+    *,
+    epsilon: float = 1e-5,
+) -> tuple[Array]:
+    """Gradient of `batch_norm_folded` in x alone: that of the one layer."""
+    vjp = dense_vjp if kernel.ndim == 2 else conv_vjp
+    return vjp(x, kernel * _slope(variance, scale, epsilon), None, cotangent)[:1]
+
+
 def layer_norm(x: Array, scale: Optional = None, bias: Optional = None, *, epsilon: float = 1e-5) -> Array:
     """Layer normalization of the last axis.
 
@@ -261,6 +385,12 @@ def rms_norm_vjp(
     standard = x / root
     dx = (through - standard * np.mean(through * standard, axis=-1, keepdims=True)) / root
     return dx, _affine_vjp(standard, scale, None, cotangent)[0]
+
+
+def _of_batch(statistics: str) -> bool:
+    known = statistics in ("running", "batch")
+    require(known, f"statistics must be running or batch; got {statistics!r}")
+    return statistics == "batch"
 
 
 def _moments(x: Array, axes: Axes) -> tuple[Array, Array]:

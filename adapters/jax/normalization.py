@@ -114,6 +114,68 @@ def linen_options(x: Any, scale: Any, bias: Any) -> dict[str, Any]:
     }
 
 
+@binds(
+    "batch_norm_frozen",
+    "flax.nnx.BatchNorm(use_running_average=True)",
+    where={
+        "statistics == 'running'": "normalizes by the running statistics",
+        "bessel == False": "updates no statistics",
+    },
+)
+def batch_norm_frozen(
+    x: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+    momentum: float,
+) -> Any:
+    options = {"epsilon": epsilon, "momentum": momentum, "use_running_average": True}
+    return nnx_batch_norm(x, running_mean, running_variance, scale, bias, options)
+
+
+@binds(
+    "batch_norm_frozen",
+    "flax.linen.BatchNorm(jax.lax.stop_gradient)",
+    where={"statistics == 'batch'": "normalizes by the batch", "bessel == False": BIASED["bessel == False"]},
+)
+def batch_norm_weights_frozen(
+    x: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+    momentum: float,
+) -> Any:
+    options = {"epsilon": epsilon, "momentum": momentum, "use_running_average": False}
+    weights = jax.lax.stop_gradient((scale, bias))
+    return linen_batch_norm(x, running_mean, running_variance, *weights, options)
+
+
+@binds("batch_norm_folded", "jax.lax.conv_general_dilated(kernel * jax.lax.rsqrt)", composition=True)
+def batch_norm_folded(
+    x: Any,
+    kernel: Any,
+    offset: Any,
+    mean: Any,
+    variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+) -> Any:
+    slope = scale * jax.lax.rsqrt(variance + epsilon)
+    shift = bias + ((0 if offset is None else offset) - mean) * slope
+    if kernel.ndim == 2:
+        return x @ (kernel * slope) + shift
+    layout = ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(x, kernel * slope, (1, 1), "VALID", dimension_numbers=layout) + shift
+
+
 @binds("layer_norm", "flax.nnx.LayerNorm")
 def layer_norm(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
     layer = nnx.LayerNorm(

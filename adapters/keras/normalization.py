@@ -53,6 +53,51 @@ def batch_norm_inference_op(
     return keras.ops.batch_normalization(x, mean, variance, -1, offset=bias, scale=scale, epsilon=epsilon)
 
 
+@binds(
+    "batch_norm_frozen",
+    "keras.layers.BatchNormalization(trainable=False)",
+    where={
+        "statistics == 'running'": "runs as at inference, also under training=True",
+        "bessel == False": "updates no statistics",
+    },
+)
+def batch_norm_frozen(
+    x: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+    momentum: float,
+) -> Any:
+    layer = keras.layers.BatchNormalization(
+        momentum=momentum, epsilon=epsilon, dtype=dtype_of(x), trainable=False
+    )
+    weights = {"gamma": scale, "beta": bias, "moving_mean": running_mean, "moving_variance": running_variance}
+    y, states = call_layer(layer, x, weights=weights, training=True)
+    return y, states["moving_mean"], states["moving_variance"]
+
+
+@binds("batch_norm_folded", "keras.ops.conv(kernel * keras.ops.rsqrt)", composition=True)
+def batch_norm_folded(
+    x: Any,
+    kernel: Any,
+    offset: Any,
+    mean: Any,
+    variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+) -> Any:
+    slope = scale * keras.ops.rsqrt(variance + epsilon)
+    shift = bias + ((0 if offset is None else offset) - mean) * slope
+    if len(kernel.shape) == 2:
+        return keras.ops.matmul(x, kernel * slope) + shift
+    return keras.ops.conv(x, kernel * slope, padding="valid", data_format="channels_last") + shift
+
+
 @binds("layer_norm", "keras.layers.LayerNormalization")
 def layer_norm(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
     layer = keras.layers.LayerNormalization(

@@ -79,6 +79,53 @@ def fused_batch_norm_inference(
     return tf.compat.v1.nn.fused_batch_norm(x, *vectors, epsilon, is_training=False)[0]
 
 
+STILL = {
+    "statistics == 'running'": "normalizes by the statistics that it is given",
+    "bessel == False": "updates no statistics",
+    "momentum == 0.9": "updates no statistics",
+}
+
+
+@binds("batch_norm_frozen", "tf.nn.batch_normalization", where=STILL)
+def batch_norm_frozen(
+    x: Any, running_mean: Any, running_variance: Any, scale: Any, bias: Any, *, epsilon: float
+) -> Any:
+    y = tf.nn.batch_normalization(x, running_mean, running_variance, bias, scale, epsilon)
+    return y, running_mean, running_variance
+
+
+@binds(
+    "batch_norm_frozen",
+    "tf.compat.v1.nn.fused_batch_norm(is_training=False)",
+    where=STILL | {rule: reason for rule, reason in FUSED.items() if "use" not in rule},
+)
+def fused_batch_norm_frozen(
+    x: Any, running_mean: Any, running_variance: Any, scale: Any, bias: Any, *, epsilon: float
+) -> Any:
+    vectors = (tf.cast(a, tf.float32) for a in (scale, bias, running_mean, running_variance))
+    y, mean, variance = tf.compat.v1.nn.fused_batch_norm(x, *vectors, epsilon, is_training=False)
+    return y, tf.cast(mean, x.dtype), tf.cast(variance, x.dtype)
+
+
+@binds("batch_norm_folded", "tf.nn.convolution(kernel * tf.math.rsqrt)", composition=True)
+def batch_norm_folded(
+    x: Any,
+    kernel: Any,
+    offset: Any,
+    mean: Any,
+    variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+) -> Any:
+    slope = scale * tf.math.rsqrt(variance + epsilon)
+    shift = bias + ((0 if offset is None else offset) - mean) * slope
+    if len(kernel.shape) == 2:
+        return tf.matmul(x, kernel * slope) + shift
+    return tf.nn.convolution(x, kernel * slope, padding="VALID") + shift
+
+
 @binds("layer_norm", "tf.nn.batch_normalization(tf.nn.moments)", composition=True)
 def layer_norm(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
     mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)

@@ -36,6 +36,7 @@ def batch_norm(
     "batch_norm", "torch.nn.BatchNorm1d", where=BESSEL | {"spatial <= 1": "takes one spatial axis or none"}
 )
 @binds("batch_norm", "torch.nn.BatchNorm2d", where=BESSEL | {"spatial == 2": "takes two spatial axes"})
+@binds("batch_norm", "torch.nn.BatchNorm3d", where=BESSEL | {"spatial == 3": "takes three spatial axes"})
 def batch_norm_module(
     x: Any,
     running_mean: Any,
@@ -71,6 +72,11 @@ def batch_norm_inference(x: Any, mean: Any, variance: Any, scale: Any, bias: Any
     "torch.nn.BatchNorm2d",
     where=STATISTICS | {"spatial == 2": "takes two spatial axes"},
 )
+@binds(
+    "batch_norm_inference",
+    "torch.nn.BatchNorm3d",
+    where=STATISTICS | {"spatial == 3": "takes three spatial axes"},
+)
 def batch_norm_inference_module(
     x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float
 ) -> Any:
@@ -81,9 +87,146 @@ def batch_norm_inference_module(
 
 def batch_norm_layer(x: Any, scale: Any, bias: Any, *, epsilon: float, momentum: float) -> Any:
     """The module for inputs of this rank; a weight that is not given stays at its initial 1 or 0."""
-    make = torch.nn.BatchNorm2d if x.ndim == 4 else torch.nn.BatchNorm1d
+    make = {4: torch.nn.BatchNorm2d, 5: torch.nn.BatchNorm3d}.get(x.ndim, torch.nn.BatchNorm1d)
     affine = scale is not None or bias is not None
     return make(x.shape[-1], eps=epsilon, momentum=momentum, affine=affine)
+
+
+FROZEN = {
+    "torch.nn.BatchNorm1d": {"spatial <= 1": "takes one spatial axis or none"},
+    "torch.nn.BatchNorm2d": {"spatial == 2": "takes two spatial axes"},
+}
+WEIGHTS_ALONE = {
+    "statistics == 'batch'": "normalizes by the batch while the module trains",
+    "bessel": BESSEL["bessel"],
+}
+
+
+@binds(
+    "batch_norm_frozen",
+    "torch.nn.BatchNorm1d.requires_grad_(False)",
+    where=WEIGHTS_ALONE | FROZEN["torch.nn.BatchNorm1d"],
+)
+@binds(
+    "batch_norm_frozen",
+    "torch.nn.BatchNorm2d.requires_grad_(False)",
+    where=WEIGHTS_ALONE | FROZEN["torch.nn.BatchNorm2d"],
+)
+def batch_norm_weights_frozen(
+    x: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+    momentum: float,
+) -> Any:
+    layer = batch_norm_layer(x, scale, bias, epsilon=epsilon, momentum=1 - momentum).requires_grad_(False)
+    return frozen(layer, x, running_mean, running_variance, scale, bias)
+
+
+EVALUATED = {
+    "statistics == 'running'": "normalizes by the running statistics",
+    "bessel == False": "updates no statistics",
+}
+
+
+@binds("batch_norm_frozen", "torch.nn.BatchNorm1d.eval", where=EVALUATED | FROZEN["torch.nn.BatchNorm1d"])
+@binds("batch_norm_frozen", "torch.nn.BatchNorm2d.eval", where=EVALUATED | FROZEN["torch.nn.BatchNorm2d"])
+def batch_norm_evaluated(
+    x: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+    momentum: float,
+) -> Any:
+    layer = batch_norm_layer(x, scale, bias, epsilon=epsilon, momentum=1 - momentum).eval()
+    return frozen(layer, x, running_mean, running_variance, scale, bias)
+
+
+def frozen(layer: Any, x: Any, running_mean: Any, running_variance: Any, scale: Any, bias: Any) -> Any:
+    """What a frozen layer returns, and its statistics afterwards."""
+    mean, variance = running_mean.clone(), running_variance.clone()
+    arrays = {"weight": scale, "bias": bias, "running_mean": mean, "running_var": variance}
+    return call_module(layer, x.movedim(-1, 1), **arrays).movedim(1, -1), mean, variance
+
+
+@binds(
+    "batch_norm_folded",
+    "torch.nn.utils.fusion.fuse_linear_bn_eval",
+    where={"spatial == 0": "takes a Linear"},
+)
+@binds(
+    "batch_norm_folded",
+    "torch.nn.utils.fusion.fuse_conv_bn_eval",
+    where={"spatial == 2": "takes a convolution"},
+)
+def batch_norm_folded(
+    x: Any,
+    kernel: Any,
+    offset: Any,
+    mean: Any,
+    variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+) -> Any:
+    layer, norm = before_and_after(x, kernel, offset, mean, variance, scale, bias, epsilon)
+    fuse = torch.nn.utils.fusion.fuse_linear_bn_eval
+    if kernel.ndim == 4:
+        fuse = torch.nn.utils.fusion.fuse_conv_bn_eval
+    return fuse(layer, norm)(x.movedim(-1, 1)).movedim(1, -1)
+
+
+@binds("batch_norm_folded", "torch.nn.BatchNorm2d(torch.nn.Conv2d)", where={"spatial == 2": "takes two axes"})
+@binds("batch_norm_folded", "torch.nn.BatchNorm1d(torch.nn.Linear)", where={"spatial == 0": "takes none"})
+def batch_norm_after(
+    x: Any,
+    kernel: Any,
+    offset: Any,
+    mean: Any,
+    variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+) -> Any:
+    layer, norm = before_and_after(x, kernel, offset, mean, variance, scale, bias, epsilon)
+    return norm(layer(x.movedim(-1, 1))).movedim(1, -1)
+
+
+def before_and_after(
+    x: Any,
+    kernel: Any,
+    offset: Any,
+    mean: Any,
+    variance: Any,
+    scale: Any,
+    bias: Any,
+    epsilon: float,
+) -> tuple[Any, Any]:
+    """The dense layer or convolution, and the batch normalization after it, in inference."""
+    *window, features, units = kernel.shape
+    if window:
+        layer = torch.nn.Conv2d(features, units, tuple(window), bias=offset is not None)
+        weight = kernel.permute(3, 2, 0, 1)
+    else:
+        layer, weight = torch.nn.Linear(features, units, bias=offset is not None), kernel.T
+    norm = (torch.nn.BatchNorm2d if window else torch.nn.BatchNorm1d)(units, eps=epsilon)
+    arrays = {"weight": weight, "bias": offset}
+    load(layer, x, {name: array for name, array in arrays.items() if array is not None})
+    load(norm, x, {"running_mean": mean, "running_var": variance, "weight": scale, "bias": bias})
+    return layer.eval(), norm.eval()
+
+
+def load(module: Any, x: Any, arrays: dict[str, Any]) -> None:
+    """Put arrays into a module, which takes the device and the dtype of ``x``."""
+    module.to(x.device, x.dtype).load_state_dict(arrays, strict=False)
 
 
 @binds("layer_norm", "torch.nn.functional.layer_norm")

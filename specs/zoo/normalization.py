@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...reference import normalization as right
+from ...reference.convolution import conv
+from ...reference.dense import dense
 from ..variant import Control, Fault, each_way
 
 Array = Any
@@ -267,6 +269,42 @@ def folded(
         1.0 / np.sqrt(variance + epsilon) if scale is None else scale * (1.0 / np.sqrt(variance + epsilon))
     )
     return x * slope + (-mean * slope if bias is None else bias - mean * slope)
+
+
+def frozen(
+    x: Array,
+    running_mean: Array,
+    running_variance: Array,
+    scale: Array,
+    bias: Array,
+    *,
+    statistics: str = "running",
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    bessel: bool = False,
+) -> tuple[Array, Array, Array]:
+    """Frozen batch normalization as it is written; its states are right."""
+    if statistics == "batch":
+        options = {"epsilon": epsilon, "momentum": momentum, "bessel": bessel}
+        return batch_norm(x, running_mean, running_variance, scale, bias, **options)
+    y = inference(x, running_mean, running_variance, scale, bias, epsilon=epsilon)
+    return y, running_mean, running_variance
+
+
+def not_folded(
+    x: Array,
+    kernel: Array,
+    offset: Array | None,
+    mean: Array,
+    variance: Array,
+    scale: Array,
+    bias: Array,
+    *,
+    epsilon: float = 1e-5,
+) -> Array:
+    """The layer before, and the normalization after it."""
+    y = (dense if kernel.ndim == 2 else conv)(x, kernel, offset)
+    return inference(y, mean, variance, scale, bias, epsilon=epsilon)
 
 
 # --- what they share ---
@@ -533,6 +571,90 @@ FAULTS = {
         ),
         Fault(name="gradient of the mean negated", gradients={"mean": lambda gradient: -gradient}),
     ),
+    "batch_norm_frozen": (
+        *each_way(
+            Fault(
+                name="statistics of the batch for the running ones, or the reverse",
+                parameters={"statistics": "'batch' if statistics == 'running' else 'running'"},
+            )
+        ),
+        Fault(
+            name="running statistics renewed although frozen",
+            results={
+                "running_mean": lambda x, running_mean, momentum: (
+                    momentum * running_mean + (1 - momentum) * np.mean(x, axis=_leading(x))
+                )
+            },
+            where="statistics == 'running'",
+        ),
+        Fault(
+            name="running statistics not renewed",
+            results={
+                "running_mean": lambda running_mean: running_mean,
+                "running_variance": lambda running_variance: running_variance,
+            },
+            where="statistics == 'batch'",
+        ),
+        Fault(
+            name="momentum reversed", parameters={"momentum": "1 - momentum"}, where="statistics == 'batch'"
+        ),
+        Fault(
+            name="running variance biased for unbiased, or the reverse",
+            parameters={"bessel": "not bessel"},
+            where="statistics == 'batch'",
+        ),
+        Fault(name="scale not applied", inputs={"scale": lambda scale: np.ones_like(scale)}),
+        Fault(name="bias missing", inputs={"bias": lambda bias: np.zeros_like(bias)}),
+        *EPSILON[2:],
+        Fault(name="no gradient to what is before", gradients={"x": lambda gradient: 0 * gradient}),
+        Fault(
+            name="gradient without the scale",
+            gradients={"x": lambda gradient, scale: gradient / scale},
+        ),
+    ),
+    "batch_norm_folded": (
+        Fault(name="deviation for the variance", inputs={"variance": lambda variance: np.sqrt(variance)}),
+        Fault(name="epsilon missing", parameters={"epsilon": "0.0"}, where="epsilon > 0.01"),
+        Fault(name="mean not folded", inputs={"mean": lambda mean: np.zeros_like(mean)}),
+        Fault(
+            name="bias of the layer before not scaled",
+            results={
+                "y": lambda result, offset, scale, variance, epsilon: (
+                    result + offset * (1 - scale / np.sqrt(variance + epsilon))
+                )
+            },
+            where="use_offset",
+        ),
+        Fault(
+            name="bias of the layer before left out",
+            inputs={"offset": lambda offset: np.zeros_like(offset)},
+            where="use_offset",
+        ),
+        Fault(
+            name="slope of the next unit",
+            inputs={"scale": lambda scale: np.roll(scale, 1)},
+            where="units > 1",
+        ),
+        Fault(name="scale not folded", inputs={"scale": lambda scale: np.ones_like(scale)}, spoils="both"),
+        Fault(
+            name="gradient of the layer before alone",
+            gradients={
+                "x": lambda x, kernel, offset, mean, variance, scale, bias, cotangent, epsilon: (
+                    right.batch_norm_folded_vjp(
+                        x,
+                        kernel,
+                        offset,
+                        mean,
+                        1 - epsilon + 0 * mean,
+                        1 + 0 * mean,
+                        bias,
+                        cotangent,
+                        epsilon=epsilon,
+                    )[0]
+                )
+            },
+        ),
+    ),
     "layer_norm": (
         *EPSILON,
         *standardizing_faults(layer_norm),
@@ -645,6 +767,8 @@ CONTROLS = {
         Control(name="(x - μ) / √(σ² + ε)", reference=inference),
         Control(name="folded into a x + b", reference=folded),
     ),
+    "batch_norm_frozen": (Control(name="(x - μ) / √(σ² + ε)", reference=frozen),),
+    "batch_norm_folded": (Control(name="one layer after the other", reference=not_folded),),
     "layer_norm": standardizing_controls(layer_norm),
     "group_norm": standardizing_controls(group_norm),
     "rms_norm": (

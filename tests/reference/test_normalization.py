@@ -10,8 +10,14 @@ import pytest
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
+from assay.reference.convolution import conv, conv_vjp
+from assay.reference.dense import dense, dense_vjp
 from assay.reference.normalization import (
     batch_norm,
+    batch_norm_folded,
+    batch_norm_folded_vjp,
+    batch_norm_frozen,
+    batch_norm_frozen_vjp,
     batch_norm_inference,
     batch_norm_inference_vjp,
     batch_norm_vjp,
@@ -251,3 +257,101 @@ def test_what_does_not_fit_is_refused():
         group_norm(x, groups=0)
     with pytest.raises(ValueError, match=r"more than one value per channel; got shape \(1, 4\)"):
         batch_norm(x[:1], channels, channels, lone_value="error")
+
+
+@proves(batch_norm, by="law")
+@pytest.mark.parametrize("spatial", [(), (4,), (4, 3), (4, 3, 2)])
+def test_moments_are_those_of_every_value_of_a_channel_whatever_the_axes(spatial):
+    x, scale, bias = draw("x", 5, *spatial, 6), draw("scale", 6), draw("bias", 6)
+    running = np.zeros(6), np.ones(6)
+    rest = [carried(a) for a in (*running, scale, bias)]
+    y, mean, variance = batch_norm(carried(x), *rest, bessel=True)
+    rows, *statistics = batch_norm(carried(np.reshape(x, (-1, 6))), *rest, bessel=True)
+    assert_same(np.reshape(y, (-1, 6)), rows)
+    assert_same((mean, variance), tuple(statistics))
+
+
+@proves(batch_norm, by="law")
+def test_a_batch_of_one_image_is_a_batch_of_its_places():
+    image, running = draw("image", 1, 4, 3, 6), (carried(np.zeros(6)), carried(np.ones(6)))
+    one, *of_image = batch_norm(carried(image), *running, momentum=0.0, bessel=True)
+    many, *of_places = batch_norm(carried(image[0].reshape(12, 6)), *running, momentum=0.0, bessel=True)
+    assert_same(np.reshape(one, (12, 6)), many)
+    assert_same(tuple(of_image), tuple(of_places))
+    assert not np.any(one.value == 0)
+
+
+@proves(batch_norm_frozen, by="law")
+@pytest.mark.parametrize("statistics", ["running", "batch"])
+def test_frozen_batch_norm_is_inference_or_training(statistics):
+    x, rest = draw("x", 9, 6), [draw(name, 6) for name in ("mean", "variance", "scale", "bias")]
+    mean, variance, scale, bias = map(carried, (rest[0], np.exp(rest[1]), *rest[2:]))
+    frozen = batch_norm_frozen(carried(x), mean, variance, scale, bias, statistics=statistics, bessel=True)
+    if statistics == "batch":
+        assert_same(frozen, batch_norm(carried(x), mean, variance, scale, bias, bessel=True))
+    else:
+        y = batch_norm_inference(carried(x), mean, variance, scale, bias)
+        assert_same(frozen, (y, mean.value, variance.value))
+
+
+@proves(batch_norm_frozen, by="worked figures")
+def test_frozen_batch_norm_of_worked_figures():
+    # By the running statistics the root is 4; by those of the batch, mean 7 and variance 16, it is 5.
+    x, one = np.array([[3.0], [11.0]]), np.ones(1)
+    given = x, 5 * one, 7 * one, 2 * one, one / 2
+    assert_same(batch_norm_frozen(*given, epsilon=9.0), ([[-0.5], [3.5]], [5.0], [7.0]))
+    y, mean, variance = batch_norm_frozen(*given, epsilon=9.0, momentum=0.75, statistics="batch")
+    assert_same(y, [[-1.1], [2.1]])
+    assert_same((mean, variance), ([5.5], [9.25]))
+
+
+@proves(batch_norm_frozen_vjp, by="worked figures")
+def test_gradient_of_frozen_batch_norm_of_worked_figures():
+    # Scale 2 over the root 4 of the running statistics; those of the batch leave nothing of equal parts.
+    x, one, g = np.array([[3.0], [11.0]]), np.ones(1), np.array([[3.0], [3.0]])
+    given = x, 5 * one, 7 * one, 2 * one, one / 2, g
+    assert_same(batch_norm_frozen_vjp(*given, epsilon=9.0)[0], [[1.5], [1.5]])
+    assert_same(batch_norm_frozen_vjp(*given, epsilon=9.0, statistics="batch")[0], [[0.0], [0.0]])
+
+
+def folding(*window):
+    x, kernel = draw("x", 2, *(6 for _ in window), 5), draw("kernel", *window, 5, 4)
+    offset, mean, variance, scale, bias = (
+        draw(n, 4) for n in ("offset", "mean", "variance", "scale", "bias")
+    )
+    return [carried(a) for a in (x, kernel, offset, mean, np.exp(variance), scale, bias)]
+
+
+@proves(batch_norm_folded, by="law")
+@pytest.mark.parametrize(("layer", "window"), [(dense, ()), (conv, (3, 2)), (conv, (2,))])
+def test_folding_changes_nothing_but_the_order(layer, window):
+    x, kernel, offset, *norm = folding(*window)
+    apart = batch_norm_inference(layer(x, kernel, offset), *norm, epsilon=0.1)
+    assert_same(batch_norm_folded(x, kernel, offset, *norm, epsilon=0.1), apart)
+
+
+@proves(batch_norm_folded_vjp, by="law")
+@pytest.mark.parametrize(("layer", "window"), [(dense_vjp, ()), (conv_vjp, (3, 2))])
+def test_gradient_goes_back_through_the_normalization_and_then_the_layer(layer, window):
+    x, kernel, offset, *norm = folding(*window)
+    y = batch_norm_folded(x, kernel, offset, *norm)
+    g = carried(draw("g", *y.shape))
+    through = batch_norm_inference_vjp(y, *norm, g)[0]
+    assert_same(batch_norm_folded_vjp(x, kernel, offset, *norm, g)[0], layer(x, kernel, offset, through)[0])
+
+
+@proves(batch_norm_folded, batch_norm_folded_vjp, by="worked figures")
+def test_folded_batch_norm_of_worked_figures():
+    # 3·1 + 4·2 + 1 = 12, less the mean 5, times 2 over the root of 7 + 9, plus a half.
+    x, one = np.array([[3.0, 4.0]]), np.ones(1)
+    given = x, np.array([[1.0], [2.0]]), one, 5 * one, 7 * one, 2 * one, one / 2
+    assert_same(batch_norm_folded(*given, epsilon=9.0), [[4.0]])
+    assert_same(batch_norm_folded_vjp(*given, np.array([[3.0]]), epsilon=9.0)[0], [[1.5, 3.0]])
+
+
+def test_what_frozen_and_folded_layers_refuse():
+    x, one = draw("x", 3, 4), np.ones(4)
+    with pytest.raises(ValueError, match="statistics must be running or batch; got 'moving'"):
+        batch_norm_frozen(x, one, one, one, one, statistics="moving")
+    with pytest.raises(ValueError, match=r"mean must have shape \(4,\) = \(channels\); got \(5,\)"):
+        batch_norm_folded(x, draw("kernel", 4, 4), None, np.ones(5), one, one, one)
