@@ -19,10 +19,12 @@ from assay.specs.cases import cases
 from assay.specs.spec import evaluate
 
 #: Where a reference gives another gradient than its derivative, because that is what implementations do. Such
-#: a gradient is proved by a law: here, of a row in which everything is masked, in test_attention.py.
+#: a gradient is proved by a law: of a row in which everything is masked, in test_attention.py; or by the
+#: complex step of what it is the derivative of: with singular vectors held, in test_constraints.py.
 CONVENTIONAL = {
     "embedding": "padding_index is not None and padding == 'blocked'",
     "dot_product_attention": "masking == 'add' and empty_row == 'uniform' and causal != 'none'",
+    "spectral_norm": "True",
 }
 
 

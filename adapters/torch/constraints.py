@@ -1,0 +1,100 @@
+"""Constraints of PyTorch: functions that project, and parametrizations of ``torch.nn.utils``.
+
+The axis of the units is the first in PyTorch's kernels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import F, binds, torch
+from .modules import functional_call
+
+PLAIN = {"epsilon_at == 'none'": "divides by the norm itself"}
+
+
+@binds("unit_norm", "torch.nn.functional.normalize", where={"epsilon_at == 'floor'": "divides by max(n, ε)"})
+def unit_norm(kernel: Any, *, axis: int, epsilon: float) -> Any:
+    return F.normalize(kernel, p=2.0, dim=axis, eps=epsilon)
+
+
+@binds(
+    "max_norm",
+    "torch.renorm",
+    where={"epsilon_at == 'beyond'": "adds 1e-7 to the norms that it shortens, and leaves the others"},
+)
+def max_norm(kernel: Any, *, max_value: float, axis: int) -> Any:
+    if not -2 <= axis < 2:
+        raise IndexError(f"no axis {axis}")
+    return torch.renorm(kernel, p=2, dim=1 - axis, maxnorm=max_value)
+
+
+@binds("min_max_norm", "torch.clamp(torch.linalg.vector_norm)", where=PLAIN, composition=True)
+def min_max_norm(kernel: Any, *, min_value: float, max_value: float, rate: float, axis: int) -> Any:
+    norms = torch.linalg.vector_norm(kernel, dim=axis, keepdim=True)
+    desired = rate * norms.clamp(min_value, max_value) + (1 - rate) * norms
+    return kernel * (desired / norms)
+
+
+CLAMP = {
+    "zero_gradient == 1.0 or data == 'normal'": "passes the gradient where the bound is met",
+    "nan_gradient == 'zero' or data != 'specials'": "gives no gradient where x is NaN",
+}
+RELU = {
+    "zero_gradient == 0.0 or data == 'normal'": "gives no gradient at 0",
+    "nan_gradient == 'pass' or data != 'specials'": "passes the gradient where x is NaN",
+}
+
+
+@binds("non_neg", "torch.clamp", where=CLAMP)
+def non_neg(kernel: Any) -> Any:
+    return torch.clamp(kernel, min=0)
+
+
+@binds("non_neg", "torch.nn.functional.relu", where=RELU)
+def non_neg_relu(kernel: Any) -> Any:
+    return F.relu(kernel)
+
+
+@binds("weight_norm", "torch.nn.utils.parametrizations.weight_norm", where=PLAIN)
+def weight_norm(direction: Any, magnitude: Any, *, norm_of: str) -> Any:
+    v = direction.movedim(-1, 0)
+    layer = torch.nn.utils.parametrizations.weight_norm(layer_of(v), dim=0 if norm_of == "unit" else None)
+    g = magnitude.reshape(-1, *(1,) * (v.ndim - 1)) if norm_of == "unit" else magnitude
+    return parametrized(layer, original0=g, original1=v).movedim(0, -1)
+
+
+@binds(
+    "spectral_norm",
+    "torch.nn.utils.parametrizations.spectral_norm",
+    where={
+        "starts_from == 'features'": "updates the vector of the units first",
+        "epsilon_at == 'floor'": "divides by max(n, ε)",
+    },
+)
+def spectral_norm(kernel: Any, vector: Any, *, power_iterations: int, epsilon: float) -> Any:
+    weight = kernel.permute(-1, -2, *range(kernel.ndim - 2))
+    layer = torch.nn.utils.parametrizations.spectral_norm(
+        layer_of(weight), n_power_iterations=power_iterations, eps=epsilon
+    )
+    features, *window = weight.shape[1:]
+    # The matrix of a kernel has its features before the window, and what is kept is in that order.
+    start = vector.reshape(*window, features).movedim(-1, 0).reshape(-1).clone()
+    u = torch.zeros_like(weight[(slice(None), *(0,) * (weight.ndim - 1))])
+    y = parametrized(layer, **{"original": weight, "0._u": u, "0._v": start})
+    after = start.reshape(features, *window).movedim(0, -1).reshape(-1)
+    return y.permute(*range(2, kernel.ndim), 1, 0), after
+
+
+def layer_of(weight: Any) -> Any:
+    """A dense layer or a convolution with a weight of this shape."""
+    units, features, *window = weight.shape
+    if not window:
+        return torch.nn.Linear(features, units, bias=False)
+    return torch.nn.Conv2d(features, units, tuple(window), bias=False)
+
+
+def parametrized(layer: Any, **arrays: Any) -> Any:
+    """The weight that a parametrized layer computes from these arrays."""
+    like = next(iter(arrays.values()))
+    return functional_call(layer.to(like.device, like.dtype).parametrizations.weight, arrays, ())
