@@ -78,6 +78,43 @@ def _gelu_gate_tanh(x: Array) -> Array:
     return expit(2.0 * math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * np.square(x)))
 
 
+SELU_ALPHA = 1.6732632423543772848170429916717
+SELU_SCALE = 1.0507009873554804934193349852946
+
+
+def selu(x: Array) -> Array:
+    """Scaled exponential linear unit.
+
+    ``selu(x) = λ x`` for ``x > 0``, and ``λ α (exp(x) - 1)`` otherwise, with ``λ`` and ``α`` such that mean 0
+    and variance 1 of normal inputs are kept
+
+    Args:
+        x: any shape. NaN stays NaN.
+
+    Returns:
+        The shape of ``x``.
+
+    Source: Klambauer, Unterthiner, Mayr and Hochreiter (2017), Self-normalizing neural networks,
+    arXiv:1706.02515, equation 2.
+    """
+    below = SELU_ALPHA * np.expm1(np.where(x > 0, 0.0, x))
+    return SELU_SCALE * np.where(x > 0, x, below)
+
+
+def selu_vjp(
+    x: Array, cotangent: Array, *, zero_gradient: str = "left", nan_gradient: str = "nan"
+) -> tuple[Array]:
+    """Gradient of `selu`: ``λ`` where ``x > 0``, and ``λ α exp(x)`` where ``x < 0``.
+
+    At the kink ``x = 0`` it is the slope on its ``left``, ``λ α``, or on its ``right``, λ. Where x is NaN it
+    is NaN, or with ``nan_gradient="pass"`` λ.
+    """
+    positive = x > 0 if zero_gradient == "left" else x >= 0
+    positive = positive | (x != x) if nan_gradient == "pass" else positive
+    below = SELU_ALPHA * np.exp(np.where(positive, 0.0, x))
+    return (cotangent * (SELU_SCALE * np.where(positive, 1.0, below)),)
+
+
 def silu(x: Array) -> Array:
     """Sigmoid linear unit, also called swish.
 

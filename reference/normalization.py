@@ -198,8 +198,8 @@ def batch_norm_frozen(
     Source: Keras, Transfer learning and fine-tuning, on freezing a BatchNormalization layer.
     """
     if _of_batch(statistics):
-        given = {"epsilon": epsilon, "momentum": momentum, "bessel": bessel}
-        return batch_norm(x, running_mean, running_variance, scale, bias, **given)
+        running = x, running_mean, running_variance, scale, bias
+        return batch_norm(*running, epsilon=epsilon, momentum=momentum, bessel=bessel)
     y = batch_norm_inference(x, running_mean, running_variance, scale, bias, epsilon=epsilon)
     return y, running_mean, running_variance
 

@@ -66,6 +66,19 @@ silu = elementwise(
     Source("Elfwing, Uchibe and Doya (2017)", "https://arxiv.org/abs/1702.03118"),
 )
 
+selu = elementwise(
+    reference.selu,
+    reference.selu_vjp,
+    Source("Klambauer et al. (2017), Self-normalizing neural networks", "https://arxiv.org/abs/1706.02515"),
+    Source("torch.nn.SELU", "https://pytorch.org/docs/stable/generated/torch.nn.SELU.html"),
+    Source("tf.nn.selu", "https://www.tensorflow.org/api_docs/python/tf/nn/selu"),
+    Source("jax.nn.selu", "https://docs.jax.dev/en/latest/_autosummary/jax.nn.selu.html"),
+    parameters=(
+        Parameter("zero_gradient", ("left", "right"), "which slope is taken at zero", facet=True),
+        Parameter("nan_gradient", ("nan", "pass"), "gradient where x is NaN", facet=True),
+    ),
+)
+
 softmax = along_axis(
     reference.softmax,
     reference.softmax_vjp,

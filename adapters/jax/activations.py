@@ -24,6 +24,17 @@ def silu(x: Any) -> Any:
     return jax.nn.silu(x)
 
 
+SELU = {
+    "zero_gradient == 'left' or data not in ('zeros', 'specials')": "takes the slope left of zero",
+    "nan_gradient == 'nan' or data != 'specials'": "gives NaN where x is NaN",
+}
+
+
+@binds("selu", "jax.nn.selu", where=SELU)
+def selu(x: Any) -> Any:
+    return jax.nn.selu(x)
+
+
 @binds("softmax", "jax.nn.softmax")
 def softmax(x: Any, *, axis: int) -> Any:
     return jax.nn.softmax(x, axis=axis)

@@ -119,7 +119,7 @@ def vessel() -> Any:
     class Kernel(linen.Module):  # type: ignore[misc]
         shape: tuple[int, ...]
 
-        @linen.compact
+        @linen.compact  # type: ignore[untyped-decorator]
         def __call__(self) -> Any:
             return self.param("kernel", linen.initializers.zeros_init(), self.shape)
 

@@ -152,8 +152,8 @@ def batch_norm_weights_frozen(
     momentum: float,
 ) -> Any:
     options = {"epsilon": epsilon, "momentum": momentum, "use_running_average": False}
-    weights = jax.lax.stop_gradient((scale, bias))
-    return linen_batch_norm(x, running_mean, running_variance, *weights, options)
+    scale, bias = jax.lax.stop_gradient((scale, bias))
+    return linen_batch_norm(x, running_mean, running_variance, scale, bias, options)
 
 
 @binds("batch_norm_folded", "jax.lax.conv_general_dilated(kernel * jax.lax.rsqrt)", composition=True)

@@ -40,6 +40,22 @@ def silu_op(x: Any) -> Any:
     return keras.ops.silu(x)
 
 
+SELU = {
+    "zero_gradient == 'right' or data not in ('zeros', 'specials')": "takes the slope right of zero",
+    "nan_gradient == 'pass' or data != 'specials'": "lets the cotangent through where x is NaN",
+}
+
+
+@binds("selu", "keras.activations.selu", where=SELU)
+def selu(x: Any) -> Any:
+    return keras.activations.selu(x)
+
+
+@binds("selu", "keras.ops.selu", where=SELU)
+def selu_op(x: Any) -> Any:
+    return keras.ops.selu(x)
+
+
 @binds("softmax", "keras.activations.softmax")
 def softmax(x: Any, *, axis: int) -> Any:
     return keras.activations.softmax(x, axis=axis)

@@ -24,6 +24,17 @@ def silu(x: Any) -> Any:
     return tf.nn.silu(x, beta=1.0)
 
 
+SELU = {
+    "zero_gradient == 'right' or data not in ('zeros', 'specials')": "takes the slope right of zero",
+    "nan_gradient == 'pass' or data != 'specials'": "lets the cotangent through where x is NaN",
+}
+
+
+@binds("selu", "tf.nn.selu", where=SELU)
+def selu(x: Any) -> Any:
+    return tf.nn.selu(x)
+
+
 @binds("softmax", "tf.nn.softmax")
 def softmax(x: Any, *, axis: int) -> Any:
     return tf.nn.softmax(x, axis=axis)

@@ -41,6 +41,22 @@ def silu_module(x: Any) -> Any:
     return torch.nn.SiLU()(x)
 
 
+SELU = {
+    "zero_gradient == 'left' or data not in ('zeros', 'specials')": "takes the slope left of zero",
+    "nan_gradient == 'nan' or data != 'specials'": "gives NaN where x is NaN",
+}
+
+
+@binds("selu", "torch.nn.functional.selu", where=SELU)
+def selu(x: Any) -> Any:
+    return F.selu(x)
+
+
+@binds("selu", "torch.nn.SELU", where=SELU)
+def selu_module(x: Any) -> Any:
+    return torch.nn.SELU()(x)
+
+
 @binds("softmax", "torch.nn.functional.softmax")
 def softmax(x: Any, *, axis: int) -> Any:
     return F.softmax(x, dim=axis)

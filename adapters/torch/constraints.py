@@ -80,7 +80,7 @@ def spectral_norm(kernel: Any, vector: Any, *, power_iterations: int, epsilon: f
     features, *window = weight.shape[1:]
     # The matrix of a kernel has its features before the window, and what is kept is in that order.
     start = vector.reshape(*window, features).movedim(-1, 0).reshape(-1).clone()
-    u = torch.zeros_like(weight[(slice(None), *(0,) * (weight.ndim - 1))])
+    u = weight.new_zeros(len(weight))
     y = parametrized(layer, **{"original": weight, "0._u": u, "0._v": start})
     after = start.reshape(features, *window).movedim(0, -1).reshape(-1)
     return y.permute(*range(2, kernel.ndim), 1, 0), after

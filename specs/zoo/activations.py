@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import erf, expit
 
-from ...reference.activations import softmax
+from ...reference.activations import SELU_ALPHA, SELU_SCALE, softmax
 from ..variant import Control, Fault, each_way
 
 Array = Any
@@ -47,6 +47,21 @@ def online_softmax(x: Array, *, axis: int = -1) -> Array:
 def silu_by_tanh(x: Array) -> Array:
     """``x/2 (1 + tanh(x/2))``, the same in exact arithmetic; the sum loses the left tail."""
     return x * (0.5 * (1.0 + np.tanh(0.5 * x)))
+
+
+def selu_of_four_digits(x: Array) -> Array:
+    """The constants as a reader may copy them."""
+    return 1.0507 * np.where(x > 0, x, 1.6733 * np.expm1(np.minimum(x, 0)))
+
+
+def selu_by_exp(x: Array) -> Array:
+    """``λ α (exp(x) - 1)``, whose difference loses every digit near 0."""
+    return SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * (np.exp(np.minimum(x, 0)) - 1))
+
+
+def selu_by_products(x: Array) -> Array:
+    """``λ x`` or ``(λ α) (exp(x) - 1)``."""
+    return np.where(x > 0, SELU_SCALE * x, (SELU_SCALE * SELU_ALPHA) * np.expm1(np.minimum(x, 0)))
 
 
 WITHOUT_SHIFT = Fault(name="no maximum subtracted", reference=softmax_without_shift, rounds=True)
@@ -96,6 +111,36 @@ FAULTS = {
             gradients={"x": lambda x, cotangent: cotangent * (expit(x) + expit(x) * (1 - expit(x)))},
         ),
     ),
+    "selu": (
+        Fault(name="elu, not scaled", results={"y": lambda result: result / SELU_SCALE}),
+        Fault(
+            name="scaled below zero alone",
+            results={"y": lambda result, x: np.where(x > 0, x, result)},
+        ),
+        Fault(
+            name="alpha of 1",
+            results={"y": lambda result, x: np.where(x > 0, result, result / SELU_ALPHA)},
+        ),
+        Fault(name="constants of four digits", reference=selu_of_four_digits),
+        Fault(name="exp(x) - 1 by subtraction", reference=selu_by_exp, rounds=True),
+        Fault(name="gradient not scaled", gradients={"x": lambda gradient: gradient / SELU_SCALE}),
+        Fault(
+            name="gradient of the other side at the kink",
+            gradients={
+                "x": lambda gradient, x, zero_gradient: np.where(
+                    x == 0, gradient * (1 / SELU_ALPHA if zero_gradient == "left" else SELU_ALPHA), gradient
+                )
+            },
+        ),
+        Fault(
+            name="gradient of exp(x) - 1 for exp(x)",
+            gradients={
+                "x": lambda gradient, x, cotangent: np.where(
+                    x > 0, gradient, cotangent * (SELU_SCALE * SELU_ALPHA * np.expm1(np.minimum(x, 0)))
+                )
+            },
+        ),
+    ),
     "softmax": (
         WITHOUT_SHIFT,
         *ANOTHER_AXIS,
@@ -130,5 +175,6 @@ FAULTS = {
 }
 
 CONTROLS = {
+    "selu": (Control(name="alpha times scale beforehand", reference=selu_by_products),),
     "softmax": (Control(name="online", reference=online_softmax),),
 }

@@ -62,7 +62,11 @@ def by_rayleigh(
     epsilon_at: str,
 ) -> tuple[Array, Array]:
     """``σ = l · (W r)``, the product with the units first."""
-    options = {"starts_from": starts_from, "epsilon": epsilon, "epsilon_at": epsilon_at}
+    options: dict[str, Any] = {
+        "starts_from": starts_from,
+        "epsilon": epsilon,
+        "epsilon_at": epsilon_at,
+    }
     left, start = singular_vectors(kernel, vector, power_iterations, **options)
     matrix = np.reshape(kernel, (-1, kernel.shape[-1]))
     sides = (left, start) if starts_from == "units" else (start, left)

@@ -285,8 +285,8 @@ def frozen(
 ) -> tuple[Array, Array, Array]:
     """Frozen batch normalization as it is written; its states are right."""
     if statistics == "batch":
-        options = {"epsilon": epsilon, "momentum": momentum, "bessel": bessel}
-        return batch_norm(x, running_mean, running_variance, scale, bias, **options)
+        given = x, running_mean, running_variance, scale, bias
+        return batch_norm(*given, epsilon=epsilon, momentum=momentum, bessel=bessel)
     y = inference(x, running_mean, running_variance, scale, bias, epsilon=epsilon)
     return y, running_mean, running_variance
 

@@ -9,12 +9,16 @@ from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
 from assay.reference.activations import (
+    SELU_ALPHA,
+    SELU_SCALE,
     gelu,
     gelu_vjp,
     log_softmax,
     log_softmax_vjp,
     relu,
     relu_vjp,
+    selu,
+    selu_vjp,
     silu,
     silu_vjp,
     softmax,
@@ -208,3 +212,52 @@ def test_the_gradient_of_log_softmax_is_that_of_softmax_divided_by_the_probabili
 def test_an_axis_that_is_none_is_named(function, axis):
     with pytest.raises(ValueError, match=rf"axis must be an axis of an array of shape \(5, 7\); got {axis}"):
         function(X, axis=axis)
+
+
+# --- self-normalization ---
+
+
+def test_the_constants_of_selu_are_the_printed_digits_of_what_they_solve():
+    # Klambauer et al. (2017), equation 14: the moments of λ z, z > 0, and of λ α (exp(z) - 1) in closed form.
+    with mpmath.workdps(60):
+        half, two, e = mpmath.erfc(1 / mpmath.sqrt(2)), mpmath.erfc(mpmath.sqrt(2)), mpmath.e
+        alpha = -mpmath.sqrt(2 / mpmath.pi) / (half * mpmath.sqrt(e) - 1)
+        below = (two * e**2 - 2 * half * mpmath.sqrt(e) + 1) / 2
+        scale = 1 / mpmath.sqrt(mpmath.mpf(1) / 2 + alpha**2 * below)
+        printed = mpmath.nstr(alpha, 32), mpmath.nstr(scale, 32)
+    assert printed == ("1.6732632423543772848170429916717", "1.0507009873554804934193349852946")
+    assert (float(printed[0]), float(printed[1])) == (SELU_ALPHA, SELU_SCALE)
+
+
+@proves(selu, by="law")
+def test_mean_zero_and_variance_one_of_normal_inputs_are_kept():
+    nodes, weights = np.polynomial.legendre.leggauss(100)
+    z = carried(np.concatenate([6.0 * nodes - 6.0, 6.0 * nodes + 6.0]))
+    density = np.exp(-0.5 * np.square(z)) * np.concatenate([weights, weights]) * 6.0 / np.sqrt(2 * np.pi)
+    assert_same(np.sum(density * selu(z)), np.zeros(()), size=1.0)
+    assert_same(np.sum(density * np.square(selu(z))), np.ones(()))
+
+
+@proves(selu, selu_vjp, by="worked figures")
+def test_selu_of_worked_figures():
+    x, g = np.array([-np.inf, 0.0, 1.0, np.nan]), np.array([3.0, 2.0, 4.0, 8.0])
+    scale, left = SELU_SCALE, SELU_SCALE * SELU_ALPHA
+    assert_same(selu(carried(x)), [-left, 0.0, scale, np.nan])
+    assert_same(selu_vjp(carried(x), g)[0], [0.0, 2.0 * left, 4.0 * scale, np.nan])
+    right = selu_vjp(carried(x), g, zero_gradient="right", nan_gradient="pass")[0]
+    assert_same(right, [0.0, 2.0 * scale, 4.0 * scale, 8.0 * scale])
+
+
+@proves(selu, by="high precision")
+def test_selu_keeps_its_digits_near_zero_and_far_below():
+    x = np.array([-100.0, -5.0, -1.0, -1e-8, -1e-300, 0.5, 3.0])
+    with mpmath.workdps(40):
+        scale, alpha = mpmath.mpf(SELU_SCALE), mpmath.mpf(SELU_ALPHA)
+        wanted = [scale * (v if v > 0 else alpha * mpmath.expm1(v)) for v in map(mpmath.mpf, x)]
+    assert_same(selu(carried(x)), wanted)
+
+
+@proves(selu_vjp, selu, by="law")
+def test_below_zero_the_slope_of_selu_is_its_distance_from_its_least_value():
+    x = carried(-np.abs(X))
+    assert_same(selu_vjp(x, ONES)[0], selu(x) + SELU_SCALE * carried(np.array(SELU_ALPHA)))
