@@ -66,7 +66,7 @@ def sampled_softmax_loss(
         ValueError: shapes that do not fit, a label or candidate that is no class, or an unknown option.
 
     Source: Jean, Cho, Memisevic and Bengio (2015), arXiv:1412.2007, section 3; Bengio and Senécal (2008).
-    Blanc and Rendle (2018), arXiv:1712.00527, section 2, correct the sampled logits alone.
+    Blanc and Rendle (2018), arXiv:1712.00527, correct the sampled logits alone.
     """
     given = weights, biases, inputs, labels, sampled, true_expected, sampled_expected
     true, noise, removed = _logits(*given, accidental_hits, correction)
@@ -136,7 +136,7 @@ def nce_loss(
     Raises:
         ValueError: shapes that do not fit, a label or candidate that is no class, or an unknown option.
 
-    Source: Gutmann and Hyvärinen (2010), Noise-contrastive estimation, section 2.2; Mikolov et al. (2013),
+    Source: Gutmann and Hyvärinen (2010), Noise-contrastive estimation; Mikolov et al. (2013),
     arXiv:1310.4546, equation 4, for negative sampling.
     """
     given = weights, biases, inputs, labels, sampled, true_expected, sampled_expected

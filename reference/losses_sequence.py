@@ -35,7 +35,7 @@ def sequence_cross_entropy(
     Raises:
         ValueError: shapes that do not fit, a label out of range, or an unknown option.
 
-    Source: Graves (2013), arXiv:1308.0850, equation 11, for one sequence.
+    Source: Graves (2013), arXiv:1308.0850, for one sequence.
     """
     losses = sparse_softmax_cross_entropy(logits, labels, reduction="none")
     counted = _counted(logits, mask, average, empty)

@@ -69,7 +69,7 @@ sampled_softmax_loss = Spec(
             "https://arxiv.org/abs/1412.2007",
         ),
         Source(
-            "Blanc and Rendle (2018), Adaptive sampled softmax with kernel based sampling, section 2",
+            "Blanc and Rendle (2018), Adaptive sampled softmax with kernel based sampling",
             "https://arxiv.org/abs/1712.00527",
         ),
         TENSORFLOW,
@@ -92,7 +92,7 @@ nce_loss = Spec(
     ),
     sources=(
         Source(
-            "Gutmann and Hyvärinen (2010), Noise-contrastive estimation, section 2.2",
+            "Gutmann and Hyvärinen (2010), Noise-contrastive estimation",
             "https://proceedings.mlr.press/v9/gutmann10a.html",
         ),
         Source(

@@ -41,7 +41,7 @@ sequence_cross_entropy = Spec(
         "empty_gradient == 'nan' and (empty == 'zero' or average == 'places')",
     ),
     sources=(
-        Source("Graves (2013), Generating sequences, section 3", "https://arxiv.org/abs/1308.0850"),
+        Source("Graves (2013), Generating sequences", "https://arxiv.org/abs/1308.0850"),
         Source(
             "TensorFlow Addons, sequence_loss",
             "https://www.tensorflow.org/addons/api_docs/python/tfa/seq2seq/sequence_loss",
