@@ -13,6 +13,8 @@ from assay.specs.cases import cases
 WHOLE = {
     "batch_norm": "its statistics are those of the batch",
     "sequence_cross_entropy": "its mean is over the batch",
+    "bidirectional_lstm": "the directions of its carry stand before the batch",
+    "stacked_lstm": "the layers of its carry stand before the batch",
     "embedding": "what has a gradient is the table, which all samples share",
 }
 UNREDUCED = ("none", "rows")

@@ -145,6 +145,14 @@ def test_after_a_time_of_ln_2_the_cell_has_halved_twice():
     assert_same(c, 2 * 0.25**TIME)
 
 
+@proves(projection_lstm, by="worked figures")
+def test_projected_to_one_the_units_are_added():
+    given = carried(halving(h=np.zeros((BATCH, 1)), recurrent_kernel=np.zeros((1, 4 * UNITS))))
+    sequence, _, c = projection_lstm(**given, projection=np.ones((UNITS, 1)))
+    assert_same(sequence[0, :, 0], UNITS * 0.5 * np.tanh(2.0 ** -np.arange(TIME)))
+    assert_same(c, 2 * 0.5**TIME)
+
+
 @proves(time_gated_lstm_vjp, by="worked figures")
 def test_gradient_of_a_cell_that_decays_is_less_the_cell_at_every_step():
     # c after the last step is 2 · 2⁻ᵀ exp(-ΣΔ): its derivative by each Δ is -c.

@@ -146,7 +146,6 @@ def test_both_directions_are_one_lstm_each():
         assert_same((y[..., n * UNITS : (n + 1) * UNITS], h[n], c[n]), expected)
 
 
-@proves(bidirectional_lstm, by="law")
 def test_the_backward_one_ends_at_the_first_step_and_begins_at_the_last_that_counts():
     y, h, _ = bidirectional_lstm(**carried(weights(2)), lengths=LENGTHS)
     assert_same(y[:, 0, UNITS:], h[1])
@@ -294,6 +293,53 @@ def test_gradient_of_two_calls_is_that_of_one_over_both_sequences():
     assert gradients[1] is None
     for one_call, two_calls in zip(by_weights, gradients[3:], strict=True):
         assert_same(one_call, two_calls)
+
+
+# --- figures by hand ---
+
+
+def halving(given):
+    """No weights, so that gates are one half; from cells of 2, which halve, and half their tanh comes out."""
+    zeros = {name: None if array is None else 0.0 * array for name, array in given.items()}
+    return carried_given(zeros | ({"c": zeros["c"] + 2.0} if "c" in zeros else {}))
+
+
+def carried_given(given):
+    return {name: None if array is None else carried(array) for name, array in given.items()}
+
+
+OF_HALVES = 0.5 * np.tanh(2.0 ** -np.arange(TIME))
+
+
+@proves(bidirectional_lstm, by="worked figures")
+def test_both_directions_halve_their_cells_from_their_own_end():
+    y, _, c = bidirectional_lstm(**halving(weights(2)), merge="sum")
+    assert_same(y[0, :, 0], OF_HALVES + OF_HALVES[::-1])
+    assert_same(c, 2.0 * 0.5**TIME)
+
+
+@proves(stacked_lstm, by="worked figures")
+def test_every_layer_halves_its_cell():
+    y, h, c = stacked_lstm(**halving(stacked_weights()))
+    assert_same(y[0, :, 0], OF_HALVES)
+    assert_same(
+        (h, c),
+        (np.full((LAYERS, BATCH, UNITS), OF_HALVES[-1]), np.full((LAYERS, BATCH, UNITS), 2 * 0.5**TIME)),
+    )
+
+
+@proves(stateful_lstm, by="worked figures")
+@pytest.mark.parametrize(
+    ("between", "kept_by", "before"),
+    [("nothing", "layer", 2), ("predict", "layer", 5), ("predict", "caller", 2), ("reset", "layer", 0)],
+)
+def test_a_cell_that_is_filled_by_halves_counts_the_steps_since_it_was_empty(between, kept_by, before):
+    # All gates are one half and the candidate is 1, so after t steps the cell is 1 - 2⁻ᵗ.
+    given = halving(calls(between)) | {"bias": carried(np.repeat([0.0, 0.0, 1e3, 0.0], UNITS))}
+    _, y_later, _, c = stateful_lstm(**given, between=between, kept_by=kept_by)
+    steps = before + np.arange(1, TIME - 1)
+    assert_same(y_later[0, :, 0], 0.5 * np.tanh(1 - 0.5**steps))
+    assert_same(c, 1 - 0.5 ** steps[-1])
 
 
 # --- a following convolution ---
