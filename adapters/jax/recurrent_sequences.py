@@ -7,7 +7,10 @@ from typing import Any
 from .framework import binds, jax, jnp, linen, nnx
 from .recurrent import affine, assign, lstm_weights
 
-FORWARD = {"direction == 'forward'": "jax.experimental.rnn runs backwards only in a bidirectional layer"}
+FORWARD = {
+    "direction == 'forward'": "jax.experimental.rnn runs backwards only in a bidirectional layer",
+    "reversal == 'whole'": "forward there is nothing to turn round",
+}
 LENGTHS = {"marked_by == 'lengths'": "the layer takes lengths"}
 VALID = {
     "direction == 'forward' or reversal == 'valid'": "flax turns round what counts, and the padding stays"

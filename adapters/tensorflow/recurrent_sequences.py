@@ -7,7 +7,10 @@ from typing import Any
 from .framework import binds, tf
 from .recurrent import affine, over_time, sequence_of
 
-FORWARD = {"direction == 'forward'": "the loop runs forward; reverse_sequence is a call of its own"}
+FORWARD = {
+    "direction == 'forward'": "the loop runs forward; reverse_sequence is a call of its own",
+    "reversal == 'whole'": "forward there is nothing to turn round",
+}
 LENGTHS = {"marked_by == 'lengths'": "the loop takes lengths"}
 ZERO = {"masked_output == 'zero'": "the loop puts zeros past the end"}
 HANDED = {"kept_by == 'caller'": "a loop keeps no carry: its caller hands it on"}

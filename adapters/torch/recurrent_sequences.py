@@ -7,7 +7,10 @@ from typing import Any
 from .framework import binds, torch
 from .modules import call_module, functional_call
 
-FORWARD = {"direction == 'forward'": "torch runs backwards only as one half of a bidirectional layer"}
+FORWARD = {
+    "direction == 'forward'": "torch runs backwards only as one half of a bidirectional layer",
+    "reversal == 'whole'": "forward there is nothing to turn round",
+}
 LENGTHS = {"marked_by == 'lengths'": "a packed sequence has lengths, and no gaps"}
 ZERO = {"masked_output == 'zero'": "pad_packed_sequence puts zeros (padding_value) past the end"}
 HANDED = {"kept_by == 'caller'": "a module of torch keeps no carry: its caller hands it on"}
