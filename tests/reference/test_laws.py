@@ -12,6 +12,7 @@ from assay.specs.cases import cases
 #: Specs of which a part of the batch is no question of its own, and why.
 WHOLE = {
     "batch_norm": "its statistics are those of the batch",
+    "batch_norm_frozen": "its running statistics are for the whole batch",
     "sequence_cross_entropy": "its mean is over the batch",
     "bidirectional_lstm": "the directions of its carry stand before the batch",
     "stacked_lstm": "the layers of its carry stand before the batch",
@@ -23,7 +24,7 @@ UNREDUCED = ("none", "rows")
 def of_samples():
     """The first case of every spec that treats its samples one by one, and the options that keep them so."""
     for spec in all_specs().values():
-        if spec.name not in WHOLE:
+        if spec.name not in WHOLE and any("batch" in given.axes for given in spec.inputs):
             case = cases(spec, "standard", dtypes=["float64"])[0]
             reductions = spec.parameter("reduction").values if "reduction" in spec.defaults else ()
             options = [("reduction", value) for value in reductions if value in UNREDUCED]
