@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics.carried import Carried, carry, finish
+from ..numerics._moments import Moments
+from ..numerics.carried import Carried, carry, carry_moments, finish
 from ..numerics.data import data_set
 from ..numerics.dtypes import widen
 from ..numerics.generator import Stream
@@ -53,6 +54,7 @@ class Expectation:
         case: the case.
         parameters: values that replace the case's own, as a deviation on file may ask.
         recovered: inputs that were read off an implementation's outputs; if None, what might be drawn.
+        uncertain: how far what was drawn may lie from what was recovered, for outputs have been rounded.
     """
 
     def __init__(
@@ -60,8 +62,9 @@ class Expectation:
         case: Case,
         parameters: Mapping[str, Any] | None = None,
         recovered: Mapping[str, Array] | None = None,
+        uncertain: Mapping[str, Array] | None = None,
     ) -> None:
-        self.case = case
+        self.case, self.uncertain = case, dict(uncertain or {})
         self.parameters = {**case.arguments, **(parameters or {})}
         self.inputs: dict[str, Array] = case.inputs()
         self.inputs |= recovered or self.drawn(Stream("unread"))
@@ -155,8 +158,18 @@ class Expectation:
         return {n: g for n, g in zip(names, gradients, strict=True) if n in self.wrt}
 
     def _arrays(self, represent: Represent) -> list[Any]:
-        arrays = (self.inputs.get(given.name) for given in self.case.spec.inputs)
-        return [a if a is None or a.dtype.kind in "biu" else represent(widen(a)) for a in arrays]
+        arrays = ((given.name, self.inputs.get(given.name)) for given in self.case.spec.inputs)
+        return [
+            a if a is None or a.dtype.kind in "biu" else self._doubted(name, represent(widen(a)))
+            for name, a in arrays
+        ]
+
+    def _doubted(self, name: str, array: Any) -> Any:
+        """An input with the error that recovering it has made, where errors are carried."""
+        bound = self.uncertain.get(name)
+        if bound is None or not isinstance(array, Carried):
+            return array
+        return carry_moments(Moments(array.value, bound, np.square(bound) / 3), array.profile)
 
     def _keywords(self, function: Function) -> dict[str, Any]:
         return self.case.spec.accepted(function, self.parameters)

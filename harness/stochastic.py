@@ -12,14 +12,15 @@ significance fixed in advance for a whole run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import bdtr, bdtrc, ndtr, ndtri, smirnov
 
-from ..numerics.dtypes import dtype, round_to
+from ..numerics.dtypes import dtype, round_to, widen
 from ..numerics.tolerance import CHECKS_PER_RUN, FALSE_ALARMS_PER_RUN
 from ..specs.case import Case
 from ..specs.distribution import Bernoulli, Distribution
@@ -71,7 +72,8 @@ def judge_stochastic(
         if one.error or not _has_shapes(expectation, one):
             return judge(expectation, one, admitted)
     drawn, others = (_recover(expectation, answers) for answers in zip(*pairs, strict=True))
-    judgement = judge(Expectation(expectation.case, recovered=drawn), answer, admitted)
+    uncertain = _uncertainty(expectation, [first for first, _ in pairs], drawn)
+    judgement = judge(Expectation(expectation.case, None, drawn, uncertain), answer, admitted)
     if judgement.failing:
         return judgement
     level = SIGNIFICANCE / len(drawn)
@@ -91,6 +93,22 @@ def _recover(expectation: Expectation, answers: Sequence[Answer]) -> dict[str, A
     recover = expectation.case.spec.recover
     assert recover is not None
     return recover(expectation.named, [answer.outputs for answer in answers])
+
+
+def _uncertainty(
+    expectation: Expectation, answers: Sequence[Answer], drawn: Mapping[str, Any]
+) -> dict[str, Any]:
+    """How far numbers that were recovered may be off, for what they were read off has been rounded once."""
+    numbers = {name: array for name, array in drawn.items() if array.dtype.kind == "f"}
+    if not numbers:
+        return {}
+    u = dtype(expectation.case.dtype).u
+    rounded = [
+        dataclasses.replace(answer, outputs=tuple(widen(y) * (1 + u) for y in answer.outputs))
+        for answer in answers
+    ]
+    moved = _recover(expectation, rounded)
+    return {name: np.abs(moved[name] - array) for name, array in numbers.items()}
 
 
 # --- what is drawn ---
