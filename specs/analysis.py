@@ -76,6 +76,12 @@ conv_output_range = Spec(
             "a box must have as many channels as the kernel",
             broken_by={"low": "batch, time, channels + 1", "width": "batch, time, channels + 1"},
         ),
+        Constraint(
+            "C2",
+            "padding == 'same' or time >= kernel_time",
+            "a window must fit into the input",
+            broken_by={"kernel_time": 40},
+        ),
     ),
     sources=(INTERVALS, PROPAGATION),
 )

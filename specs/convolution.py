@@ -369,6 +369,12 @@ tied_conv_transpose2d = Spec(
             "x must have as many channels as the kernel",
             broken_by={"x": "batch, height, width, channels + 1"},
         ),
+        Constraint(
+            "C2",
+            "padding == 'same' or height >= kernel_height and width >= kernel_width",
+            "a window must fit into the input",
+            broken_by={"kernel_width": 40},
+        ),
     ),
     sources=(
         Source(
