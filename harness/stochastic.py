@@ -98,17 +98,20 @@ def _recover(expectation: Expectation, answers: Sequence[Answer]) -> dict[str, A
 def _uncertainty(
     expectation: Expectation, answers: Sequence[Answer], drawn: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """How far numbers that were recovered may be off, for what they were read off has been rounded once."""
+    """How far numbers that were recovered may be off, for what they were read off has been rounded once.
+
+    They are read off linearly, so that a step that float64 can tell stands for a roundoff that it cannot.
+    """
     numbers = {name: array for name, array in drawn.items() if array.dtype.kind == "f"}
     if not numbers:
         return {}
-    u = dtype(expectation.case.dtype).u
+    u, step = dtype(expectation.case.dtype).u, 2.0**-20
     rounded = [
-        dataclasses.replace(answer, outputs=tuple(widen(y) * (1 + u) for y in answer.outputs))
+        dataclasses.replace(answer, outputs=tuple(widen(y) * (1 + step) for y in answer.outputs))
         for answer in answers
     ]
     moved = _recover(expectation, rounded)
-    return {name: np.abs(moved[name] - array) for name, array in numbers.items()}
+    return {name: np.abs(moved[name] - array) * (u / step) for name, array in numbers.items()}
 
 
 # --- what is drawn ---
