@@ -12,7 +12,7 @@ UNDERWAY := $(VENV)/.assay-setting-up
 TREE     := $(VENV)/.assay-tree
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test audit proof report lint clean
+.PHONY: help setup test audit proof answers mutants report lint clean
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [OUT=$(OUT)] [TIER=$(TIER)] [JOBS=$(JOBS)]"
@@ -50,10 +50,17 @@ audit: setup ## put every fault and every control through the judge, in every dt
 proof: setup ## prove the references, and write what holds each one up to docs/proof.md
 	$(BIN)/python -m pytest -c tests/pytest.ini --rootdir tests -n $(JOBS) --proof docs/proof.md $(PYTEST_ARGS) tests/reference
 
+answers: setup ## measure what practitioners ask, and write docs/answers.md anew
+	$(BIN)/assay answers --out docs/answers.md
+
 lint: setup ## ruff and mypy
 	$(BIN)/ruff check .
 	@mkdir -p $(TREE) && ln -sfn "$(CURDIR)" $(TREE)/assay
 	cd $(TREE) && MYPYPATH=. $(BIN)/mypy --config-file assay/pyproject.toml --cache-dir "$(CURDIR)/.mypy_cache" -p assay
+
+mutants: setup ## mutation testing of the judge and the error rules, half an hour; writes docs/mutation.md (SOURCES=... for some)
+	$(BIN)/python -m pip install --quiet --no-build-isolation --constraint constraints.txt --editable ".[mutation]"
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/mutation/run.py $(SOURCES)
 
 report: setup ## put the cases of TIER to every framework; the page is OUT/index.html (TIER=standard: every pair of options)
 	@status=0; $(BIN)/assay run --tier $(TIER) --out $(OUT) || status=$$?; \
@@ -61,5 +68,5 @@ report: setup ## put the cases of TIER to every framework; the page is OUT/index
 
 clean: ## remove what the other targets made, the environment included
 	@if [ -e $(READY) ] || [ -e $(UNDERWAY) ]; then rm -rf $(VENV); fi
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/.pytest_cache
+	rm -rf build dist *.egg-info .mutation .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/.pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import fnmatch
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,8 +27,15 @@ TEMPLATES = Path(__file__).parent / "templates"
 ABSENT = "–"
 """Stands where a framework has no such thing."""
 
+COMPOSED = "(composed)"
+"""Stands behind what a composition answers."""
+
 LONGEST_LINE = 240
 """Characters of a call that is still read as one line."""
+
+
+Subject = tuple[str, str]
+"""A spec, and the public name of an implementation of it."""
 
 
 @dataclass(frozen=True)
@@ -64,26 +71,37 @@ class Answers:
             found.setdefault((verdict.case, verdict.target), []).append(verdict)
         return found
 
-    def measured(self, point: Point, target: Target) -> dict[str, str]:
-        """What each implementation answers, by its public name; those without such a thing are left out."""
-        answers: dict[str, list[str]] = {}
-        amiss: dict[str, str] = {}
+    @cached_property
+    def _compositions(self) -> frozenset[Subject]:
+        """What is put together from a framework's primitives."""
+        return frozenset((i.spec, i.api) for i in self.record.implementations if i.composition)
+
+    def measured(self, point: Point, target: Target) -> dict[Subject, str]:
+        """What each implementation answers; those without such a thing are left out.
+
+        A composition says what primitives can do, so it counts only where a framework has nothing else.
+        """
+        found = self._measured(point, target)
+        own = {subject: said for subject, said in found.items() if subject not in self._compositions}
+        return own or {subject: f"{said} {COMPOSED}" for subject, said in found.items()}
+
+    def _measured(self, point: Point, target: Target) -> dict[Subject, str]:
+        confirmed: dict[Subject, list[str]] = {}
+        amiss: dict[Subject, str] = {}
         for answer, cases in point.evidence.items():
-            for api, verdicts in self._by_implementation(point, target, cases).items():
-                if len(verdicts) == len(cases) and all(v.outcome == "conforms" for v in verdicts):
-                    answers.setdefault(api, []).append(answer)
-                elif any(v.outcome != "unsupported" for v in verdicts):
-                    worst = next((v for v in verdicts if v.outcome not in ("conforms", "unsupported")), None)
-                    if worst:
-                        amiss.setdefault(api, _said(worst))
-        return {api: " or ".join(found) for api, found in answers.items()} | {
-            api: said for api, said in amiss.items() if api not in answers
-        }
+            for subject, verdicts in self._by_subject(point, target, cases).items():
+                asked = sum(case.startswith(f"{subject[0]}/") for case in cases)
+                outcomes = [verdict.outcome for verdict in verdicts]
+                if outcomes == ["conforms"] * asked:
+                    confirmed.setdefault(subject, []).append(answer)
+                elif set(outcomes) - {"conforms", "unsupported"}:
+                    amiss.setdefault(subject, _said(verdicts))
+        return amiss | {subject: " or ".join(found) for subject, found in confirmed.items()}
 
     def cell(self, point: Point, target: Target) -> str:
         """One framework's answer: a word where its implementations agree, else a line for each answer."""
         by_answer: dict[str, list[str]] = {}
-        for api, answer in self.measured(point, target).items():
+        for (_, api), answer in self.measured(point, target).items():
             by_answer.setdefault(answer, []).append(api)
         if not by_answer:
             return ABSENT
@@ -99,29 +117,31 @@ class Answers:
             measured = self.measured(point, target)
             for answer, cases in point.evidence.items():
                 for verdict in self._verdicts.get((cases[0], target.name), []):
-                    if answer in measured.get(verdict.implementation, "").split(" or "):
+                    if answer in _answers(measured.get((verdict.spec, verdict.implementation), "")):
                         line = call(_binding(verdict), parse(verdict.case, all_specs()))
                         yield Shown(target.framework, verdict, line)
                         break
 
-    def _by_implementation(
+    def _by_subject(
         self, point: Point, target: Target, cases: Sequence[str]
-    ) -> dict[str, list[Verdict]]:
-        found: dict[str, list[Verdict]] = {}
+    ) -> dict[Subject, list[Verdict]]:
+        found: dict[Subject, list[Verdict]] = {}
         for case in cases:
             for verdict in self._verdicts.get((case, target.name), []):
                 if any(fnmatch.fnmatchcase(verdict.implementation, glob) for glob in point.only):
-                    found.setdefault(verdict.implementation, []).append(verdict)
+                    found.setdefault((verdict.spec, verdict.implementation), []).append(verdict)
         return found
 
 
-def _said(verdict: Verdict) -> str:
-    """What came instead, in a few words."""
-    if verdict.outcome == "rejects":
-        return "raises"
-    if verdict.outcome == "accepts":
-        return "gives a value"
-    return f"{verdict.outcome} ({verdict.check or verdict.deviation})"
+def _answers(said: str) -> list[str]:
+    return said.removesuffix(f" {COMPOSED}").split(" or ")
+
+
+def _said(verdicts: Iterable[Verdict]) -> str:
+    """What the first that is no answer did instead, in a few words."""
+    odd = next(v for v in verdicts if v.outcome not in ("conforms", "unsupported"))
+    words = {"rejects": "raises", "accepts": "gives a value"}
+    return words.get(odd.outcome, f"{odd.outcome} ({odd.deviation or odd.check})")
 
 
 def _binding(verdict: Verdict) -> Binding:
@@ -135,8 +155,11 @@ def call(binding: Binding, case: Case) -> str:
     """
     _, tree = definition(binding.function)
     function = tree.body[0] if isinstance(tree, ast.Module) else tree
-    written = _Written(binding.function.__globals__, case)
-    statements = [ast.unparse(written.visit(one)) for one in _flat(getattr(function, "body", []))]
+    body = list(_flat(getattr(function, "body", [])))
+    assigned = {n.id for one in body for n in ast.walk(one) if isinstance(n, ast.Name) and _is_stored(n)}
+    known = {n: v for n, v in {**case.arguments, "seed": SEED}.items() if n not in assigned}
+    written = _Written(binding.function.__globals__, known)
+    statements = [ast.unparse(written.visit(one)) for one in body]
     line = "; ".join(" ".join(one.split()) for one in statements).replace("return ", "")
     return line if len(line) <= LONGEST_LINE else " ".join(statements[-1].split()).replace("return ", "")
 
@@ -153,14 +176,18 @@ def _flat(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
 class _Written(ast.NodeTransformer):
     """Writes modules by their own names, and parameters of a case by their values."""
 
-    def __init__(self, modules: dict[str, object], case: Case) -> None:
-        self.modules, self.values = modules, case.arguments | {"seed": SEED}
+    def __init__(self, modules: Mapping[str, object], values: Mapping[str, object]) -> None:
+        self.modules, self.values = modules, values
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in self.values:
             return ast.Name(repr(self.values[node.id]))
         module = self.modules.get(node.id)
         return ast.Name(str(getattr(module, "__name__", node.id)) if _is_module(module) else node.id)
+
+
+def _is_stored(node: ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Store)
 
 
 def _is_module(value: object) -> bool:
@@ -178,7 +205,7 @@ def page(answers: Answers) -> str:
     )
     versions = ", ".join(_version(target) for target in answers.targets)
     return environment.get_template("answers.md.jinja").render(
-        answers=answers, versions=versions, confirmed=CONFIRMED, absent=ABSENT
+        answers=answers, versions=versions, confirmed=CONFIRMED, absent=ABSENT, composed=COMPOSED
     )
 
 

@@ -1,0 +1,156 @@
+"""The answers to practitioners' questions: every one has some, and the page says what frameworks do now."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from assay.adapters.binding import bindings
+from assay.cli import main
+from assay.harness.expectation import Expectation
+from assay.harness.record import Record, Target, Verdict
+from assay.harness.variants import question
+from assay.reports.answers import ABSENT, Answers, call
+from assay.specs import all_specs
+from assay.specs.case import parse
+from assay.specs.questions import CONFIRMED, Inquiry, Point, inquiries
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "answers.md"
+QUESTIONS = ROOT.parent / "shared" / "questions.md"
+
+KEEPS = "dropout/default/float32/infinities/33x129"
+PRODUCT = "dropout/dropped=product/float32/infinities/33x129"
+WHICH = Point(says="What stands there?", answers={"0": (KEEPS,), "NaN": (PRODUCT,)})
+ASKED = Inquiry(number=1, section="Dropout", text="Is it so?", points=(WHICH,))
+
+
+def verdict(case, implementation, outcome="conforms", **changes):
+    return Verdict(case, implementation, "torch/cpu", outcome, **changes)
+
+
+def answers(*verdicts, asked=ASKED):
+    """What a record of PyTorch with these verdicts says."""
+    target = Target("torch/cpu", "torch", "cpu", "eager", available=True, versions={"torch": "2.13.0"})
+    record = Record("0", "2026-01-01T00:00:00", 1.0, "", True, "", {}, (target,), (), (), verdicts)
+    return Answers(record, (asked,)), target
+
+
+def test_every_question_that_is_asked_has_points():
+    numbers = [inquiry.number for inquiry in inquiries()]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert [inquiry.number for inquiry in inquiries() if not inquiry.points] == []
+
+
+@pytest.mark.skipif(not QUESTIONS.is_file(), reason="the collected questions lie beside the project only")
+def test_every_collected_question_is_asked_in_its_words():
+    collected = " ".join(QUESTIONS.read_text("utf-8").split())
+    asked = re.findall(r"(?<= )(\d+)\. ", collected)
+    assert len(inquiries()) >= max(map(int, asked))
+    for inquiry in inquiries():
+        assert f"{inquiry.number}. {inquiry.text}" in collected
+
+
+@pytest.mark.parametrize("inquiry", inquiries(), ids=lambda inquiry: f"question {inquiry.number}")
+def test_evidence_is_cases_that_their_specs_admit(inquiry):
+    assert all(case.id == one for one, case in inquiry.cases.items())
+
+
+LAWS = [(i.number, p.law) for i in inquiries() for p in i.points if p.law]
+
+
+@pytest.mark.parametrize(("number", "law"), LAWS)
+def test_a_law_is_a_test_that_is_there(number, law):
+    file, _, name = law.partition("::")
+    assert f"def {name}(" in (ROOT / file).read_text("utf-8")
+
+
+CHOICES = [(i.number, p) for i in inquiries() for p in i.points if p.answers]
+
+
+@pytest.mark.parametrize(("number", "point"), CHOICES, ids=lambda part: str(getattr(part, "says", part)))
+def test_the_cases_of_different_answers_are_different_questions(number, point):
+    """Under the parameters of another answer the reference gives other values, gradients or errors."""
+    asked = {answer: [parse(one, all_specs()) for one in ids] for answer, ids in point.answers.items()}
+    for answer, cases in asked.items():
+        for other, others in asked.items():
+            if answer != other:
+                assert any(told_apart(case, one) for case in cases for one in others), (answer, other)
+
+
+def told_apart(case, other):
+    """Whether two cases ask different things: of other specs, sizes or data, or with other results."""
+
+    def place(one):
+        shapes = {given.name: one.names[given.name] for given in one.given}
+        return one.spec.name, one.size, one.data, shapes
+
+    return place(case) != place(other) or results(question(case)) != results(
+        Expectation(case, dict(other.parameters), question(case).inputs)
+    )
+
+
+def results(expectation):
+    """Every bit of the values, states and gradients; or what is raised."""
+    try:
+        gradients = expectation.gradients(np.asarray).values()
+        return [np.asarray(array).tobytes() for array in (*expectation.forward(), *gradients)]
+    except ValueError as error:
+        return str(error)
+
+
+def test_the_answer_is_the_one_whose_case_an_implementation_conforms_to():
+    found, target = answers(
+        verdict(KEEPS, "torch.nn.Dropout", "unsupported"), verdict(PRODUCT, "torch.nn.Dropout")
+    )
+    assert found.measured(WHICH, target) == {("dropout", "torch.nn.Dropout"): "NaN"}
+    assert found.cell(WHICH, target) == "NaN"
+
+
+def test_what_fails_is_no_answer_and_what_was_never_asked_is_absent():
+    found, target = answers(verdict(KEEPS, "torch.nn.Dropout", "differs", check="values"))
+    assert found.cell(WHICH, target) == "differs (values)"
+    found, target = answers(verdict(KEEPS, "torch.nn.Dropout", "unsupported"))
+    assert found.cell(WHICH, target) == ABSENT
+
+
+def test_a_statement_needs_every_one_of_its_cases():
+    says = Point(says="Both.", cases=(KEEPS, PRODUCT))
+    both = [verdict(KEEPS, "torch.nn.Dropout"), verdict(PRODUCT, "torch.nn.Dropout")]
+    found, target = answers(*both)
+    assert found.cell(says, target) == CONFIRMED
+    for spoilt in ("differs", "unsupported"):
+        found, target = answers(both[0], msgspec.structs.replace(both[1], outcome=spoilt, check="values"))
+        assert found.cell(says, target) != CONFIRMED
+
+
+def test_implementations_that_disagree_are_named():
+    found, target = answers(verdict(KEEPS, "a"), verdict(PRODUCT, "b"))
+    assert found.cell(WHICH, target) == "0: `a`<br>NaN: `b`"
+
+
+def test_a_point_has_cases_or_answers():
+    with pytest.raises(ValueError, match="needs cases or answers"):
+        Point(says="Nothing.")
+
+
+def test_a_call_is_written_in_the_names_of_the_framework_with_the_values_of_the_case():
+    binding = bindings()["softmax:torch.nn.functional.softmax"]
+    case = parse("softmax/axis=0/float32/normal/3x17", all_specs())
+    assert call(binding, case) == "torch.nn.functional.softmax(x, dim=0)"
+
+
+def test_a_question_that_does_not_exist_is_refused(capsys):
+    assert main(["answers", "99"]) == 2
+    assert "numbered 1 to" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.xdist_group("answers")
+def test_the_page_says_what_the_frameworks_do_now(tmp_path):
+    """The page of the known set: `make answers` writes it anew."""
+    assert main(["answers", "--out", str(tmp_path / "answers.md")]) == 0
+    assert (tmp_path / "answers.md").read_text("utf-8") == PAGE.read_text("utf-8")
