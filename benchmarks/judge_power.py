@@ -121,7 +121,8 @@ def tally(task: tuple[str, str, str, int]) -> Tally:
     return Tally(name, dtype, len(controls(spec, dtype)), visible, hidden, dict(alarms), dict(misses))
 
 
-Put = tuple[Expectation, Answer, Callable[[Expectation], Answer | None]]
+Put = tuple[Expectation, Answer, Callable[[Expectation], Answer | None], bool]
+"""A question, the answer, what answers it again, and whether the seed makes no difference."""
 
 
 def control_answers(control: auditing.AnyControl, questions: auditing._Questions) -> Iterator[Put]:
@@ -130,22 +131,24 @@ def control_answers(control: auditing.AnyControl, questions: auditing._Questions
         result = zoo_of_controls.result(control, expectation)
         if result is not None:
             questions.hear(expectation, result)
-            yield expectation, result.stored(expectation.case), functools.partial(auditing._stored, control)
+            again = functools.partial(auditing._stored, control)
+            yield expectation, result.stored(expectation.case), again, False
 
 
 def fault_answers(fault: auditing.AnyFault, questions: auditing._Questions) -> Iterator[Put]:
     """The fault's answers where it makes a difference."""
+    again = functools.partial(zoo_of_faults.answer, fault)
+    once = getattr(fault, "draws_once", False)
     for expectation in questions.all:
-        answer = zoo_of_faults.answer(fault, expectation)
-        if answer is not None:
-            yield expectation, answer, functools.partial(auditing._wrong_again, fault, answer)
+        if (answer := again(expectation)) is not None:
+            yield expectation, answer, again, once
 
 
 def failing_rules(answers: Iterable[Put], stop: bool) -> set[str]:
     """The rules that some answer fails; ``stop`` once all have failed one."""
     failing: set[str] = set()
-    for expectation, answer, again in answers:
-        judgement = auditing._judged(expectation, answer, again)
+    for expectation, answer, again, once in answers:
+        judgement = auditing._judged(expectation, answer, again, once)
         if judgement.failing:
             failing.add(ASSAY)
         others = (name for name in RULES if name not in failing)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 
-from assay.harness.stochastic import SIGNIFICANCE, _problems
+from assay.harness.expectation import Expectation
+from assay.harness.judge import Answer
+from assay.harness.stochastic import SIGNIFICANCE, _problems, _uncertainty, probes
+from assay.numerics.dtypes import DTYPES, round_to, widen
 from assay.numerics.generator import Stream
+from assay.specs import all_specs
+from assay.specs.case import parse
 from assay.specs.distribution import Bernoulli, Normal
 
 SHAPE, KEEP = (33, 129), 0.7
@@ -75,3 +81,50 @@ NOISE = Stream("noise/one").normal(SHAPE)
 def test_a_fault_of_noise_is_named(fault, noise, says):
     found = list(_problems(noise, Stream("noise/two").normal(SHAPE), Normal(0.0, 1.0), SIGNIFICANCE))
     assert any(says in problem for problem in found), found
+
+
+# --- what is recovered ---
+
+
+def asked_of_noise(x, drawn, deviation, dtype="bfloat16"):
+    """Gaussian noise on one row, and what the layer answers to it and to zeros, as it is stored."""
+    spec = all_specs()["gaussian_noise"]
+    size = "x".join(map(str, x.shape))
+    case = parse(f"gaussian_noise/stddev={deviation}/{dtype}/normal/{size}", {spec.name: spec})
+    expectation = Expectation(case, recovered={"noise": drawn})
+    stored = [round_to(array, DTYPES[dtype]) for array in (x + deviation * drawn, deviation * drawn)]
+    return expectation, [Answer((array,), (np.ones_like(x),)) for array in stored]
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
+def test_recovered_noise_is_uncertain_by_the_roundoff_of_what_it_was_read_off(dtype):
+    noise = Stream("noise/read").normal((2, 3))
+    expectation, (_, of_zeros) = asked_of_noise(np.zeros((2, 3)), noise, 0.5, dtype)
+    read = {"noise": 2.0 * widen(of_zeros.outputs[0])}
+    found = _uncertainty(expectation, [of_zeros], read)
+    np.testing.assert_allclose(found["noise"], DTYPES[dtype].u * np.abs(read["noise"]), rtol=2.0**-20)
+
+
+def test_a_mask_that_was_read_off_is_certain():
+    case = parse("dropout/default/float32/normal/33x129", all_specs())
+    expectation = Expectation(case)
+    assert _uncertainty(expectation, [], {"mask": drawn("one")}) == {}
+
+
+def test_what_shows_a_mask_by_itself_needs_no_probe():
+    plain, hidden = (
+        Expectation(parse(name, all_specs()))
+        for name in ("dropout/default/float32/normal/33x129", "gaussian_noise/default/float32/normal/33x129")
+    )
+    assert probes(plain) == []
+    assert [set(probe) for probe in probes(hidden)] == [{"x"}]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [(np.abs, "above its mean"), (lambda noise: np.clip(noise, -2.0, 2.0), "in its tails")],
+)
+def test_what_noise_lacks_is_named(spoil, says):
+    ranks = (Stream("noise/ranks").permutation(NOISE.size) + 0.5) / NOISE.size
+    found = _problems(spoil(ndtri(ranks).reshape(SHAPE)), NOISE, Normal(0.0, 1.0), SIGNIFICANCE)
+    assert any(says in problem for problem in found)
