@@ -111,7 +111,7 @@ def _changed(variant: Variant, expectation: Expectation) -> Expectation:
     values = {name: evaluate(text, case.names) for name, text in variant.parameters.items()}
     named = expectation.named
     given = {
-        name: _as_given(call_by_name(f, named), expectation.inputs[name])
+        name: _as_given(call_by_name(f, {**named, "given": named[name]}), expectation.inputs[name])
         for name, f in _present(variant, named)
     }
     return expectation.asking(given, values)

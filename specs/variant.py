@@ -22,8 +22,8 @@ class Variant:
     """A version of a layer that differs from the reference.
 
     Functions in ``inputs``, ``results`` and ``gradients`` name what they want: inputs (float64 arrays, None
-    where absent), parameters and axis lengths by their names, and what they change as ``result`` or
-    ``gradient``.
+    where absent), parameters and axis lengths by their names, and what they change as ``given``, ``result``
+    or ``gradient``.
 
     Attributes:
         name: what is wrong, or how it is computed, in a few words.

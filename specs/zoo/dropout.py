@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -79,14 +80,19 @@ def renormalized(query: Array, key: Array, value: Array, mask: Array) -> Array:
     return np.einsum("bhqk,bkhv->bqhv", weights / np.maximum(weights.sum(-1, keepdims=True), 1e-9), value)
 
 
-def shared_by(mask: Array, axis: int) -> Array:
+def opposite(given: Array) -> Array:
+    """A mask that keeps what it should drop."""
+    return ~given
+
+
+def shared_along(axis: int) -> Callable[[Array], Array]:
     """The first values along an axis in the place of all."""
-    return np.broadcast_to(np.take(mask, [0], axis), mask.shape)
+    return lambda given: np.broadcast_to(np.take(given, [0], axis), given.shape)
 
 
-def turning(mask: Array, time: int) -> Array:
+def turning(given: Array, time: int) -> Array:
     """A mask of one step, turned by one place for each further step."""
-    return np.concatenate([np.roll(mask, t, axis=0) for t in range(time)], axis=1)
+    return np.concatenate([np.roll(given, t, axis=0) for t in range(time)], axis=1)
 
 
 SHARED = (
@@ -98,12 +104,12 @@ SHARED = (
     ),
     Fault(
         name="samples share their fate",
-        inputs={"mask": lambda mask: np.broadcast_to(mask[:1], mask.shape)},
+        inputs={"mask": shared_along(0)},
         spoils="both",
         where="training and mask[0] > 1",
     ),
     Fault(
-        name="rate is that of keeping", inputs={"mask": lambda mask: ~mask}, spoils="both", where="training"
+        name="rate is that of keeping", inputs={"mask": opposite}, spoils="both", where="training"
     ),
     Fault(
         name="survivors not scaled", results={"y": lambda result, rate: result * (1 - rate)}, where="training"
@@ -114,7 +120,7 @@ SHARED = (
         where="training",
     ),
     Fault(name="scaled at inference", results={"y": lambda x, rate: x * (1 - rate)}, where="not training"),
-    Fault(name="gradient of another mask", inputs={"mask": lambda mask: ~mask}, spoils="gradients"),
+    Fault(name="gradient of another mask", inputs={"mask": opposite}, spoils="gradients"),
     Fault(
         name="gradient not dropped",
         gradients={"x": lambda cotangent, rate: cotangent / (1 - rate)},
@@ -126,7 +132,7 @@ NOISY = (
     Fault(name="no noise", results={"y": lambda x: x}),
     Fault(
         name="samples get the same noise",
-        inputs={"noise": lambda noise: np.broadcast_to(noise[:1], noise.shape)},
+        inputs={"noise": shared_along(0)},
         spoils="both",
         where="batch > 1",
     ),
@@ -208,10 +214,10 @@ FAULTS = {
             results={"y": lambda result, rates: result / (1 - rates[0])},
             where="dropping == 'first'",
         ),
-        Fault(name="rates are those of keeping", inputs={"mask": lambda mask: ~mask}, spoils="both"),
+        Fault(name="rates are those of keeping", inputs={"mask": opposite}, spoils="both"),
         Fault(
             name="one mask for the batch",
-            inputs={"mask": lambda mask: np.broadcast_to(mask[:1], mask.shape)},
+            inputs={"mask": shared_along(0)},
             spoils="both",
             where="batch > 1",
         ),
@@ -290,31 +296,31 @@ FAULTS = {
     "lstm_dropout": (
         Fault(
             name="gates share the mask of inputs",
-            inputs={"input_mask": lambda input_mask: shared_by(input_mask, 2)},
+            inputs={"input_mask": shared_along(2)},
             spoils="both",
             where="training and rate > 0 and over_gates == 'own'",
         ),
         Fault(
             name="gates share the mask of hidden states",
-            inputs={"recurrent_mask": lambda recurrent_mask: shared_by(recurrent_mask, 2)},
+            inputs={"recurrent_mask": shared_along(2)},
             spoils="both",
             where="training and recurrent_rate > 0 and over_gates == 'own'",
         ),
         Fault(
             name="steps share the mask of hidden states",
-            inputs={"recurrent_mask": lambda recurrent_mask: shared_by(recurrent_mask, 1)},
+            inputs={"recurrent_mask": shared_along(1)},
             spoils="both",
             where="training and recurrent_rate > 0 and over_time == 'step'",
         ),
         Fault(
             name="a new mask for each step",
-            inputs={"input_mask": lambda input_mask, time: turning(input_mask, time)},
+            inputs={"input_mask": turning},
             spoils="both",
             where="training and rate > 0 and over_time == 'sequence'",
         ),
         Fault(
             name="sequences share the mask of hidden states",
-            inputs={"recurrent_mask": lambda recurrent_mask: shared_by(recurrent_mask, 0)},
+            inputs={"recurrent_mask": shared_along(0)},
             spoils="both",
             where="training and recurrent_rate > 0 and batch > 1",
         ),
@@ -333,7 +339,7 @@ FAULTS = {
         ),
         Fault(
             name="gradient through another mask of hidden states",
-            inputs={"recurrent_mask": lambda recurrent_mask: ~recurrent_mask},
+            inputs={"recurrent_mask": opposite},
             spoils="gradients",
             where="training and recurrent_rate > 0",
         ),
@@ -358,25 +364,25 @@ FAULTS = {
         ),
         Fault(
             name="a new mask for each step",
-            inputs={"update_mask": lambda update_mask, time: turning(update_mask, time)},
+            inputs={"update_mask": turning},
             spoils="both",
             where="training and over_time == 'sequence'",
         ),
         Fault(
             name="steps share their mask",
-            inputs={"update_mask": lambda update_mask: shared_by(update_mask, 1)},
+            inputs={"update_mask": shared_along(1)},
             spoils="both",
             where="training and over_time == 'step'",
         ),
         Fault(
             name="sequences share their mask",
-            inputs={"update_mask": lambda update_mask: shared_by(update_mask, 0)},
+            inputs={"update_mask": shared_along(0)},
             spoils="both",
             where="training and batch > 1",
         ),
         Fault(
             name="gradient through another mask",
-            inputs={"update_mask": lambda update_mask: ~update_mask},
+            inputs={"update_mask": opposite},
             spoils="gradients",
             where="training",
         ),
@@ -400,19 +406,19 @@ FAULTS = {
         ),
         Fault(
             name="a new mask for each step",
-            inputs={"input_mask": lambda input_mask, time: turning(input_mask, time)},
+            inputs={"input_mask": turning},
             spoils="both",
             where="training and place == 'input' and over_time == 'sequence'",
         ),
         Fault(
             name="steps share their mask",
-            inputs={"output_mask": lambda output_mask: shared_by(output_mask, 1)},
+            inputs={"output_mask": shared_along(1)},
             spoils="both",
             where="training and place == 'output' and over_time == 'step'",
         ),
         Fault(
             name="the batch shares its masks",
-            inputs={"state_mask": lambda state_mask: shared_by(state_mask, 0)},
+            inputs={"state_mask": shared_along(0)},
             spoils="both",
             where="training and 'state' in place and over_batch == 'own' and batch > 1",
         ),
@@ -423,7 +429,7 @@ FAULTS = {
         ),
         Fault(
             name="gradient of another mask",
-            inputs={"output_mask": lambda output_mask: ~output_mask},
+            inputs={"output_mask": opposite},
             spoils="gradients",
             where="training and place == 'output'",
         ),
@@ -437,19 +443,19 @@ FAULTS = {
         ),
         Fault(
             name="heads share a mask",
-            inputs={"mask": lambda mask: shared_by(mask, 1)},
+            inputs={"mask": shared_along(1)},
             spoils="both",
             where=f"{RANDOM} and shared == 'none' and heads > 1",
         ),
         Fault(
             name="samples share a mask",
-            inputs={"mask": lambda mask: shared_by(mask, 0)},
+            inputs={"mask": shared_along(0)},
             spoils="both",
             where=f"{RANDOM} and shared == 'none' and batch > 1",
         ),
         Fault(
             name="queries share a mask",
-            inputs={"mask": lambda mask: shared_by(mask, 2)},
+            inputs={"mask": shared_along(2)},
             spoils="both",
             where=f"{RANDOM} and queries > 1",
         ),
@@ -461,7 +467,7 @@ FAULTS = {
         ),
         Fault(
             name="gradient through another mask",
-            inputs={"mask": lambda mask: ~mask},
+            inputs={"mask": opposite},
             spoils="gradients",
             where=RANDOM,
         ),
@@ -508,7 +514,7 @@ FAULTS = {
             where="dropped == 'zero'",
         ),
         Fault(
-            name="rate is that of keeping", inputs={"mask": lambda mask: ~mask}, spoils="both", where=RANDOM
+            name="rate is that of keeping", inputs={"mask": opposite}, spoils="both", where=RANDOM
         ),
         Fault(
             name="features share their fate",
@@ -518,7 +524,7 @@ FAULTS = {
         ),
         Fault(
             name="samples share their fate",
-            inputs={"mask": lambda mask: np.broadcast_to(mask[:1], mask.shape)},
+            inputs={"mask": shared_along(0)},
             spoils="both",
             where=RANDOM,
         ),
