@@ -98,7 +98,7 @@ def asked_of_noise(x, drawn, deviation, dtype="bfloat16"):
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
 def test_recovered_noise_is_uncertain_by_the_roundoff_of_what_it_was_read_off(dtype):
-    noise = widen(round_to(Stream("noise/read").normal((2, 3)), DTYPES["bfloat16"]))  # few digits: all is exact
+    noise = widen(round_to(Stream("noise/read").normal((2, 3)), DTYPES["bfloat16"]))  # few digits
     expectation, (_, of_zeros) = asked_of_noise(np.zeros((2, 3)), noise, 0.5, dtype)
     found = _uncertainty(expectation, [of_zeros], {"noise": noise})
     np.testing.assert_array_equal(found["noise"], DTYPES[dtype].u * np.abs(noise))
