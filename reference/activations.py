@@ -80,6 +80,7 @@ def _gelu_gate_tanh(x: Array) -> Array:
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
+SELU_SATURATION = -1.7580993408473768599  # -scale alpha, which SELU tends to at -∞
 
 
 def selu(x: Array) -> Array:

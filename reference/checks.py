@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["require", "require_rank", "require_shape"]
+__all__ = ["require", "require_mask", "require_rank", "require_shape"]
 
 Array = Any
 """A NumPy array or an error-carrying one: references take both."""
@@ -24,3 +24,9 @@ def require_rank(name: str, array: Array, rank: int, axes: str) -> None:
 def require_shape(name: str, array: Array, shape: tuple[int, ...], axes: str) -> None:
     """Raise unless ``array`` has this ``shape``, which the message calls ``axes``."""
     require(array.shape == shape, f"{name} must have shape {shape} = ({axes}); got {array.shape}")
+
+
+def require_mask(name: str, mask: Array, shape: tuple[int, ...], axes: str) -> None:
+    """Raise unless ``mask`` has this ``shape``, or length 1 along axes that share it."""
+    fits = len(mask.shape) == len(shape) and all(m in (1, n) for m, n in zip(mask.shape, shape, strict=True))
+    require(fits, f"{name} must have shape {shape} = ({axes}), or 1 in places; got {mask.shape}")

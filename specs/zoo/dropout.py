@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
+from ...reference.activations import SELU_ALPHA, SELU_SATURATION
 from ...reference.dropout import dropout
 from ..variant import Control, Fault
 
@@ -73,13 +74,6 @@ def other_axis(mask: Array, axis: int, shape: tuple[int, ...]) -> Array:
     return np.resize(mask.reshape(-1), tuple(1 if n == axis else length for n, length in enumerate(shape)))
 
 
-def renormalized(query: Array, key: Array, value: Array, mask: Array) -> Array:
-    """Attention that masks before the softmax."""
-    products = np.einsum("bqhd,bkhd->bhqk", query, key) / math.sqrt(query.shape[-1])
-    weights = np.where(mask, np.exp(products), 0.0)
-    return np.einsum("bhqk,bkhv->bqhv", weights / np.maximum(weights.sum(-1, keepdims=True), 1e-9), value)
-
-
 def opposite(given: Array) -> Array:
     """A mask that keeps what it should drop."""
     return ~given
@@ -88,11 +82,6 @@ def opposite(given: Array) -> Array:
 def shared_along(axis: int) -> Callable[[Array], Array]:
     """The first values along an axis in the place of all."""
     return lambda given: np.broadcast_to(np.take(given, [0], axis), given.shape)
-
-
-def turning(given: Array, time: int) -> Array:
-    """A mask of one step, turned by one place for each further step."""
-    return np.concatenate([np.roll(given, t, axis=0) for t in range(time)], axis=1)
 
 
 SHARED = (
@@ -161,8 +150,6 @@ NOISY = (
     ),
     Fault(name="gradient not passed", gradients={"x": lambda gradient: 0 * gradient}),
 )
-
-ALPHA = 1.6732632423543772
 
 FAULTS = {
     "dropout_noise_shape": (
@@ -269,17 +256,17 @@ FAULTS = {
         ),
         Fault(
             name="not restored to mean 0 and variance 1",
-            results={"y": lambda x, mask: np.where(mask, x, -1.7580993408473766)},
+            results={"y": lambda x, mask: np.where(mask, x, SELU_SATURATION)},
             where=RANDOM,
         ),
         Fault(
             name="saturation is -α, without λ",
-            results={"y": lambda x, mask, rate: alpha_of(x, mask, rate, -ALPHA)},
+            results={"y": lambda x, mask, rate: alpha_of(x, mask, rate, -SELU_ALPHA)},
             where=RANDOM,
         ),
         Fault(
             name="variance restored without the mean",
-            results={"y": lambda x, mask, rate: alpha_of(x, mask, rate, -1.7580993408473766, shift=0.0)},
+            results={"y": lambda x, mask, rate: alpha_of(x, mask, rate, SELU_SATURATION, shift=0.0)},
             where=RANDOM,
         ),
         Fault(
@@ -292,186 +279,6 @@ FAULTS = {
             results={"y": lambda result: result + np.inf},
             where="training and rate == 1",
         ),
-    ),
-    "lstm_dropout": (
-        Fault(
-            name="gates share the mask of inputs",
-            inputs={"input_mask": shared_along(2)},
-            spoils="both",
-            where="training and rate > 0 and over_gates == 'own'",
-        ),
-        Fault(
-            name="gates share the mask of hidden states",
-            inputs={"recurrent_mask": shared_along(2)},
-            spoils="both",
-            where="training and recurrent_rate > 0 and over_gates == 'own'",
-        ),
-        Fault(
-            name="steps share the mask of hidden states",
-            inputs={"recurrent_mask": shared_along(1)},
-            spoils="both",
-            where="training and recurrent_rate > 0 and over_time == 'step'",
-        ),
-        Fault(
-            name="a new mask for each step",
-            inputs={"input_mask": turning},
-            spoils="both",
-            where="training and rate > 0 and over_time == 'sequence'",
-        ),
-        Fault(
-            name="sequences share the mask of hidden states",
-            inputs={"recurrent_mask": shared_along(0)},
-            spoils="both",
-            where="training and recurrent_rate > 0 and batch > 1",
-        ),
-        Fault(name="rates exchanged", parameters={"rate": "recurrent_rate", "recurrent_rate": "rate"}),
-        Fault(
-            name="hidden states not dropped",
-            parameters={"recurrent_rate": "0.0"},
-            spoils="both",
-            where="training and recurrent_rate > 0",
-        ),
-        Fault(
-            name="inputs not dropped",
-            parameters={"rate": "0.0"},
-            spoils="both",
-            where="training and rate > 0",
-        ),
-        Fault(
-            name="gradient through another mask of hidden states",
-            inputs={"recurrent_mask": opposite},
-            spoils="gradients",
-            where="training and recurrent_rate > 0",
-        ),
-        Fault(
-            name="dropped at inference",
-            results={"sequence": lambda result, rate: result * (1 - rate)},
-            where="not training",
-        ),
-    ),
-    "lstm_update_dropout": (
-        Fault(
-            name="the cell dropped in the place of its update",
-            parameters={"dropping": "'cell'"},
-            spoils="both",
-            where="training and dropping == 'update' and rate > 0",
-        ),
-        Fault(
-            name="the update dropped in the place of the cell",
-            parameters={"dropping": "'update'"},
-            spoils="both",
-            where="training and dropping == 'cell' and rate > 0",
-        ),
-        Fault(
-            name="a new mask for each step",
-            inputs={"update_mask": turning},
-            spoils="both",
-            where="training and over_time == 'sequence'",
-        ),
-        Fault(
-            name="steps share their mask",
-            inputs={"update_mask": shared_along(1)},
-            spoils="both",
-            where="training and over_time == 'step'",
-        ),
-        Fault(
-            name="sequences share their mask",
-            inputs={"update_mask": shared_along(0)},
-            spoils="both",
-            where="training and batch > 1",
-        ),
-        Fault(
-            name="gradient through another mask",
-            inputs={"update_mask": opposite},
-            spoils="gradients",
-            where="training",
-        ),
-        Fault(name="not scaled", results={"final_c": lambda result, rate: result * (1 - rate)}),
-    ),
-    "lstm_dropout_wrapper": (
-        Fault(
-            name="what is given out is what is carried on",
-            results={"final_h": lambda output_mask, result, rate: result * output_mask[:, -1] / (1 - rate)},
-            where="training and place == 'output'",
-        ),
-        Fault(
-            name="the dropped state is given out",
-            results={"sequence": lambda result, state_mask, rate: result * state_mask / (1 - rate)},
-            where="training and 'state' in place",
-        ),
-        Fault(
-            name="cell state dropped too",
-            results={"final_c": lambda result, state_mask, rate: result * state_mask[:, -1] / (1 - rate)},
-            where="training and place == 'state'",
-        ),
-        Fault(
-            name="a new mask for each step",
-            inputs={"input_mask": turning},
-            spoils="both",
-            where="training and place == 'input' and over_time == 'sequence'",
-        ),
-        Fault(
-            name="steps share their mask",
-            inputs={"output_mask": shared_along(1)},
-            spoils="both",
-            where="training and place == 'output' and over_time == 'step'",
-        ),
-        Fault(
-            name="the batch shares its masks",
-            inputs={"state_mask": shared_along(0)},
-            spoils="both",
-            where="training and 'state' in place and over_batch == 'own' and batch > 1",
-        ),
-        Fault(
-            name="scaled by 1 / rate",
-            results={"sequence": lambda result, rate: result * (1 - rate) / rate},
-            where="training and place == 'output'",
-        ),
-        Fault(
-            name="gradient of another mask",
-            inputs={"output_mask": opposite},
-            spoils="gradients",
-            where="training and place == 'output'",
-        ),
-    ),
-    "attention_dropout": (
-        Fault(name="weights not scaled", results={"y": lambda result, rate: result * (1 - rate)}),
-        Fault(
-            name="what is left sums to one",
-            results={"y": lambda query, key, value, mask: renormalized(query, key, value, mask)},
-            where=RANDOM,
-        ),
-        Fault(
-            name="heads share a mask",
-            inputs={"mask": shared_along(1)},
-            spoils="both",
-            where=f"{RANDOM} and shared == 'none' and heads > 1",
-        ),
-        Fault(
-            name="samples share a mask",
-            inputs={"mask": shared_along(0)},
-            spoils="both",
-            where=f"{RANDOM} and shared == 'none' and batch > 1",
-        ),
-        Fault(
-            name="queries share a mask",
-            inputs={"mask": shared_along(2)},
-            spoils="both",
-            where=f"{RANDOM} and queries > 1",
-        ),
-        Fault(
-            name="a mask for each sample where all share one",
-            inputs={"mask": lambda mask, batch: np.concatenate([np.roll(mask, n, 3) for n in range(batch)])},
-            spoils="both",
-            where=f"{RANDOM} and shared != 'none' and batch > 1 and keys > 1",
-        ),
-        Fault(
-            name="gradient through another mask",
-            inputs={"mask": opposite},
-            spoils="gradients",
-            where=RANDOM,
-        ),
-        Fault(name="dropped at inference", results={"y": lambda result: result * 0.7}, where="not training"),
     ),
     "dropout": (
         Fault(

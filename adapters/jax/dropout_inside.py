@@ -1,0 +1,108 @@
+"""Dropout inside the layers of JAX and flax: compositions of a recurrent one, and attention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import binds, jax, jnp, linen, nnx
+
+ONE_DEPTH = {"rate > 0 or values == depth": "without dropout values must be as deep as keys"}
+
+
+@binds("lstm_dropout", "jax.random.bernoulli", composition=True)
+def lstm_dropout(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, rate: float, recurrent_rate: float, over_time: str, over_gates: str, training: bool, seed: int,
+) -> Any:  # fmt: skip
+    shape = (len(x), x.shape[1] if over_time == "step" else 1, 4 if over_gates == "own" else 1)
+    one, other = jax.random.split(jax.random.key(seed))
+    masks = {
+        "input": _mask(one, (*shape, x.shape[-1]), rate, training, x.dtype),
+        "recurrent": _mask(other, (*shape, h.shape[-1]), recurrent_rate, training, x.dtype),
+    }
+    return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
+
+
+@binds("lstm_update_dropout", "jax.random.bernoulli", composition=True)
+def lstm_update_dropout(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, rate: float, dropping: str, over_time: str, training: bool, seed: int,
+) -> Any:  # fmt: skip
+    shape = (len(x), x.shape[1] if over_time == "step" else 1, h.shape[-1])
+    masks = {dropping: _mask(jax.random.key(seed), shape, rate, training, x.dtype)}
+    return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
+
+
+@binds("lstm_dropout_wrapper", "jax.random.bernoulli", composition=True)
+def lstm_dropout_wrapper(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, place: str, rate: float, over_time: str, over_batch: str, training: bool, seed: int,
+) -> Any:  # fmt: skip
+    shape = (1 if over_batch == "shared" else len(x), x.shape[1] if over_time == "step" else 1)
+    masked = (*shape, x.shape[-1] if place == "input" else h.shape[-1])
+    keys = jax.random.split(jax.random.key(seed))
+    each = zip(place.split("+"), keys, strict=False)
+    masks = {one: _mask(key, masked, rate, training, x.dtype) for one, key in each}
+    if training and place == "input":
+        masks["input"] = masks["input"][:, :, None]
+    masks["carried"] = masks.pop("cell", None)
+    return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
+
+
+def _mask(key: Any, shape: tuple[int, ...], rate: float, training: bool, dtype: Any) -> Any:
+    """What dropout makes of ones; nothing where there is no dropout."""
+    return (
+        jax.random.bernoulli(key, 1 - rate, shape).astype(dtype) / (1 - rate) if training and rate else None
+    )
+
+
+def _lstm(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, masks: dict[str, Any]
+) -> Any:
+    """Steps of an LSTM; in each place that has a mask, what stands there is multiplied by it."""
+
+    def drop(place: str, t: int, value: Any) -> Any:
+        mask = masks.get(place)
+        return value if mask is None else value * mask[:, min(t, mask.shape[1] - 1)]
+
+    by_gate = (-1, 4, h.shape[-1])
+    kernel, recurrent_kernel = kernel.reshape(by_gate), recurrent_kernel.reshape(by_gate)
+    gates, sequence = jnp.ones((4, 1), x.dtype), []
+    for t in range(x.shape[1]):
+        z = jnp.einsum("bgf,fgu->bgu", drop("input", t, x[:, t, None] * gates), kernel)
+        z = z + jnp.einsum("bgv,vgu->bgu", drop("recurrent", t, h[:, None] * gates), recurrent_kernel)
+        z = z + bias.reshape(by_gate[1:])
+        i, f, g, o = (
+            jax.nn.sigmoid(z[:, 0]),
+            jax.nn.sigmoid(z[:, 1]),
+            jnp.tanh(z[:, 2]),
+            jax.nn.sigmoid(z[:, 3]),
+        )
+        c = drop("cell", t, f * c + i * drop("update", t, g))
+        h = o * jnp.tanh(c)
+        sequence.append(drop("output", t, h))
+        h, c = drop("state", t, h), drop("carried", t, c)
+    return jnp.stack(sequence, 1), h, c
+
+
+# --- in attention ---
+
+
+@binds("attention_dropout", "flax.nnx.dot_product_attention", where=ONE_DEPTH)
+def attention_dropout(
+    query: Any, key: Any, value: Any, *, rate: float, shared: str, training: bool, seed: int
+) -> Any:
+    return nnx.dot_product_attention(
+        query, key, value, broadcast_dropout=shared == "batch+heads", dropout_rate=rate,
+        dropout_rng=jax.random.key(seed), deterministic=not training,
+    )  # fmt: skip
+
+
+@binds("attention_dropout", "flax.linen.dot_product_attention")
+def attention_dropout_linen(
+    query: Any, key: Any, value: Any, *, rate: float, shared: str, training: bool, seed: int
+) -> Any:
+    return linen.dot_product_attention(
+        query, key, value, broadcast_dropout=shared == "batch+heads", dropout_rate=rate,
+        dropout_rng=jax.random.key(seed), deterministic=not training,
+    )  # fmt: skip

@@ -1,0 +1,115 @@
+"""Dropout inside recurrent layers and attention of TensorFlow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import binds, tf
+
+TRAINING = {"training": "has no inference mode"}
+WRAPPER = {
+    "place != 'state'": "drops both states of a cell that hands them on in a list, as those of Keras 3 do",
+    "(over_time == 'step') == (over_batch == 'own')": "variational_recurrent shares masks over the batch too",
+}
+
+
+@binds("lstm_dropout", "tf.nn.dropout", where=TRAINING, composition=True)
+def lstm_dropout(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, rate: float, recurrent_rate: float, over_time: str, over_gates: str, seed: int,
+) -> Any:  # fmt: skip
+    tf.random.set_seed(seed)
+    shape = (x.shape[0], x.shape[1] if over_time == "step" else 1, 4 if over_gates == "own" else 1)
+    masks = {
+        "input": _mask((*shape, x.shape[-1]), rate, x.dtype, seed),
+        "recurrent": _mask((*shape, h.shape[-1]), recurrent_rate, x.dtype, seed),
+    }
+    return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
+
+
+@binds("lstm_update_dropout", "tf.nn.dropout", where=TRAINING, composition=True)
+def lstm_update_dropout(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, rate: float, dropping: str, over_time: str, seed: int,
+) -> Any:  # fmt: skip
+    tf.random.set_seed(seed)
+    shape = (x.shape[0], x.shape[1] if over_time == "step" else 1, h.shape[-1])
+    masks = {dropping: _mask(shape, rate, x.dtype, seed)}
+    return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
+
+
+@binds("lstm_dropout_wrapper", "tf.nn.dropout", where=TRAINING, composition=True)
+def lstm_dropout_wrapper(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, place: str, rate: float, over_time: str, over_batch: str, seed: int,
+) -> Any:  # fmt: skip
+    tf.random.set_seed(seed)
+    shape = (1 if over_batch == "shared" else x.shape[0], x.shape[1] if over_time == "step" else 1)
+    masked = (*shape, x.shape[-1] if place == "input" else h.shape[-1])
+    masks = {one: _mask(masked, rate, x.dtype, seed) for one in place.split("+")}
+    if place == "input":
+        masks["input"] = masks["input"][:, :, None]
+    masks["carried"] = masks.pop("cell", None)
+    return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
+
+
+def _mask(shape: tuple[int, ...], rate: float, dtype: Any, seed: int) -> Any:
+    return tf.nn.dropout(tf.ones(shape, dtype), rate=rate, seed=seed)
+
+
+def _lstm(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, masks: dict[str, Any]
+) -> Any:
+    """Steps of an LSTM; in each place that has a mask, what stands there is multiplied by it."""
+
+    def drop(place: str, t: int, value: Any) -> Any:
+        mask = masks.get(place)
+        return value if mask is None else value * mask[:, min(t, mask.shape[1] - 1)]
+
+    by_gate = (-1, 4, h.shape[-1])
+    kernel, recurrent_kernel = tf.reshape(kernel, by_gate), tf.reshape(recurrent_kernel, by_gate)
+    gates, sequence = tf.ones((4, 1), x.dtype), []
+    for t in range(x.shape[1]):
+        z = tf.einsum("bgf,fgu->bgu", drop("input", t, x[:, t, None] * gates), kernel)
+        z = z + tf.einsum("bgv,vgu->bgu", drop("recurrent", t, h[:, None] * gates), recurrent_kernel)
+        z = z + tf.reshape(bias, by_gate[1:])
+        i, f, g, o = tf.sigmoid(z[:, 0]), tf.sigmoid(z[:, 1]), tf.tanh(z[:, 2]), tf.sigmoid(z[:, 3])
+        c = drop("cell", t, f * c + i * drop("update", t, g))
+        h = o * tf.tanh(c)
+        sequence.append(drop("output", t, h))
+        h, c = drop("state", t, h), drop("carried", t, c)
+    return tf.stack(sequence, 1), h, c
+
+
+@binds("lstm_dropout_wrapper", "tf.nn.RNNCellDropoutWrapper", where=TRAINING | WRAPPER)
+def lstm_wrapped(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, place: str, rate: float, over_time: str, seed: int,
+) -> Any:  # fmt: skip
+    tf.random.set_seed(seed)
+    inner = tf.keras.layers.LSTMCell(h.shape[-1], recurrent_initializer="zeros", dtype=x.dtype.name)
+    name = {"input": "input_keep_prob", "output": "output_keep_prob", "state+cell": "state_keep_prob"}[place]
+    cell = tf.nn.RNNCellDropoutWrapper(
+        inner, seed=seed, variational_recurrent=over_time == "sequence", input_size=x[0, 0].shape,
+        dtype=x.dtype, **{name: 1 - rate},
+    )  # fmt: skip
+    cell.build(x[:, 0].shape)
+    weights = zip(inner.trainable_variables, (kernel, recurrent_kernel, bias), strict=True)
+    sequence = []
+    with tf.keras.StatelessScope(state_mapping=list(weights)):
+        for step in tf.unstack(x, axis=1):
+            y, (h, c) = cell(step, [h, c])
+            sequence.append(y)
+    return tf.stack(sequence, 1), h, c
+
+
+# --- in attention ---
+
+
+@binds("attention_dropout", "tf.nn.dropout", where=TRAINING, composition=True)
+def attention_dropout(query: Any, key: Any, value: Any, *, rate: float, shared: str, seed: int) -> Any:
+    tf.random.set_seed(seed)
+    weights = tf.nn.softmax(tf.einsum("bqhd,bkhd->bhqk", query * query.shape[-1] ** -0.5, key))
+    shape = (1, 1, *weights.shape[2:]) if shared == "batch+heads" else weights.shape
+    weights = tf.nn.dropout(weights, rate=rate, noise_shape=shape, seed=seed)
+    return tf.einsum("bhqk,bkhv->bqhv", weights, value)

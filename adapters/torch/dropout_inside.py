@@ -1,0 +1,99 @@
+"""Dropout inside recurrent layers and attention of PyTorch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import F, binds, torch
+
+NONE_SHARED = {"shared == 'none'": "draws a mask for each sample and head"}
+
+
+@binds("lstm_dropout", "torch.nn.functional.dropout", composition=True)
+def lstm_dropout(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, rate: float, recurrent_rate: float, over_time: str, over_gates: str, training: bool, seed: int,
+) -> Any:  # fmt: skip
+    torch.manual_seed(seed)
+    shape = (len(x), x.shape[1] if over_time == "step" else 1, 4 if over_gates == "own" else 1)
+    masks = {
+        "input": F.dropout(x.new_ones(*shape, x.shape[-1]), p=rate, training=training),
+        "recurrent": F.dropout(x.new_ones(*shape, h.shape[-1]), p=recurrent_rate, training=training),
+    }
+    return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
+
+
+@binds("lstm_update_dropout", "torch.nn.functional.dropout", composition=True)
+def lstm_update_dropout(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, rate: float, dropping: str, over_time: str, training: bool, seed: int,
+) -> Any:  # fmt: skip
+    torch.manual_seed(seed)
+    ones = x.new_ones(len(x), x.shape[1] if over_time == "step" else 1, h.shape[-1])
+    masks = {dropping: F.dropout(ones, p=rate, training=training)}
+    return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
+
+
+@binds("lstm_dropout_wrapper", "torch.nn.functional.dropout", composition=True)
+def lstm_dropout_wrapper(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, place: str, rate: float, over_time: str, over_batch: str, training: bool, seed: int,
+) -> Any:  # fmt: skip
+    torch.manual_seed(seed)
+    shape = (1 if over_batch == "shared" else len(x), x.shape[1] if over_time == "step" else 1)
+    ones = x.new_ones(*shape, x.shape[-1] if place == "input" else h.shape[-1])
+    masks = {one: F.dropout(ones, p=rate, training=training) for one in place.split("+")}
+    if place == "input":
+        masks["input"] = masks["input"][:, :, None]
+    masks["carried"] = masks.pop("cell", None)
+    return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
+
+
+def _lstm(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, masks: dict[str, Any]
+) -> Any:
+    """Steps of an LSTM; in each place that has a mask, what stands there is multiplied by it."""
+
+    def drop(place: str, t: int, value: Any) -> Any:
+        mask = masks.get(place)
+        return value if mask is None else value * mask[:, min(t, mask.shape[1] - 1)]
+
+    by_gate = (-1, 4, h.shape[-1])
+    kernel, recurrent_kernel = kernel.reshape(by_gate), recurrent_kernel.reshape(by_gate)
+    gates, sequence = x.new_ones(4, 1), []
+    for t in range(x.shape[1]):
+        z = torch.einsum("bgf,fgu->bgu", drop("input", t, x[:, t, None] * gates), kernel)
+        z = z + torch.einsum("bgv,vgu->bgu", drop("recurrent", t, h[:, None] * gates), recurrent_kernel)
+        z = z + bias.reshape(by_gate[1:])
+        i, f, g, o = (
+            torch.sigmoid(z[:, 0]),
+            torch.sigmoid(z[:, 1]),
+            torch.tanh(z[:, 2]),
+            torch.sigmoid(z[:, 3]),
+        )
+        c = drop("cell", t, f * c + i * drop("update", t, g))
+        h = o * torch.tanh(c)
+        sequence.append(drop("output", t, h))
+        h, c = drop("state", t, h), drop("carried", t, c)
+    return torch.stack(sequence, 1), h, c
+
+
+# --- in attention ---
+
+
+@binds("attention_dropout", "torch.nn.functional.scaled_dot_product_attention", where=NONE_SHARED)
+def attention_dropout(query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int) -> Any:
+    torch.manual_seed(seed)
+    by_head = (x.transpose(1, 2) for x in (query, key, value))
+    return F.scaled_dot_product_attention(*by_head, dropout_p=rate if training else 0.0).transpose(1, 2)
+
+
+@binds("attention_dropout", "torch.nn.functional.dropout", composition=True)
+def attention_dropout_composed(
+    query: Any, key: Any, value: Any, *, rate: float, shared: str, training: bool, seed: int
+) -> Any:
+    torch.manual_seed(seed)
+    weights = F.softmax(torch.einsum("bqhd,bkhd->bhqk", query * query.shape[-1] ** -0.5, key), dim=-1)
+    shape = (1, 1, *weights.shape[2:]) if shared == "batch+heads" else weights.shape
+    weights = weights * F.dropout(weights.new_ones(shape), p=rate, training=training)
+    return torch.einsum("bhqk,bkhv->bqhv", weights, value)

@@ -1,0 +1,461 @@
+"""Dropout inside layers: in the products of a recurrent layer, around its cell, and of attention weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import expit
+
+from .activations import softmax, softmax_vjp
+from .checks import Array, require, require_mask, require_rank, require_shape
+from .steps import bias_gradient, check_layer, total
+
+__all__ = [
+    "attention_dropout",
+    "attention_dropout_vjp",
+    "lstm_dropout",
+    "lstm_dropout_vjp",
+    "lstm_dropout_wrapper",
+    "lstm_dropout_wrapper_vjp",
+    "lstm_update_dropout",
+    "lstm_update_dropout_vjp",
+]
+
+
+def lstm_dropout(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    input_mask: Array | None = None,
+    recurrent_mask: Array | None = None,
+    *,
+    rate: float = 0.0,
+    recurrent_rate: float = 0.0,
+    training: bool = True,
+) -> tuple[Array, Array, Array]:
+    """Long short-term memory with dropout in the products of its gates.
+
+    ``z = (xₜ ∘ m) W / (1 - rate) + (hₜ₋₁ ∘ m') U / (1 - recurrent_rate) + b`` in each gate, with its masks;
+    then ``cₜ = σ(z_f) cₜ₋₁ + σ(zᵢ) tanh(z_g)`` and ``hₜ = σ(zₒ) tanh(cₜ)`` as in `lstm`
+
+    Args:
+        x: ``(batch, time, features)``, at least one step.
+        h: initial hidden state, ``(batch, units)``.
+        c: initial cell state, ``(batch, units)``.
+        kernel: W, ``(features, 4 units)``, gates in the order i, f, g, o.
+        recurrent_kernel: U, ``(units, 4 units)``.
+        bias: b, ``(4 units,)``.
+        input_mask: m, whether each feature is kept, ``(batch, time, gates, features)``, of length 1 along
+            time or gates (4 otherwise) where these share it. Not needed at inference, nor at rate 0.
+        recurrent_mask: m', the same of the hidden state, ``(batch, time, gates, units)``.
+        rate: probability in [0, 1) that a feature is dropped.
+        recurrent_rate: probability in [0, 1) that a unit of the hidden state is dropped.
+        training: False for inference.
+
+    Returns:
+        The hidden states ``(batch, time, units)``, and the last hidden and cell state ``(batch, units)``,
+        none of them dropped.
+
+    Raises:
+        ValueError: a shape does not fit, a rate is out of range, or a mask is missing.
+
+    Source: Gal and Ghahramani (2016), A theoretically grounded application of dropout in recurrent neural
+    networks, arXiv:1512.05287, equations 5 to 7 ("untied" and "tied" weights: masks by gate and shared).
+    """
+    masks = {
+        "input": _Mask("input_mask", input_mask, rate, training),
+        "recurrent": _Mask("recurrent_mask", recurrent_mask, recurrent_rate, training),
+    }
+    return _DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).outputs
+
+
+def lstm_dropout_vjp(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    input_mask: Array | None,
+    recurrent_mask: Array | None,
+    cotangents: tuple[Array, Array, Array],
+    *,
+    rate: float = 0.0,
+    recurrent_rate: float = 0.0,
+    training: bool = True,
+) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """Gradient of `lstm_dropout`: backpropagation through time, through the same masks."""
+    masks = {
+        "input": _Mask("input_mask", input_mask, rate, training),
+        "recurrent": _Mask("recurrent_mask", recurrent_mask, recurrent_rate, training),
+    }
+    return _DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).vjp(cotangents)
+
+
+def lstm_update_dropout(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    update_mask: Array | None = None,
+    *,
+    rate: float = 0.0,
+    training: bool = True,
+    dropping: str = "update",
+) -> tuple[Array, Array, Array]:
+    """Long short-term memory that drops elements of its update, so that memory is never lost.
+
+    ``cₜ = f cₜ₋₁ + i (m ∘ g) / (1 - rate)``, all else as in `lstm`
+
+    Args:
+        x: ``(batch, time, features)``, at least one step.
+        h: initial hidden state, ``(batch, units)``.
+        c: initial cell state, ``(batch, units)``.
+        kernel: W, ``(features, 4 units)``, gates in the order i, f, g, o.
+        recurrent_kernel: U, ``(units, 4 units)``.
+        bias: b, ``(4 units,)``.
+        update_mask: m, whether each unit is updated, ``(batch, time, units)``, of length 1 along time where
+            steps share it. Not needed at inference, nor at rate 0.
+        rate: probability in [0, 1) that an element is dropped.
+        training: False for inference.
+        dropping: the ``update``, or the ``cell`` itself, ``cₜ = m ∘ (f cₜ₋₁ + i g) / (1 - rate)``, with which
+            the paper compares it.
+
+    Returns:
+        The hidden states ``(batch, time, units)``, and the last hidden and cell state ``(batch, units)``.
+
+    Raises:
+        ValueError: a shape does not fit, the rate is out of range, the mask is missing, or ``dropping`` is
+            unknown.
+
+    Source: Semeniuta, Severyn and Barth (2016), Recurrent dropout without memory loss, arXiv:1603.05118,
+    equations 5 and 9; the comparison is Moon et al. (2015), RNNDrop.
+    """
+    masks = _update_masks(dropping, update_mask, rate, training)
+    return _DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).outputs
+
+
+def lstm_update_dropout_vjp(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    update_mask: Array | None,
+    cotangents: tuple[Array, Array, Array],
+    *,
+    rate: float = 0.0,
+    training: bool = True,
+    dropping: str = "update",
+) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """Gradient of `lstm_update_dropout`: backpropagation through time, through the same mask."""
+    masks = _update_masks(dropping, update_mask, rate, training)
+    return _DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).vjp(cotangents)
+
+
+def lstm_dropout_wrapper(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    input_mask: Array | None = None,
+    output_mask: Array | None = None,
+    state_mask: Array | None = None,
+    cell_mask: Array | None = None,
+    *,
+    rate: float = 0.0,
+    training: bool = True,
+) -> tuple[Array, Array, Array]:
+    """Dropout wrapped around a cell of long short-term memory: on what enters it and on what leaves it.
+
+    ``h̃, c̃ = cell(xₜ ∘ m / (1 - rate), hₜ₋₁, cₜ₋₁)``, then ``yₜ = h̃ ∘ m' / (1 - rate)`` is given out and
+    ``hₜ = h̃ ∘ m″ / (1 - rate)`` and ``cₜ = c̃ ∘ m‴ / (1 - rate)`` are carried on, each only if it has a mask
+
+    Args:
+        x: ``(batch, time, features)``, at least one step.
+        h: initial hidden state, ``(batch, units)``, which is not dropped.
+        c: initial cell state, ``(batch, units)``.
+        kernel: W, ``(features, 4 units)``, gates in the order i, f, g, o.
+        recurrent_kernel: U, ``(units, 4 units)``.
+        bias: b, ``(4 units,)``.
+        input_mask: m, whether each feature is kept, ``(batch, time, features)``, of length 1 along the batch
+            or along time where these share it.
+        output_mask: m', the same of what is given out, ``(batch, time, units)``.
+        state_mask: m″, the same of the hidden state that is carried on.
+        cell_mask: m‴, the same of the cell state.
+        rate: probability in [0, 1) that an element is dropped.
+        training: False for inference.
+
+    Returns:
+        What is given out ``(batch, time, units)``, and the hidden and the cell state that are carried on from
+        the last step, ``(batch, units)``.
+
+    Raises:
+        ValueError: a shape does not fit, or the rate is out of range.
+
+    Source: Zaremba, Sutskever and Vinyals (2014), arXiv:1409.2329, section 3.2, of inputs and outputs; Gal
+    and Ghahramani (2016), arXiv:1512.05287, of states, with masks that all steps share.
+    """
+    masks = _masks_around(input_mask, output_mask, state_mask, cell_mask, rate, training)
+    return _DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).outputs
+
+
+def lstm_dropout_wrapper_vjp(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    input_mask: Array | None,
+    output_mask: Array | None,
+    state_mask: Array | None,
+    cell_mask: Array | None,
+    cotangents: tuple[Array, Array, Array],
+    *,
+    rate: float = 0.0,
+    training: bool = True,
+) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """Gradient of `lstm_dropout_wrapper`: backpropagation through time, through the same masks."""
+    masks = _masks_around(input_mask, output_mask, state_mask, cell_mask, rate, training)
+    return _DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).vjp(cotangents)
+
+
+def attention_dropout(
+    query: Array,
+    key: Array,
+    value: Array,
+    mask: Array | None = None,
+    *,
+    rate: float = 0.0,
+    training: bool = True,
+) -> Array:
+    """Scaled dot-product attention whose weights are dropped.
+
+    ``y_q = Σₖ w_qk m_qk vₖ / (1 - rate)`` with ``w_q = softmax(⟨q, k⟩ / √depth)``: after the softmax, so that
+    the weights that are left do not sum to one
+
+    Args:
+        query: ``(batch, queries, heads, depth)``.
+        key: ``(batch, keys, heads, depth)``.
+        value: ``(batch, keys, heads, values)``.
+        mask: m, whether each weight is kept, ``(batch, heads, queries, keys)``, of length 1 along batch or
+            heads where these share it. Not needed at inference, nor at rate 0.
+        rate: probability in [0, 1) that a weight is dropped.
+        training: False for inference.
+
+    Returns:
+        ``(batch, queries, heads, values)``
+
+    Raises:
+        ValueError: a shape does not fit, or the rate is out of range.
+
+    Source: Vaswani et al. (2017), arXiv:1706.03762; of the weights in its authors' tensor2tensor,
+    ``attention_dropout``.
+    """
+    weights = softmax(_products(query, key), axis=-1)
+    return np.einsum("bhqk,bkhv->bqhv", _mask_of(mask, weights, rate, training)(0, weights), value)
+
+
+def attention_dropout_vjp(
+    query: Array,
+    key: Array,
+    value: Array,
+    mask: Array | None,
+    cotangent: Array,
+    *,
+    rate: float = 0.0,
+    training: bool = True,
+) -> tuple[Array, Array, Array]:
+    """Gradient of `attention_dropout`: that of attention, the weights' gradient under the same mask."""
+    products = _products(query, key)
+    weights = softmax(products, axis=-1)
+    drop = _mask_of(mask, weights, rate, training)
+    into_weights = drop(0, np.einsum("bqhv,bkhv->bhqk", cotangent, value))
+    (slope,) = softmax_vjp(products, into_weights, axis=-1)
+    slope = slope * (1.0 / math.sqrt(query.shape[-1]))
+    return (
+        np.einsum("bhqk,bkhd->bqhd", slope, key),
+        np.einsum("bhqk,bqhd->bkhd", slope, query),
+        np.einsum("bhqk,bqhv->bkhv", drop(0, weights), cotangent),
+    )
+
+
+def _products(query: Array, key: Array) -> Array:
+    require_rank("query", query, 4, "batch, queries, heads, depth")
+    wanted = (query.shape[0], key.shape[1], *query.shape[2:])
+    require_shape("key", key, wanted, "batch, keys, heads, depth")
+    return np.einsum("bqhd,bkhd->bhqk", query * (1.0 / math.sqrt(query.shape[-1])), key)
+
+
+def _mask_of(kept: Array | None, weights: Array, rate: float, training: bool) -> _Mask:
+    if kept is not None:
+        require_mask("mask", kept, weights.shape, "batch, heads, queries, keys")
+    return _Mask("mask", None if kept is None else kept[:, np.newaxis], rate, training)
+
+
+class _Mask:
+    """A mask over ``(batch, time, …)`` that scales what it keeps; without an array it changes nothing."""
+
+    def __init__(self, name: str, kept: Array | None, rate: float, training: bool) -> None:
+        require(0 <= rate < 1, f"rate must be at least 0 and below 1; got {rate}")
+        acting = training and rate > 0
+        self.name, self.kept, self.scale = name, kept if acting else None, 1.0 - rate
+
+    def check(self, shape: tuple[int, ...], axes: str) -> None:
+        """Raise unless the mask has this shape, or length 1 in places."""
+        if self.kept is not None:
+            require_mask(self.name, self.kept, shape, axes)
+
+    def __call__(self, t: int, values: Array) -> Array:
+        """The values of step t, or their gradients: dropped, and scaled."""
+        if self.kept is None:
+            return values
+        kept = self.kept[:, t if self.kept.shape[1] > 1 else 0]
+        return np.where(np.broadcast_to(kept, values.shape), values / self.scale, 0.0)
+
+
+NO_MASK = _Mask("no mask", None, 0.0, training=False)
+
+GATES = 4
+
+PLACES = ("input", "recurrent", "update", "cell", "carried", "output", "state")
+
+
+class _DroppingLSTM:
+    """Long short-term memory with a mask in any of the places where literature has put one.
+
+    Where the dictionary of masks names none, nothing is dropped: ``input`` and ``recurrent`` stand in the
+    products of each gate, ``update`` and ``cell`` around the candidate and the new cell state, ``carried``
+    around the cell state that is carried on, ``output`` and ``state`` around the hidden state that is given
+    out and that is carried on.
+    """
+
+    def __init__(
+        self,
+        x: Array,
+        h: Array,
+        c: Array,
+        kernel: Array,
+        recurrent_kernel: Array,
+        bias: Array,
+        masks: dict[str, _Mask],
+    ) -> None:
+        check_layer(x, {"h": h, "c": c}, kernel, recurrent_kernel, bias, "forward", GATES)
+        (batch, time, features), units = x.shape, h.shape[1]
+        self.masks = dict.fromkeys(PLACES, NO_MASK) | masks
+        for name, mask in self.masks.items():
+            inside = (GATES,) if name in ("input", "recurrent") else ()
+            last = features if name == "input" else units
+            mask.check((batch, time, *inside, last), "batch, time, gates, …" if inside else "batch, time, …")
+        self.kernel = np.reshape(kernel, (features, GATES, units))
+        self.recurrent_kernel = np.reshape(recurrent_kernel, (units, GATES, units))
+        self.bias = np.reshape(bias, (GATES, units))
+        self.x, self.states, self.cells = x, [h], [c]
+        self.given: list[Array] = []
+        self.steps: list[tuple[Array, ...]] = []
+        for t in range(time):
+            self._step(t)
+
+    def _step(self, t: int) -> None:
+        step, state = (self.masks[name](t, _for_gates(v)) for name, v in self._factors(t))
+        z = np.einsum("bgf,fgu->bgu", step, self.kernel)
+        z = z + self.bias + np.einsum("bgv,vgu->bgu", state, self.recurrent_kernel)
+        i, f, g, o = expit(z[:, 0]), expit(z[:, 1]), np.tanh(z[:, 2]), expit(z[:, 3])
+        update = self.masks["update"](t, g)
+        cell = self.masks["cell"](t, f * self.cells[-1] + i * update)
+        squashed = np.tanh(cell)
+        hidden = o * squashed
+        self.steps.append((step, state, i, f, g, o, update, squashed))
+        self.cells.append(self.masks["carried"](t, cell))
+        self.given.append(self.masks["output"](t, hidden))
+        self.states.append(self.masks["state"](t, hidden))
+
+    def _factors(self, t: int) -> tuple[tuple[str, Array], tuple[str, Array]]:
+        """What the kernels of step t are multiplied with, before it is dropped."""
+        return ("input", self.x[:, t]), ("recurrent", self.states[t])
+
+    @property
+    def outputs(self) -> tuple[Array, Array, Array]:
+        """What is given out at each step, and the last carry."""
+        return np.stack(self.given, axis=1), self.states[-1], self.cells[-1]
+
+    def vjp(self, cotangents: tuple[Array, Array, Array]) -> tuple[Array, Array, Array, Array, Array, Array]:
+        """Gradients of x, h, c, the kernels and the bias."""
+        given, carry, cell = cotangents
+        slopes, into_x = [], []
+        for t in reversed(range(len(self.steps))):
+            _, _, i, f, g, o, update, squashed = self.steps[t]
+            hidden = self.masks["output"](t, given[:, t]) + self.masks["state"](t, carry)
+            into_cell = self.masks["carried"](t, cell) + hidden * o * (1.0 - np.square(squashed))
+            into_cell = self.masks["cell"](t, into_cell)
+            by_gate = (
+                into_cell * update * (i * (1.0 - i)),
+                into_cell * self.cells[t] * (f * (1.0 - f)),
+                self.masks["update"](t, into_cell * i) * (1.0 - np.square(g)),
+                hidden * squashed * (o * (1.0 - o)),
+            )
+            slopes.append(np.stack(by_gate, axis=1))
+            into_x.append(self._through("input", t, slopes[-1], self.kernel))
+            carry = self._through("recurrent", t, slopes[-1], self.recurrent_kernel)
+            cell = into_cell * f
+        slopes, into_x = slopes[::-1], into_x[::-1]
+        inputs, states = ([step[place] for step in self.steps] for place in (0, 1))
+        return (
+            np.stack(into_x, axis=1),
+            carry,
+            cell,
+            _kernel_gradient(inputs, slopes),
+            _kernel_gradient(states, slopes),
+            np.reshape(bias_gradient(slopes), (-1,)),
+        )
+
+    def _through(self, place: str, t: int, slope: Array, kernel: Array) -> Array:
+        """The gradient of what a kernel is multiplied with, summed over the gates."""
+        return np.sum(self.masks[place](t, np.einsum("bgu,fgu->bgf", slope, kernel)), axis=1)
+
+
+def _update_masks(dropping: str, mask: Array | None, rate: float, training: bool) -> dict[str, _Mask]:
+    require(dropping in ("update", "cell"), f"dropping must be 'update' or 'cell'; got {dropping!r}")
+    return {dropping: _Mask("update_mask", mask, rate, training)}
+
+
+def _masks_around(
+    input_mask: Array | None,
+    output_mask: Array | None,
+    state_mask: Array | None,
+    cell_mask: Array | None,
+    rate: float,
+    training: bool,
+) -> dict[str, _Mask]:
+    return {
+        # A wrapper stands outside the cell: all its gates share what enters it.
+        "input": _Mask(
+            "input_mask", None if input_mask is None else input_mask[:, :, np.newaxis], rate, training
+        ),
+        "output": _Mask("output_mask", output_mask, rate, training),
+        "state": _Mask("state_mask", state_mask, rate, training),
+        "carried": _Mask("cell_mask", cell_mask, rate, training),
+    }
+
+
+def _for_gates(values: Array) -> Array:
+    """The values ``(batch, …)`` for each gate, ``(batch, gates, …)``."""
+    return np.stack([values] * GATES, axis=1)
+
+
+def _kernel_gradient(factors: Sequence[Array], slopes: Sequence[Array]) -> Array:
+    """``Σₜ aₜᵀ δₜ`` of each gate, the gates side by side."""
+    products = [np.einsum("bgf,bgu->fgu", a, slope) for a, slope in zip(factors, slopes, strict=True)]
+    summed = total(products)
+    return np.reshape(summed, (summed.shape[0], -1))

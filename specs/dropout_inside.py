@@ -1,0 +1,327 @@
+"""Specs of dropout inside recurrent layers and attention, where probes show the masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..numerics.dtypes import widen
+from ..reference import dropout_inside as reference
+from .dropout import (
+    ONE_RATE_AT_INFERENCE,
+    TRAINING,
+    mask,
+    one_of_each,
+)
+from .lstm_variants import BIAS, KERNEL, RECURRENT_KERNEL
+from .recurrent import C, H, X
+from .spec import Constraint, Input, Parameter, Source, Spec
+
+Names = Mapping[str, Any]
+Answers = Sequence[tuple[Any, ...]]
+
+OPEN = 12.0
+"""What a gate must be given to be as good as open, and its opposite to be closed."""
+
+SEEN = {
+    # biases of the gates i, f, g, o; gain that opens the gate; what the hidden state lies above if it is open
+    "i": ((0.0, -OPEN, OPEN, OPEN), OPEN, 0.6),
+    "f": ((OPEN, -OPEN, 0.25, OPEN), 2 * OPEN, 0.35),
+    "g": ((OPEN, -OPEN, 0.25, OPEN), OPEN, 0.5),
+    "o": ((OPEN, -OPEN, OPEN, 0.0), OPEN, 0.57),
+}
+"""How the mask of one gate shows in the hidden state, which is well above 0 whatever is dropped.
+
+With i, the others open and f closed, ``h = tanh(i)`` is tanh(1/2) or tanh(1); with g, tanh(tanh(1/4)) or
+tanh(1); with o, tanh(1) or half of it. With f, ``c = f c + 1/4`` is about 1/4 where f closes, and else not.
+"""
+
+LOWEST = 0.23
+"""No hidden state of such a probe is lower."""
+
+
+def probe_gate(names: Names, place: str, gate: str) -> dict[str, Any]:
+    """Inputs that show the mask on what a gate reads, from the ``input`` or the ``recurrent`` side.
+
+    Each feature or unit opens the gate of the unit of its own number, if it is kept.
+    """
+    biases, gain, _ = SEEN[gate]
+    units, features = names["units"], names["features"]
+    kernels = {"input": np.zeros((features, 4, units)), "recurrent": np.zeros((units, 4, units))}
+    kernels[place][:, "ifgo".index(gate)] = np.eye(len(kernels[place]), units) * gain
+    return {
+        "x": np.ones_like(names["x"]),
+        "h": np.ones_like(names["h"]),
+        "c": np.full_like(names["c"], 0.25),
+        "kernel": kernels["input"].reshape(features, 4 * units),
+        "recurrent_kernel": kernels["recurrent"].reshape(units, 4 * units) / LOWEST,
+        "bias": np.repeat(biases, units),
+    }
+
+
+def gates_to_probe(names: Names) -> list[tuple[str, str]]:
+    """The masks that a case has, by place and gate; of masks that gates share, that of the first."""
+    gates = "ifgo" if names["over_gates"] == "own" else "i"
+    rates = {"input": names["rate"], "recurrent": names["recurrent_rate"]}
+    return [(place, gate) for place, rate in rates.items() if rate for gate in gates]
+
+
+def probe_products(names: Names) -> list[dict[str, Any]]:
+    """One probe for each mask and gate."""
+    return [probe_gate(names, place, gate) for place, gate in gates_to_probe(names)]
+
+
+def read_masks_of_products(names: Names, answers: Answers) -> dict[str, Any]:
+    """The masks of inputs and hidden states, ``(batch, time, gates, …)``."""
+    read: dict[str, list[Any]] = {}
+    for (place, gate), answer in zip(gates_to_probe(names), answers, strict=True):
+        width = names["features"] if place == "input" else names["units"]
+        read.setdefault(f"{place}_mask", []).append(widen(answer[0])[..., :width] > SEEN[gate][2])
+    return {name: one_of_each(np.stack(gates, axis=2), names[name].shape) for name, gates in read.items()}
+
+
+LSTM_INPUTS = (X, H, C, KERNEL, RECURRENT_KERNEL, BIAS)
+
+OVER_TIME = Parameter(
+    "over_time", ("sequence", "step"), "whether all steps share a mask, or each has its own", facet=True
+)
+# Units are no fewer than features, so that each feature can be read off a unit of its own.
+LSTM_AXES, LSTM_SIZES = "batch time features units", ((33, 2, 3, 5), (1, 1, 1, 1), (17, 4, 6, 7))
+LSTM_DATA = ("normal",)
+FEATURES_FIT = Constraint(
+    "C1",
+    "x[-1] == kernel[0]",
+    "x must have as many features as the kernel",
+    broken_by={"x": "batch, time, features + 1"},
+)
+GAL = Source("Gal and Ghahramani (2016)", "https://arxiv.org/abs/1512.05287")
+KERAS_LSTM = Source("keras.layers.LSTM", "https://keras.io/api/layers/recurrent_layers/lstm/")
+OF_PRODUCTS = "batch, time if over_time == 'step' else 1, 4 if over_gates == 'own' else 1"
+
+lstm_dropout = Spec(
+    name="lstm_dropout",
+    reference=reference.lstm_dropout,
+    vjp=reference.lstm_dropout_vjp,
+    inputs=(
+        *LSTM_INPUTS,
+        mask(f"{OF_PRODUCTS}, features", "input_mask", when="training and rate > 0"),
+        mask(
+            f"{OF_PRODUCTS}, units",
+            "recurrent_mask",
+            "1 - recurrent_rate",
+            when="training and recurrent_rate > 0",
+        ),
+    ),
+    outputs=("sequence", "final_h", "final_c"),
+    probe=probe_products,
+    recover=read_masks_of_products,
+    parameters=(
+        Parameter("rate", (0.3, 0.0), "probability that a feature of the input is dropped"),
+        Parameter("recurrent_rate", (0.4, 0.0), "probability that a unit of the hidden state is dropped"),
+        OVER_TIME,
+        Parameter("over_gates", ("own", "shared"), "whether each gate has its own mask", facet=True),
+        TRAINING,
+    ),
+    axes=LSTM_AXES,
+    sizes=LSTM_SIZES,
+    data=LSTM_DATA,
+    constraints=(FEATURES_FIT,),
+    excluded=(
+        "rate == 0 and recurrent_rate == 0",
+        "not training and (rate == 0 or recurrent_rate == 0)",
+        "not training and (over_time == 'step' or over_gates == 'shared')",
+    ),
+    sources=(GAL, KERAS_LSTM),
+)
+
+
+def probe_biases(names: Names, **biases: float) -> dict[str, Any]:
+    """Inputs under which every gate follows from its bias alone."""
+    probe = probe_gate(names, "input", "i")
+    i, f, g, o = (biases.get(name, OPEN) for name in "ifgo")
+    return probe | {
+        "x": np.zeros_like(names["x"]),
+        "c": np.zeros_like(names["c"]),
+        "bias": np.repeat((i, f, g, o), names["units"]),
+    }
+
+
+def probe_update(names: Names) -> list[dict[str, Any]]:
+    """Every update is 1, and nothing is remembered."""
+    return [probe_biases(names, f=-OPEN)]
+
+
+def read_mask_of_update(names: Names, answers: Answers) -> dict[str, Any]:
+    """The mask of an update that is 1 if it is kept."""
+    return {"update_mask": one_of_each(widen(answers[0][0]) > 0.5, names["update_mask"].shape)}
+
+
+lstm_update_dropout = Spec(
+    name="lstm_update_dropout",
+    reference=reference.lstm_update_dropout,
+    vjp=reference.lstm_update_dropout_vjp,
+    inputs=(*LSTM_INPUTS, mask("batch, time if over_time == 'step' else 1, units", "update_mask")),
+    outputs=("sequence", "final_h", "final_c"),
+    probe=probe_update,
+    recover=read_mask_of_update,
+    parameters=(
+        Parameter("rate", (0.3, 0.0), "probability that an element is dropped"),
+        Parameter(
+            "dropping", ("update", "cell"), "what is dropped: the update, or the cell itself", facet=True
+        ),
+        OVER_TIME,
+        TRAINING,
+    ),
+    axes=LSTM_AXES,
+    sizes=LSTM_SIZES,
+    data=LSTM_DATA,
+    constraints=(FEATURES_FIT,),
+    excluded=(
+        "(not training or rate == 0) and (dropping == 'cell' or over_time == 'step')",
+        ONE_RATE_AT_INFERENCE,
+    ),
+    sources=(
+        Source("Semeniuta, Severyn and Barth (2016)", "https://arxiv.org/abs/1603.05118"),
+        Source("Moon et al. (2015), RNNDrop", "https://doi.org/10.1109/ASRU.2015.7404775"),
+    ),
+)
+
+
+def probe_wrapper(names: Names) -> list[dict[str, Any]]:
+    """The probes of the masks of a place."""
+    place = names["place"]
+    probes = [probe_gate(names, "recurrent" if "state" in place else "input", "i")]
+    if place == "state+cell":
+        probes.append(probe_biases(names, g=0.25))
+    return probes
+
+
+def read_masks_around(names: Names, answers: Answers) -> dict[str, Any]:
+    """The masks of what enters a cell, of what it gives out, and of the states that it carries on."""
+    y, final_h, _ = map(widen, answers[0])
+    place, above = names["place"], SEEN["i"][2]
+    if place == "input":
+        found = {"input_mask": y[..., : names["features"]] > above}
+    elif place == "output":
+        found = {"output_mask": y > 0}
+    else:
+        # What is carried on from a step shows in the next one, and at the end in itself.
+        found = {"state_mask": np.concatenate([y[:, 1:] > above, final_h[:, np.newaxis] > 0], axis=1)}
+    if place == "state+cell":
+        y, _, final_c = map(widen, answers[1])
+        kept = np.concatenate([y[:, 1:] > SEEN["f"][2], final_c[:, np.newaxis] > 0], axis=1)
+        found["cell_mask"] = kept
+    return {name: one_of_each(kept, names[name].shape) for name, kept in found.items()}
+
+
+AROUND = "1 if over_batch == 'shared' else batch, time if over_time == 'step' else 1"
+
+lstm_dropout_wrapper = Spec(
+    name="lstm_dropout_wrapper",
+    reference=reference.lstm_dropout_wrapper,
+    vjp=reference.lstm_dropout_wrapper_vjp,
+    inputs=(
+        *LSTM_INPUTS,
+        mask(f"{AROUND}, features", "input_mask", when="training and place == 'input'"),
+        mask(f"{AROUND}, units", "output_mask", when="training and place == 'output'"),
+        mask(f"{AROUND}, units", "state_mask", when="training and 'state' in place"),
+        mask(f"{AROUND}, units", "cell_mask", when="training and place == 'state+cell'"),
+    ),
+    outputs=("sequence", "final_h", "final_c"),
+    probe=probe_wrapper,
+    recover=read_masks_around,
+    parameters=(
+        Parameter(
+            "place",
+            ("input", "output", "state", "state+cell"),
+            "what is dropped: what enters a cell, what it gives out, or h, or h and c, as it carries them on",
+        ),
+        Parameter("rate", (0.3, 0.6), "probability that an element is dropped"),
+        Parameter("over_time", ("step", "sequence"), OVER_TIME.meaning, facet=True),
+        Parameter(
+            "over_batch", ("own", "shared"), "whether each sequence of a batch has its own mask", facet=True
+        ),
+        TRAINING,
+    ),
+    axes=LSTM_AXES,
+    # A mask that the batch and all steps share has no more elements than units.
+    sizes=(*LSTM_SIZES, (2, 2, 65, 66)),
+    data=("normal",),
+    constraints=(FEATURES_FIT,),
+    excluded=(ONE_RATE_AT_INFERENCE, "not training and (over_time == 'sequence' or over_batch == 'shared')"),
+    sources=(
+        Source("Zaremba, Sutskever and Vinyals (2014)", "https://arxiv.org/abs/1409.2329"),
+        GAL,
+        Source(
+            "tf.nn.RNNCellDropoutWrapper",
+            "https://www.tensorflow.org/api_docs/python/tf/nn/RNNCellDropoutWrapper",
+        ),
+    ),
+)
+
+# --- in attention ---
+
+
+def probe_weights(names: Names) -> list[dict[str, Any]]:
+    """Even weights, each of which is given out by itself: the value of a key is 1 at its own number."""
+    batch, keys, heads, values = names["value"].shape
+    one_hot = np.broadcast_to(np.eye(keys, values)[:, np.newaxis], (batch, keys, heads, values))
+    return [{"query": np.zeros_like(names["query"]), "value": one_hot}]
+
+
+def read_mask_of_weights(names: Names, answers: Answers) -> dict[str, Any]:
+    """The mask of the weights, ``(batch, heads, queries, keys)``."""
+    weights = widen(answers[0][0])[..., : names["keys"]].transpose(0, 2, 1, 3)
+    return {"mask": one_of_each(weights > 0, names["mask"].shape)}
+
+
+attention_dropout = Spec(
+    name="attention_dropout",
+    reference=reference.attention_dropout,
+    vjp=reference.attention_dropout_vjp,
+    inputs=(
+        Input("query", "batch, queries, heads, depth"),
+        Input("key", "batch, keys, heads, depth"),
+        Input("value", "batch, keys, heads, values"),
+        mask("*((1, 1) if shared == 'batch+heads' else (batch, heads)), queries, keys"),
+    ),
+    probe=probe_weights,
+    recover=read_mask_of_weights,
+    parameters=(
+        Parameter("rate", (0.3, 0.0, 0.6), "probability that a weight is dropped"),
+        Parameter(
+            "shared",
+            ("none", "batch+heads"),
+            "whether samples and heads share a mask, as with broadcast_dropout",
+            facet=True,
+        ),
+        TRAINING,
+    ),
+    axes="batch queries keys heads depth values",
+    # There are no fewer values than keys, so that each weight can be given out by itself.
+    sizes=((5, 9, 13, 3, 4, 14), (1, 1, 1, 1, 1, 1), (17, 3, 6, 1, 8, 8)),
+    data=("normal",),
+    constraints=(
+        Constraint(
+            "C1",
+            "query[-1] == key[-1]",
+            "the depths of query and key must agree",
+            broken_by={"key": "batch, keys, heads, depth + 1"},
+        ),
+    ),
+    excluded=(ONE_RATE_AT_INFERENCE, "(not training or rate == 0) and shared != 'none'"),
+    sources=(
+        Source("Vaswani et al. (2017), Attention is all you need", "https://arxiv.org/abs/1706.03762"),
+        Source(
+            "torch.nn.functional.scaled_dot_product_attention",
+            "https://pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html",
+        ),
+        Source("keras.layers.Attention", "https://keras.io/api/layers/attention_layers/attention/"),
+        Source(
+            "flax.nnx.dot_product_attention",
+            "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/attention.html",
+        ),
+    ),
+)

@@ -1,0 +1,182 @@
+"""Dropout inside recurrent layers and attention: laws, worked figures, and bad input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.proof import assert_same, carried, proves
+
+from assay.numerics.generator import Stream
+from assay.reference.attention import dot_product_attention, dot_product_attention_vjp
+from assay.reference.dropout_inside import (
+    attention_dropout,
+    attention_dropout_vjp,
+    lstm_dropout,
+    lstm_dropout_vjp,
+    lstm_dropout_wrapper,
+    lstm_dropout_wrapper_vjp,
+    lstm_update_dropout,
+    lstm_update_dropout_vjp,
+)
+from assay.reference.recurrent import lstm, lstm_vjp
+
+BATCH, TIME, FEATURES, UNITS = 2, 3, 4, 5
+SHAPES = {
+    "x": (BATCH, TIME, FEATURES),
+    "h": (BATCH, UNITS),
+    "c": (BATCH, UNITS),
+    "kernel": (FEATURES, 4 * UNITS),
+    "recurrent_kernel": (UNITS, 4 * UNITS),
+    "bias": (4 * UNITS,),
+}
+LSTM = {name: carried(Stream(f"lstm_dropout/{name}").normal(shape)) for name, shape in SHAPES.items()}
+GIVEN = tuple(
+    carried(Stream(f"lstm_dropout/{shape}").normal(shape))
+    for shape in ((BATCH, TIME, UNITS), *[(BATCH, UNITS)] * 2)
+)
+DROPPING = {
+    lstm_dropout: (lstm_dropout_vjp, 2),
+    lstm_update_dropout: (lstm_update_dropout_vjp, 1),
+    lstm_dropout_wrapper: (lstm_dropout_wrapper_vjp, 4),
+}
+
+
+def kept(*shape, chance=0.5):
+    return Stream(f"lstm_dropout/kept/{shape}").uniform(shape) < chance
+
+
+@pytest.mark.parametrize(("layer", "vjp", "masks"), [(f, *rest) for f, rest in DROPPING.items()])
+@proves(*DROPPING, *(vjp for vjp, _ in DROPPING.values()), by="law")
+def test_without_dropout_it_is_a_plain_lstm(layer, vjp, masks):
+    assert_same(layer(**LSTM), lstm(**LSTM))
+    assert_same(vjp(*LSTM.values(), *[None] * masks, GIVEN), lstm_vjp(*LSTM.values(), GIVEN))
+    one = kept(BATCH, 1, UNITS) if layer is lstm_update_dropout else None
+    assert_same(layer(*LSTM.values(), one, rate=0.5, training=False), lstm(**LSTM))
+
+
+def scaled(x, mask):
+    return np.where(mask, x / 0.5, 0.0)
+
+
+@proves(lstm_dropout, lstm_dropout_wrapper, lstm_dropout_vjp, lstm_dropout_wrapper_vjp, by="law")
+def test_dropout_of_what_enters_is_dropout_before_the_layer():
+    mask, others = kept(BATCH, TIME, FEATURES), [LSTM[name] for name in SHAPES if name != "x"]
+    before = scaled(LSTM["x"], mask)
+    wanted, gradients = lstm(before, *others), lstm_vjp(before, *others, GIVEN)
+    gradients = (scaled(gradients[0], mask), *gradients[1:])
+    of_all_gates = mask[:, :, np.newaxis]
+    assert_same(lstm_dropout(*LSTM.values(), of_all_gates, rate=0.5), wanted)
+    assert_same(lstm_dropout_wrapper(*LSTM.values(), mask, rate=0.5), wanted)
+    assert_same(lstm_dropout_vjp(*LSTM.values(), of_all_gates, None, GIVEN, rate=0.5), gradients)
+    assert_same(lstm_dropout_wrapper_vjp(*LSTM.values(), mask, None, None, None, GIVEN, rate=0.5), gradients)
+
+
+@proves(lstm_dropout_wrapper, lstm_dropout_wrapper_vjp, by="law")
+def test_dropout_of_what_is_given_out_is_dropout_behind_the_layer():
+    mask, (y, *carry) = kept(BATCH, TIME, UNITS), lstm(**LSTM)
+    assert_same(lstm_dropout_wrapper(*LSTM.values(), None, mask, rate=0.5), (scaled(y, mask), *carry))
+    behind = (scaled(GIVEN[0], mask), *GIVEN[1:])
+    gradients = lstm_dropout_wrapper_vjp(*LSTM.values(), None, mask, None, None, GIVEN, rate=0.5)
+    assert_same(gradients, lstm_vjp(*LSTM.values(), behind))
+
+
+@proves(lstm_dropout, lstm_dropout_wrapper, by="law")
+def test_a_state_dropped_as_it_is_carried_on_is_dropped_in_the_next_product():
+    mask = kept(BATCH, TIME, UNITS)
+    first = np.ones((BATCH, 1, UNITS), bool)
+    y, h, c = lstm_dropout_wrapper(*LSTM.values(), None, None, mask, rate=0.5)
+    # The initial state enters the first product as it is: here twice as large, and halved by no mask.
+    doubled = {**LSTM, "h": LSTM["h"] * 0.5}
+    shifted = np.concatenate([first, mask[:, :-1]], axis=1)[:, :, np.newaxis]
+    inside = lstm_dropout(*doubled.values(), None, shifted, recurrent_rate=0.5)
+    assert_same((y, h, c), (inside[0], scaled(inside[1], mask[:, -1]), inside[2]))
+
+
+@proves(lstm_update_dropout, by="law")
+def test_the_cell_is_never_lost_where_updates_are_dropped():
+    nothing = np.zeros((BATCH, 1, UNITS), bool)
+    remembering = LSTM | {"bias": np.repeat([0.0, np.inf, 0.0, 0.0], UNITS)}
+    _, _, c = lstm_update_dropout(**remembering, update_mask=nothing, rate=0.5)
+    assert_same(c, LSTM["c"])
+    _, _, c = lstm_update_dropout(**remembering, update_mask=nothing, rate=0.5, dropping="cell")
+    assert_same(c, np.zeros((BATCH, UNITS)))
+
+
+@proves(lstm_update_dropout, lstm_dropout_wrapper, by="worked figures")
+def test_open_gates_pass_on_what_is_kept():
+    x, zeros = np.zeros((1, 2, 1)), np.zeros((1, 2))
+    weights = (np.zeros((1, 8)), np.zeros((2, 8)), np.repeat([np.inf] * 4, 2))
+    mask = np.array([[[True, False], [False, True]]])
+    y, h, c = lstm_update_dropout(x, zeros, zeros, *weights, mask, rate=0.5)
+    assert_same(c, [[2.0, 2.0]])
+    assert_same(np.arctanh(carried(y)), carried(np.array([[[2.0, 0.0], [2.0, 2.0]]])))
+    y, h, c = lstm_dropout_wrapper(x, zeros, zeros, *weights, None, None, mask, ~mask, rate=0.5)
+    assert_same(c, [[2.0, 0.0]])
+    assert_same(h, [[0.0, 2.0 * np.tanh(3.0)]])
+    assert_same(y, np.tanh([[[1.0, 1.0], [1.0, 3.0]]]))
+
+
+@proves(lstm_dropout, by="worked figures")
+def test_each_gate_sees_its_own_mask():
+    x, zeros, kernel = np.ones((1, 1, 1)), np.zeros((1, 1)), np.array([[0.0, 0.0, 0.25, 0.0]])
+    weights = (kernel, 0 * kernel, np.array([np.inf, np.inf, 0.0, np.inf]))
+    kept_by_g, lost_by_g = ([[[[not state], [not state], [state], [not state]]]] for state in (True, False))
+    _, _, c = lstm_dropout(x, zeros, zeros, *weights, np.array(kept_by_g), rate=0.5)
+    assert_same(c, np.tanh([[0.5]]))
+    _, _, c = lstm_dropout(x, zeros, zeros, *weights, np.array(lost_by_g), rate=0.5)
+    assert_same(c, [[0.0]])
+    h, recurrent = np.ones((1, 1)), (0 * kernel, kernel, weights[2])
+    _, _, c = lstm_dropout(x, h, zeros, *recurrent, None, np.array(kept_by_g), recurrent_rate=0.5)
+    assert_same(c, np.tanh([[0.5]]))
+
+
+def test_masks_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match=r"input_mask must have shape \(2, 3, 4, 4\)"):
+        lstm_dropout(**LSTM, input_mask=kept(BATCH, TIME, 3, FEATURES), rate=0.5)
+    with pytest.raises(ValueError, match="dropping must be 'update' or 'cell'; got 'gate'"):
+        lstm_update_dropout(**LSTM, dropping="gate")
+    with pytest.raises(ValueError, match=r"rate must be at least 0 and below 1; got 1\.0"):
+        lstm_dropout_wrapper(**LSTM, rate=1.0)
+    with pytest.raises(ValueError, match=r"c must have shape \(2, 5\)"):
+        lstm_dropout(**LSTM | {"c": LSTM["c"][:1]})
+
+
+# --- in attention ---
+
+QUERY, KEY, VALUE = (
+    carried(Stream(f"attention_dropout/{n}").normal((2, length, 3, depth)))
+    for n, (length, depth) in enumerate(((4, 5), (6, 5), (6, 7)))
+)
+
+
+@proves(attention_dropout, attention_dropout_vjp, by="law")
+def test_attention_without_dropout_is_attention():
+    g = carried(Stream("attention_dropout/g").normal((2, 4, 3, 7)))
+    assert_same(attention_dropout(QUERY, KEY, VALUE), dot_product_attention(QUERY, KEY, VALUE))
+    plain = dot_product_attention_vjp(QUERY, KEY, VALUE, None, None, g)[:3]
+    assert_same(attention_dropout_vjp(QUERY, KEY, VALUE, None, g), plain)
+    nothing = np.zeros((1, 1, 4, 6), bool)
+    assert_same(attention_dropout(QUERY, KEY, VALUE, nothing, rate=0.5), np.zeros((2, 4, 3, 7)))
+    assert_same(
+        attention_dropout(QUERY, KEY, VALUE, nothing, rate=0.5, training=False),
+        dot_product_attention(QUERY, KEY, VALUE),
+    )
+
+
+@proves(attention_dropout, attention_dropout_vjp, by="worked figures")
+def test_weights_that_are_kept_no_longer_sum_to_one():
+    query, value = np.zeros((1, 1, 1, 1)), np.array([[[[1.0]], [[2.0]], [[4.0]], [[8.0]]]])
+    mask, g = np.array([[[[True, False, False, True]]]]), np.ones((1, 1, 1, 1))
+    assert_same(attention_dropout(query, value, value, mask, rate=0.75), [[[[9.0]]]])
+    into_query, into_key, into_value = attention_dropout_vjp(query, value, value, mask, g, rate=0.75)
+    assert_same(into_value[0, :, 0, 0], [1.0, 0.0, 0.0, 1.0])
+    assert_same(into_key, np.zeros((1, 4, 1, 1)))
+    # Σₖ w (dₖ - Σ w d) k with w = 1/4 and d = (4, 0, 0, 32): (4 - 9) + (-9) 2 + (-9) 4 + 23 · 8 over 4.
+    assert_same(into_query, [[[[31.25]]]])
+
+
+def test_a_mask_of_other_weights_is_refused():
+    with pytest.raises(ValueError, match=r"mask must have shape \(2, 3, 4, 6\)"):
+        attention_dropout(QUERY, KEY, VALUE, np.ones((2, 1, 4, 5), bool), rate=0.5)
+    with pytest.raises(ValueError, match=r"key must have shape \(2, 6, 3, 5\)"):
+        attention_dropout(QUERY, KEY[..., :2], VALUE)
