@@ -64,9 +64,21 @@ class Fault(Variant):
 
 @dataclass(frozen=True, kw_only=True)
 class Control(Variant):
-    """A right version that rounds differently from the reference; the judge must let it pass."""
+    """A right version that rounds differently from the reference; the judge must let it pass.
+
+    Attributes:
+        normwise: whether it is accurate only beside the largest of the numbers that it mixes. It must pass at
+            those elements where its own error, carried through its ``reference``, stays within the tolerance;
+            the others get the right value.
+    """
 
     rounds: bool = True
+    normwise: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.normwise and (self.reference is None or self.vjp):
+            raise ValueError(f"{self.name}: a normwise control has a reference of its own, and no vjp")
 
 
 def each_way(fault: Fault) -> tuple[Fault, Fault]:

@@ -595,6 +595,7 @@ WINOGRAD = Control(
     reference=winograd,
     where="min(kernel[:-2]) == max(kernel[:-2]) == 3 and max(strides) == max(dilation) == 1 "
     "and data == 'normal'",
+    normwise=True,
 )
 """Its error is small beside the largest number of a tile only, and NaN spreads over the tile."""
 

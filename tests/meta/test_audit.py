@@ -11,6 +11,7 @@ import pytest
 
 from assay.cli import main
 from assay.harness import audit as auditing
+from assay.harness import controls as zoo_of_controls
 from assay.harness import faults as zoo_of_faults
 from assay.harness.audit import Audit, Entry, audit
 from assay.harness.controls import controls
@@ -160,6 +161,21 @@ def test_a_control_rounds_and_a_fault_does_not():
     exact = run(Fault(name="the same", reference=reference), expectation).outputs[0]
     assert 0 < np.max(np.abs(rounded - right)) < 1e-6
     np.testing.assert_array_equal(exact, right)
+
+
+def test_a_normwise_control_is_held_where_its_own_error_fits_into_the_tolerance():
+    expectation = of("conv1d/padding=2+2/float32/normal/3x17x4x6x3#14")  # an output that cancels
+    case = expectation.case
+    (winograd,) = (c for c in controls(case.spec, case.dtype) if getattr(c, "normwise", False))
+    everywhere, held = (f(winograd, expectation) for f in (run, zoo_of_controls.result))
+    assert judge(expectation, everywhere.stored(case)).outcome == "inaccurate"
+    assert judge(expectation, held.stored(case)).outcome == "conforms"
+    assert 0.5 < np.mean(held.outputs[0] == everywhere.outputs[0]) < 1
+
+
+def test_a_normwise_control_must_have_a_reference_of_its_own():
+    with pytest.raises(ValueError, match="'s own: a normwise control has a reference of its own"):
+        Control(name="'s own", normwise=True)
 
 
 def test_a_variant_that_asks_for_an_unknown_name_says_so():
