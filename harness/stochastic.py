@@ -189,7 +189,6 @@ def _unlikely(events: Any, chances: Any, level: float) -> Iterator[_Count]:
 def _equal_neighbours(mask: Any, keep: Any, axis: int) -> tuple[Any, Any]:
     """Whether disjoint pairs of neighbours are equal, and how probable that is."""
     moved, chances = np.moveaxis(mask, axis, 0), np.moveaxis(keep, axis, 0)
-    half = len(moved) // 2
-    first, second = slice(0, 2 * half, 2), slice(1, 2 * half, 2)
+    first, second = slice(None, -1, 2), slice(1, None, 2)
     one, other = chances[first], chances[second]
     return moved[first] == moved[second], one * other + (1 - one) * (1 - other)

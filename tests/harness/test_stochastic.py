@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
+from assay.harness import stochastic
 from assay.harness.expectation import Expectation
 from assay.harness.judge import Answer
-from assay.harness.stochastic import SIGNIFICANCE, _problems, _uncertainty, probes
+from assay.harness.stochastic import (
+    SIGNIFICANCE,
+    _problems,
+    _uncertainty,
+    _unlikely,
+    judge_stochastic,
+    probes,
+)
+from assay.harness.variants import correct, question
 from assay.numerics.dtypes import DTYPES, round_to, widen
 from assay.numerics.generator import Stream
 from assay.specs import all_specs
@@ -83,6 +92,42 @@ def test_a_fault_of_noise_is_named(fault, noise, says):
     assert any(says in problem for problem in found), found
 
 
+# --- one significance for all ---
+
+
+@pytest.mark.parametrize(("times", "named"), [(0.99, False), (1.01, True)])
+def test_one_number_is_unlikely_by_its_quarter_of_the_level(times, named):
+    """Of one number with a chance δ to lie higher the Kolmogorov-Smirnov probability is 2δ."""
+    chance = 1e-3
+    level = times * 4 * 2 * chance
+    found = _problems(ndtri(np.array([1 - chance])), np.zeros(1), Normal(0.0, 1.0), level)
+    assert any("is not drawn from" in problem for problem in found) == named
+
+
+@pytest.mark.parametrize(("times", "named"), [(0.99, False), (1.01, True)])
+def test_three_numbers_in_the_tails_are_unlikely_by_their_part_of_the_level(times, named):
+    """A sign test has a quarter of the level; a quarter of that goes to its count of all elements."""
+    level = times * 4 * 4 * 2 * (2 * ndtr(-2.0)) ** 3
+    found = _problems(np.array([3.0, -3.0, 3.0]), np.zeros(3), Normal(0.0, 1.0), level)
+    assert any("in its tails keeps 3 of 3" in problem for problem in found) == named
+
+
+@pytest.mark.parametrize(("times", "named"), [(0.99, 0), (1.01, 1)])
+def test_counts_of_different_chances_share_the_level(times, named):
+    events, chances = np.ones(4, bool), np.array([0.1, 0.1, 0.1, 0.5])
+    assert len(list(_unlikely(events, chances, times * 2 * 2 * 0.1**3))) == named
+
+
+def test_several_masks_share_the_level(monkeypatch):
+    case = parse("lstm_dropout/default/float32/normal/33x2x3x5", all_specs())
+    one, two = question(case), question(case, seed=1)
+    answered = [[correct(e.asking(p)).stored(case) for e in (one, two)] for p in probes(one)]
+    levels = []
+    monkeypatch.setattr(stochastic, "_problems", lambda *given: levels.append(given[-1]) or ())
+    assert not judge_stochastic(one, correct(one).stored(case), answered).failing
+    assert levels == [SIGNIFICANCE / 2] * 2
+
+
 # --- what is recovered ---
 
 
@@ -121,7 +166,11 @@ def test_what_shows_a_mask_by_itself_needs_no_probe():
 
 @pytest.mark.parametrize(
     ("spoil", "says"),
-    [(np.abs, "above its mean"), (lambda noise: np.clip(noise, -2.0, 2.0), "in its tails")],
+    [
+        (np.abs, "above its mean"),
+        (lambda noise: np.where(np.abs(noise) < 1, np.abs(noise), noise), "above its mean"),
+        (lambda noise: np.clip(noise, -2.0, 2.0), "in its tails"),
+    ],
 )
 def test_what_noise_lacks_is_named(spoil, says):
     ranks = (Stream("noise/ranks").permutation(NOISE.size) + 0.5) / NOISE.size
