@@ -68,5 +68,5 @@ report: setup ## put the cases of TIER to every framework; the page is OUT/index
 
 clean: ## remove what the other targets made, the environment included
 	@if [ -e $(READY) ] || [ -e $(UNDERWAY) ]; then rm -rf $(VENV); fi
-	rm -rf build dist *.egg-info .mutation .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/.pytest_cache
+	rm -rf build dist *.egg-info .judge-power .mutation .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/.pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

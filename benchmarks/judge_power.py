@@ -83,11 +83,17 @@ RULES: dict[str, Rule] = {
 ASSAY = "assay"
 
 
+Task = tuple[str, str, str, int]
+"""A spec, a dtype, a tier and a seed."""
+
+
 class Tally(msgspec.Struct):
-    """What the rules made of one spec in one dtype."""
+    """What the rules made of one spec in one dtype, under one seed."""
 
     spec: str
     dtype: str
+    tier: str
+    seed: int
     controls: int
     faults: int
     hidden: int
@@ -95,7 +101,7 @@ class Tally(msgspec.Struct):
     misses: dict[str, list[str]]
 
 
-def tally(task: tuple[str, str, str, int]) -> Tally:
+def tally(task: Task) -> Tally:
     """Put the zoo of a spec to every rule; faults only with the first seed."""
     name, dtype, tier, seed = task
     spec = all_specs()[name]
@@ -118,7 +124,7 @@ def tally(task: tuple[str, str, str, int]) -> Tally:
         for rule in (ASSAY, *RULES):
             if rule not in caught:
                 misses[rule].append(fault.name)
-    return Tally(name, dtype, len(controls(spec, dtype)), visible, hidden, dict(alarms), dict(misses))
+    return Tally(name, dtype, tier, seed, len(controls(spec, dtype)), visible, hidden, dict(alarms), dict(misses))
 
 
 Put = tuple[Expectation, Answer, Callable[[Expectation], Answer | None], bool]
@@ -213,6 +219,7 @@ def render(tallies: Sequence[Tally], tier: str, seeds: int, dtypes: Sequence[str
         faults=sum(t.faults for t in first),
         hidden=sum(t.hidden for t in first),
         specs=len({t.spec for t in tallies}),
+        left_out=sorted(set(all_specs()) - {t.spec for t in tallies}),
         tier=tier,
         seeds=seeds,
         examples=examples(first),
@@ -248,6 +255,24 @@ def environment() -> jinja2.Environment:
     return jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=False)
 
 
+def measured(tasks: Sequence[Task], kept: Path, jobs: int) -> Iterator[Tally]:
+    """The tallies of all tasks: those kept first, then those that are missing, each kept when it is done."""
+    lines = kept.read_bytes().splitlines() if kept.exists() else []
+    known = [msgspec.json.decode(line, type=Tally) for line in lines]
+    done = {(t.spec, t.dtype, t.tier, t.seed): t for t in known}
+    missing = [task for task in tasks if task not in done]
+    yield from (done[task] for task in tasks if task in done)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        kept.open("ab") as file,
+        ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool,
+    ):
+        for one in track(pool.map(tally, missing), "judge power", len(missing)):
+            file.write(msgspec.json.encode(one) + b"\n")
+            file.flush()
+            yield one
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--tier", choices=TIERS, default="smoke")
@@ -255,6 +280,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--spec", nargs="*", default=sorted(all_specs()))
     parser.add_argument("--dtype", nargs="*", choices=DTYPE_ORDER, default=DTYPE_ORDER)
+    parser.add_argument("--kept", type=Path, default=HERE.parent / ".judge-power" / "tallies.jsonl")
     parser.add_argument("--out", type=Path, default=HERE.parent / "docs")
     asked = parser.parse_args()
     tasks = [
@@ -263,8 +289,7 @@ def main() -> None:
         for spec in asked.spec
         for dtype in asked.dtype
     ]
-    with ProcessPoolExecutor(asked.jobs, multiprocessing.get_context("spawn")) as pool:
-        tallies = list(track(pool.map(tally, tasks), "judge power", len(tasks)))
+    tallies = list(measured(tasks, asked.kept, asked.jobs))
     (asked.out / "judge-power.svg").write_text(plot(tallies))
     page = render(tallies, asked.tier, asked.seeds, asked.dtype)
     (asked.out / "judge-power.md").write_text(page)
