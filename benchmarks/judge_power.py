@@ -124,7 +124,8 @@ def tally(task: Task) -> Tally:
         for rule in (ASSAY, *RULES):
             if rule not in caught:
                 misses[rule].append(fault.name)
-    return Tally(name, dtype, tier, seed, len(controls(spec, dtype)), visible, hidden, dict(alarms), dict(misses))
+    asked = len(controls(spec, dtype))
+    return Tally(name, dtype, tier, seed, asked, visible, hidden, dict(alarms), dict(misses))
 
 
 Put = tuple[Expectation, Answer, Callable[[Expectation], Answer | None], bool]
