@@ -84,6 +84,11 @@ def shared_along(axis: int) -> Callable[[Array], Array]:
     return lambda given: np.broadcast_to(np.take(given, [0], axis), given.shape)
 
 
+def scaled_by_what_was_kept(result: Array, mask: Array, rate: float) -> Array:
+    """The survivors over the share that was kept, not over the one that is expected."""
+    return result * (1 - rate) / max(np.mean(mask), 1e-3)
+
+
 SHARED = (
     Fault(
         name="a mask's value for each element",
@@ -105,7 +110,7 @@ SHARED = (
     ),
     Fault(
         name="survivors scaled by what was kept, not by what is expected",
-        results={"y": lambda result, mask, rate: result * (1 - rate) / max(np.mean(mask), 1e-3)},
+        results={"y": scaled_by_what_was_kept},
         where="training",
     ),
     Fault(name="scaled at inference", results={"y": lambda x, rate: x * (1 - rate)}, where="not training"),
@@ -293,7 +298,7 @@ FAULTS = {
         ),
         Fault(
             name="survivors scaled by what was kept, not by what is expected",
-            results={"y": lambda result, mask, rate: result * (1 - rate) / max(np.mean(mask), 1e-3)},
+            results={"y": scaled_by_what_was_kept},
             where=RANDOM,
         ),
         Fault(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -62,28 +63,32 @@ def softmax_of_all_scores(
     return np.log(total) - np.mean(true - top, axis=-1)
 
 
-def nce_by_softplus(
-    weights: Array,
-    biases: Array,
-    inputs: Array,
-    labels: Array,
-    sampled: Array,
-    true_expected: Array,
-    sampled_expected: Array,
-    *,
-    accidental_hits: str = "keep",
-    correction: str = "all",
-    true_target: str = "share",
-) -> Array:
-    """Scores of every class are computed, then gathered; ``ζ(x) = max(x, 0) + log(1 + exp(-|x|))``."""
-    given = labels, sampled, true_expected, sampled_expected
-    true, noise = corrected(all_logits(weights, biases, inputs), *given, correction)
-    target = 1.0 / labels.shape[-1] if true_target == "share" else 1.0
-    of_true = target * softplus(-true) + ((1.0 - target) * softplus(true) if target < 1 else 0.0)
-    of_noise = softplus(noise)
-    if accidental_hits != "keep":
-        of_noise = np.where(hits_of(labels, sampled), 0.0, of_noise)
-    return np.sum(of_true, axis=-1) + np.sum(of_noise, axis=-1)
+def nce_by(cost: Callable[[Array], Array], cost_of_noise: Callable[[Array], Array]) -> Callable[..., Array]:
+    """The NCE loss by these functions of gathered logits, for ``-log σ(x)`` and ``-log(1 - σ(x))``."""
+
+    def nce(
+        weights: Array,
+        biases: Array,
+        inputs: Array,
+        labels: Array,
+        sampled: Array,
+        true_expected: Array,
+        sampled_expected: Array,
+        *,
+        accidental_hits: str = "keep",
+        correction: str = "all",
+        true_target: str = "share",
+    ) -> Array:
+        given = labels, sampled, true_expected, sampled_expected
+        true, noise = corrected(all_logits(weights, biases, inputs), *given, correction)
+        target = 1.0 / labels.shape[-1] if true_target == "share" else 1.0
+        of_true = target * cost(true) + ((1.0 - target) * cost_of_noise(true) if target < 1 else 0.0)
+        of_noise = cost_of_noise(noise)
+        if accidental_hits != "keep":
+            of_noise = np.where(hits_of(labels, sampled), 0.0, of_noise)
+        return np.sum(of_true, axis=-1) + np.sum(of_noise, axis=-1)
+
+    return nce
 
 
 def softplus(x: Array) -> Array:
@@ -104,31 +109,11 @@ def without_last(sampled_expected: Array) -> Array:
     return np.where(np.arange(len(sampled_expected)) == len(sampled_expected) - 1, 1e30, sampled_expected)
 
 
-def nce_with_sigmoid_logs(
-    weights: Array,
-    biases: Array,
-    inputs: Array,
-    labels: Array,
-    sampled: Array,
-    true_expected: Array,
-    sampled_expected: Array,
-    *,
-    accidental_hits: str = "keep",
-    correction: str = "all",
-    true_target: str = "share",
-) -> Array:
-    """``log(σ(o))`` and ``log(1 - σ(o))``, infinite where σ rounds to 0 or 1."""
-    given = labels, sampled, true_expected, sampled_expected
-    true, noise = corrected(all_logits(weights, biases, inputs), *given, correction)
-    target = 1.0 / labels.shape[-1] if true_target == "share" else 1.0
-    of_true = -target * np.log(expit(true))
-    if target < 1:
-        of_true = of_true - (1.0 - target) * np.log(1.0 - expit(true))
-    of_noise = -np.log(1.0 - expit(noise))
-    if accidental_hits != "keep":
-        of_noise = np.where(hits_of(labels, sampled), 0.0, of_noise)
-    return np.sum(of_true, axis=-1) + np.sum(of_noise, axis=-1)
+nce_by_softplus = nce_by(lambda x: softplus(-x), softplus)
+"""Scores of every class are computed, then gathered."""
 
+nce_with_sigmoid_logs = nce_by(lambda x: -np.log(expit(x)), lambda x: -np.log(1.0 - expit(x)))
+"""Infinite where the sigmoid rounds to 0 or 1."""
 
 HITS = "accidental_hits != 'keep'"
 SHARED = (
