@@ -287,7 +287,7 @@ def _judged(
     again: Callable[[Expectation], Answer | None],
     once: bool = False,
 ) -> Judgement:
-    """The verdict, as a run gives it: a stochastic layer is asked with two seeds.
+    """The verdict of a run, but for what would explain it: a stochastic layer is asked with two seeds.
 
     Args:
         expectation: the question.
@@ -296,14 +296,14 @@ def _judged(
         once: whether it draws the same whatever the seed.
     """
     if not is_stochastic(expectation.case):
-        return judge(expectation, answer)
+        return judge(expectation, answer, explain=False)
     other = expectation if once else question(expectation.case, seed=1)
 
     def put(asked: Expectation) -> Answer:
         return again(asked) or correct(asked).stored(asked.case)
 
     pairs = [(put(expectation.asking(p)), put(other.asking(p))) for p in probes(expectation)]
-    return judge_stochastic(expectation, answer, pairs or [(answer, put(other))])
+    return judge_stochastic(expectation, answer, pairs or [(answer, put(other))], explain=False)
 
 
 def _margin(judgement: Judgement) -> float:

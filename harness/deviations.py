@@ -108,7 +108,7 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def explains(self, expectation: Expectation, answer: Answer, judgement: Judgement) -> bool:
         """Whether the result is what this deviation says it is."""
         if self.parameters:
-            return not judge(Expectation(expectation.case, self.parameters), answer).failing
+            return not judge(Expectation(expectation.case, self.parameters), answer, explain=False).failing
         return self._expects(judgement)
 
     def holds(self, verdict: Verdict) -> bool:

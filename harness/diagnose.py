@@ -135,7 +135,7 @@ class Diagnosis:
         """Whether the answer is wrong for this expectation as well."""
         asked = expectation if answer.gradients else Forward(expectation)
         try:
-            return judge(asked, answer, self.looker.admitted).failing
+            return judge(asked, answer, self.looker.admitted, explain=False).failing
         except (ValueError, IndexError):  # with that value the case makes no sense
             return True
 

@@ -148,13 +148,16 @@ class Comparison:
         )
 
 
-def judge(expectation: Expectation, answer: Answer, admitted: Sequence[str] = ()) -> Judgement:
+def judge(
+    expectation: Expectation, answer: Answer, admitted: Sequence[str] = (), *, explain: bool = True
+) -> Judgement:
     """The verdict on ``answer``.
 
     Args:
         expectation: what the reference expects of the case.
         answer: what the implementation returned.
         admitted: names of profiles that are not declared in general but in force here (``tf32``).
+        explain: whether to look among the other profiles for one that explains a failing result.
     """
     case = expectation.case
     if not case.valid:
@@ -171,7 +174,8 @@ def judge(expectation: Expectation, answer: Answer, admitted: Sequence[str] = ()
         comparisons = compare(expectation.under(profile), got)
         if all(comparison.passes for comparison in comparisons):
             return _passed(profile, comparisons, answer, signed_zeros=case.spec.signed_zeros)
-    return _failed(expectation, got, comparisons, [p for p in profiles(case.dtype) if p not in options])
+    others = [p for p in profiles(case.dtype) if p not in options] if explain else []
+    return _failed(expectation, got, comparisons, others)
 
 
 def _judge_error(expectation: Expectation, answer: Answer) -> Judgement:

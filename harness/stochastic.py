@@ -57,7 +57,12 @@ def probes(expectation: Expectation) -> list[dict[str, Any]]:
 
 
 def judge_stochastic(
-    expectation: Expectation, answer: Answer, pairs: Sequence[Pair], admitted: Sequence[str] = ()
+    expectation: Expectation,
+    answer: Answer,
+    pairs: Sequence[Pair],
+    admitted: Sequence[str] = (),
+    *,
+    explain: bool = True,
 ) -> Judgement:
     """The verdict on ``answer``.
 
@@ -67,13 +72,15 @@ def judge_stochastic(
         pairs: its answers under two seeds, the first that of ``answer``, to each question that shows what it
             drew: to the probes, or to the case itself.
         admitted: as for `judge`.
+        explain: as for `judge`.
     """
     for one in (answer, *(one for pair in pairs for one in pair)):
         if one.error or not _has_shapes(expectation, one):
-            return judge(expectation, one, admitted)
+            return judge(expectation, one, admitted, explain=explain)
     drawn, others = (_recover(expectation, answers) for answers in zip(*pairs, strict=True))
     uncertain = _uncertainty(expectation, [first for first, _ in pairs], drawn)
-    judgement = judge(Expectation(expectation.case, None, drawn, uncertain), answer, admitted)
+    recovered = Expectation(expectation.case, None, drawn, uncertain)
+    judgement = judge(recovered, answer, admitted, explain=explain)
     if judgement.failing:
         return judgement
     level = SIGNIFICANCE / len(drawn)

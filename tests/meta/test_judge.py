@@ -495,6 +495,12 @@ def test_the_first_profile_that_explains_is_named():
     assert explained == ["tf32", "bfloat16-inputs", None]
 
 
+def test_nothing_is_explained_unless_asked():
+    expectation, _ = widening("float32")
+    judgement = judge(expectation, off_by(2, "float32"), explain=False)
+    assert (judgement.outcome, judgement.explained_by) == ("inaccurate", None)
+
+
 def test_an_admitted_profile_counts_as_declared():
     expectation, _ = widening("float32")
     for steps, profile in ((1, "float32"), (2, "tf32")):
