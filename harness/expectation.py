@@ -55,6 +55,7 @@ class Expectation:
         parameters: values that replace the case's own, as a deviation on file may ask.
         recovered: inputs that were read off an implementation's outputs; if None, what might be drawn.
         uncertain: how far what was drawn may lie from what was recovered, for outputs have been rounded.
+        inputs: all inputs, in the place of what the case and the other arguments give.
     """
 
     def __init__(
@@ -63,11 +64,13 @@ class Expectation:
         parameters: Mapping[str, Any] | None = None,
         recovered: Mapping[str, Array] | None = None,
         uncertain: Mapping[str, Array] | None = None,
+        inputs: Mapping[str, Array] | None = None,
     ) -> None:
         self.case, self.uncertain = case, dict(uncertain or {})
         self.parameters = {**case.arguments, **(parameters or {})}
-        self.inputs: dict[str, Array] = case.inputs()
-        self.inputs |= recovered or self.drawn(Stream("unread"))
+        self.inputs: dict[str, Array] = dict(inputs or case.inputs())
+        if inputs is None:
+            self.inputs |= recovered or self.drawn(Stream("unread"))
         self.seconds = 0.0
         self._under: dict[Profile, tuple[Expected, ...]] = {}
         self._lock = threading.RLock()
@@ -92,8 +95,7 @@ class Expectation:
 
     def asking(self, inputs: Mapping[str, Array], parameters: Mapping[str, Any] | None = None) -> Expectation:
         """The same question with other inputs and parameters, under the same cotangents."""
-        changed = Expectation(self.case, parameters, self.inputs)
-        changed.inputs = {**self.inputs, **inputs}
+        changed = Expectation(self.case, parameters, inputs={**self.inputs, **inputs})
         changed.__dict__["cotangents"] = self.cotangents
         return changed
 

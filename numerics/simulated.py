@@ -246,7 +246,7 @@ class Simulated(NDArrayOperatorsMixin):
         if isinstance(arguments, dict):
             return {name: self._plain(x) for name, x in arguments.items()}
         if isinstance(arguments, list | tuple):
-            return type(arguments)(self._plain(x) for x in arguments)
+            return type(arguments)([self._plain(x) for x in arguments])
         return arguments
 
     def _library_error(self, ufunc: np.ufunc, result: Array, first: Any, *_: Any) -> Array:
