@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import fnmatch
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,14 +12,13 @@ import jinja2
 
 from ..adapters.binding import Binding, bindings
 from ..harness.record import Record, Target, Verdict
-from ..harness.repro import definition
-from ..harness.stochastic import SEED
 from ..specs import all_specs
-from ..specs.case import Case, parse
+from ..specs.case import parse
 from ..specs.questions import CONFIRMED, Inquiry, Point
 from .overview import command, version_of
+from .snippet import snippet
 
-__all__ = ["Answers", "call", "page"]
+__all__ = ["Answers", "page"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -30,9 +28,6 @@ ABSENT = "–"
 COMPOSED = "(composed)"
 """Stands behind what a composition answers."""
 
-LONGEST_LINE = 240
-"""Characters of a call that is still read as one line."""
-
 
 Subject = tuple[str, str]
 """A spec, and the public name of an implementation of it."""
@@ -40,11 +35,12 @@ Subject = tuple[str, str]
 
 @dataclass(frozen=True)
 class Shown:
-    """Evidence: a case, the framework and implementation that were asked, and the line that asks it."""
+    """Evidence: the framework and implementation that were asked, the code that asks, and what it answers."""
 
     framework: str
+    answer: str
     verdict: Verdict
-    line: str
+    code: str
 
     @property
     def command(self) -> str:
@@ -118,8 +114,8 @@ class Answers:
             for answer, cases in point.evidence.items():
                 for verdict in self._verdicts.get((cases[0], target.name), []):
                     if answer in _answers(measured.get((verdict.spec, verdict.implementation), "")):
-                        line = call(_binding(verdict), parse(verdict.case, all_specs()))
-                        yield Shown(target.framework, verdict, line)
+                        code = snippet(_binding(verdict), parse(verdict.case, all_specs()))
+                        yield Shown(target.framework, answer, verdict, code)
                         break
 
     def _by_subject(
@@ -146,52 +142,6 @@ def _said(verdicts: Iterable[Verdict]) -> str:
 
 def _binding(verdict: Verdict) -> Binding:
     return bindings()[f"{verdict.spec}:{verdict.implementation}"]
-
-
-def call(binding: Binding, case: Case) -> str:
-    """The call that a binding makes for a case, in the framework's own names and with the case's values.
-
-    It is the whole function where that is short, and what it returns where it is long.
-    """
-    _, tree = definition(binding.function)
-    function = tree.body[0] if isinstance(tree, ast.Module) else tree
-    body = list(_flat(getattr(function, "body", [])))
-    assigned = {n.id for one in body for n in ast.walk(one) if isinstance(n, ast.Name) and _is_stored(n)}
-    known = {n: v for n, v in {**case.arguments, "seed": SEED}.items() if n not in assigned}
-    written = _Written(binding.function.__globals__, known)
-    statements = [ast.unparse(written.visit(one)) for one in body]
-    line = "; ".join(" ".join(one.split()) for one in statements).replace("return ", "")
-    return line if len(line) <= LONGEST_LINE else " ".join(statements[-1].split()).replace("return ", "")
-
-
-def _flat(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Statements, without the contexts that some stand in."""
-    for statement in body:
-        if isinstance(statement, ast.With):
-            yield from _flat(statement.body)
-        else:
-            yield statement
-
-
-class _Written(ast.NodeTransformer):
-    """Writes modules by their own names, and parameters of a case by their values."""
-
-    def __init__(self, modules: Mapping[str, object], values: Mapping[str, object]) -> None:
-        self.modules, self.values = modules, values
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        if node.id in self.values:
-            return ast.Name(repr(self.values[node.id]))
-        module = self.modules.get(node.id)
-        return ast.Name(str(getattr(module, "__name__", node.id)) if _is_module(module) else node.id)
-
-
-def _is_stored(node: ast.Name) -> bool:
-    return isinstance(node.ctx, ast.Store)
-
-
-def _is_module(value: object) -> bool:
-    return not callable(value) and hasattr(value, "__name__")
 
 
 def page(answers: Answers) -> str:

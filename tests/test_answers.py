@@ -9,12 +9,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from assay.adapters.binding import bindings
 from assay.cli import main
 from assay.harness.expectation import Expectation
 from assay.harness.record import Record, Target, Verdict
 from assay.harness.variants import question
-from assay.reports.answers import ABSENT, Answers, call
+from assay.reports.answers import ABSENT, Answers
 from assay.specs import all_specs
 from assay.specs.case import parse
 from assay.specs.questions import CONFIRMED, Inquiry, Point, inquiries
@@ -136,12 +135,6 @@ def test_implementations_that_disagree_are_named():
 def test_a_point_has_cases_or_answers():
     with pytest.raises(ValueError, match="needs cases or answers"):
         Point(says="Nothing.")
-
-
-def test_a_call_is_written_in_the_names_of_the_framework_with_the_values_of_the_case():
-    binding = bindings()["softmax:torch.nn.functional.softmax"]
-    case = parse("softmax/axis=0/float32/normal/3x17", all_specs())
-    assert call(binding, case) == "torch.nn.functional.softmax(x, dim=0)"
 
 
 def test_a_question_that_does_not_exist_is_refused(capsys):

@@ -1,0 +1,196 @@
+"""The code of a binding as one would write it for a single case: options put in, what follows worked out."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+from ..adapters import binding as adapters
+from ..adapters.binding import Binding
+from ..harness.repro import definition
+from ..harness.stochastic import SEED
+from ..specs.case import Case
+
+__all__ = ["snippet"]
+
+LONGEST_LINE = 160
+"""Characters up to which statements stand on one line, with semicolons."""
+
+
+def snippet(binding: Binding, case: Case) -> str:
+    """What a binding does for a case, in the framework's own names and with the case's values.
+
+    Conditions that the case decides are decided, and what assay's own helpers give for options and shapes
+    is written out. Helpers that act on arrays keep their names; ``assay repro`` shows them.
+    """
+    _, tree = definition(binding.function)
+    function = tree.body[0] if isinstance(tree, ast.Module) else tree
+    body = getattr(function, "body", [])
+    stored = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    absent = {i.name: None for i in case.spec.inputs if i not in case.given}
+    given = {"seed": SEED, **case.arguments, **absent}
+    values = {name: value for name, value in given.items() if name not in stored}
+    arrays = {i.name: _Shaped(case.names[i.name], case.dtype) for i in case.given}
+    written = _Written(binding.function.__globals__, values, arrays)
+    statements = written.block(body)
+    if isinstance(statements[-1], ast.Return) and statements[-1].value:
+        statements[-1] = ast.Expr(statements[-1].value)
+    lines = "\n".join(ast.unparse(ast.fix_missing_locations(one)) for one in statements)
+    line = "; ".join(lines.splitlines())
+    simple = not any(isinstance(one, ast.For | ast.If | ast.FunctionDef | ast.ClassDef) for one in statements)
+    return line if simple and len(line) <= LONGEST_LINE else lines
+
+
+@dataclass(frozen=True)
+class _Shaped:
+    """Stands for an array where only its shape and type are asked for."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+
+class _Unknown(Exception):
+    """An expression has no value before the code runs."""
+
+
+class _Written(ast.NodeTransformer):
+    """Writes modules by their own names, options by their values, and what is known of both."""
+
+    def __init__(
+        self, names: Mapping[str, Any], values: Mapping[str, Any], arrays: Mapping[str, _Shaped]
+    ) -> None:
+        self.names, self.values, self.arrays = names, values, arrays
+
+    def block(self, body: Iterable[ast.stmt]) -> list[ast.stmt]:
+        """The statements that run, without the contexts that some stand in."""
+        found: list[ast.stmt] = []
+        for statement in body:
+            match statement:
+                case ast.With():
+                    found += self.block(statement.body)
+                case ast.If() if (test := self._constant(statement.test)) is not None:
+                    found += self.block(statement.body if test.value else statement.orelse)
+                case ast.Pass():
+                    pass
+                case _:
+                    found.append(self.visit(statement))
+            if found and isinstance(found[-1], ast.Return | ast.Raise):
+                break
+        return found
+
+    def visit(self, node: ast.AST) -> Any:
+        """The node, or its value where that is known."""
+        if isinstance(node, ast.expr) and not isinstance(node, ast.Constant | ast.Name):
+            try:
+                return _literal(self._value(node))
+            except _Unknown:
+                pass
+        return super().visit(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """Options become values, modules their full names."""
+        if node.id in self.values and isinstance(node.ctx, ast.Load):
+            return _literal(self.values[node.id])
+        meant: Any = self.names.get(node.id)
+        return ast.Name(meant.__name__ if _is_module(meant) else node.id, node.ctx)
+
+    def visit_IfExp(self, node: ast.IfExp) -> Any:
+        """The side that is taken."""
+        test = self._constant(node.test)
+        if test is None:
+            return self.generic_visit(node)
+        return self.visit(node.body if test.value else node.orelse)
+
+    def visit_Subscript(self, node: ast.Subscript) -> Any:
+        """The entry of a table that is chosen."""
+        if isinstance(node.value, ast.Dict) and (chosen := self._constant(node.slice)) is not None:
+            for key, value in zip(node.value.keys, node.value.values, strict=True):
+                if key is not None and (known := self._constant(key)) and known.value == chosen.value:
+                    return self.visit(value)
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        """Options from a dictionary become keywords; a layer is called, whatever holds its weights."""
+        match node:
+            case ast.Call(func=ast.Name(id="call_layer"), args=[layer, *inputs]):
+                options = [k for k in node.keywords if k.arg != "weights"]
+                return self.generic_visit(ast.Call(layer, inputs, options))
+            case ast.Call(func=ast.Name(id="dtype_of"), args=[ast.Name(id=name)]) if name in self.arrays:
+                return ast.Constant(self.arrays[name].dtype)
+        self.generic_visit(node)
+        node.keywords = [one for keyword in node.keywords for one in _spread(keyword)]
+        return node
+
+    def _constant(self, node: ast.expr) -> ast.Constant | None:
+        """A holder of the node's value, if it is known."""
+        try:
+            return ast.Constant(self._value(node))
+        except _Unknown:
+            return None
+
+    def _value(self, node: ast.expr) -> Any:
+        """What an expression over options comes to; comparisons and our helpers may see shapes as well."""
+        used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        ours = {name for name in used if _is_ours(self.names.get(name))}
+        sees_shapes = isinstance(node, ast.Compare) or (isinstance(node, ast.Call) and ours)
+        arrays = self.arrays if sees_shapes else {}
+        if not used <= ours | set(self.values) | set(arrays) | set(_BUILT_IN):
+            raise _Unknown
+        known = {**{name: self.names[name] for name in ours}, **arrays, **self.values}
+        try:
+            code = compile(ast.fix_missing_locations(ast.Expression(node)), "<snippet>", "eval")
+            value = eval(code, {"__builtins__": _BUILT_IN}, known)
+            if ast.literal_eval(repr(value)) == value:
+                return value
+        except Exception as error:  # an array was needed, or what came out is no literal
+            raise _Unknown from error
+        raise _Unknown
+
+
+_BUILT_IN = {name: getattr(builtins, name) for name in ("bool", "int", "len", "list", "max", "min", "tuple")}
+
+
+def _is_ours(value: Any) -> bool:
+    """Whether a value is a function of the adapters that needs no framework."""
+    if not inspect.isfunction(value) or not value.__module__.startswith(adapters.__package__ or ""):
+        return False
+    used = [value.__globals__.get(name) for name in _names(value.__code__) if name != value.__name__]
+    return all(_is_ours(one) if inspect.isfunction(one) else not _is_module(one) for one in used)
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """Names that a function uses, in its comprehensions as well."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _is_module(value: Any) -> bool:
+    """Whether a value is a module, or stands for one that is imported when it is used."""
+    return not callable(value) and hasattr(value, "__name__")
+
+
+def _spread(keyword: ast.keyword) -> list[ast.keyword]:
+    """The keywords that ``**{"name": value}`` stands for."""
+    if keyword.arg is None and isinstance(keyword.value, ast.Dict):
+        names = [key.value for key in keyword.value.keys if isinstance(key, ast.Constant)]
+        if len(names) == len(keyword.value.keys) and all(str(name).isidentifier() for name in names):
+            return [ast.keyword(str(name), of) for name, of in zip(names, keyword.value.values, strict=True)]
+    return [keyword]
+
+
+def _literal(value: Any) -> ast.expr:
+    return ast.parse(repr(value), mode="eval").body
