@@ -65,8 +65,9 @@ from assay.specs.case import Case
 
 for binding in bindings().values():
     spec = all_specs()[binding.spec]
-    snippet(binding, Case(spec, (), "float32", spec.data[0], spec.sizes[0]))
-sys.exit(", ".join(sorted({"torch", "tensorflow", "keras", "jax"} & set(sys.modules))))
+    default = tuple((p.name, p.default) for p in spec.parameters)
+    snippet(binding, Case(spec, default, "float32", spec.data[0], spec.sizes[0]))
+sys.exit(", ".join(sorted({"torch", "tensorflow", "keras", "jax"} & set(sys.modules))) or None)
 """
 
 
