@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..reference import recurrent_sequences as reference
+from ..reference.sequences import DIRECTIONS, MASKED_OUTPUTS
 from .lstm_variants import BIAS, DATA, KERNEL, RECURRENT_KERNEL, TORCH_LSTM
 from .recurrent import AXES, CARRY_FITS, FEATURES_FIT, C, H, X
 from .spec import Constraint, Input, Parameter, Source, Spec
@@ -45,13 +46,13 @@ masked_lstm = Spec(
         Parameter("marked_by", ("lengths", "mask"), "how the steps that count are marked", facet=True),
         Parameter(
             "masked_output",
-            reference.MASKED_OUTPUTS,
+            MASKED_OUTPUTS,
             "output of a masked step: 0, the last output, the state, or what the padding gives",
             facet=True,
         ),
         Parameter(
             "direction",
-            reference.DIRECTIONS,
+            DIRECTIONS,
             "where to start, and whether outputs stand at their inputs' steps or as computed",
             facet=True,
         ),

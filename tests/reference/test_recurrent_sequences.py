@@ -392,7 +392,7 @@ def test_masked_lstm_refuses_what_does_not_fit(changed, message):
         ({"returns": "all"}, "returns must be one of sequence, ends, last_step"),
         ({"h": np.ones((BATCH, UNITS))}, "h must have the axes"),
         ({"kernel": np.ones((3, FEATURES, 4 * UNITS))}, "kernel must have one part for each direction"),
-        ({"bias": np.ones(4 * UNITS)}, "bias must have shape"),
+        ({"bias": np.ones(4 * UNITS)}, "bias must have the axes"),
     ],
 )
 def test_bidirectional_lstm_refuses_what_does_not_fit(changed, message):
