@@ -5,8 +5,11 @@ Everything here is put together from a layer over one sequence and its gradient,
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 from .checks import Array
-from .recurrent import lstm, lstm_vjp
+from .recurrent import gru, gru_vjp, lstm, lstm_vjp, simple_rnn, simple_rnn_vjp
 from .sequences import (
     Cell,
     Padded,
@@ -24,8 +27,12 @@ from .steps import Carry
 __all__ = [
     "bidirectional_lstm",
     "bidirectional_lstm_vjp",
+    "masked_gru",
+    "masked_gru_vjp",
     "masked_lstm",
     "masked_lstm_vjp",
+    "masked_simple_rnn",
+    "masked_simple_rnn_vjp",
     "stacked_lstm",
     "stacked_lstm_vjp",
     "stateful_lstm",
@@ -33,6 +40,21 @@ __all__ = [
 ]
 
 LSTM = Cell(lstm, lstm_vjp, ("h", "c"), gates=4)
+SIMPLE_RNN = Cell(simple_rnn, simple_rnn_vjp, ("h",), gates=1)
+
+
+def _gru(reset_after: bool, *weights: Array | None) -> tuple[Cell, Carry, tuple[None, ...]]:
+    """The cell, the weights that there are, and nothing for each that there is not."""
+    given = tuple(weight for weight in weights if weight is not None)
+    absent = (None,) * (len(weights) - len(given))
+    layer: Callable[..., Carry] = functools.partial(gru, reset_after=reset_after)
+    vjp: Callable[..., Carry] = functools.partial(gru_vjp, reset_after=reset_after)
+
+    def gradient(*arrays: Array) -> Carry:
+        gradients = vjp(*arrays[:-1], *absent, arrays[-1])
+        return gradients[: len(gradients) - len(absent)]
+
+    return Cell(layer, gradient, ("h",), gates=3), given, absent
 
 
 # --- sequences of different lengths ---
@@ -113,6 +135,145 @@ def masked_lstm_vjp(
     """
     padded = Padded(lengths, mask, masked_output, direction, reversal, return_sequences)
     return masked_vjp(LSTM, x, (h, c), (kernel, recurrent_kernel, bias), padded, cotangents)
+
+
+def masked_gru(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    recurrent_bias: Array | None = None,
+    lengths: Array | None = None,
+    mask: Array | None = None,
+    *,
+    reset_after: bool = True,
+    masked_output: str = "zero",
+    direction: str = "forward",
+    reversal: str = "whole",
+    return_sequences: bool = True,
+) -> Carry:
+    """Gated recurrent unit over padded sequences.
+
+    At a step that counts ``gru``; at one that is masked ``hₜ = hₜ₋₁``, and the output is 0, the last output
+    (0 before there is one), the state ``hₜ₋₁``, or what a unit computes that goes on through the padding
+
+    Args:
+        x: ``(batch, time, features)``, at least one step.
+        h: initial hidden state, ``(batch, units)``.
+        kernel: ``(features, 3 units)``, gates in the order r, z, n.
+        recurrent_kernel: ``(units, 3 units)``.
+        bias: ``(3 units,)``.
+        recurrent_bias: of the candidate, inside the reset, ``(units,)``; or None.
+        lengths: number of steps that count, ``(batch,)``; or None.
+        mask: True where a step counts, ``(batch, time)``; or None. One of the two is given.
+        reset_after: apply the reset gate after the recurrent product.
+        masked_output: ``zero``, ``repeat``, ``state`` or ``computed``, which goes with lengths.
+        direction: ``forward``, ``backward`` or ``backward_reversed``, as in `masked_lstm`.
+        reversal: what is turned round in time: the ``whole``, or the ``valid`` steps by themselves.
+        return_sequences: return all outputs; or that of the step taken last.
+
+    Returns:
+        The outputs ``(batch, time, units)``, or the last one ``(batch, units)``; and the hidden state after
+        the last step that counts, ``(batch, units)``.
+
+    Raises:
+        ValueError: as `masked_lstm` and `gru`.
+
+    Source: `gru`, `masked_lstm`.
+    """
+    cell, weights, _ = _gru(reset_after, kernel, recurrent_kernel, bias, recurrent_bias)
+    padded = Padded(lengths, mask, masked_output, direction, reversal, return_sequences)
+    return masked(cell, x, (h,), weights, padded)
+
+
+def masked_gru_vjp(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    recurrent_bias: Array | None,
+    lengths: Array | None,
+    mask: Array | None,
+    cotangents: Carry,
+    *,
+    reset_after: bool = True,
+    masked_output: str = "zero",
+    direction: str = "forward",
+    reversal: str = "whole",
+    return_sequences: bool = True,
+) -> tuple[Array | None, ...]:
+    """Gradient of `masked_gru`, which goes the ways of `masked_lstm_vjp`."""
+    cell, weights, absent = _gru(reset_after, kernel, recurrent_kernel, bias, recurrent_bias)
+    padded = Padded(lengths, mask, masked_output, direction, reversal, return_sequences)
+    return *masked_vjp(cell, x, (h,), weights, padded, cotangents), *absent
+
+
+def masked_simple_rnn(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    lengths: Array | None = None,
+    mask: Array | None = None,
+    *,
+    masked_output: str = "zero",
+    direction: str = "forward",
+    reversal: str = "whole",
+    return_sequences: bool = True,
+) -> Carry:
+    """Fully connected recurrent layer (Elman network) over padded sequences.
+
+    At a step that counts ``hₜ = tanh(xₜ W + hₜ₋₁ U + b)``; at one that is masked ``hₜ = hₜ₋₁``, and the
+    output is 0, the last output (0 before there is one), the state ``hₜ₋₁``, or what a layer computes that
+    goes on through the padding
+
+    Args:
+        x: ``(batch, time, features)``, at least one step.
+        h: initial hidden state, ``(batch, units)``.
+        kernel: W, ``(features, units)``.
+        recurrent_kernel: U, ``(units, units)``.
+        bias: b, ``(units,)``.
+        lengths: number of steps that count, ``(batch,)``; or None.
+        mask: True where a step counts, ``(batch, time)``; or None. One of the two is given.
+        masked_output: ``zero``, ``repeat``, ``state`` or ``computed``, which goes with lengths.
+        direction: ``forward``, ``backward`` or ``backward_reversed``, as in `masked_lstm`.
+        reversal: what is turned round in time: the ``whole``, or the ``valid`` steps by themselves.
+        return_sequences: return all outputs; or that of the step taken last.
+
+    Returns:
+        The outputs ``(batch, time, units)``, or the last one ``(batch, units)``; and the hidden state after
+        the last step that counts, ``(batch, units)``.
+
+    Raises:
+        ValueError: as `masked_lstm`.
+
+    Source: `simple_rnn`, `masked_lstm`.
+    """
+    padded = Padded(lengths, mask, masked_output, direction, reversal, return_sequences)
+    return masked(SIMPLE_RNN, x, (h,), (kernel, recurrent_kernel, bias), padded)
+
+
+def masked_simple_rnn_vjp(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    lengths: Array | None,
+    mask: Array | None,
+    cotangents: Carry,
+    *,
+    masked_output: str = "zero",
+    direction: str = "forward",
+    reversal: str = "whole",
+    return_sequences: bool = True,
+) -> Carry:
+    """Gradient of `masked_simple_rnn`, which goes the ways of `masked_lstm_vjp`."""
+    padded = Padded(lengths, mask, masked_output, direction, reversal, return_sequences)
+    return masked_vjp(SIMPLE_RNN, x, (h,), (kernel, recurrent_kernel, bias), padded, cotangents)
 
 
 # --- both directions ---

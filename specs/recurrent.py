@@ -15,6 +15,15 @@ DIRECTION = Parameter(
     "where to start, and whether hidden states stand at their inputs' steps or as computed",
     facet=True,
 )
+RESET_AFTER = Parameter(
+    "reset_after", (True, False), "reset after the recurrent product, or before", facet=True
+)
+CANDIDATE_BIAS = Parameter(
+    "candidate_bias",
+    (True, False),
+    "whether the candidate's recurrent product has a bias of its own",
+    facet=True,
+)
 AXES = "batch time features units"
 SIZES = ((3, 4, 7, 5), (1, 1, 1, 1), (2, 3, 17, 33))
 DATA = ("normal", "wide", "saturated", "nan", "infinities")
@@ -120,14 +129,9 @@ gru = Spec(
     ),
     outputs=("sequence", "final_h"),
     parameters=(
-        Parameter("reset_after", (True, False), "reset after the recurrent product, or before", facet=True),
+        RESET_AFTER,
         USE_BIAS,
-        Parameter(
-            "candidate_bias",
-            (True, False),
-            "whether the candidate's recurrent product has a bias of its own",
-            facet=True,
-        ),
+        CANDIDATE_BIAS,
         Parameter(
             "update",
             ("keep", "replace"),

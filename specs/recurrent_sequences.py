@@ -1,12 +1,23 @@
-"""Specs of the LSTM over padded sequences, in both directions, in layers, and from call to call."""
+"""Specs of recurrent layers over padded sequences, in both directions, in layers, and from call to call.
+
+What a layer is asked does not depend on its cell, so a function of the cell writes each kind of spec. The
+LSTM is asked more: on the others only what differs is new.
+"""
 
 from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
 from ..reference import recurrent_sequences as reference
 from ..reference.sequences import DIRECTIONS, MASKED_OUTPUTS
 from .lstm_variants import BIAS, DATA, KERNEL, RECURRENT_KERNEL, TORCH_LSTM
-from .recurrent import AXES, CARRY_FITS, FEATURES_FIT, C, H, X
+from .recurrent import AXES, CANDIDATE_BIAS, CARRY_FITS, FEATURES_FIT, RESET_AFTER, C, H, X
 from .spec import Constraint, Input, Parameter, Source, Spec
+
+Function = Callable[..., Any]
 
 FLAX_RNN = Source(
     "flax.nnx.RNN", "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/recurrent.html"
@@ -14,214 +25,335 @@ FLAX_RNN = Source(
 KERAS_RNN = Source("keras.layers.RNN", "https://keras.io/api/layers/recurrent_layers/rnn/")
 SIZES = ((3, 5, 2, 4), (5, 2, 1, 1), (4, 3, 9, 8))
 
-masked_lstm = Spec(
-    name="masked_lstm",
-    reference=reference.masked_lstm,
-    vjp=reference.masked_lstm_vjp,
-    inputs=(
-        X,
-        H,
-        C,
-        KERNEL,
-        RECURRENT_KERNEL,
-        BIAS,
+
+@dataclass(frozen=True)
+class Cell:
+    """What tells the specs of one recurrent layer from those of another."""
+
+    torch: Source
+    keras: Source
+    carry: tuple[Input, ...]
+    weights: tuple[Input, ...]
+    parameters: tuple[Parameter, ...] = ()
+    excluded: tuple[str, ...] = ()
+
+    @property
+    def finals(self) -> tuple[str, ...]:
+        """Names of the final states."""
+        return tuple(f"final_{state.name}" for state in self.carry)
+
+
+LSTM = Cell(
+    TORCH_LSTM,
+    Source("keras.layers.LSTM", "https://keras.io/api/layers/recurrent_layers/lstm/"),
+    (H, C),
+    (KERNEL, RECURRENT_KERNEL, BIAS),
+)
+GRU = Cell(
+    Source("torch.nn.GRU", "https://pytorch.org/docs/stable/generated/torch.nn.GRU.html"),
+    Source("keras.layers.GRU", "https://keras.io/api/layers/recurrent_layers/gru/"),
+    (H,),
+    (
+        Input("kernel", "features, 3 * units", kind="weight", meaning="gates in the order r, z, n"),
+        Input("recurrent_kernel", "units, 3 * units", kind="weight"),
+        Input("bias", "3 * units", kind="weight"),
         Input(
-            "lengths",
-            "batch",
-            kind="lengths",
-            meaning="how many steps count",
-            limit="time",
-            when="marked_by == 'lengths'",
-        ),
-        Input(
-            "mask",
-            "batch, time",
-            kind="mask",
-            meaning="True where a step counts",
-            when="marked_by == 'mask'",
+            "recurrent_bias",
+            "units",
+            kind="weight",
+            meaning="the candidate's, inside the reset",
+            when="reset_after and candidate_bias",
         ),
     ),
-    outputs=("y", "final_h", "final_c"),
-    parameters=(
-        Parameter("marked_by", ("lengths", "mask"), "how the steps that count are marked", facet=True),
-        Parameter(
-            "masked_output",
-            MASKED_OUTPUTS,
-            "output of a masked step: 0, the last output, the state, or what the padding gives",
-            facet=True,
-        ),
-        Parameter(
-            "direction",
-            DIRECTIONS,
-            "where to start, and whether outputs stand at their inputs' steps or as computed",
-            facet=True,
-        ),
-        Parameter(
-            "reversal",
-            ("whole", "valid"),
-            "whether backwards turns round everything, padding first, or what counts",
-            facet=True,
-        ),
-        Parameter("return_sequences", (True, False), "all outputs, or that of the step taken last"),
-    ),
-    constraints=(FEATURES_FIT, CARRY_FITS),
-    excluded=(
-        "reversal == 'valid' and (direction == 'forward' or marked_by == 'mask')",
-        "masked_output == 'computed' and marked_by == 'mask'",
-        "masked_output == 'computed' and direction != 'forward' and reversal == 'whole'",
-        "direction == 'backward' and not return_sequences",
-        "data == 'masked_rows' and marked_by == 'lengths'",
-    ),
-    axes=AXES,
-    sizes=SIZES,
-    data=("normal", "saturated", "masked_rows"),
-    sources=(
-        Source(
-            "torch.nn.utils.rnn.pack_padded_sequence",
-            "https://pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html",
-        ),
-        KERAS_RNN,
-        Source(
-            "tf.compat.v1.nn.dynamic_rnn",
-            "https://www.tensorflow.org/api_docs/python/tf/compat/v1/nn/dynamic_rnn",
-        ),
-        FLAX_RNN,
+    (RESET_AFTER, CANDIDATE_BIAS),
+    ("not candidate_bias and not reset_after",),
+)
+SIMPLE_RNN = Cell(
+    Source("torch.nn.RNN", "https://pytorch.org/docs/stable/generated/torch.nn.RNN.html"),
+    Source("keras.layers.SimpleRNN", "https://keras.io/api/layers/recurrent_layers/simple_rnn/"),
+    (H,),
+    (
+        Input("kernel", "features, units", kind="weight"),
+        Input("recurrent_kernel", "units, units", kind="weight"),
+        Input("bias", "units", kind="weight"),
     ),
 )
 
-bidirectional_lstm = Spec(
-    name="bidirectional_lstm",
-    reference=reference.bidirectional_lstm,
-    vjp=reference.bidirectional_lstm_vjp,
-    inputs=(
-        X,
-        Input("h", "2, batch, units", meaning="initial hidden states, forward and backward"),
-        Input("c", "2, batch, units", meaning="initial cell states"),
-        Input("kernel", "2, features, 4 * units", kind="weight", meaning="gates in the order i, f, g, o"),
-        Input("recurrent_kernel", "2, units, 4 * units", kind="weight"),
-        Input("bias", "2, 4 * units", kind="weight"),
-        Input(
-            "lengths", "batch", kind="lengths", meaning="how many steps count", limit="time", when="padded"
+
+def _each(inputs: Iterable[Input], parts: str) -> tuple[Input, ...]:
+    """The same inputs with an axis of these parts in front."""
+    return tuple(dataclasses.replace(given, axes=f"{parts}, {given.axes}") for given in inputs)
+
+
+def _masked(
+    cell: Cell,
+    layer: Function,
+    vjp: Function,
+    sizes: tuple[tuple[int, ...], ...] = SIZES[:2],
+    data: tuple[str, ...] = ("normal", "masked_rows"),
+) -> Spec:
+    """The spec of a layer over padded sequences."""
+    return Spec(
+        name=layer.__name__,
+        reference=layer,
+        vjp=vjp,
+        inputs=(
+            X,
+            *cell.carry,
+            *cell.weights,
+            Input(
+                "lengths",
+                "batch",
+                kind="lengths",
+                meaning="how many steps count",
+                limit="time",
+                when="marked_by == 'lengths'",
+            ),
+            Input(
+                "mask",
+                "batch, time",
+                kind="mask",
+                meaning="True where a step counts",
+                when="marked_by == 'mask'",
+            ),
         ),
-    ),
-    outputs=("y", "final_h", "final_c"),
-    parameters=(
-        Parameter("merge", ("concat", "sum", "mul", "ave"), "how the two are made one"),
-        Parameter(
-            "returns",
-            ("sequence", "ends", "last_step"),
-            "all steps, the states in which the two ended, or the last step, where backwards has begun",
-            facet=True,
+        outputs=("y", *cell.finals),
+        parameters=(
+            *cell.parameters,
+            Parameter("marked_by", ("lengths", "mask"), "how the steps that count are marked", facet=True),
+            Parameter(
+                "masked_output",
+                MASKED_OUTPUTS,
+                "output of a masked step: 0, the last output, the state, or what the padding gives",
+                facet=True,
+            ),
+            Parameter(
+                "direction",
+                DIRECTIONS,
+                "where to start, and whether outputs stand at their inputs' steps or as computed",
+                facet=True,
+            ),
+            Parameter(
+                "reversal",
+                ("whole", "valid"),
+                "whether backwards turns round everything, padding first, or what counts",
+                facet=True,
+            ),
+            Parameter("return_sequences", (True, False), "all outputs, or that of the step taken last"),
         ),
-        Parameter("padded", (False, True), "whether sequences have lengths of their own"),
-        Parameter(
-            "masked_output",
-            ("zero", "computed"),
-            "output past the end: 0, or what the padding gives",
-            facet=True,
+        constraints=(FEATURES_FIT, CARRY_FITS),
+        excluded=(
+            *cell.excluded,
+            "reversal == 'valid' and (direction == 'forward' or marked_by == 'mask')",
+            "masked_output == 'computed' and marked_by == 'mask'",
+            "masked_output == 'computed' and direction != 'forward' and reversal == 'whole'",
+            "direction == 'backward' and not return_sequences",
+            "data == 'masked_rows' and marked_by == 'lengths'",
         ),
-    ),
-    constraints=(
-        Constraint(
-            "C1",
-            "x[-1] == kernel[1]",
-            "x must have as many features as the kernels",
-            broken_by={"x": "batch, time, features + 1"},
+        axes=AXES,
+        sizes=sizes,
+        data=data,
+        sources=(
+            Source(
+                "torch.nn.utils.rnn.pack_padded_sequence",
+                "https://pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html",
+            ),
+            KERAS_RNN,
+            Source(
+                "tf.compat.v1.nn.dynamic_rnn",
+                "https://www.tensorflow.org/api_docs/python/tf/compat/v1/nn/dynamic_rnn",
+            ),
+            FLAX_RNN,
         ),
-        Constraint(
-            "C2",
-            "h == (2, x[0], recurrent_kernel[1])",
-            "the initial hidden states must have the shape (2, batch, units)",
-            broken_by={"h": "2, batch, units + 1"},
+    )
+
+
+masked_lstm = _masked(
+    LSTM, reference.masked_lstm, reference.masked_lstm_vjp, SIZES, ("normal", "saturated", "masked_rows")
+)
+masked_gru = _masked(GRU, reference.masked_gru, reference.masked_gru_vjp)
+masked_simple_rnn = _masked(SIMPLE_RNN, reference.masked_simple_rnn, reference.masked_simple_rnn_vjp)
+
+
+def _bidirectional(
+    cell: Cell,
+    layer: Function,
+    vjp: Function,
+    sizes: tuple[tuple[int, ...], ...] = SIZES[:2],
+    data: tuple[str, ...] = ("normal",),
+) -> Spec:
+    """The spec of a layer in both directions."""
+    return Spec(
+        name=layer.__name__,
+        reference=layer,
+        vjp=vjp,
+        inputs=(
+            X,
+            *_each(cell.carry, "2"),
+            *_each(cell.weights, "2"),
+            Input(
+                "lengths",
+                "batch",
+                kind="lengths",
+                meaning="how many steps count",
+                limit="time",
+                when="padded",
+            ),
         ),
-    ),
-    excluded=("not padded and masked_output != 'zero'",),
-    axes=AXES,
-    sizes=SIZES,
-    data=DATA,
-    sources=(
-        Source(
-            "Schuster and Paliwal (1997), Bidirectional recurrent neural networks",
-            "https://doi.org/10.1109/78.650093",
+        outputs=("y", *cell.finals),
+        parameters=(
+            *cell.parameters,
+            Parameter("merge", ("concat", "sum", "mul", "ave"), "how the two are made one"),
+            Parameter(
+                "returns",
+                ("sequence", "ends", "last_step"),
+                "all steps, the states in which the two ended, or the last step, where backwards has begun",
+                facet=True,
+            ),
+            Parameter("padded", (False, True), "whether sequences have lengths of their own"),
+            Parameter(
+                "masked_output",
+                ("zero", "computed"),
+                "output past the end: 0, or what the padding gives",
+                facet=True,
+            ),
         ),
-        TORCH_LSTM,
-        Source("keras.layers.Bidirectional", "https://keras.io/api/layers/recurrent_layers/bidirectional/"),
-        FLAX_RNN,
-    ),
+        constraints=(
+            Constraint(
+                "C1",
+                "x[-1] == kernel[1]",
+                "x must have as many features as the kernels",
+                broken_by={"x": "batch, time, features + 1"},
+            ),
+            Constraint(
+                "C2",
+                "h == (2, x[0], recurrent_kernel[1])",
+                "the initial hidden states must have the shape (2, batch, units)",
+                broken_by={"h": "2, batch, units + 1"},
+            ),
+        ),
+        excluded=(*cell.excluded, "not padded and masked_output != 'zero'"),
+        axes=AXES,
+        sizes=sizes,
+        data=data,
+        sources=(
+            Source(
+                "Schuster and Paliwal (1997), Bidirectional recurrent neural networks",
+                "https://doi.org/10.1109/78.650093",
+            ),
+            cell.torch,
+            Source(
+                "keras.layers.Bidirectional", "https://keras.io/api/layers/recurrent_layers/bidirectional/"
+            ),
+            FLAX_RNN,
+        ),
+    )
+
+
+bidirectional_lstm = _bidirectional(
+    LSTM, reference.bidirectional_lstm, reference.bidirectional_lstm_vjp, SIZES, DATA
 )
 
-stacked_lstm = Spec(
-    name="stacked_lstm",
-    reference=reference.stacked_lstm,
-    vjp=reference.stacked_lstm_vjp,
-    inputs=(
-        X,
-        Input("h", "layers, batch, units", meaning="initial hidden states"),
-        Input("c", "layers, batch, units", meaning="initial cell states"),
-        KERNEL,
-        Input("upper_kernels", "layers - 1, units, 4 * units", kind="weight"),
-        Input("recurrent_kernel", "layers, units, 4 * units", kind="weight"),
-        Input("bias", "layers, 4 * units", kind="weight"),
-    ),
-    outputs=("y", "final_h", "final_c"),
-    parameters=(Parameter("layers", (2, 3), "how many"),),
-    constraints=(
-        FEATURES_FIT,
-        Constraint(
-            "C2",
-            "h == (layers, x[0], recurrent_kernel[1])",
-            "the initial hidden states must have the shape (layers, batch, units)",
-            broken_by={"h": "layers, batch, units + 1"},
-        ),
-    ),
-    axes=AXES,
-    sizes=((3, 4, 2, 5), (1, 1, 1, 1), (2, 2, 9, 8)),
-    data=DATA,
-    sources=(
-        Source("Graves, Mohamed and Hinton (2013)", "https://arxiv.org/abs/1303.5778"),
-        TORCH_LSTM,
-        Source(
-            "keras.layers.StackedRNNCells",
-            "https://keras.io/api/layers/recurrent_layers/stacked_rnn_cell/",
-        ),
-        FLAX_RNN,
-    ),
-)
+STACKED_SIZES = ((3, 4, 2, 5), (1, 1, 1, 1), (2, 2, 9, 8))
 
-stateful_lstm = Spec(
-    name="stateful_lstm",
-    reference=reference.stateful_lstm,
-    vjp=reference.stateful_lstm_vjp,
-    inputs=(
-        Input("x", "batch, time, features", meaning="of the first call"),
-        Input(
-            "other",
-            "batch, time, features",
-            meaning="what is predicted in between",
-            when="between == 'predict'",
+
+def _stacked(
+    cell: Cell,
+    layer: Function,
+    vjp: Function,
+    sizes: tuple[tuple[int, ...], ...] = STACKED_SIZES,
+    data: tuple[str, ...] = ("normal", "wide"),
+) -> Spec:
+    """The spec of layers, each over the outputs of the one below."""
+    kernel, *others = cell.weights
+    return Spec(
+        name=layer.__name__,
+        reference=layer,
+        vjp=vjp,
+        inputs=(
+            X,
+            *_each(cell.carry, "layers"),
+            kernel,
+            Input("upper_kernels", kernel.axes.replace("features", "layers - 1, units"), kind="weight"),
+            *_each(others, "layers"),
         ),
-        Input("later", "batch, steps, features", meaning="of the last call"),
-        KERNEL,
-        RECURRENT_KERNEL,
-        BIAS,
-    ),
-    outputs=("y", "y_later", "final_h", "final_c"),
-    parameters=(
-        Parameter("between", ("nothing", "predict", "reset"), "what comes between the two calls"),
-        Parameter(
-            "kept_by",
-            ("layer", "caller"),
-            "who keeps the carry from call to call: a prediction in between moves that of a layer",
-            facet=True,
+        outputs=("y", *cell.finals),
+        parameters=(*cell.parameters, Parameter("layers", (2, 3), "how many")),
+        constraints=(
+            FEATURES_FIT,
+            Constraint(
+                "C2",
+                "h == (layers, x[0], recurrent_kernel[1])",
+                "the initial hidden states must have the shape (layers, batch, units)",
+                broken_by={"h": "layers, batch, units + 1"},
+            ),
         ),
-    ),
-    constraints=(FEATURES_FIT,),
-    axes="batch time steps features units",
-    sizes=((3, 2, 4, 7, 5), (1, 1, 1, 1, 1), (2, 3, 1, 9, 8)),
-    data=DATA,
-    sources=(
-        Source("keras.layers.LSTM", "https://keras.io/api/layers/recurrent_layers/lstm/"),
-        TORCH_LSTM,
-        FLAX_RNN,
-    ),
-)
+        excluded=cell.excluded,
+        axes=AXES,
+        sizes=sizes,
+        data=data,
+        sources=(
+            Source("Graves, Mohamed and Hinton (2013)", "https://arxiv.org/abs/1303.5778"),
+            cell.torch,
+            Source(
+                "keras.layers.StackedRNNCells",
+                "https://keras.io/api/layers/recurrent_layers/stacked_rnn_cell/",
+            ),
+            FLAX_RNN,
+        ),
+    )
+
+
+stacked_lstm = _stacked(LSTM, reference.stacked_lstm, reference.stacked_lstm_vjp, data=DATA)
+
+STATEFUL_SIZES = ((3, 2, 4, 7, 5), (1, 1, 1, 1, 1), (2, 3, 1, 9, 8))
+
+
+def _stateful(
+    cell: Cell,
+    layer: Function,
+    vjp: Function,
+    sizes: tuple[tuple[int, ...], ...] = STATEFUL_SIZES[:2],
+    data: tuple[str, ...] = ("normal", "wide"),
+) -> Spec:
+    """The spec of two calls of a layer, and what comes between them."""
+    return Spec(
+        name=layer.__name__,
+        reference=layer,
+        vjp=vjp,
+        inputs=(
+            Input("x", "batch, time, features", meaning="of the first call"),
+            Input(
+                "other",
+                "batch, time, features",
+                meaning="what is predicted in between",
+                when="between == 'predict'",
+            ),
+            Input("later", "batch, steps, features", meaning="of the last call"),
+            *cell.weights,
+        ),
+        outputs=("y", "y_later", *cell.finals),
+        parameters=(
+            *cell.parameters,
+            Parameter("between", ("nothing", "predict", "reset"), "what comes between the two calls"),
+            Parameter(
+                "kept_by",
+                ("layer", "caller"),
+                "who keeps the carry from call to call: a prediction in between moves that of a layer",
+                facet=True,
+            ),
+        ),
+        constraints=(FEATURES_FIT,),
+        excluded=cell.excluded,
+        axes="batch time steps features units",
+        sizes=sizes,
+        data=data,
+        sources=(
+            cell.keras,
+            cell.torch,
+            FLAX_RNN,
+        ),
+    )
+
+
+stateful_lstm = _stateful(LSTM, reference.stateful_lstm, reference.stateful_lstm_vjp, STATEFUL_SIZES, DATA)

@@ -41,7 +41,7 @@ def simple_rnn_linen(
     x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, activation: str, direction: str
 ) -> Any:
     cell = linen.SimpleCell(h.shape[-1], activation_fn=getattr(linen, activation))
-    weights = {"i": {"kernel": kernel, "bias": bias}, "h": {"kernel": recurrent_kernel}}
+    weights = simple_rnn_weights(kernel, recurrent_kernel, bias)
     h, y = _over_time_linen(cell, weights, x, h, direction)
     return y, h
 
@@ -156,12 +156,7 @@ def gru_linen(
     x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
     *, direction: str,
 ) -> Any:  # fmt: skip
-    (wr, wz, wn), (ur, uz, un), (br, bz, bn) = _by_gate(3, kernel, recurrent_kernel, bias)
-    weights = {
-        "ir": {"kernel": wr, "bias": br}, "iz": {"kernel": wz, "bias": bz}, "in": {"kernel": wn, "bias": bn},
-        "hr": {"kernel": ur}, "hz": {"kernel": uz},
-        "hn": {"kernel": un, "bias": jnp.zeros_like(bn) if recurrent_bias is None else recurrent_bias},
-    }  # fmt: skip
+    weights = gru_weights(kernel, recurrent_kernel, bias, recurrent_bias)
     h, y = _over_time_linen(linen.GRUCell(h.shape[-1]), weights, x, h, direction)
     return y, h
 
@@ -171,18 +166,27 @@ def gru_scan(
     x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
     *, reset_after: bool, update: str, direction: str,
 ) -> Any:  # fmt: skip
-    gates, candidate = jnp.split(recurrent_kernel, [2 * h.shape[-1]], axis=1)
+    weights = (kernel, recurrent_kernel, bias, recurrent_bias)
 
     def cell(h: Any, step: Any) -> Any:
-        r, z, n = jnp.split(affine(step, kernel, bias), 3, axis=-1)
-        by_r, by_z = jnp.split(h @ gates, 2, axis=-1)
-        r, z = jax.nn.sigmoid(r + by_r), jax.nn.sigmoid(z + by_z)
-        n = jnp.tanh(n + (r * affine(h, candidate, recurrent_bias) if reset_after else (r * h) @ candidate))
-        h = z * h + (1 - z) * n if update == "keep" else (1 - z) * h + z * n
+        h = gru_step(step, h, *weights, reset_after=reset_after, update=update)
         return h, h
 
     h, y = over_time(cell, h, x, direction)
     return y, h
+
+
+def gru_step(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    reset_after: bool, update: str = "keep",
+) -> Any:  # fmt: skip
+    """The next state of a gated recurrent unit."""
+    gates, candidate = jnp.split(recurrent_kernel, [2 * h.shape[-1]], axis=1)
+    r, z, n = jnp.split(affine(x, kernel, bias), 3, axis=-1)
+    by_r, by_z = jnp.split(h @ gates, 2, axis=-1)
+    r, z = jax.nn.sigmoid(r + by_r), jax.nn.sigmoid(z + by_z)
+    n = jnp.tanh(n + (r * affine(h, candidate, recurrent_bias) if reset_after else (r * h) @ candidate))
+    return z * h + (1 - z) * n if update == "keep" else (1 - z) * h + z * n
 
 
 def affine(x: Any, kernel: Any, bias: Any) -> Any:
@@ -219,6 +223,21 @@ def lstm_weights(kernel: Any, recurrent_kernel: Any, bias: Any) -> dict[str, Any
     w, u, b = _by_gate(4, kernel, recurrent_kernel, bias)
     inputs = {f"i{gate}": {"kernel": w[n]} for n, gate in enumerate("ifgo")}
     return inputs | {f"h{gate}": {"kernel": u[n], "bias": b[n]} for n, gate in enumerate("ifgo")}
+
+
+def gru_weights(kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any) -> dict[str, Any]:
+    """Weights of a GRU cell by their names in flax.linen."""
+    (wr, wz, wn), (ur, uz, un), (br, bz, bn) = _by_gate(3, kernel, recurrent_kernel, bias)
+    return {
+        "ir": {"kernel": wr, "bias": br}, "iz": {"kernel": wz, "bias": bz}, "in": {"kernel": wn, "bias": bn},
+        "hr": {"kernel": ur}, "hz": {"kernel": uz},
+        "hn": {"kernel": un, "bias": jnp.zeros_like(bn) if recurrent_bias is None else recurrent_bias},
+    }  # fmt: skip
+
+
+def simple_rnn_weights(kernel: Any, recurrent_kernel: Any, bias: Any) -> dict[str, Any]:
+    """Weights of a simple cell by their names in flax.linen."""
+    return {"i": {"kernel": kernel, "bias": bias}, "h": {"kernel": recurrent_kernel}}
 
 
 def assign(dense: Any, kernel: Any, bias: Any = None) -> None:

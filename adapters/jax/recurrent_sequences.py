@@ -1,11 +1,23 @@
-"""LSTMs of flax over padded sequences and in both directions, and masked in a scan of JAX itself."""
+"""Recurrent layers of flax over padded sequences, in both directions, in layers and from call to call.
+
+Beside them, layers that are masked in a scan of JAX itself.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from .framework import binds, jax, jnp, linen, nnx
-from .recurrent import affine, assign, lstm_weights
+from .recurrent import (
+    NO_CANDIDATE_BIAS,
+    PLACEMENT,
+    affine,
+    assign,
+    gru_step,
+    gru_weights,
+    lstm_weights,
+    simple_rnn_weights,
+)
 
 FORWARD = {
     "direction == 'forward'": "jax.experimental.rnn runs backwards only in a bidirectional layer",
@@ -21,37 +33,81 @@ MASKED = {
     "masked_output != 'computed'": "the scan masks the carry",
     "direction == 'forward' or reversal == 'whole'": "the scan turns everything round",
 }
+RESET_AFTER = {"reset_after": PLACEMENT["reset_after"]}
 JOINED = {"merge == 'concat'": "jax.experimental.rnn joins the two directions"}
 PADDED = {"not padded or masked_output == 'computed'": COMPUTED["masked_output == 'computed'"]}
 
 
-@binds("masked_lstm", "flax.nnx.RNN", where=LENGTHS | COMPUTED | VALID)
+FLAX = LENGTHS | COMPUTED | VALID
+
+
+@binds("masked_lstm", "flax.nnx.RNN", where=FLAX)
 def masked_lstm_nnx(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
     *, direction: str, return_sequences: bool,
 ) -> Any:  # fmt: skip
-    layer = nnx.RNN(
-        _cell(kernel, recurrent_kernel, bias),
-        reverse=direction != "forward",
-        keep_order=direction == "backward",
-    )
-    (c, h), y = layer(x, initial_carry=(c, h), seq_lengths=lengths, return_carry=True)
+    cell = _lstm(kernel, recurrent_kernel, bias)
+    (c, h), y = _masked_nnx(cell, x, (c, h), lengths, direction)
     return y if return_sequences else y[:, -1], h, c
 
 
-@binds("masked_lstm", "flax.linen.RNN", where=LENGTHS | COMPUTED | VALID)
+@binds("masked_gru", "flax.nnx.RNN", where=FLAX | RESET_AFTER | NO_CANDIDATE_BIAS)
+def masked_gru_nnx(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    lengths: Any, mask: Any, *, direction: str, return_sequences: bool,
+) -> Any:  # fmt: skip
+    h, y = _masked_nnx(_gru(kernel, recurrent_kernel, bias), x, h, lengths, direction)
+    return y if return_sequences else y[:, -1], h
+
+
+@binds("masked_simple_rnn", "flax.nnx.RNN", where=FLAX)
+def masked_simple_rnn_nnx(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
+    *, direction: str, return_sequences: bool,
+) -> Any:  # fmt: skip
+    h, y = _masked_nnx(_simple_rnn(kernel, recurrent_kernel, bias), x, h, lengths, direction)
+    return y if return_sequences else y[:, -1], h
+
+
+def _masked_nnx(cell: Any, x: Any, carry: Any, lengths: Any, direction: str) -> Any:
+    layer = nnx.RNN(cell, reverse=direction != "forward", keep_order=direction == "backward")
+    return layer(x, initial_carry=carry, seq_lengths=lengths, return_carry=True)
+
+
+@binds("masked_lstm", "flax.linen.RNN", where=FLAX)
 def masked_lstm_linen(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
     *, direction: str, return_sequences: bool,
 ) -> Any:  # fmt: skip
-    layer = linen.RNN(
-        linen.OptimizedLSTMCell(h.shape[-1]),
-        reverse=direction != "forward",
-        keep_order=direction == "backward",
-    )
-    weights = {"params": {"cell": lstm_weights(kernel, recurrent_kernel, bias)}}
-    (c, h), y = layer.apply(weights, x, initial_carry=(c, h), seq_lengths=lengths, return_carry=True)
+    cell, weights = linen.OptimizedLSTMCell(h.shape[-1]), lstm_weights(kernel, recurrent_kernel, bias)
+    (c, h), y = _masked_linen(cell, weights, x, (c, h), lengths, direction)
     return y if return_sequences else y[:, -1], h, c
+
+
+@binds("masked_gru", "flax.linen.RNN", where=FLAX | RESET_AFTER)
+def masked_gru_linen(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    lengths: Any, mask: Any, *, direction: str, return_sequences: bool,
+) -> Any:  # fmt: skip
+    weights = gru_weights(kernel, recurrent_kernel, bias, recurrent_bias)
+    h, y = _masked_linen(linen.GRUCell(h.shape[-1]), weights, x, h, lengths, direction)
+    return y if return_sequences else y[:, -1], h
+
+
+@binds("masked_simple_rnn", "flax.linen.RNN", where=FLAX)
+def masked_simple_rnn_linen(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
+    *, direction: str, return_sequences: bool,
+) -> Any:  # fmt: skip
+    weights = simple_rnn_weights(kernel, recurrent_kernel, bias)
+    h, y = _masked_linen(linen.SimpleCell(h.shape[-1]), weights, x, h, lengths, direction)
+    return y if return_sequences else y[:, -1], h
+
+
+def _masked_linen(cell: Any, weights: Any, x: Any, carry: Any, lengths: Any, direction: str) -> Any:
+    layer = linen.RNN(cell, reverse=direction != "forward", keep_order=direction == "backward")
+    variables = {"params": {"cell": weights}}
+    return layer.apply(variables, x, initial_carry=carry, seq_lengths=lengths, return_carry=True)
 
 
 @binds("masked_lstm", "jax.experimental.rnn.lstm_ref", where=FORWARD | LENGTHS | ZERO)
@@ -68,22 +124,58 @@ def masked_lstm(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
     *, masked_output: str, direction: str, return_sequences: bool,
 ) -> Any:  # fmt: skip
+    def step(x: Any, h: Any, c: Any) -> Any:
+        i, f, g, o = jnp.split(affine(x, kernel, bias) + h @ recurrent_kernel, 4, axis=-1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return jax.nn.sigmoid(o) * jnp.tanh(c), c
+
+    return _masked(step, x, (h, c), lengths, mask, masked_output, direction, return_sequences)
+
+
+@binds("masked_gru", "jax.lax.scan(jnp.where)", where=MASKED, composition=True)
+def masked_gru(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    lengths: Any, mask: Any, *, reset_after: bool, masked_output: str, direction: str, return_sequences: bool,
+) -> Any:  # fmt: skip
+    weights = (kernel, recurrent_kernel, bias, recurrent_bias)
+
+    def step(x: Any, h: Any) -> Any:
+        return (gru_step(x, h, *weights, reset_after),)
+
+    return _masked(step, x, (h,), lengths, mask, masked_output, direction, return_sequences)
+
+
+@binds("masked_simple_rnn", "jax.lax.scan(jnp.where)", where=MASKED, composition=True)
+def masked_simple_rnn(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
+    *, masked_output: str, direction: str, return_sequences: bool,
+) -> Any:  # fmt: skip
+    def step(x: Any, h: Any) -> Any:
+        return (jnp.tanh(affine(x, kernel, bias) + h @ recurrent_kernel),)
+
+    return _masked(step, x, (h,), lengths, mask, masked_output, direction, return_sequences)
+
+
+def _masked(
+    cell: Any, x: Any, carry: Any, lengths: Any, mask: Any,
+    masked_output: str, direction: str, return_sequences: bool,
+) -> Any:  # fmt: skip
+    """Outputs and final carry of a cell whose carry a masked step leaves as it is."""
     if mask is None:
         mask = jnp.arange(x.shape[1]) < lengths[:, None]
 
     def step(carry: Any, given: Any) -> Any:
-        (y, h, c), (at, counts) = carry, given
-        i, f, g, o = jnp.split(affine(at, kernel, bias) + h @ recurrent_kernel, 4, axis=-1)
-        new_c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-        new_h = jax.nn.sigmoid(o) * jnp.tanh(new_c)
-        y = jnp.where(counts, new_h, {"repeat": y, "state": h, "zero": 0}[masked_output])
-        return (y, jnp.where(counts, new_h, h), jnp.where(counts, new_c, c)), y
+        (y, *before), (at, counts) = carry, given
+        after = cell(at, *before)
+        y = jnp.where(counts, after[0], {"repeat": y, "state": before[0], "zero": 0}[masked_output])
+        return (y, *(jnp.where(counts, new, old) for new, old in zip(after, before, strict=True))), y
 
     given = jnp.swapaxes(x, 0, 1), jnp.swapaxes(mask[..., None], 0, 1)
-    (last, h, c), y = jax.lax.scan(step, (jnp.zeros_like(h), h, c), given, reverse=direction != "forward")
+    start = (jnp.zeros_like(carry[0]), *carry)
+    (last, *carry), y = jax.lax.scan(step, start, given, reverse=direction != "forward")
     if not return_sequences:
-        return last, h, c
-    return jnp.swapaxes(y[::-1] if direction == "backward_reversed" else y, 0, 1), h, c
+        return last, *carry
+    return jnp.swapaxes(y[::-1] if direction == "backward_reversed" else y, 0, 1), *carry
 
 
 @binds("bidirectional_lstm", "flax.nnx.Bidirectional", where=PADDED)
@@ -91,7 +183,7 @@ def bidirectional_lstm_nnx(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
     *, merge: str, returns: str,
 ) -> Any:  # fmt: skip
-    forward, backward = (nnx.RNN(_cell(kernel[n], recurrent_kernel[n], bias[n])) for n in range(2))
+    forward, backward = (nnx.RNN(_lstm(kernel[n], recurrent_kernel[n], bias[n])) for n in range(2))
     layer = nnx.Bidirectional(forward, backward, merge_fn=MERGES[merge], return_carry=True)
     carries, y = layer(x, initial_carry=((c[0], h[0]), (c[1], h[1])), seq_lengths=lengths)
     return _ends(carries, y, merge, returns)
@@ -137,12 +229,26 @@ def _ends(carries: Any, y: Any, merge: str, returns: str) -> Any:
     return {"sequence": y, "ends": MERGES[merge](*h), "last_step": y[:, -1]}[returns], h, c
 
 
-def _cell(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+def _lstm(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
     cell = nnx.OptimizedLSTMCell(
         len(kernel), len(recurrent_kernel), param_dtype=kernel.dtype, rngs=nnx.Rngs(0)
     )
     assign(cell.dense_i, kernel)
     assign(cell.dense_h, recurrent_kernel, bias)
+    return cell
+
+
+def _gru(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+    cell = nnx.GRUCell(len(kernel), len(recurrent_kernel), param_dtype=kernel.dtype, rngs=nnx.Rngs(0))
+    assign(cell.dense_i, kernel, bias)
+    assign(cell.dense_h, recurrent_kernel)
+    return cell
+
+
+def _simple_rnn(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+    cell = nnx.SimpleCell(len(kernel), len(recurrent_kernel), dtype=kernel.dtype, rngs=nnx.Rngs(0))
+    assign(cell.dense_i, kernel, bias)
+    assign(cell.dense_h, recurrent_kernel)
     return cell
 
 
@@ -166,7 +272,7 @@ def stacked_lstm_nnx(
 ) -> Any:
     carries = []
     for n, of_layer in enumerate((kernel, *upper_kernels)):
-        layer = nnx.RNN(_cell(of_layer, recurrent_kernel[n], bias[n]))
+        layer = nnx.RNN(_lstm(of_layer, recurrent_kernel[n], bias[n]))
         carry, x = layer(x, initial_carry=(c[n], h[n]), return_carry=True)
         carries.append(carry)
     final_c, final_h = zip(*carries, strict=True)
@@ -188,7 +294,7 @@ def stacked_lstm_experimental(
 def stateful_lstm_nnx(
     x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
 ) -> Any:
-    layer = nnx.RNN(_cell(kernel, recurrent_kernel, bias), return_carry=True, rngs=nnx.Rngs(0))
+    layer = nnx.RNN(_lstm(kernel, recurrent_kernel, bias), return_carry=True, rngs=nnx.Rngs(0))
     carry, y = layer(x)
     if between == "predict":
         layer(other)

@@ -65,7 +65,7 @@ def gru(
 ) -> Any:  # fmt: skip
     options = GATED | options_of(x, bias) | _sequences(direction)
     layer = keras.layers.GRU(h.shape[-1], reset_after=reset_after, **options)
-    weights = _gru_weights(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
+    weights = gru_weights_of(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
     return call_layer(layer, x, weights=weights, initial_state=[h])
 
 
@@ -76,7 +76,7 @@ def gru_cell(
 ) -> Any:  # fmt: skip
     cell = keras.layers.GRUCell(h.shape[-1], reset_after=reset_after, **GATED, **options_of(x, bias))
     layer = keras.layers.RNN(cell, dtype=dtype_of(x), **_sequences(direction))
-    weights = _gru_weights(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
+    weights = gru_weights_of(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
     return call_layer(layer, x, weights=weights, initial_state=[h])
 
 
@@ -94,9 +94,10 @@ def weights_of(kernel: Any, recurrent_kernel: Any, bias: Any) -> dict[str, Any]:
     return {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
 
 
-def _gru_weights(
+def gru_weights_of(
     kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any, reset_after: bool
 ) -> dict[str, Any]:
+    """Weights of a GRU by their names in Keras, gates in the order of Keras."""
     weights = weights_of(_update_first(kernel), _update_first(recurrent_kernel), bias)
     if bias is None:
         return weights

@@ -1,4 +1,4 @@
-"""LSTMs of Keras over masked sequences and in both directions."""
+"""Recurrent layers of Keras over masked sequences, in both directions, in layers and from call to call."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from .framework import binds, keras
 from .layers import call_layer, concrete, dtype_of
-from .recurrent import GATED, REVERSED, options_of, weights_of
+from .recurrent import GATED, REVERSED, gru_weights_of, options_of, weights_of
 
 WHOLE = {
     "direction == 'forward' or reversal == 'whole'": "go_backwards turns everything round, padding first"
@@ -15,25 +15,56 @@ OUTPUTS = {"masked_output in ('zero', 'repeat')": "Keras repeats the last output
 ZERO = {"masked_output == 'zero'": "Bidirectional turns zero_output_for_mask on"}
 
 
-def _masked(unroll: bool) -> Any:
+def _masked_lstm(unroll: bool) -> Any:
     def masked_lstm(
         x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
         *, masked_output: str, direction: str, return_sequences: bool,
     ) -> Any:  # fmt: skip
-        layer = keras.layers.LSTM(
-            h.shape[-1], unroll=unroll, zero_output_for_mask=masked_output == "zero", return_state=True,
-            return_sequences=return_sequences, go_backwards=direction != "forward",
-            **GATED, **options_of(x, bias),
-        )  # fmt: skip
-        counts = _mask(x, lengths) if mask is None else mask
+        options = _options(masked_output, direction, return_sequences)
+        layer = keras.layers.LSTM(h.shape[-1], unroll=unroll, **GATED, **options_of(x, bias), **options)
         weights = weights_of(kernel, recurrent_kernel, bias)
-        return call_layer(layer, x, weights=weights, initial_state=[h, c], mask=counts)
+        return _masked(layer, x, [h, c], weights, lengths, mask)
 
     return masked_lstm
 
 
-binds("masked_lstm", "keras.layers.LSTM", where=REVERSED | WHOLE | OUTPUTS)(_masked(unroll=False))
-binds("masked_lstm", "keras.layers.LSTM(unroll=True)", where=REVERSED | WHOLE | OUTPUTS)(_masked(unroll=True))
+MASKED = REVERSED | WHOLE | OUTPUTS
+
+binds("masked_lstm", "keras.layers.LSTM", where=MASKED)(_masked_lstm(unroll=False))
+binds("masked_lstm", "keras.layers.LSTM(unroll=True)", where=MASKED)(_masked_lstm(unroll=True))
+
+
+@binds("masked_gru", "keras.layers.GRU", where=MASKED)
+def masked_gru(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    lengths: Any, mask: Any, *, reset_after: bool, masked_output: str, direction: str, return_sequences: bool,
+) -> Any:  # fmt: skip
+    options = GATED | options_of(x, bias) | _options(masked_output, direction, return_sequences)
+    layer = keras.layers.GRU(h.shape[-1], reset_after=reset_after, **options)
+    weights = gru_weights_of(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
+    return _masked(layer, x, [h], weights, lengths, mask)
+
+
+@binds("masked_simple_rnn", "keras.layers.SimpleRNN", where=MASKED)
+def masked_simple_rnn(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
+    *, masked_output: str, direction: str, return_sequences: bool,
+) -> Any:  # fmt: skip
+    options = options_of(x, bias) | _options(masked_output, direction, return_sequences)
+    layer = keras.layers.SimpleRNN(h.shape[-1], **options)
+    return _masked(layer, x, [h], weights_of(kernel, recurrent_kernel, bias), lengths, mask)
+
+
+def _options(masked_output: str, direction: str, return_sequences: bool) -> dict[str, Any]:
+    return {
+        "zero_output_for_mask": masked_output == "zero", "go_backwards": direction != "forward",
+        "return_sequences": return_sequences, "return_state": True,
+    }  # fmt: skip
+
+
+def _masked(layer: Any, x: Any, carry: Any, weights: Any, lengths: Any, mask: Any) -> Any:
+    counts = _mask(x, lengths) if mask is None else mask
+    return call_layer(layer, x, weights=weights, initial_state=carry, mask=counts)
 
 
 @binds("bidirectional_lstm", "keras.layers.Bidirectional", where=ZERO)

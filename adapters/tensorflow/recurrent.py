@@ -101,17 +101,10 @@ def gru(
     x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
     *, reset_after: bool, update: str, direction: str,
 ) -> Any:  # fmt: skip
-    units = h.shape[-1]
-    gates, candidate = tf.split(recurrent_kernel, [2 * units, units], axis=1)
+    weights = (kernel, recurrent_kernel, bias, recurrent_bias)
 
     def cell(carry: Any, step: Any) -> Any:
-        (h,) = carry
-        r, z, n = tf.split(affine(step, kernel, bias), 3, axis=-1)
-        by_r, by_z = tf.split(tf.matmul(h, gates), 2, axis=-1)
-        r, z = tf.sigmoid(r + by_r), tf.sigmoid(z + by_z)
-        product = r * affine(h, candidate, recurrent_bias) if reset_after else tf.matmul(r * h, candidate)
-        n = tf.tanh(n + product)
-        return (z * h + (1 - z) * n if update == "keep" else (1 - z) * h + z * n,)
+        return (gru_step(step, carry[0], *weights, reset_after=reset_after, update=update),)
 
     (y,) = over_time(cell, (h,), x, direction)
     return sequence_of(y, direction == "backward"), y[-1]
@@ -146,6 +139,21 @@ def _gru_block_cell(*inputs: Any) -> Any:
         return h, gradient
 
     return tf.custom_gradient(cell)(*inputs)
+
+
+def gru_step(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    reset_after: bool, update: str = "keep",
+) -> Any:  # fmt: skip
+    """The next state of a gated recurrent unit."""
+    units = h.shape[-1]
+    gates, candidate = tf.split(recurrent_kernel, [2 * units, units], axis=1)
+    r, z, n = tf.split(affine(x, kernel, bias), 3, axis=-1)
+    by_r, by_z = tf.split(tf.matmul(h, gates), 2, axis=-1)
+    r, z = tf.sigmoid(r + by_r), tf.sigmoid(z + by_z)
+    product = r * affine(h, candidate, recurrent_bias) if reset_after else tf.matmul(r * h, candidate)
+    n = tf.tanh(n + product)
+    return z * h + (1 - z) * n if update == "keep" else (1 - z) * h + z * n
 
 
 def affine(x: Any, kernel: Any, bias: Any) -> Any:

@@ -1,11 +1,12 @@
-"""LSTMs over padded sequences in TensorFlow: a loop that it still ships, and cells made of primitives."""
+"""Recurrent layers over sequences in TensorFlow: a loop that it still ships, and cells made of primitives."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .framework import binds, tf
-from .recurrent import affine, over_time, sequence_of
+from .recurrent import affine, gru_step, over_time, sequence_of
 
 FORWARD = {
     "direction == 'forward'": "the loop runs forward; reverse_sequence is a call of its own",
@@ -25,9 +26,29 @@ def masked_lstm_dynamic(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
     *, return_sequences: bool,
 ) -> Any:  # fmt: skip
-    cell = _Cell(kernel, recurrent_kernel, bias)
+    cell = _lstm(kernel, recurrent_kernel, bias)
     y, (h, c) = tf.compat.v1.nn.dynamic_rnn(cell, x, sequence_length=lengths, initial_state=(h, c))
     return y if return_sequences else y[:, -1], h, c
+
+
+@binds("masked_gru", "tf.compat.v1.nn.dynamic_rnn", where=FORWARD | LENGTHS | ZERO, composition=True)
+def masked_gru_dynamic(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    lengths: Any, mask: Any, *, reset_after: bool, return_sequences: bool,
+) -> Any:  # fmt: skip
+    cell = _gru(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
+    y, (h,) = tf.compat.v1.nn.dynamic_rnn(cell, x, sequence_length=lengths, initial_state=(h,))
+    return y if return_sequences else y[:, -1], h
+
+
+@binds("masked_simple_rnn", "tf.compat.v1.nn.dynamic_rnn", where=FORWARD | LENGTHS | ZERO, composition=True)
+def masked_simple_rnn_dynamic(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
+    *, return_sequences: bool,
+) -> Any:  # fmt: skip
+    cell = _simple_rnn(kernel, recurrent_kernel, bias)
+    y, (h,) = tf.compat.v1.nn.dynamic_rnn(cell, x, sequence_length=lengths, initial_state=(h,))
+    return y if return_sequences else y[:, -1], h
 
 
 @binds("masked_lstm", "tf.scan(tf.where)", where=MASKED, composition=True)
@@ -35,38 +56,82 @@ def masked_lstm(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
     *, masked_output: str, direction: str, return_sequences: bool,
 ) -> Any:  # fmt: skip
+    cell = _lstm(kernel, recurrent_kernel, bias)
+    return _masked(cell, x, (h, c), lengths, mask, masked_output, direction, return_sequences)
+
+
+@binds("masked_gru", "tf.scan(tf.where)", where=MASKED, composition=True)
+def masked_gru(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    lengths: Any, mask: Any, *, reset_after: bool, masked_output: str, direction: str, return_sequences: bool,
+) -> Any:  # fmt: skip
+    cell = _gru(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
+    return _masked(cell, x, (h,), lengths, mask, masked_output, direction, return_sequences)
+
+
+@binds("masked_simple_rnn", "tf.scan(tf.where)", where=MASKED, composition=True)
+def masked_simple_rnn(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
+    *, masked_output: str, direction: str, return_sequences: bool,
+) -> Any:  # fmt: skip
+    cell = _simple_rnn(kernel, recurrent_kernel, bias)
+    return _masked(cell, x, (h,), lengths, mask, masked_output, direction, return_sequences)
+
+
+def _masked(
+    cell: Any, x: Any, carry: Any, lengths: Any, mask: Any,
+    masked_output: str, direction: str, return_sequences: bool,
+) -> Any:  # fmt: skip
+    """Outputs and final carry of a cell whose carry a masked step leaves as it is."""
     if mask is None:
         mask = tf.sequence_mask(lengths, x.shape[1])
-    cell = _Cell(kernel, recurrent_kernel, bias)
+    zero = tf.zeros_like(carry[0])
 
     def step(carry: Any, given: Any) -> Any:
-        (y, h, c), counts = carry, given[:, -1:] > 0
-        _, (new_h, new_c) = cell(given[:, :-1], (h, c))
-        masked = {"repeat": y, "state": h, "zero": tf.zeros_like(h)}[masked_output]
-        return tf.where(counts, new_h, masked), tf.where(counts, new_h, h), tf.where(counts, new_c, c)
+        (y, *before), counts = carry, given[:, -1:] > 0
+        _, after = cell(given[:, :-1], before)
+        y = tf.where(counts, after[0], {"repeat": y, "state": before[0], "zero": zero}[masked_output])
+        return y, *(tf.where(counts, new, old) for new, old in zip(after, before, strict=True))
 
     given = tf.concat([x, tf.cast(mask, x.dtype)[..., None]], axis=-1)
-    y, states, cells = over_time(step, (tf.zeros_like(h), h, c), given, direction)
-    return sequence_of(y, direction == "backward") if return_sequences else y[-1], states[-1], cells[-1]
+    y, *states = over_time(step, (zero, *carry), given, direction)
+    y = sequence_of(y, direction == "backward") if return_sequences else y[-1]
+    return y, *(state[-1] for state in states)
 
 
 class _Cell:
     """What `tf.compat.v1.nn.dynamic_rnn` asks of a cell, with weights from outside."""
 
-    def __init__(self, kernel: Any, recurrent_kernel: Any, bias: Any) -> None:
-        self.weights = kernel, recurrent_kernel, bias
-        self.output_size = recurrent_kernel.shape[0]
-        self.state_size = (self.output_size, self.output_size)
+    def __init__(self, step: Callable[..., Any], units: int, states: int = 1) -> None:
+        self.step, self.output_size, self.state_size = step, units, (units,) * states
 
     def zero_state(self, batch_size: Any, dtype: Any) -> Any:
-        return [tf.zeros((batch_size, self.output_size), dtype)] * 2
+        return [tf.zeros((batch_size, units), dtype) for units in self.state_size]
 
     def __call__(self, x: Any, state: Any, scope: Any = None) -> Any:
-        (h, c), (kernel, recurrent_kernel, bias) = state, self.weights
+        after = self.step(x, *state)
+        return after[0], after
+
+
+def _lstm(kernel: Any, recurrent_kernel: Any, bias: Any) -> _Cell:
+    def step(x: Any, h: Any, c: Any) -> Any:
         i, f, g, o = tf.split(affine(x, kernel, bias) + tf.matmul(h, recurrent_kernel), 4, axis=-1)
         c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
-        h = tf.sigmoid(o) * tf.tanh(c)
-        return h, (h, c)
+        return tf.sigmoid(o) * tf.tanh(c), c
+
+    return _Cell(step, recurrent_kernel.shape[0], states=2)
+
+
+def _gru(kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any, reset_after: bool) -> _Cell:
+    weights = (kernel, recurrent_kernel, bias, recurrent_bias)
+    return _Cell(lambda x, h: (gru_step(x, h, *weights, reset_after),), recurrent_kernel.shape[0])
+
+
+def _simple_rnn(kernel: Any, recurrent_kernel: Any, bias: Any) -> _Cell:
+    def step(x: Any, h: Any) -> Any:
+        return (tf.tanh(affine(x, kernel, bias) + tf.matmul(h, recurrent_kernel)),)
+
+    return _Cell(step, recurrent_kernel.shape[0])
 
 
 MERGES = {
@@ -82,7 +147,7 @@ def bidirectional_lstm(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
     *, merge: str, returns: str,
 ) -> Any:  # fmt: skip
-    forward, backward = (_Cell(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2))
+    forward, backward = (_lstm(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2))
     streams, states = tf.compat.v1.nn.bidirectional_dynamic_rnn(
         forward,
         backward,
@@ -103,7 +168,7 @@ def stacked_lstm(
 ) -> Any:
     states, kernels = [], (kernel, *tf.unstack(upper_kernels))
     for at, weights in enumerate(zip(kernels, tf.unstack(recurrent_kernel), tf.unstack(bias), strict=True)):
-        x, *state = _scanned(x, h[at], c[at], *weights)
+        x, *state = _scanned(_lstm(*weights), x, h[at], c[at])
         states.append(state)
     final_h, final_c = zip(*states, strict=True)
     return x, tf.stack(final_h), tf.stack(final_c)
@@ -113,15 +178,18 @@ def stacked_lstm(
 def stateful_lstm(
     x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
 ) -> Any:
-    weights: Any = (kernel, recurrent_kernel, bias)
-    rest: Any = [tf.zeros((len(x), len(recurrent_kernel)), x.dtype)] * 2
-    y, *carry = _scanned(x, *rest, *weights)
+    return _calls(_lstm(kernel, recurrent_kernel, bias), x, other, later, between)
+
+
+def _calls(cell: _Cell, x: Any, other: Any, later: Any, between: str) -> Any:
+    """Two calls, and what comes between them."""
+    rest = cell.zero_state(len(x), x.dtype)
+    y, *carry = _scanned(cell, x, *rest)
     if between == "predict":
-        _scanned(other, *rest, *weights)
-    return y, *_scanned(later, *(rest if between == "reset" else carry), *weights)
+        _scanned(cell, other, *rest)
+    return y, *_scanned(cell, later, *(rest if between == "reset" else carry))
 
 
-def _scanned(x: Any, h: Any, c: Any, *weights: Any) -> Any:
-    cell = _Cell(*weights)
-    y, cells = over_time(lambda carry, step: cell(step, carry)[1], (h, c), x)
-    return sequence_of(y), y[-1], cells[-1]
+def _scanned(cell: _Cell, x: Any, *carry: Any) -> Any:
+    y, *states = over_time(lambda carry, step: cell(step, carry)[1], carry, x)
+    return sequence_of(y), y[-1], *(state[-1] for state in states)

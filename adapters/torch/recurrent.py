@@ -30,14 +30,14 @@ def simple_rnn(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *,
     module = torch.nn.RNN(
         *_sizes(kernel, recurrent_kernel), nonlinearity=activation, bias=bias is not None, batch_first=True
     )
-    y, final = call_module(module, x, h[None], **_layer(_weights(kernel, recurrent_kernel, bias)))
+    y, final = call_module(module, x, h[None], **_layer(weights_of(kernel, recurrent_kernel, bias)))
     return y, final[0]
 
 
 @binds("simple_rnn", "torch.nn.RNNCell", where=FORWARD | NAN_GRADIENT)
 def simple_rnn_cell(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, activation: str) -> Any:
     cell = torch.nn.RNNCell(*_sizes(kernel, recurrent_kernel), nonlinearity=activation, bias=bias is not None)
-    weights, states = _weights(kernel, recurrent_kernel, bias), []
+    weights, states = weights_of(kernel, recurrent_kernel, bias), []
     for step in x.unbind(1):
         h = call_module(cell, step, h, **weights)
         states.append(h)
@@ -48,14 +48,14 @@ def simple_rnn_cell(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: An
 def lstm(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
     module = torch.nn.LSTM(*_sizes(kernel, recurrent_kernel), bias=bias is not None, batch_first=True)
     carry = (h[None], c[None])
-    y, (h, c) = call_module(module, x, carry, **_layer(_weights(kernel, recurrent_kernel, bias)))
+    y, (h, c) = call_module(module, x, carry, **_layer(weights_of(kernel, recurrent_kernel, bias)))
     return y, h[0], c[0]
 
 
 @binds("lstm", "torch.nn.LSTMCell", where=FORWARD | STORED | FUNCTIONS)
 def lstm_cell(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
     cell = torch.nn.LSTMCell(*_sizes(kernel, recurrent_kernel), bias=bias is not None)
-    weights, states = _weights(kernel, recurrent_kernel, bias), []
+    weights, states = weights_of(kernel, recurrent_kernel, bias), []
     for step in x.unbind(1):
         h, c = call_module(cell, step, (h, c), **weights)
         states.append(h)
@@ -65,7 +65,7 @@ def lstm_cell(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: 
 @binds("gru", "torch.nn.GRU", where=FORWARD | PLACEMENT)
 def gru(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any) -> Any:
     module = torch.nn.GRU(*_sizes(kernel, recurrent_kernel), bias=bias is not None, batch_first=True)
-    weights = _layer(_weights(kernel, recurrent_kernel, bias, recurrent_bias))
+    weights = _layer(weights_of(kernel, recurrent_kernel, bias, recurrent_bias))
     y, final = call_module(module, x, h[None], **weights)
     return y, final[0]
 
@@ -73,7 +73,7 @@ def gru(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent
 @binds("gru", "torch.nn.GRUCell", where=FORWARD | PLACEMENT)
 def gru_cell(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any) -> Any:
     cell = torch.nn.GRUCell(*_sizes(kernel, recurrent_kernel), bias=bias is not None)
-    weights, states = _weights(kernel, recurrent_kernel, bias, recurrent_bias), []
+    weights, states = weights_of(kernel, recurrent_kernel, bias, recurrent_bias), []
     for step in x.unbind(1):
         h = call_module(cell, step, h, **weights)
         states.append(h)
@@ -85,7 +85,8 @@ def _sizes(kernel: Any, recurrent_kernel: Any) -> tuple[int, int]:
     return len(kernel), len(recurrent_kernel)
 
 
-def _weights(kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any = None) -> dict[str, Any]:
+def weights_of(kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any = None) -> dict[str, Any]:
+    """Weights by their names in torch; the second bias is zero but for the candidate's part."""
     weights = {"weight_ih": kernel.T, "weight_hh": recurrent_kernel.T}
     if bias is None:
         return weights

@@ -1,4 +1,4 @@
-"""LSTMs of PyTorch over packed sequences, in both directions, and masked in a loop."""
+"""Recurrent layers of PyTorch over packed sequences, in both directions, and masked in a loop."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from .framework import binds, torch
 from .modules import call_module, functional_call
+from .recurrent import PLACEMENT, weights_of
 
 FORWARD = {
     "direction == 'forward'": "torch runs backwards only as one half of a bidirectional layer",
@@ -18,6 +19,7 @@ MASKED = {
     "masked_output != 'computed'": "the loop masks the carry",
     "direction == 'forward' or reversal == 'whole'": "the loop turns everything round",
 }
+RESET_AFTER = {"reset_after": PLACEMENT["reset_after"]}
 
 
 @binds("masked_lstm", "torch.nn.LSTM(pack_padded_sequence)", where=FORWARD | LENGTHS | ZERO)
@@ -26,9 +28,30 @@ def masked_lstm_packed(
     *, return_sequences: bool,
 ) -> Any:  # fmt: skip
     module = torch.nn.LSTM(len(kernel), h.shape[-1], batch_first=True)
-    weights = _weights(kernel, recurrent_kernel, bias, "l0")
+    weights = _weights("l0", kernel, recurrent_kernel, bias)
     y, (h, c) = _call(module, x, (h[None], c[None]), lengths, weights)
     return y if return_sequences else y[:, -1], h[0], c[0]
+
+
+@binds("masked_gru", "torch.nn.GRU(pack_padded_sequence)", where=FORWARD | LENGTHS | ZERO | RESET_AFTER)
+def masked_gru_packed(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    lengths: Any, mask: Any, *, return_sequences: bool,
+) -> Any:  # fmt: skip
+    module = torch.nn.GRU(len(kernel), h.shape[-1], batch_first=True)
+    weights = _weights("l0", kernel, recurrent_kernel, bias, recurrent_bias)
+    y, h = _call(module, x, h[None], lengths, weights)
+    return y if return_sequences else y[:, -1], h[0]
+
+
+@binds("masked_simple_rnn", "torch.nn.RNN(pack_padded_sequence)", where=FORWARD | LENGTHS | ZERO)
+def masked_simple_rnn_packed(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
+    *, return_sequences: bool,
+) -> Any:  # fmt: skip
+    module = torch.nn.RNN(len(kernel), h.shape[-1], batch_first=True)
+    y, h = _call(module, x, h[None], lengths, _weights("l0", kernel, recurrent_kernel, bias))
+    return y if return_sequences else y[:, -1], h[0]
 
 
 @binds("masked_lstm", "torch.where", where=MASKED, composition=True)
@@ -36,21 +59,67 @@ def masked_lstm(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
     *, masked_output: str, direction: str, return_sequences: bool,
 ) -> Any:  # fmt: skip
-    if mask is None:
-        mask = torch.arange(x.shape[1]) < lengths[:, None]
+    def step(x: Any, h: Any, c: Any) -> Any:
+        i, f, g, o = (x @ kernel + h @ recurrent_kernel + bias).chunk(4, -1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+
+    mask = _mask(x, lengths) if mask is None else mask
+    return _masked(step, x, (h, c), mask, masked_output, direction, return_sequences)
+
+
+@binds("masked_gru", "torch.where", where=MASKED, composition=True)
+def masked_gru(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    lengths: Any, mask: Any, *, reset_after: bool, masked_output: str, direction: str, return_sequences: bool,
+) -> Any:  # fmt: skip
+    gates, candidate = recurrent_kernel.split([2 * h.shape[-1], h.shape[-1]], 1)
+
+    def step(x: Any, h: Any) -> Any:
+        r, z, n = (x @ kernel + bias).chunk(3, -1)
+        by_r, by_z = (h @ gates).chunk(2, -1)
+        r, z = torch.sigmoid(r + by_r), torch.sigmoid(z + by_z)
+        product = h @ candidate if reset_after else (r * h) @ candidate
+        product = product if recurrent_bias is None else product + recurrent_bias
+        n = torch.tanh(n + (r * product if reset_after else product))
+        return (z * h + (1 - z) * n,)
+
+    mask = _mask(x, lengths) if mask is None else mask
+    return _masked(step, x, (h,), mask, masked_output, direction, return_sequences)
+
+
+@binds("masked_simple_rnn", "torch.where", where=MASKED, composition=True)
+def masked_simple_rnn(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
+    *, masked_output: str, direction: str, return_sequences: bool,
+) -> Any:  # fmt: skip
+    def step(x: Any, h: Any) -> Any:
+        return (torch.tanh(x @ kernel + h @ recurrent_kernel + bias),)
+
+    mask = _mask(x, lengths) if mask is None else mask
+    return _masked(step, x, (h,), mask, masked_output, direction, return_sequences)
+
+
+def _mask(x: Any, lengths: Any) -> Any:
+    return torch.arange(x.shape[1], device=x.device) < lengths[:, None]
+
+
+def _masked(
+    step: Any, x: Any, carry: Any, mask: Any, masked_output: str, direction: str, return_sequences: bool
+) -> Any:
+    """Outputs and final carry of a cell whose carry a masked step leaves as it is."""
     if direction != "forward":
         x, mask = x.flip(1), mask.flip(1)
-    y, outputs = torch.zeros_like(h), []
-    for step, counts in zip(x.unbind(1), mask[..., None].unbind(1), strict=True):
-        i, f, g, o = (step @ kernel + h @ recurrent_kernel + bias).chunk(4, -1)
-        new_c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        new_h = torch.sigmoid(o) * torch.tanh(new_c)
-        y = torch.where(counts, new_h, {"repeat": y, "state": h, "zero": torch.zeros_like(h)}[masked_output])
-        h, c = torch.where(counts, new_h, h), torch.where(counts, new_c, c)
+    zero = torch.zeros_like(carry[0])
+    y, outputs = zero, []
+    for at, counts in zip(x.unbind(1), mask[..., None].unbind(1), strict=True):
+        new = step(at, *carry)
+        y = torch.where(counts, new[0], {"repeat": y, "state": carry[0], "zero": zero}[masked_output])
+        carry = [torch.where(counts, after, before) for after, before in zip(new, carry, strict=True)]
         outputs.append(y)
     if not return_sequences:
-        return y, h, c
-    return torch.stack(outputs[::-1] if direction == "backward" else outputs, 1), h, c
+        return y, *carry
+    return torch.stack(outputs[::-1] if direction == "backward" else outputs, 1), *carry
 
 
 @binds(
@@ -62,8 +131,8 @@ def bidirectional_lstm(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, *, returns: str
 ) -> Any:
     module = torch.nn.LSTM(kernel.shape[1], h.shape[-1], batch_first=True, bidirectional=True)
-    weights = _weights(kernel[0], recurrent_kernel[0], bias[0], "l0") | _weights(
-        kernel[1], recurrent_kernel[1], bias[1], "l0_reverse"
+    weights = _weights("l0", kernel[0], recurrent_kernel[0], bias[0]) | _weights(
+        "l0_reverse", kernel[1], recurrent_kernel[1], bias[1]
     )
     y, (h, c) = _call(module, x, (h, c), lengths, weights)
     return {"sequence": y, "ends": torch.cat([h[0], h[1]], -1), "last_step": y[:, -1]}[returns], h, c
@@ -78,12 +147,14 @@ def _call(module: Any, x: Any, carry: Any, lengths: Any, weights: Any) -> Any:
     return torch.nn.utils.rnn.pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])[0], carry
 
 
-def _weights(kernel: Any, recurrent_kernel: Any, bias: Any, suffix: str) -> dict[str, Any]:
-    """Weights of one layer, under the names that end in ``suffix``; the second bias is zero."""
-    weights = {
-        "weight_ih": kernel.T, "weight_hh": recurrent_kernel.T, "bias_ih": bias, "bias_hh": 0 * bias,
-    }  # fmt: skip
-    return {f"{name}_{suffix}": value for name, value in weights.items()}
+def _weights(
+    suffix: str, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any = None
+) -> dict[str, Any]:
+    """Weights of one layer, under the names that end in ``suffix``."""
+    return {
+        f"{name}_{suffix}": w
+        for name, w in weights_of(kernel, recurrent_kernel, bias, recurrent_bias).items()
+    }
 
 
 @binds("stacked_lstm", "torch.nn.LSTM(num_layers)")
@@ -92,7 +163,7 @@ def stacked_lstm(
 ) -> Any:
     module = torch.nn.LSTM(len(kernel), h.shape[-1], num_layers=len(h), batch_first=True)
     layers = zip((kernel, *upper_kernels), recurrent_kernel, bias, strict=True)
-    weights = {k: v for n, layer in enumerate(layers) for k, v in _weights(*layer, f"l{n}").items()}
+    weights = {k: v for n, layer in enumerate(layers) for k, v in _weights(f"l{n}", *layer).items()}
     y, (h, c) = call_module(module, x, (h, c), **weights)
     return y, h, c
 
@@ -102,7 +173,7 @@ def stateful_lstm(
     x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
 ) -> Any:
     module = torch.nn.LSTM(len(kernel), len(recurrent_kernel), batch_first=True)
-    module, weights = module.to(x.device, x.dtype), _weights(kernel, recurrent_kernel, bias, "l0")
+    module, weights = module.to(x.device, x.dtype), _weights("l0", kernel, recurrent_kernel, bias)
     y, carry = functional_call(module, weights, (x,))
     if between == "predict":
         functional_call(module, weights, (other,))

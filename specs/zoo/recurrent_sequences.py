@@ -1,112 +1,180 @@
-"""Faults and controls of the LSTM over padded sequences, in both directions, in layers and call by call."""
+"""Faults and controls of recurrent layers over padded sequences, both ways, in layers and call by call.
+
+Most of what can go wrong does not depend on the cell: functions of the cell write the faults of each kind.
+"""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ...reference.recurrent import lstm, lstm_vjp
-from ...reference.recurrent_sequences import (
-    bidirectional_lstm,
-    masked_lstm,
-    masked_lstm_vjp,
-    stacked_lstm,
-    stacked_lstm_vjp,
-    stateful_lstm,
-)
+from ...reference import recurrent_sequences as reference
+from ...reference.recurrent import gru, gru_vjp, lstm, lstm_vjp, simple_rnn, simple_rnn_vjp
 from ..variant import Control, Fault, each_way
 from .recurrent import (
     BIAS_MISSING,
     NO_INITIAL_STATE,
     cotangents_of,
     gates_in_order,
+    gru_by,
     lstm_by,
     over_time,
+    simple_rnn_of_one_product,
     with_outputs,
 )
 
 Array = Any
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A layer over one sequence with its gradient, the same written in another way, and what can go wrong."""
+
+    layer: Function
+    vjp: Function
+    by: Function
+    states: int
+    of_weights: tuple[Fault, ...]
+    of_carry: tuple[Fault, ...] = ()
+
+    def split(self, arrays: Any) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        """States, and the weights that follow them."""
+        return tuple(arrays[: self.states]), tuple(arrays[self.states :])
+
+    def resetting(self, function: Function, after: bool) -> Function:
+        """The function with the reset gate there, if there is one."""
+        return functools.partial(function, reset_after=after) if self.layer is gru else function
+
+
+LSTM = Cell(
+    lstm,
+    lstm_vjp,
+    lstm_by,
+    2,
+    (
+        *gates_in_order("f, i, g, o", (1, 0, 2, 3)),
+        Fault(name="final cell state squashed", results={"final_c": lambda result: np.tanh(result)}),
+    ),
+    each_way(Fault(name="initial cell state ignored", inputs={"c": lambda c: np.zeros_like(c)})),
+)
+GRU = Cell(
+    gru,
+    gru_vjp,
+    gru_by,
+    1,
+    (
+        *gates_in_order("z, r, n, that of Keras", (1, 0, 2)),
+        *each_way(
+            Fault(
+                name="reset on the other side of the product",
+                parameters={"reset_after": "not reset_after"},
+                where="not (reset_after and candidate_bias)",
+            )
+        ),
+        *each_way(
+            Fault(
+                name="recurrent bias missing",
+                inputs={"recurrent_bias": lambda recurrent_bias: np.zeros_like(recurrent_bias)},
+                where="reset_after and candidate_bias",
+            )
+        ),
+    ),
+)
+SIMPLE_RNN = Cell(
+    simple_rnn,
+    simple_rnn_vjp,
+    simple_rnn_of_one_product,
+    1,
+    each_way(
+        Fault(
+            name="recurrent kernel transposed",
+            inputs={"recurrent_kernel": lambda recurrent_kernel: np.swapaxes(recurrent_kernel, -1, -2)},
+        )
+    ),
+)
 
 
 # --- the layers written in another way, with options that are wrong ---
 
 
-def masked_lstm_by(
-    x: Array,
-    h: Array,
-    c: Array,
-    kernel: Array,
-    recurrent_kernel: Array,
-    bias: Array,
-    lengths: Any = None,
-    mask: Any = None,
-    *,
-    masked_output: str = "zero",
-    direction: str = "forward",
-    reversal: str = "whole",
-    return_sequences: bool = True,
-    keeps_cell: bool = True,
-    keeps_state: bool = True,
-) -> tuple[Array, ...]:
-    """Blends by the mask as 0 and 1, in the order of the steps themselves; forward only."""
-    counts = (np.arange(x.shape[1]) < lengths[:, None] if mask is None else mask).astype(np.float64)
-    kernels = np.concatenate((kernel, recurrent_kernel), axis=0)
+def masked_by(cell: Cell, keeps: tuple[bool, ...] = (True, True)) -> Function:
+    """Blends by the mask as 0 and 1, in the order of the steps themselves; forward only.
 
-    def cell(step: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
-        y, before, state = carry
-        at, share = step[:, :-1], step[:, -1:]
-        _, new_h, new_c = lstm_by(at[:, None], before, state, kernels[: at.shape[1]], recurrent_kernel, bias)
-        past = {"repeat": y, "state": before}.get(masked_output, 0.0 * y)
-        kept_h = before if keeps_state else new_h
-        kept_c = state if keeps_cell else new_c
-        return (
-            new_h * share + past * (1.0 - share),
-            new_h * share + kept_h * (1.0 - share),
-            new_c * share + kept_c * (1.0 - share),
-        )
+    ``keeps`` says which states a masked step leaves as they are.
+    """
 
-    given = np.concatenate((x, counts[..., None]), axis=-1)
-    sequence, _, *finals = over_time(cell, given, (0.0 * h, h, c), "forward")
-    return sequence if return_sequences else sequence[:, -1], *finals
+    def blended(
+        x: Array,
+        *given: Any,
+        masked_output: str = "zero",
+        return_sequences: bool = True,
+        reset_after: bool = True,
+    ) -> tuple[Array, ...]:
+        *arrays, lengths, mask = given
+        carry, weights = cell.split(arrays)
+        by = cell.resetting(cell.by, reset_after)
+        counts = (np.arange(x.shape[1]) < lengths[:, None] if mask is None else mask).astype(np.float64)
+
+        def step(at: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
+            (y, *before), share = carry, at[:, -1:]
+            _, *after = by(at[:, None, :-1], *before, *weights)
+            past = {"repeat": y, "state": before[0]}.get(masked_output, 0.0 * y)
+            kept = [b if keep else a for a, b, keep in zip(after, before, keeps, strict=False)]
+            return (
+                after[0] * share + past * (1.0 - share),
+                *(a * share + k * (1.0 - share) for a, k in zip(after, kept, strict=True)),
+            )
+
+        with_mask = np.concatenate((x, counts[..., None]), axis=-1)
+        sequence, _, *finals = over_time(step, with_mask, (0.0 * carry[0], *carry), "forward")
+        return sequence if return_sequences else sequence[:, -1], *finals
+
+    return blended
 
 
-def carry_through_padding(
-    x: Array,
-    h: Array,
-    c: Array,
-    kernel: Array,
-    recurrent_kernel: Array,
-    bias: Array,
-    *rest: Any,
-    **options: Any,
-) -> tuple[Array, ...]:
+def carry_through_padding(cell: Cell, layer: Function) -> Function:
     """Outputs are right, and the carry is that after the padding."""
-    y, _, _ = masked_lstm(x, h, c, kernel, recurrent_kernel, bias, *rest, **options)
-    _, *finals = lstm(x, h, c, kernel, recurrent_kernel, bias)
-    return y, *finals
+
+    def changed(
+        x: Array,
+        *given: Any,
+        masked_output: str = "zero",
+        return_sequences: bool = True,
+        reset_after: bool = True,
+    ) -> tuple[Array, ...]:
+        options = {"masked_output": masked_output, "return_sequences": return_sequences}
+        y, *_ = cell.resetting(layer, reset_after)(x, *given, **options)
+        _, *finals = cell.resetting(cell.layer, reset_after)(x, *given[:-2])
+        return y, *finals
+
+    return changed
 
 
-def backward_from_the_padding(
-    x: Array,
-    h: Array,
-    c: Array,
-    kernel: Array,
-    recurrent_kernel: Array,
-    bias: Array,
-    lengths: Array,
-    **options: Any,
-) -> tuple[Array, ...]:
+def backward_from_the_padding(cell: Cell, layer: Function) -> Function:
     """The backward one starts at the last step of all."""
-    weights = (kernel, recurrent_kernel, bias)
-    right = bidirectional_lstm(x, h, c, *weights, lengths, **options)
-    wrong = bidirectional_lstm(x, h, c, *weights, None, **options | {"masked_output": "zero"})
-    counts = (np.arange(x.shape[1]) < lengths[:, None])[..., None]
-    y = wrong[0]
-    if options.get("returns") == "sequence" and options.get("masked_output") == "zero":
-        y = np.where(counts, y, 0.0)
-    return y, *right[1:]
+
+    def changed(
+        x: Array,
+        *given: Any,
+        merge: str,
+        returns: str,
+        masked_output: str,
+        reset_after: bool = True,
+    ) -> tuple[Array, ...]:
+        *arrays, lengths = given
+        layer_of = functools.partial(cell.resetting(layer, reset_after), merge=merge, returns=returns)
+        _, *finals = layer_of(x, *arrays, lengths, masked_output=masked_output)
+        y, *_ = layer_of(x, *arrays, None)
+        if returns == "sequence" and masked_output == "zero":
+            y = np.where((np.arange(x.shape[1]) < lengths[:, None])[..., None], y, 0.0)
+        return y, *finals
+
+    return changed
 
 
 def spread_first(array: Array) -> Array:
@@ -114,62 +182,75 @@ def spread_first(array: Array) -> Array:
     return np.broadcast_to(array[:1], array.shape)
 
 
-def carry_of_the_layer_below(
-    x: Array, h: Array, c: Array, kernel: Array, upper_kernels: Array, recurrent_kernel: Array, bias: Array
-) -> tuple[Array, ...]:
+def turned(carry: Any) -> list[Array]:
+    """States in the other order of layers or directions."""
+    return [state[::-1] for state in carry]
+
+
+def carry_of_the_layer_below(cell: Cell) -> Function:
     """Each layer starts where the one below ended."""
-    finals: list[Any] = []
-    carry: Any = (h[0], c[0])
-    for n, of_layer in enumerate((kernel, *upper_kernels)):
-        x, *carry = lstm(x, carry[0], carry[1], of_layer, recurrent_kernel[n], bias[n])
-        finals.append(carry)
-    return x, *(np.stack(states) for states in zip(*finals, strict=True))
+
+    def changed(x: Array, *given: Any, reset_after: bool = True) -> tuple[Array, ...]:
+        states, (kernel, upper_kernels, *others) = cell.split(given)
+        layer = cell.resetting(cell.layer, reset_after)
+        carry, finals = [state[0] for state in states], []
+        for n, of_layer in enumerate((kernel, *upper_kernels)):
+            x, *carry = layer(x, *carry, of_layer, *(None if w is None else w[n] for w in others))
+            finals.append(carry)
+        return x, *(np.stack(parts) for parts in zip(*finals, strict=True))
+
+    return changed
 
 
-def carry_of_the_first_sample(
-    x: Array, other: Array | None, later: Array, *weights: Array, between: str, kept_by: str
-) -> tuple[Array, ...]:
-    """All samples of the second call start from the carry of one."""
-    y, _, *_ = stateful_lstm(x, other, later, *weights, between=between, kept_by=kept_by)
-    zeros = np.zeros((len(x), len(weights[1])))
-    _, h, c = lstm(x, zeros, zeros, *weights)
-    return y, *lstm(later, spread_first(h), spread_first(c), *weights)
+def zeros_of(cell: Cell, x: Array, weights: Any) -> list[Array]:
+    """The carry of zeros."""
+    return [np.zeros((len(x), len(weights[1])))] * cell.states
 
 
-def gradient_stops_between_calls(
-    x: Array,
-    other: Array | None,
-    later: Array,
-    kernel: Array,
-    recurrent_kernel: Array,
-    bias: Array,
-    cotangents: tuple[Array, ...],
-    **_: Any,
-) -> tuple[Array | None, ...]:
-    """Each call by itself, from a constant carry."""
-    weights, zeros = (kernel, recurrent_kernel, bias), np.zeros((len(x), len(recurrent_kernel)))
-    _, *carry = lstm(x, zeros, zeros, *weights)
-    dx, _, _, *first = lstm_vjp(x, zeros, zeros, *weights, (cotangents[0], zeros, zeros))
-    dlater, _, _, *last = lstm_vjp(later, carry[0], carry[1], *weights, cotangents[1:])
-    return dx, None, dlater, *(a + b for a, b in zip(first, last, strict=True))
+def carry_of_the_first_sample(cell: Cell) -> Function:
+    """All samples of the second call start from the carry of one; where nothing comes in between."""
+
+    def changed(
+        x: Array, other: Any, later: Array, *weights: Array, reset_after: bool = True
+    ) -> tuple[Array, ...]:
+        layer = cell.resetting(cell.layer, reset_after)
+        y, *carry = layer(x, *zeros_of(cell, x, weights), *weights)
+        return y, *layer(later, *map(spread_first, carry), *weights)
+
+    return changed
+
+
+def gradient_stops_between_calls(cell: Cell) -> Function:
+    """Each call by itself, from a constant carry; where nothing comes in between."""
+
+    def changed(
+        x: Array, other: Any, later: Array, *given: Any, reset_after: bool = True
+    ) -> tuple[Array | None, ...]:
+        *weights, (of_y, *of_last) = given
+        layer, vjp = (cell.resetting(function, reset_after) for function in (cell.layer, cell.vjp))
+        zeros = zeros_of(cell, x, weights)
+        _, *carry = layer(x, *zeros, *weights)
+        dx, *first = vjp(x, *zeros, *weights, (of_y, *zeros))
+        dlater, *last = vjp(later, *carry, *weights, tuple(of_last))
+        pairs = zip(first[cell.states :], last[cell.states :], strict=True)
+        return dx, None, dlater, *(None if a is None else a + b for a, b in pairs)
+
+    return changed
 
 
 # --- faults ---
 
 
-SHARED = (
-    *BIAS_MISSING,
-    *NO_INITIAL_STATE,
-    *gates_in_order("f, i, g, o", (1, 0, 2, 3)),
-    *each_way(Fault(name="initial cell state ignored", inputs={"c": lambda c: np.zeros_like(c)})),
-    Fault(name="final cell state squashed", results={"final_c": lambda result: np.tanh(result)}),
-)
-"""What any of them can get wrong."""
+def shared(cell: Cell) -> tuple[Fault, ...]:
+    """What any layer can get wrong that is given a carry."""
+    return (*BIAS_MISSING, *NO_INITIAL_STATE, *cell.of_weights, *cell.of_carry)
 
-FAULTS = {
-    "masked_lstm": (
-        *SHARED,
-        *cotangents_of(masked_lstm_vjp)[:3],
+
+def masked_faults(cell: Cell, layer: Function, vjp: Function) -> tuple[Fault, ...]:
+    """What a layer over padded sequences can get wrong."""
+    return (
+        *shared(cell),
+        *cotangents_of(vjp)[:3],
         *each_way(
             Fault(
                 name="mask of the other polarity",
@@ -209,12 +290,12 @@ FAULTS = {
         ),
         Fault(
             name="carry after the padding",
-            reference=carry_through_padding,
+            reference=carry_through_padding(cell, layer),
             where="direction == 'forward'",
         ),
         Fault(
-            name="cell state goes on through the padding",
-            reference=functools.partial(masked_lstm_by, keeps_cell=False),
+            name="last state of the carry goes on through the padding",
+            reference=masked_by(cell, (cell.states > 1, False)),
             where="direction == 'forward' and masked_output != 'computed'",
         ),
         Fault(
@@ -232,9 +313,13 @@ FAULTS = {
             name="gradient into the padding",
             gradients={"x": lambda gradient: np.where(gradient == 0, 1.0, gradient)},
         ),
-    ),
-    "bidirectional_lstm": (
-        *SHARED,
+    )
+
+
+def bidirectional_faults(cell: Cell, layer: Function) -> tuple[Fault, ...]:
+    """What the two directions can get wrong."""
+    return (
+        *shared(cell),
         *each_way(
             Fault(
                 name="directions swapped",
@@ -275,29 +360,28 @@ FAULTS = {
         ),
         Fault(
             name="final states of the two swapped",
-            reference=with_outputs(bidirectional_lstm, lambda y, h, c: (y, h[::-1], c)),
+            reference=with_outputs(layer, lambda y, h, *others: (y, h[::-1], *others)),
         ),
         Fault(
             name="backward starts in the padding",
-            reference=backward_from_the_padding,
+            reference=backward_from_the_padding(cell, layer),
             where="padded",
         ),
         Fault(
             name="gradient with respect to x by halves",
             gradients={"x": lambda gradient: gradient / 2},
         ),
-    ),
-}
+    )
 
-FAULTS |= {
-    "stacked_lstm": (
-        *BIAS_MISSING,
-        *NO_INITIAL_STATE,
-        *each_way(Fault(name="initial cell states ignored", inputs={"c": lambda c: np.zeros_like(c)})),
+
+def stacked_faults(cell: Cell, layer: Function, vjp: Function) -> tuple[Fault, ...]:
+    """What layers can get wrong."""
+    return (
+        *shared(cell),
         *each_way(
             Fault(
                 name="initial states of the layers the other way round",
-                inputs={"h": lambda h: h[::-1], "c": lambda c: c[::-1]},
+                inputs={"h": lambda h: h[::-1]},
             )
         ),
         *each_way(
@@ -306,26 +390,28 @@ FAULTS |= {
                 inputs={"recurrent_kernel": lambda recurrent_kernel: spread_first(recurrent_kernel)},
             )
         ),
-        *cotangents_of(stacked_lstm_vjp)[:3],
+        *cotangents_of(vjp)[:3],
         Fault(
             name="final states of the layers the other way round",
-            reference=with_outputs(stacked_lstm, lambda y, h, c: (y, h[::-1], c[::-1])),
+            reference=with_outputs(layer, lambda y, *carry: (y, *turned(carry))),
         ),
         Fault(
             name="final states of the uppermost layer for all",
-            reference=with_outputs(
-                stacked_lstm, lambda y, h, c: (y, spread_first(h[::-1]), spread_first(c[::-1]))
-            ),
+            reference=with_outputs(layer, lambda y, *carry: (y, *map(spread_first, turned(carry)))),
         ),
-        Fault(name="carry of the layer below", reference=carry_of_the_layer_below),
+        Fault(name="carry of the layer below", reference=carry_of_the_layer_below(cell)),
         Fault(
             name="gradient of the upper kernels missing",
             gradients={"upper_kernels": lambda gradient: np.zeros_like(gradient)},
         ),
-    ),
-    "stateful_lstm": (
+    )
+
+
+def stateful_faults(cell: Cell) -> tuple[Fault, ...]:
+    """What can go wrong from call to call."""
+    return (
         *BIAS_MISSING,
-        *gates_in_order("f, i, g, o", (1, 0, 2, 3)),
+        *cell.of_weights,
         *each_way(
             Fault(
                 name="every call starts from zeros",
@@ -350,23 +436,40 @@ FAULTS |= {
         ),
         Fault(
             name="carry of the first sample for all",
-            reference=carry_of_the_first_sample,
+            reference=carry_of_the_first_sample(cell),
             where="batch > 1 and between == 'nothing'",
         ),
         Fault(
             name="gradient stops between calls",
-            vjp=gradient_stops_between_calls,
+            vjp=gradient_stops_between_calls(cell),
             where="between == 'nothing'",
         ),
+    )
+
+
+FAULTS = {
+    "masked_lstm": masked_faults(LSTM, reference.masked_lstm, reference.masked_lstm_vjp),
+    "masked_gru": masked_faults(GRU, reference.masked_gru, reference.masked_gru_vjp),
+    "masked_simple_rnn": masked_faults(
+        SIMPLE_RNN, reference.masked_simple_rnn, reference.masked_simple_rnn_vjp
     ),
+    "bidirectional_lstm": bidirectional_faults(LSTM, reference.bidirectional_lstm),
+    "stacked_lstm": stacked_faults(LSTM, reference.stacked_lstm, reference.stacked_lstm_vjp),
+    "stateful_lstm": stateful_faults(LSTM),
 }
 
+
+def masked_control(cell: Cell) -> Control:
+    """A layer over padded sequences written in another way."""
+    return Control(
+        name="blended by the mask",
+        reference=masked_by(cell),
+        where="direction == 'forward' and masked_output != 'computed'",
+    )
+
+
 CONTROLS = {
-    "masked_lstm": (
-        Control(
-            name="blended by the mask",
-            reference=masked_lstm_by,
-            where="direction == 'forward' and masked_output != 'computed'",
-        ),
-    ),
+    "masked_lstm": (masked_control(LSTM),),
+    "masked_gru": (masked_control(GRU),),
+    "masked_simple_rnn": (masked_control(SIMPLE_RNN),),
 }

@@ -1,20 +1,23 @@
-"""The LSTM over padded sequences, both ways, in layers and call by call: held to the LSTM itself."""
+"""Recurrent layers over padded sequences, both ways, in layers and call by call: held to the layer itself."""
 
 from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
+from assay.reference import recurrent_sequences
 from assay.reference.convolution import conv
 from assay.reference.dense import dense
-from assay.reference.recurrent import lstm, lstm_vjp
+from assay.reference.recurrent import gru, gru_vjp, lstm, lstm_vjp, simple_rnn, simple_rnn_vjp
 from assay.reference.recurrent_sequences import (
     bidirectional_lstm,
     bidirectional_lstm_vjp,
-    masked_lstm,
-    masked_lstm_vjp,
     stacked_lstm,
     stacked_lstm_vjp,
     stateful_lstm,
@@ -24,74 +27,128 @@ from assay.reference.recurrent_sequences import (
 BATCH, TIME, FEATURES, UNITS = 3, 5, 2, 4
 LENGTHS = np.array([5, 1, 3])
 GAPS = np.array([[0, 1, 1, 0, 1], [1, 0, 0, 1, 0], [1, 1, 1, 1, 1]]) == 1
+SATURATED = 1e3
+"""An argument at which the logistic function is 0 or 1, and tanh is -1 or 1, exactly."""
+
+
+class Cell(NamedTuple):
+    """A layer over one sequence, its gradient, and what it is given."""
+
+    name: str
+    layer: Callable
+    vjp: Callable
+    gates: int
+    states: tuple[str, ...] = ("h",)
+    more: tuple[str, ...] = ()
+    options: tuple[tuple[str, bool], ...] = ()
+
+    def on(self, reference):
+        """A reference over this cell, with the cell's options."""
+        return functools.partial(reference, **dict(self.options))
+
+    def alone(self, *given, **options):
+        """The layer itself."""
+        return self.layer(*given, **options, **dict(self.options))
+
+    def back(self, *given, **options):
+        """The gradient of the layer itself."""
+        *arrays, cotangents = given
+        absent = [None] if self.name == "gru" and not self.more else []
+        gradients = self.vjp(*arrays, *absent, cotangents, **options, **dict(self.options))
+        return gradients[: len(gradients) - len(absent)]
+
+
+LSTM = Cell("lstm", lstm, lstm_vjp, 4, ("h", "c"))
+GRU = Cell("gru", gru, gru_vjp, 3, more=("recurrent_bias",))
+RESET_BEFORE = Cell("gru", gru, gru_vjp, 3, options=(("reset_after", False),))
+SIMPLE_RNN = Cell("simple_rnn", simple_rnn, simple_rnn_vjp, 1)
+IDS = {"LSTM": LSTM, "GRU": GRU, "reset before": RESET_BEFORE, "RNN": SIMPLE_RNN}
+
+
+def each_cell(kind, by=None):
+    """Give the test every cell, with the reference of this kind over it, which the test proves."""
+    rows = []
+    for name, cell in IDS.items():
+        reference = getattr(recurrent_sequences, kind.format(cell.name))
+        rows.append(pytest.param(cell, reference, id=name, marks=proves(reference, by=by) if by else ()))
+    return pytest.mark.parametrize(("cell", "layer"), rows)
 
 
 def normal(name, *shape):
     return Stream(f"recurrent_sequences/{name}").normal(shape)
 
 
-def weights(*more, **changed):
-    """Inputs of an LSTM, each with the axes ``more`` in front of those of its states and weights."""
+def weights(*more, cell=LSTM, **changed):
+    """Inputs of a layer, each with the axes ``more`` in front of those of its states and weights."""
     drawn = {
         "x": normal("x", BATCH, TIME, FEATURES),
-        "h": normal("h", *more, BATCH, UNITS),
-        "c": normal("c", *more, BATCH, UNITS),
-        "kernel": normal("kernel", *more, FEATURES, 4 * UNITS),
-        "recurrent_kernel": normal("recurrent_kernel", *more, UNITS, 4 * UNITS) / 2,
-        "bias": normal("bias", *more, 4 * UNITS),
+        **{name: normal(name, *more, BATCH, UNITS) for name in cell.states},
+        "kernel": normal("kernel", *more, FEATURES, cell.gates * UNITS),
+        "recurrent_kernel": normal("recurrent_kernel", *more, UNITS, cell.gates * UNITS) / 2,
+        "bias": normal("bias", *more, cell.gates * UNITS),
+        **{name: normal(name, *more, UNITS) for name in cell.more},
     }
     return drawn | changed
 
 
-def cotangents(*more, sequence=(TIME, UNITS)):
-    shapes = (BATCH, *sequence), (*more, BATCH, UNITS), (*more, BATCH, UNITS)
+def cotangents(*more, cell=LSTM, sequence=(TIME, UNITS)):
+    shapes = (BATCH, *sequence), *[(*more, BATCH, UNITS)] * len(cell.states)
     return tuple(normal(f"cotangent {n}", *shape) for n, shape in enumerate(shapes))
 
 
-def one(given, sample, steps):
+def one(given, cell, sample, steps):
     """A sample alone, with some of its steps."""
-    rows = {name: given[name][sample : sample + 1] for name in ("x", "h", "c")}
+    rows = {name: given[name][sample : sample + 1] for name in ("x", *cell.states)}
     return given | rows | {"x": rows["x"][:, steps]}
+
+
+def all_inputs(given, cell):
+    """Positional inputs, with None for the recurrent bias of a unit that has none."""
+    absent = [None] if cell.name == "gru" and not cell.more else []
+    return [*given.values(), *absent]
 
 
 # --- padded sequences ---
 
 
-@proves(masked_lstm, by="law")
+@each_cell("masked_{}", by="law")
 @pytest.mark.parametrize("direction", ["forward", "backward"])
-def test_a_masked_sequence_is_the_shorter_sequence(direction):
-    given = carried(weights())
+def test_a_masked_sequence_is_the_shorter_sequence(cell, layer, direction):
+    given = carried(weights(cell=cell))
     for mask in (GAPS, np.arange(TIME) < LENGTHS[:, None]):
-        y, h, c = masked_lstm(**given, mask=mask, direction=direction)
+        y, *finals = cell.on(layer)(**given, mask=mask, direction=direction)
         for sample in range(BATCH):
             steps = np.flatnonzero(mask[sample])
-            short = lstm(**one(given, sample, steps), direction=direction)
-            assert_same((y[sample, steps], h[sample], c[sample]), tuple(part[0] for part in short))
+            short = cell.alone(*one(given, cell, sample, steps).values(), direction=direction)
+            got = (y[sample, steps], *(state[sample] for state in finals))
+            assert_same(got, tuple(part[0] for part in short))
 
 
-@proves(masked_lstm_vjp, by="law")
-def test_gradient_of_a_masked_sequence_is_that_of_the_shorter_sequences():
-    given, into = carried(weights()), cotangents()
-    dx, dh, dc, *by_weights = masked_lstm_vjp(*given.values(), None, GAPS, into)
-    total = [0.0, 0.0, 0.0]
+@each_cell("masked_{}_vjp", by="law")
+def test_gradient_of_a_masked_sequence_is_that_of_the_shorter_sequences(cell, layer):
+    given, into = carried(weights(cell=cell)), cotangents(cell=cell)
+    start = 1 + len(cell.states)
+    gradients = cell.on(layer)(*all_inputs(given, cell), None, GAPS, into)
+    dx, total = gradients[0], [0.0] * (len(given) - start)
     for sample in range(BATCH):
         steps = np.flatnonzero(GAPS[sample])
         short = [g[sample : sample + 1] for g in into]
-        alone = lstm_vjp(*one(given, sample, steps).values(), (short[0][:, steps], *short[1:]))
+        alone = cell.back(*one(given, cell, sample, steps).values(), (short[0][:, steps], *short[1:]))
         assert_same(dx[sample, steps], alone[0][0])
-        assert_same((dh[sample], dc[sample]), (alone[1][0], alone[2][0]))
-        total = [a + b for a, b in zip(total, alone[3:], strict=True)]
+        assert_same(tuple(g[sample] for g in gradients[1:start]), tuple(g[0] for g in alone[1:start]))
+        total = [a + b for a, b in zip(total, alone[start:], strict=True)]
     assert_same(dx[~GAPS], 0.0)
-    for gradient, expected in zip(by_weights, total, strict=True):
+    for gradient, expected in zip(gradients[start : len(given)], total, strict=True):
         assert_same(gradient, expected)
+    assert set(gradients[len(given) :]) <= {None}
 
 
-@proves(masked_lstm, by="law")
+@each_cell("masked_{}", by="law")
 @pytest.mark.parametrize("masked_output", ["zero", "repeat", "state", "computed"])
-def test_what_stands_past_the_end(masked_output):
-    given = carried(weights())
-    y, h, _ = masked_lstm(**given, lengths=LENGTHS, masked_output=masked_output)
-    through = lstm(**given)[0]
+def test_what_stands_past_the_end(cell, layer, masked_output):
+    given = carried(weights(cell=cell))
+    y, h, *_ = cell.on(layer)(**given, lengths=LENGTHS, masked_output=masked_output)
+    through = cell.alone(**given)[0]
     for sample, length in enumerate(LENGTHS):
         past = {"zero": 0.0, "computed": through[sample, length:]}.get(
             masked_output, np.broadcast_to(h[sample], (TIME - length, UNITS))
@@ -100,18 +157,19 @@ def test_what_stands_past_the_end(masked_output):
             assert_same(y[sample, length:], past)
 
 
-@proves(masked_lstm, by="worked figures")
-def test_before_the_first_step_that_counts_there_is_nothing_to_repeat_but_a_state():
-    given = weights()
+@each_cell("masked_{}", by="worked figures")
+def test_before_the_first_step_that_counts_there_is_nothing_to_repeat_but_a_state(cell, layer):
+    given = weights(cell=cell)
     for masked_output, expected in (("zero", 0.0), ("repeat", 0.0), ("state", given["h"][0])):
-        assert_same(masked_lstm(**given, mask=GAPS, masked_output=masked_output)[0][0, 0], expected)
+        y, *_ = cell.on(layer)(**given, mask=GAPS, masked_output=masked_output)
+        assert_same(y[0, 0], expected)
 
 
-@proves(masked_lstm, by="law")
-def test_turned_round_the_padding_comes_first_or_stays_behind():
-    given = carried(weights())
+@each_cell("masked_{}", by="law")
+def test_turned_round_the_padding_comes_first_or_stays_behind(cell, layer):
+    given = carried(weights(cell=cell))
     whole, valid = (
-        masked_lstm(**given, lengths=LENGTHS, direction="backward_reversed", reversal=reversal)
+        cell.on(layer)(**given, lengths=LENGTHS, direction="backward_reversed", reversal=reversal)
         for reversal in ("whole", "valid")
     )
     assert_same(whole[1:], valid[1:])
@@ -119,18 +177,18 @@ def test_turned_round_the_padding_comes_first_or_stays_behind():
         assert_same(whole[0][sample, TIME - length :], valid[0][sample, :length])
 
 
-@proves(masked_lstm, by="law")
-def test_a_sequence_of_no_steps_gives_back_its_carry():
-    given = weights()
-    y, h, c = masked_lstm(**given, lengths=np.zeros(BATCH, dtype=int))
-    assert_same((y, h, c), (0.0 * y, given["h"], given["c"]))
+@each_cell("masked_{}", by="law")
+def test_a_sequence_of_no_steps_gives_back_its_carry(cell, layer):
+    given = weights(cell=cell)
+    y, *finals = cell.on(layer)(**given, lengths=np.zeros(BATCH, dtype=int))
+    assert_same((y, *finals), (0.0 * y, *(given[name] for name in cell.states)))
 
 
-@proves(masked_lstm, by="law")
-def test_the_last_output_alone_is_the_last_of_all():
-    given = weights(mask=GAPS, masked_output="repeat")
-    y, *_ = masked_lstm(**given)
-    assert_same(masked_lstm(**given, return_sequences=False)[0], y[:, -1])
+@each_cell("masked_{}", by="law")
+def test_the_last_output_alone_is_the_last_of_all(cell, layer):
+    given = weights(cell=cell, mask=GAPS, masked_output="repeat")
+    y, *_ = cell.on(layer)(**given)
+    assert_same(cell.on(layer)(**given, return_sequences=False)[0], y[:, -1])
 
 
 # --- both directions ---
@@ -304,6 +362,33 @@ def halving(given):
     return carried_given(zeros | ({"c": zeros["c"] + 2.0} if "c" in zeros else {}))
 
 
+@each_cell("masked_{}", by="worked figures")
+def test_a_state_of_known_figures_counts_the_steps_that_count(cell, layer):
+    given, figures = of_known_figures(cell)
+    y, *finals = cell.on(layer)(**given, mask=GAPS, masked_output="state")
+    taken = np.cumsum(GAPS, axis=1)
+    assert_same(y[..., 0], figures[0][taken])
+    assert_same(tuple(state[:, 0] for state in finals), tuple(of_state[taken[:, -1]] for of_state in figures))
+
+
+def of_known_figures(cell, *more):
+    """Inputs for which the states are known, and each state after no step, one step and so on.
+
+    Without weights gates are one half: a GRU halves its state, here 1, and an LSTM its cell, here 2, of
+    which half the tanh comes out. A simple RNN whose recurrent kernel is negative and large flips its 1.
+    """
+    given = carried({name: 0.0 * array for name, array in weights(*more, cell=cell).items()})
+    halves = 0.5 ** np.arange(TIME + 1)
+    if cell is LSTM:
+        given["c"] = given["c"] + 2.0
+        return given, (np.append(0.0, 0.5 * np.tanh(2 * halves[1:])), 2 * halves)
+    given["h"] = given["h"] + 1.0
+    if cell is SIMPLE_RNN:
+        given["recurrent_kernel"] = given["recurrent_kernel"] - SATURATED * np.eye(UNITS)
+        return given, ((-1.0) ** np.arange(TIME + 1),)
+    return given, (halves,)
+
+
 def carried_given(given):
     return {name: None if array is None else carried(array) for name, array in given.items()}
 
@@ -380,9 +465,10 @@ def test_a_convolution_as_long_as_the_sequence_is_a_dense_layer_of_all_steps():
         ({"mask": GAPS, "reversal": "no"}, "reversal must be 'valid' or 'whole'; got 'no'"),
     ],
 )
-def test_masked_lstm_refuses_what_does_not_fit(changed, message):
+@each_cell("masked_{}")
+def test_layers_over_padded_sequences_refuse_what_does_not_fit(cell, layer, changed, message):
     with pytest.raises(ValueError, match=message):
-        masked_lstm(**weights() | changed)
+        cell.on(layer)(**weights(cell=cell) | changed)
 
 
 @pytest.mark.parametrize(
