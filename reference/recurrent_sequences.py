@@ -25,8 +25,12 @@ from .sequences import (
 from .steps import Carry
 
 __all__ = [
+    "bidirectional_gru",
+    "bidirectional_gru_vjp",
     "bidirectional_lstm",
     "bidirectional_lstm_vjp",
+    "bidirectional_simple_rnn",
+    "bidirectional_simple_rnn_vjp",
     "masked_gru",
     "masked_gru_vjp",
     "masked_lstm",
@@ -344,6 +348,135 @@ def bidirectional_lstm_vjp(
     carry, weights = (h, c), (kernel, recurrent_kernel, bias)
     options = {"merge": merge, "returns": returns, "masked_output": masked_output}
     return bidirectional_vjp(LSTM, x, carry, weights, lengths, cotangents, **options)
+
+
+def bidirectional_gru(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    recurrent_bias: Array | None = None,
+    lengths: Array | None = None,
+    *,
+    reset_after: bool = True,
+    merge: str = "concat",
+    returns: str = "sequence",
+    masked_output: str = "zero",
+) -> Carry:
+    """Two gated recurrent units, one from the first step to the last and one from the last to the first.
+
+    ``yₜ = [fₜ, bₜ]``, ``fₜ + bₜ``, ``fₜ bₜ`` or ``(fₜ + bₜ) / 2``, where ``bₜ`` stands at the step whose
+    input it has seen last
+
+    Args:
+        x: ``(batch, time, features)``, at least one step.
+        h: initial hidden states, ``(2, batch, units)``, forward and backward.
+        kernel: ``(2, features, 3 units)``, gates in the order r, z, n.
+        recurrent_kernel: ``(2, units, 3 units)``.
+        bias: ``(2, 3 units)``.
+        recurrent_bias: of the candidate, inside the reset, ``(2, units)``; or None.
+        lengths: number of steps that count, ``(batch,)``; or None if all do.
+        reset_after: apply the reset gate after the recurrent product.
+        merge: ``concat``, ``sum``, ``mul`` or ``ave``.
+        returns: ``sequence``; ``ends``, the states in which the two ended, merged; or ``last_step``, the
+            sequence at its last step.
+        masked_output: what both give past the end: ``zero`` or ``computed``.
+
+    Returns:
+        What is asked for, ``(batch, time, …)`` or ``(batch, …)``, with twice the units if joined; and the
+        hidden states in which the two ended, ``(2, batch, units)``.
+
+    Raises:
+        ValueError: as `bidirectional_lstm` and `gru`.
+
+    Source: `gru`, `bidirectional_lstm`.
+    """
+    cell, weights, _ = _gru(reset_after, kernel, recurrent_kernel, bias, recurrent_bias)
+    options = {"merge": merge, "returns": returns, "masked_output": masked_output}
+    return bidirectional(cell, x, (h,), weights, lengths, **options)
+
+
+def bidirectional_gru_vjp(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    recurrent_bias: Array | None,
+    lengths: Array | None,
+    cotangents: Carry,
+    *,
+    reset_after: bool = True,
+    merge: str = "concat",
+    returns: str = "sequence",
+    masked_output: str = "zero",
+) -> tuple[Array | None, ...]:
+    """Gradient of `bidirectional_gru`: those of the two, whose gradients with respect to x add up."""
+    cell, weights, absent = _gru(reset_after, kernel, recurrent_kernel, bias, recurrent_bias)
+    options = {"merge": merge, "returns": returns, "masked_output": masked_output}
+    return *bidirectional_vjp(cell, x, (h,), weights, lengths, cotangents, **options), *absent
+
+
+def bidirectional_simple_rnn(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    lengths: Array | None = None,
+    *,
+    merge: str = "concat",
+    returns: str = "sequence",
+    masked_output: str = "zero",
+) -> Carry:
+    """Two fully connected recurrent layers, one from the first step to the last and one the other way.
+
+    ``yₜ = [fₜ, bₜ]``, ``fₜ + bₜ``, ``fₜ bₜ`` or ``(fₜ + bₜ) / 2``, where ``bₜ`` stands at the step whose
+    input it has seen last, and both are by ``hₜ = tanh(xₜ W + h U + b)`` of the state before
+
+    Args:
+        x: ``(batch, time, features)``, at least one step.
+        h: initial hidden states, ``(2, batch, units)``, forward and backward.
+        kernel: W, ``(2, features, units)``.
+        recurrent_kernel: U, ``(2, units, units)``.
+        bias: b, ``(2, units)``.
+        lengths: number of steps that count, ``(batch,)``; or None if all do.
+        merge: ``concat``, ``sum``, ``mul`` or ``ave``.
+        returns: ``sequence``; ``ends``, the states in which the two ended, merged; or ``last_step``, the
+            sequence at its last step.
+        masked_output: what both give past the end: ``zero`` or ``computed``.
+
+    Returns:
+        What is asked for, ``(batch, time, …)`` or ``(batch, …)``, with twice the units if joined; and the
+        hidden states in which the two ended, ``(2, batch, units)``.
+
+    Raises:
+        ValueError: as `bidirectional_lstm`.
+
+    Source: `simple_rnn`, `bidirectional_lstm`.
+    """
+    options = {"merge": merge, "returns": returns, "masked_output": masked_output}
+    return bidirectional(SIMPLE_RNN, x, (h,), (kernel, recurrent_kernel, bias), lengths, **options)
+
+
+def bidirectional_simple_rnn_vjp(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    lengths: Array | None,
+    cotangents: Carry,
+    *,
+    merge: str = "concat",
+    returns: str = "sequence",
+    masked_output: str = "zero",
+) -> Carry:
+    """Gradient of `bidirectional_simple_rnn`: those of the two, whose gradients with respect to x add up."""
+    weights = (kernel, recurrent_kernel, bias)
+    options = {"merge": merge, "returns": returns, "masked_output": masked_output}
+    return bidirectional_vjp(SIMPLE_RNN, x, (h,), weights, lengths, cotangents, **options)
 
 
 # --- in layers ---

@@ -253,6 +253,10 @@ def _bidirectional(
 bidirectional_lstm = _bidirectional(
     LSTM, reference.bidirectional_lstm, reference.bidirectional_lstm_vjp, SIZES, DATA
 )
+bidirectional_gru = _bidirectional(GRU, reference.bidirectional_gru, reference.bidirectional_gru_vjp)
+bidirectional_simple_rnn = _bidirectional(
+    SIMPLE_RNN, reference.bidirectional_simple_rnn, reference.bidirectional_simple_rnn_vjp
+)
 
 STACKED_SIZES = ((3, 4, 2, 5), (1, 1, 1, 1), (2, 2, 9, 8))
 

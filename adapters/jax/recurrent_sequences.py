@@ -183,10 +183,36 @@ def bidirectional_lstm_nnx(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
     *, merge: str, returns: str,
 ) -> Any:  # fmt: skip
-    forward, backward = (nnx.RNN(_lstm(kernel[n], recurrent_kernel[n], bias[n])) for n in range(2))
-    layer = nnx.Bidirectional(forward, backward, merge_fn=MERGES[merge], return_carry=True)
-    carries, y = layer(x, initial_carry=((c[0], h[0]), (c[1], h[1])), seq_lengths=lengths)
-    return _ends(carries, y, merge, returns)
+    cells = [_lstm(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
+    carries = [(c[n], h[n]) for n in range(2)]
+    ((c_forward, h_forward), (c_backward, h_backward)), y = _both_nnx(cells, x, carries, lengths, merge)
+    y, h = _ends(y, (h_forward, h_backward), merge, returns)
+    return y, h, jnp.stack([c_forward, c_backward])
+
+
+@binds("bidirectional_gru", "flax.nnx.Bidirectional", where=PADDED | RESET_AFTER | NO_CANDIDATE_BIAS)
+def bidirectional_gru_nnx(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any, lengths: Any,
+    *, merge: str, returns: str,
+) -> Any:  # fmt: skip
+    cells = [_gru(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
+    ends, y = _both_nnx(cells, x, h, lengths, merge)
+    return _ends(y, ends, merge, returns)
+
+
+@binds("bidirectional_simple_rnn", "flax.nnx.Bidirectional", where=PADDED)
+def bidirectional_simple_rnn_nnx(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
+    *, merge: str, returns: str,
+) -> Any:  # fmt: skip
+    cells = [_simple_rnn(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
+    ends, y = _both_nnx(cells, x, h, lengths, merge)
+    return _ends(y, ends, merge, returns)
+
+
+def _both_nnx(cells: Any, x: Any, carries: Any, lengths: Any, merge: str) -> Any:
+    layer = nnx.Bidirectional(*map(nnx.RNN, cells), merge_fn=MERGES[merge], return_carry=True)
+    return layer(x, initial_carry=tuple(carries), seq_lengths=lengths)
 
 
 @binds("bidirectional_lstm", "flax.linen.Bidirectional", where=PADDED)
@@ -194,17 +220,44 @@ def bidirectional_lstm_linen(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
     *, merge: str, returns: str,
 ) -> Any:  # fmt: skip
-    units = h.shape[-1]
-    forward, backward = (linen.RNN(linen.OptimizedLSTMCell(units), name=f"rnn{n}") for n in range(2))
-    layer = linen.Bidirectional(forward, backward, merge_fn=MERGES[merge], return_carry=True)
-    weights = {
-        f"{name}_rnn": {"cell": lstm_weights(kernel[n], recurrent_kernel[n], bias[n])}
-        for n, name in enumerate(("forward", "backward"))
-    }
-    carries, y = layer.apply(
-        {"params": weights}, x, initial_carry=((c[0], h[0]), (c[1], h[1])), seq_lengths=lengths
-    )
-    return _ends(carries, y, merge, returns)
+    cells = [linen.OptimizedLSTMCell(h.shape[-1]) for _ in range(2)]
+    weights = [lstm_weights(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
+    carries = [(c[n], h[n]) for n in range(2)]
+    ends, y = _both_linen(cells, weights, x, carries, lengths, merge)
+    (c_forward, h_forward), (c_backward, h_backward) = ends
+    y, h = _ends(y, (h_forward, h_backward), merge, returns)
+    return y, h, jnp.stack([c_forward, c_backward])
+
+
+@binds("bidirectional_gru", "flax.linen.Bidirectional", where=PADDED | RESET_AFTER)
+def bidirectional_gru_linen(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any, lengths: Any,
+    *, merge: str, returns: str,
+) -> Any:  # fmt: skip
+    own = [None, None] if recurrent_bias is None else recurrent_bias
+    cells = [linen.GRUCell(h.shape[-1]) for _ in range(2)]
+    weights = [gru_weights(kernel[n], recurrent_kernel[n], bias[n], own[n]) for n in range(2)]
+    ends, y = _both_linen(cells, weights, x, h, lengths, merge)
+    return _ends(y, ends, merge, returns)
+
+
+@binds("bidirectional_simple_rnn", "flax.linen.Bidirectional", where=PADDED)
+def bidirectional_simple_rnn_linen(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
+    *, merge: str, returns: str,
+) -> Any:  # fmt: skip
+    cells = [linen.SimpleCell(h.shape[-1]) for _ in range(2)]
+    weights = [simple_rnn_weights(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
+    ends, y = _both_linen(cells, weights, x, h, lengths, merge)
+    return _ends(y, ends, merge, returns)
+
+
+def _both_linen(cells: Any, weights: Any, x: Any, carries: Any, lengths: Any, merge: str) -> Any:
+    names = ("forward_rnn", "backward_rnn")
+    layers = [linen.RNN(cell, name=name) for cell, name in zip(cells, names, strict=True)]
+    layer = linen.Bidirectional(*layers, merge_fn=MERGES[merge], return_carry=True)
+    variables = {"params": {name: {"cell": own} for name, own in zip(names, weights, strict=True)}}
+    return layer.apply(variables, x, initial_carry=tuple(carries), seq_lengths=lengths)
 
 
 @binds("bidirectional_lstm", "jax.experimental.rnn.lstm_ref(bidirectional)", where=JOINED | ZERO)
@@ -223,10 +276,9 @@ MERGES = {
 }
 
 
-def _ends(carries: Any, y: Any, merge: str, returns: str) -> Any:
-    (c_forward, h_forward), (c_backward, h_backward) = carries
-    h, c = jnp.stack([h_forward, h_backward]), jnp.stack([c_forward, c_backward])
-    return {"sequence": y, "ends": MERGES[merge](*h), "last_step": y[:, -1]}[returns], h, c
+def _ends(y: Any, ends: Any, merge: str, returns: str) -> Any:
+    """What is asked for, and the hidden states in which the two ended."""
+    return {"sequence": y, "ends": MERGES[merge](*ends), "last_step": y[:, -1]}[returns], jnp.stack(ends)
 
 
 def _lstm(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:

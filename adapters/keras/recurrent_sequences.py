@@ -72,19 +72,50 @@ def bidirectional_lstm(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
     *, merge: str, returns: str,
 ) -> Any:  # fmt: skip
-    layer = keras.layers.LSTM(
-        h.shape[-1], return_sequences=returns != "ends", return_state=True, **GATED, **options_of(x, bias[0])
-    )
+    layer = keras.layers.LSTM(h.shape[-1], **GATED, **_one_way(x, bias[0], returns))
+    weights = [weights_of(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
+    return _both_ways(layer, x, (h, c), weights, lengths, merge, returns)
+
+
+@binds("bidirectional_gru", "keras.layers.Bidirectional", where=ZERO)
+def bidirectional_gru(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any, lengths: Any,
+    *, reset_after: bool, merge: str, returns: str,
+) -> Any:  # fmt: skip
+    options = GATED | _one_way(x, bias[0], returns)
+    layer = keras.layers.GRU(h.shape[-1], reset_after=reset_after, **options)
+    own = [None, None] if recurrent_bias is None else recurrent_bias
+    weights = [gru_weights_of(kernel[n], recurrent_kernel[n], bias[n], own[n], reset_after) for n in range(2)]
+    return _both_ways(layer, x, (h,), weights, lengths, merge, returns)
+
+
+@binds("bidirectional_simple_rnn", "keras.layers.Bidirectional", where=ZERO)
+def bidirectional_simple_rnn(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
+    *, merge: str, returns: str,
+) -> Any:  # fmt: skip
+    layer = keras.layers.SimpleRNN(h.shape[-1], **_one_way(x, bias[0], returns))
+    weights = [weights_of(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
+    return _both_ways(layer, x, (h,), weights, lengths, merge, returns)
+
+
+def _one_way(x: Any, bias: Any, returns: str) -> dict[str, Any]:
+    return {"return_sequences": returns != "ends", "return_state": True, **options_of(x, bias)}
+
+
+def _both_ways(layer: Any, x: Any, carry: Any, weights: Any, lengths: Any, merge: str, returns: str) -> Any:
     both = keras.layers.Bidirectional(layer, merge_mode=merge, dtype=layer.dtype)
     with concrete():
         both.build(tuple(x.shape))
-    trainable = [part[n] for n in range(2) for part in (kernel, recurrent_kernel, bias)]
+    trainable = [part for of_one in weights for part in of_one.values()]
     (y, *states), _ = both.stateless_call(
         trainable, [v.value for v in both.non_trainable_variables], x,
-        initial_state=[h[0], c[0], h[1], c[1]], mask=None if lengths is None else _mask(x, lengths),
+        initial_state=[state[n] for n in range(2) for state in carry],
+        mask=None if lengths is None else _mask(x, lengths),
     )  # fmt: skip
-    h, c = keras.ops.stack(states[::2]), keras.ops.stack(states[1::2])
-    return y[:, -1] if returns == "last_step" else y, h, c
+    each = len(carry)
+    finals = [keras.ops.stack([states[n], states[n + each]]) for n in range(each)]
+    return y[:, -1] if returns == "last_step" else y, *finals
 
 
 def _mask(x: Any, lengths: Any) -> Any:

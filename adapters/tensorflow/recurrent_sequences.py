@@ -147,19 +147,40 @@ def bidirectional_lstm(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
     *, merge: str, returns: str,
 ) -> Any:  # fmt: skip
-    forward, backward = (_lstm(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2))
-    streams, states = tf.compat.v1.nn.bidirectional_dynamic_rnn(
-        forward,
-        backward,
+    cells = [_lstm(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
+    return _both_ways(cells, x, (h, c), lengths, merge, returns)
+
+
+@binds("bidirectional_gru", "tf.compat.v1.nn.bidirectional_dynamic_rnn", where=ZERO, composition=True)
+def bidirectional_gru(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any, lengths: Any,
+    *, reset_after: bool, merge: str, returns: str,
+) -> Any:  # fmt: skip
+    own = [None, None] if recurrent_bias is None else recurrent_bias
+    cells = [_gru(kernel[n], recurrent_kernel[n], bias[n], own[n], reset_after) for n in range(2)]
+    return _both_ways(cells, x, (h,), lengths, merge, returns)
+
+
+@binds("bidirectional_simple_rnn", "tf.compat.v1.nn.bidirectional_dynamic_rnn", where=ZERO, composition=True)
+def bidirectional_simple_rnn(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
+    *, merge: str, returns: str,
+) -> Any:  # fmt: skip
+    cells = [_simple_rnn(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
+    return _both_ways(cells, x, (h,), lengths, merge, returns)
+
+
+def _both_ways(cells: Any, x: Any, carry: Any, lengths: Any, merge: str, returns: str) -> Any:
+    streams, ends = tf.compat.v1.nn.bidirectional_dynamic_rnn(
+        *cells,
         x,
         sequence_length=lengths,
-        initial_state_fw=(h[0], c[0]),
-        initial_state_bw=(h[1], c[1]),
+        initial_state_fw=tuple(state[0] for state in carry),
+        initial_state_bw=tuple(state[1] for state in carry),
     )
-    (h_forward, c_forward), (h_backward, c_backward) = states
-    y = MERGES[merge](*((h_forward, h_backward) if returns == "ends" else streams))
-    h, c = tf.stack([h_forward, h_backward]), tf.stack([c_forward, c_backward])
-    return y[:, -1] if returns == "last_step" else y, h, c
+    h, *others = zip(*ends, strict=True)
+    y = MERGES[merge](*(h if returns == "ends" else streams))
+    return y[:, -1] if returns == "last_step" else y, *map(tf.stack, (h, *others))
 
 
 @binds("stacked_lstm", "tf.scan", composition=True)

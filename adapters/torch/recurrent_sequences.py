@@ -122,20 +122,45 @@ def _masked(
     return torch.stack(outputs[::-1] if direction == "backward" else outputs, 1), *carry
 
 
-@binds(
-    "bidirectional_lstm",
-    "torch.nn.LSTM(bidirectional)",
-    where={"merge == 'concat'": "torch joins the two directions", **ZERO},
-)
+JOINED = {"merge == 'concat'": "torch joins the two directions"}
+
+
+@binds("bidirectional_lstm", "torch.nn.LSTM(bidirectional)", where=JOINED | ZERO)
 def bidirectional_lstm(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, *, returns: str
 ) -> Any:
     module = torch.nn.LSTM(kernel.shape[1], h.shape[-1], batch_first=True, bidirectional=True)
-    weights = _weights("l0", kernel[0], recurrent_kernel[0], bias[0]) | _weights(
-        "l0_reverse", kernel[1], recurrent_kernel[1], bias[1]
-    )
-    y, (h, c) = _call(module, x, (h, c), lengths, weights)
-    return {"sequence": y, "ends": torch.cat([h[0], h[1]], -1), "last_step": y[:, -1]}[returns], h, c
+    y, (h, c) = _call(module, x, (h, c), lengths, _both(kernel, recurrent_kernel, bias))
+    return _returned(y, h, returns), h, c
+
+
+@binds("bidirectional_gru", "torch.nn.GRU(bidirectional)", where=JOINED | ZERO | RESET_AFTER)
+def bidirectional_gru(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any, lengths: Any,
+    *, returns: str,
+) -> Any:  # fmt: skip
+    module = torch.nn.GRU(kernel.shape[1], h.shape[-1], batch_first=True, bidirectional=True)
+    weights = (kernel, recurrent_kernel, bias, *([] if recurrent_bias is None else [recurrent_bias]))
+    y, h = _call(module, x, h, lengths, _both(*weights))
+    return _returned(y, h, returns), h
+
+
+@binds("bidirectional_simple_rnn", "torch.nn.RNN(bidirectional)", where=JOINED | ZERO)
+def bidirectional_simple_rnn(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, *, returns: str
+) -> Any:
+    module = torch.nn.RNN(kernel.shape[1], h.shape[-1], batch_first=True, bidirectional=True)
+    y, h = _call(module, x, h, lengths, _both(kernel, recurrent_kernel, bias))
+    return _returned(y, h, returns), h
+
+
+def _both(*weights: Any) -> dict[str, Any]:
+    forward, backward = zip(*weights, strict=True)
+    return _weights("l0", *forward) | _weights("l0_reverse", *backward)
+
+
+def _returned(y: Any, h: Any, returns: str) -> Any:
+    return {"sequence": y, "ends": torch.cat([h[0], h[1]], -1), "last_step": y[:, -1]}[returns]
 
 
 def _call(module: Any, x: Any, carry: Any, lengths: Any, weights: Any) -> Any:

@@ -454,6 +454,8 @@ FAULTS = {
         SIMPLE_RNN, reference.masked_simple_rnn, reference.masked_simple_rnn_vjp
     ),
     "bidirectional_lstm": bidirectional_faults(LSTM, reference.bidirectional_lstm),
+    "bidirectional_gru": bidirectional_faults(GRU, reference.bidirectional_gru),
+    "bidirectional_simple_rnn": bidirectional_faults(SIMPLE_RNN, reference.bidirectional_simple_rnn),
     "stacked_lstm": stacked_faults(LSTM, reference.stacked_lstm, reference.stacked_lstm_vjp),
     "stateful_lstm": stateful_faults(LSTM),
 }

@@ -15,6 +15,8 @@ WHOLE = {
     "batch_norm_frozen": "its running statistics are for the whole batch",
     "sequence_cross_entropy": "its mean is over the batch",
     "bidirectional_lstm": "the directions of its carry stand before the batch",
+    "bidirectional_gru": "the directions of its carry stand before the batch",
+    "bidirectional_simple_rnn": "the directions of its carry stand before the batch",
     "stacked_lstm": "the layers of its carry stand before the batch",
     "embedding": "what has a gradient is the table, which all samples share",
 }

@@ -16,8 +16,6 @@ from assay.reference.convolution import conv
 from assay.reference.dense import dense
 from assay.reference.recurrent import gru, gru_vjp, lstm, lstm_vjp, simple_rnn, simple_rnn_vjp
 from assay.reference.recurrent_sequences import (
-    bidirectional_lstm,
-    bidirectional_lstm_vjp,
     stacked_lstm,
     stacked_lstm_vjp,
     stateful_lstm,
@@ -194,48 +192,52 @@ def test_the_last_output_alone_is_the_last_of_all(cell, layer):
 # --- both directions ---
 
 
-@proves(bidirectional_lstm, by="law")
-def test_both_directions_are_one_lstm_each():
-    given = carried(weights(2))
-    y, h, c = bidirectional_lstm(**given)
+def own(given, n):
+    """The part of one direction or layer in inputs by name."""
+    return {name: part if name == "x" else part[n] for name, part in given.items()}
+
+
+@each_cell("bidirectional_{}", by="law")
+def test_both_directions_are_one_layer_each(cell, layer):
+    given = carried(weights(2, cell=cell))
+    y, *finals = cell.on(layer)(**given)
     for n, direction in enumerate(("forward", "backward")):
-        own = {name: part if name == "x" else part[n] for name, part in given.items()}
-        expected = lstm(**own, direction=direction)
-        assert_same((y[..., n * UNITS : (n + 1) * UNITS], h[n], c[n]), expected)
+        got = (y[..., n * UNITS : (n + 1) * UNITS], *(state[n] for state in finals))
+        assert_same(got, cell.alone(**own(given, n), direction=direction))
 
 
-def test_the_backward_one_ends_at_the_first_step_and_begins_at_the_last_that_counts():
-    y, h, _ = bidirectional_lstm(**carried(weights(2)), lengths=LENGTHS)
+@each_cell("bidirectional_{}")
+def test_the_backward_one_ends_at_the_first_step_and_begins_at_the_last_that_counts(cell, layer):
+    y, h, *_ = cell.on(layer)(**carried(weights(2, cell=cell)), lengths=LENGTHS)
     assert_same(y[:, 0, UNITS:], h[1])
     last = y[np.arange(BATCH), LENGTHS - 1]
     assert_same(last[:, :UNITS], h[0])
 
 
-@proves(bidirectional_lstm, by="law")
+@each_cell("bidirectional_{}", by="law")
 @pytest.mark.parametrize(
     ("merge", "expected"),
     [("sum", lambda f, b: f + b), ("mul", lambda f, b: f * b), ("ave", lambda f, b: (f + b) / 2)],
 )
-def test_merging_the_parts_of_what_is_joined(merge, expected):
-    given = carried(weights(2))
+def test_merging_the_parts_of_what_is_joined(cell, layer, merge, expected):
+    given = carried(weights(2, cell=cell))
     for returns in ("sequence", "ends", "last_step"):
-        joined = bidirectional_lstm(**given, returns=returns)[0]
+        joined = cell.on(layer)(**given, returns=returns)[0]
         parts = np.split(joined, 2, axis=-1)
-        assert_same(bidirectional_lstm(**given, returns=returns, merge=merge)[0], expected(*parts))
+        assert_same(cell.on(layer)(**given, returns=returns, merge=merge)[0], expected(*parts))
 
 
-@proves(bidirectional_lstm_vjp, by="law")
-def test_gradient_of_both_directions_is_that_of_each():
-    given, (of_y, of_h, of_c) = carried(weights(2)), cotangents(2, sequence=(TIME, 2 * UNITS))
-    gradients = bidirectional_lstm_vjp(*given.values(), None, (of_y, of_h, of_c))
+@each_cell("bidirectional_{}_vjp", by="law")
+def test_gradient_of_both_directions_is_that_of_each(cell, layer):
+    given = carried(weights(2, cell=cell))
+    of_y, *of_finals = cotangents(2, cell=cell, sequence=(TIME, 2 * UNITS))
+    gradients = cell.on(layer)(*all_inputs(given, cell), None, (of_y, *of_finals))
     dx = 0.0
     for n, direction in enumerate(("forward", "backward")):
-        own = [part if name == "x" else part[n] for name, part in given.items()]
-        into = (of_y[..., n * UNITS : (n + 1) * UNITS], of_h[n], of_c[n])
-        of_x, *others = lstm_vjp(*own, into, direction=direction)
+        into = (of_y[..., n * UNITS : (n + 1) * UNITS], *(of_final[n] for of_final in of_finals))
+        of_x, *others = cell.back(*own(given, n).values(), into, direction=direction)
         dx = dx + of_x
-        for gradient, expected in zip(gradients[1:], others, strict=True):
-            assert_same(gradient[n], expected)
+        assert_same(tuple(g[n] for g in gradients[1 : len(given)]), tuple(others))
     assert_same(gradients[0], dx)
 
 
@@ -396,11 +398,13 @@ def carried_given(given):
 OF_HALVES = 0.5 * np.tanh(2.0 ** -np.arange(TIME))
 
 
-@proves(bidirectional_lstm, by="worked figures")
-def test_both_directions_halve_their_cells_from_their_own_end():
-    y, _, c = bidirectional_lstm(**halving(weights(2)), merge="sum")
-    assert_same(y[0, :, 0], OF_HALVES + OF_HALVES[::-1])
-    assert_same(c, 2.0 * 0.5**TIME)
+@each_cell("bidirectional_{}", by="worked figures")
+def test_states_of_known_figures_go_through_them_from_their_own_end(cell, layer):
+    given, figures = of_known_figures(cell, 2)
+    y, *finals = cell.on(layer)(**given, merge="sum")
+    assert_same(y[0, :, 0], figures[0][1:] + figures[0][:0:-1])
+    assert_same(tuple(state[0, 0, 0] for state in finals), tuple(of_state[-1] for of_state in figures))
+    assert_same(tuple(state[1, 0, 0] for state in finals), tuple(of_state[-1] for of_state in figures))
 
 
 @proves(stacked_lstm, by="worked figures")
@@ -477,13 +481,23 @@ def test_layers_over_padded_sequences_refuse_what_does_not_fit(cell, layer, chan
         ({"merge": "max"}, "merge must be one of concat, sum, mul, ave; got 'max'"),
         ({"returns": "all"}, "returns must be one of sequence, ends, last_step"),
         ({"h": np.ones((BATCH, UNITS))}, "h must have the axes"),
-        ({"kernel": np.ones((3, FEATURES, 4 * UNITS))}, "kernel must have one part for each direction"),
-        ({"bias": np.ones(4 * UNITS)}, "bias must have the axes"),
+        ({"kernel": np.ones((3, FEATURES, UNITS))}, "kernel must have one part for each direction"),
+        ({"bias": np.ones(UNITS)}, "bias must have the axes"),
+        ({"bias": np.ones((2, UNITS + 1))}, "bias must have shape"),
     ],
 )
-def test_bidirectional_lstm_refuses_what_does_not_fit(changed, message):
+@each_cell("bidirectional_{}")
+def test_directions_that_do_not_fit_are_refused(cell, layer, changed, message):
     with pytest.raises(ValueError, match=message):
-        bidirectional_lstm(**weights(2) | changed)
+        cell.on(layer)(**weights(2, cell=cell) | changed)
+
+
+@pytest.mark.parametrize("layer", [recurrent_sequences.masked_gru, recurrent_sequences.bidirectional_gru])
+def test_a_recurrent_bias_is_refused_where_the_reset_comes_before_the_product(layer):
+    more = [2] if layer is recurrent_sequences.bidirectional_gru else []
+    lengths = {} if more else {"lengths": LENGTHS}
+    with pytest.raises(ValueError, match="recurrent_bias must be None unless reset_after"):
+        layer(**weights(*more, cell=GRU), **lengths, reset_after=False)
 
 
 def test_layers_that_do_not_fit_are_refused():
