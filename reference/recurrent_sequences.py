@@ -37,10 +37,18 @@ __all__ = [
     "masked_lstm_vjp",
     "masked_simple_rnn",
     "masked_simple_rnn_vjp",
+    "stacked_gru",
+    "stacked_gru_vjp",
     "stacked_lstm",
     "stacked_lstm_vjp",
+    "stacked_simple_rnn",
+    "stacked_simple_rnn_vjp",
+    "stateful_gru",
+    "stateful_gru_vjp",
     "stateful_lstm",
     "stateful_lstm_vjp",
+    "stateful_simple_rnn",
+    "stateful_simple_rnn_vjp",
 ]
 
 LSTM = Cell(lstm, lstm_vjp, ("h", "c"), gates=4)
@@ -530,6 +538,101 @@ def stacked_lstm_vjp(
     return stacked_vjp(LSTM, x, (h, c), kernel, upper_kernels, (recurrent_kernel, bias), cotangents)
 
 
+def stacked_gru(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    upper_kernels: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    recurrent_bias: Array | None = None,
+    *,
+    reset_after: bool = True,
+) -> Carry:
+    """Gated recurrent units in layers, each over the hidden states of the one below.
+
+    ``y⁰ = x``, ``yⁿ = gruₙ(yⁿ⁻¹)``, each layer with a carry and weights of its own
+
+    Args:
+        x: ``(batch, time, features)``, at least one step.
+        h: initial hidden states, ``(layers, batch, units)``.
+        kernel: of the lowest layer, ``(features, 3 units)``, gates in the order r, z, n.
+        upper_kernels: of the others, ``(layers - 1, units, 3 units)``.
+        recurrent_kernel: ``(layers, units, 3 units)``.
+        bias: ``(layers, 3 units)``.
+        recurrent_bias: of the candidate, inside the reset, ``(layers, units)``; or None.
+        reset_after: apply the reset gate after the recurrent product.
+
+    Returns:
+        The hidden states of the uppermost layer ``(batch, time, units)``, and those that each layer computed
+        last, ``(layers, batch, units)``.
+
+    Raises:
+        ValueError: as `stacked_lstm` and `gru`.
+
+    Source: `gru`, `stacked_lstm`.
+    """
+    cell, others, _ = _gru(reset_after, recurrent_kernel, bias, recurrent_bias)
+    return stacked(cell, x, (h,), kernel, upper_kernels, others)
+
+
+def stacked_gru_vjp(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    upper_kernels: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    recurrent_bias: Array | None,
+    cotangents: Carry,
+    *,
+    reset_after: bool = True,
+) -> tuple[Array | None, ...]:
+    """Gradient of `stacked_gru`: what a layer gives for its input is the cotangent of the one below."""
+    cell, others, absent = _gru(reset_after, recurrent_kernel, bias, recurrent_bias)
+    return *stacked_vjp(cell, x, (h,), kernel, upper_kernels, others, cotangents), *absent
+
+
+def stacked_simple_rnn(
+    x: Array, h: Array, kernel: Array, upper_kernels: Array, recurrent_kernel: Array, bias: Array
+) -> Carry:
+    """Fully connected recurrent layers, each over the hidden states of the one below.
+
+    ``y⁰ = x``, ``yⁿₜ = tanh(yⁿ⁻¹ₜ Wₙ + yⁿₜ₋₁ Uₙ + bₙ)``, each layer with a state and weights of its own
+
+    Args:
+        x: ``(batch, time, features)``, at least one step.
+        h: initial hidden states, ``(layers, batch, units)``.
+        kernel: W of the lowest layer, ``(features, units)``.
+        upper_kernels: of the others, ``(layers - 1, units, units)``.
+        recurrent_kernel: U, ``(layers, units, units)``.
+        bias: b, ``(layers, units)``.
+
+    Returns:
+        The hidden states of the uppermost layer ``(batch, time, units)``, and those that each layer computed
+        last, ``(layers, batch, units)``.
+
+    Raises:
+        ValueError: as `stacked_lstm`.
+
+    Source: `simple_rnn`, `stacked_lstm`.
+    """
+    return stacked(SIMPLE_RNN, x, (h,), kernel, upper_kernels, (recurrent_kernel, bias))
+
+
+def stacked_simple_rnn_vjp(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    upper_kernels: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    cotangents: Carry,
+) -> Carry:
+    """Gradient of `stacked_simple_rnn`: what a layer gives for its input is the cotangent of that below."""
+    return stacked_vjp(SIMPLE_RNN, x, (h,), kernel, upper_kernels, (recurrent_kernel, bias), cotangents)
+
+
 # --- from call to call ---
 
 
@@ -589,3 +692,125 @@ def stateful_lstm_vjp(
     """Gradient of `stateful_lstm`: through the calls in reverse, as far as the carry was handed on."""
     weights = (kernel, recurrent_kernel, bias)
     return stateful_vjp(LSTM, x, other, later, weights, cotangents, between=between, kept_by=kept_by)
+
+
+def stateful_gru(
+    x: Array,
+    other: Array | None,
+    later: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    recurrent_bias: Array | None = None,
+    *,
+    reset_after: bool = True,
+    between: str = "nothing",
+    kept_by: str = "layer",
+) -> Carry:
+    """Two calls of one gated recurrent unit, and what comes between them.
+
+    The first call starts from zeros, the second from the state that is left: that of the first call; where
+    other data was predicted in between and the *layer* keeps the state, that of this prediction; zeros
+    after a reset. Where the *caller* keeps it, a prediction in between starts from zeros and changes nothing
+
+    Args:
+        x: of the first call, ``(batch, time, features)``.
+        other: of the call in between, ``(batch, time, features)``; or None.
+        later: of the last call, ``(batch, steps, features)``.
+        kernel: ``(features, 3 units)``, gates in the order r, z, n.
+        recurrent_kernel: ``(units, 3 units)``.
+        bias: ``(3 units,)``.
+        recurrent_bias: of the candidate, inside the reset, ``(units,)``; or None.
+        reset_after: apply the reset gate after the recurrent product.
+        between: ``nothing``, ``predict`` or ``reset``.
+        kept_by: ``layer`` or ``caller``.
+
+    Returns:
+        The hidden states of the first call ``(batch, time, units)`` and of the last, and the one computed
+        last, ``(batch, units)``.
+
+    Raises:
+        ValueError: as `stateful_lstm` and `gru`.
+
+    Source: `gru`, `stateful_lstm`.
+    """
+    cell, weights, _ = _gru(reset_after, kernel, recurrent_kernel, bias, recurrent_bias)
+    return stateful(cell, x, other, later, weights, between=between, kept_by=kept_by)
+
+
+def stateful_gru_vjp(
+    x: Array,
+    other: Array | None,
+    later: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    recurrent_bias: Array | None,
+    cotangents: Carry,
+    *,
+    reset_after: bool = True,
+    between: str = "nothing",
+    kept_by: str = "layer",
+) -> tuple[Array | None, ...]:
+    """Gradient of `stateful_gru`: through the calls in reverse, as far as the state was handed on."""
+    cell, weights, absent = _gru(reset_after, kernel, recurrent_kernel, bias, recurrent_bias)
+    options = {"between": between, "kept_by": kept_by}
+    return *stateful_vjp(cell, x, other, later, weights, cotangents, **options), *absent
+
+
+def stateful_simple_rnn(
+    x: Array,
+    other: Array | None,
+    later: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    *,
+    between: str = "nothing",
+    kept_by: str = "layer",
+) -> Carry:
+    """Two calls of one fully connected recurrent layer, and what comes between them.
+
+    In each ``hₜ = tanh(xₜ W + hₜ₋₁ U + b)``. The first call starts from zeros, the second from the state that
+    is left: that of the first call; where other data was predicted in between and the *layer* keeps the
+    state, that of this prediction; zeros after a reset. Where the *caller* keeps it, a prediction in between
+    starts from zeros and changes nothing
+
+    Args:
+        x: of the first call, ``(batch, time, features)``.
+        other: of the call in between, ``(batch, time, features)``; or None.
+        later: of the last call, ``(batch, steps, features)``.
+        kernel: W, ``(features, units)``.
+        recurrent_kernel: U, ``(units, units)``.
+        bias: b, ``(units,)``.
+        between: ``nothing``, ``predict`` or ``reset``.
+        kept_by: ``layer`` or ``caller``.
+
+    Returns:
+        The hidden states of the first call ``(batch, time, units)`` and of the last, and the one computed
+        last, ``(batch, units)``.
+
+    Raises:
+        ValueError: as `stateful_lstm`.
+
+    Source: `simple_rnn`, `stateful_lstm`.
+    """
+    weights = (kernel, recurrent_kernel, bias)
+    return stateful(SIMPLE_RNN, x, other, later, weights, between=between, kept_by=kept_by)
+
+
+def stateful_simple_rnn_vjp(
+    x: Array,
+    other: Array | None,
+    later: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    cotangents: Carry,
+    *,
+    between: str = "nothing",
+    kept_by: str = "layer",
+) -> tuple[Array | None, ...]:
+    """Gradient of `stateful_simple_rnn`: through the calls in reverse, as far as the state was handed on."""
+    weights = (kernel, recurrent_kernel, bias)
+    return stateful_vjp(SIMPLE_RNN, x, other, later, weights, cotangents, between=between, kept_by=kept_by)

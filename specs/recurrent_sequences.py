@@ -309,6 +309,8 @@ def _stacked(
 
 
 stacked_lstm = _stacked(LSTM, reference.stacked_lstm, reference.stacked_lstm_vjp, data=DATA)
+stacked_gru = _stacked(GRU, reference.stacked_gru, reference.stacked_gru_vjp)
+stacked_simple_rnn = _stacked(SIMPLE_RNN, reference.stacked_simple_rnn, reference.stacked_simple_rnn_vjp)
 
 STATEFUL_SIZES = ((3, 2, 4, 7, 5), (1, 1, 1, 1, 1), (2, 3, 1, 9, 8))
 
@@ -361,3 +363,5 @@ def _stateful(
 
 
 stateful_lstm = _stateful(LSTM, reference.stateful_lstm, reference.stateful_lstm_vjp, STATEFUL_SIZES, DATA)
+stateful_gru = _stateful(GRU, reference.stateful_gru, reference.stateful_gru_vjp)
+stateful_simple_rnn = _stateful(SIMPLE_RNN, reference.stateful_simple_rnn, reference.stateful_simple_rnn_vjp)

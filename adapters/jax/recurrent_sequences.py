@@ -298,7 +298,8 @@ def _gru(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
 
 
 def _simple_rnn(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
-    cell = nnx.SimpleCell(len(kernel), len(recurrent_kernel), dtype=kernel.dtype, rngs=nnx.Rngs(0))
+    dtypes = {"dtype": kernel.dtype, "param_dtype": kernel.dtype}
+    cell = nnx.SimpleCell(len(kernel), len(recurrent_kernel), **dtypes, rngs=nnx.Rngs(0))
     assign(cell.dense_i, kernel, bias)
     assign(cell.dense_h, recurrent_kernel)
     return cell
@@ -322,13 +323,54 @@ def _lstm_ref(
 def stacked_lstm_nnx(
     x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
 ) -> Any:
-    carries = []
-    for n, of_layer in enumerate((kernel, *upper_kernels)):
-        layer = nnx.RNN(_lstm(of_layer, recurrent_kernel[n], bias[n]))
-        carry, x = layer(x, initial_carry=(c[n], h[n]), return_carry=True)
-        carries.append(carry)
-    final_c, final_h = zip(*carries, strict=True)
-    return x, jnp.stack(final_h), jnp.stack(final_c)
+    cells = _layers(_lstm, kernel, upper_kernels, recurrent_kernel, bias)
+    y, finals = _stacked_nnx(cells, x, list(zip(c, h, strict=True)))
+    final_c, final_h = zip(*finals, strict=True)
+    return y, jnp.stack(final_h), jnp.stack(final_c)
+
+
+@binds("stacked_gru", "flax.nnx.RNN", where=RESET_AFTER | NO_CANDIDATE_BIAS, composition=True)
+def stacked_gru_nnx(
+    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any
+) -> Any:
+    cells = _layers(_gru, kernel, upper_kernels, recurrent_kernel, bias)
+    y, finals = _stacked_nnx(cells, x, h)
+    return y, jnp.stack(finals)
+
+
+@binds("stacked_simple_rnn", "flax.nnx.RNN", composition=True)
+def stacked_simple_rnn_nnx(
+    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
+) -> Any:
+    cells = _layers(_simple_rnn, kernel, upper_kernels, recurrent_kernel, bias)
+    y, finals = _stacked_nnx(cells, x, h)
+    return y, jnp.stack(finals)
+
+
+def _layers(cell: Any, kernel: Any, upper_kernels: Any, *others: Any) -> Any:
+    """A cell with the weights of each layer."""
+    return [cell(*weights) for weights in zip((kernel, *upper_kernels), *others, strict=True)]
+
+
+def _stacked_nnx(cells: Any, x: Any, carries: Any) -> Any:
+    finals = []
+    for cell, carry in zip(cells, carries, strict=True):
+        final, x = nnx.RNN(cell)(x, initial_carry=carry, return_carry=True)
+        finals.append(final)
+    return x, finals
+
+
+@binds("stacked_gru", "flax.linen.RNN", where=RESET_AFTER, composition=True)
+def stacked_gru_linen(
+    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any
+) -> Any:
+    own = [None] * len(h) if recurrent_bias is None else recurrent_bias
+    layers, finals = linen.RNN(linen.GRUCell(h.shape[-1])), []
+    for weights in zip((kernel, *upper_kernels), recurrent_kernel, bias, own, h, strict=True):
+        variables = {"params": {"cell": gru_weights(*weights[:-1])}}
+        final, x = layers.apply(variables, x, initial_carry=weights[-1], return_carry=True)
+        finals.append(final)
+    return x, jnp.stack(finals)
 
 
 @binds("stacked_lstm", "jax.experimental.rnn.lstm_ref(num_layers)")
@@ -338,17 +380,53 @@ def stacked_lstm_experimental(
     return _lstm_ref(x, h, c, (kernel, *upper_kernels), recurrent_kernel, bias, None, layers=len(h))
 
 
-@binds(
-    "stateful_lstm",
-    "flax.nnx.RNN",
-    where={"kept_by == 'caller'": "a layer of flax keeps no carry: its caller hands it on"},
-)
+HANDED = {"kept_by == 'caller'": "a layer of flax keeps no carry: its caller hands it on"}
+
+
+@binds("stateful_lstm", "flax.nnx.RNN", where=HANDED)
 def stateful_lstm_nnx(
     x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
 ) -> Any:
-    layer = nnx.RNN(_lstm(kernel, recurrent_kernel, bias), return_carry=True, rngs=nnx.Rngs(0))
+    y, (c, h), y_later = _calls(_lstm(kernel, recurrent_kernel, bias), x, other, later, between)
+    return y, y_later, h, c
+
+
+@binds("stateful_gru", "flax.nnx.RNN", where=HANDED | RESET_AFTER | NO_CANDIDATE_BIAS)
+def stateful_gru_nnx(
+    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    *, between: str,
+) -> Any:  # fmt: skip
+    y, h, y_later = _calls(_gru(kernel, recurrent_kernel, bias), x, other, later, between)
+    return y, y_later, h
+
+
+@binds("stateful_simple_rnn", "flax.nnx.RNN", where=HANDED)
+def stateful_simple_rnn_nnx(
+    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
+) -> Any:
+    y, h, y_later = _calls(_simple_rnn(kernel, recurrent_kernel, bias), x, other, later, between)
+    return y, y_later, h
+
+
+def _calls(cell: Any, x: Any, other: Any, later: Any, between: str) -> Any:
+    """Two calls, and what comes between them."""
+    layer = nnx.RNN(cell, return_carry=True, rngs=nnx.Rngs(0))
     carry, y = layer(x)
     if between == "predict":
         layer(other)
-    (c, h), y_later = layer(later) if between == "reset" else layer(later, initial_carry=carry)
-    return y, y_later, h, c
+    return y, *(layer(later) if between == "reset" else layer(later, initial_carry=carry))
+
+
+@binds("stateful_gru", "flax.linen.RNN", where=HANDED | RESET_AFTER)
+def stateful_gru_linen(
+    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    *, between: str,
+) -> Any:  # fmt: skip
+    layer = linen.RNN(linen.GRUCell(len(recurrent_kernel), param_dtype=x.dtype), return_carry=True)
+    weights = {"params": {"cell": gru_weights(kernel, recurrent_kernel, bias, recurrent_bias)}}
+    carry, y = layer.apply(weights, x)
+    if between == "predict":
+        layer.apply(weights, other)
+    carry = None if between == "reset" else carry
+    h, y_later = layer.apply(weights, later, initial_carry=carry)
+    return y, y_later, h

@@ -126,33 +126,106 @@ def _mask(x: Any, lengths: Any) -> Any:
 def stacked_lstm(
     x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
 ) -> Any:
-    cells = [keras.layers.LSTMCell(h.shape[-1], **GATED, **options_of(x, bias)) for _ in range(len(h))]
+    options = GATED | options_of(x, bias)
+    cells = [keras.layers.LSTMCell(h.shape[-1], **options) for _ in range(len(h))]
+    weights = _layers(kernel, upper_kernels, recurrent_kernel, bias)
+    return _of_cells(cells, x, (h, c), weights)
+
+
+@binds("stacked_gru", "keras.layers.StackedRNNCells")
+def stacked_gru(
+    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    *, reset_after: bool,
+) -> Any:  # fmt: skip
+    options = GATED | options_of(x, bias)
+    cells = [keras.layers.GRUCell(h.shape[-1], reset_after=reset_after, **options) for _ in range(len(h))]
+    weights = _gru_layers(kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, reset_after)
+    return _of_cells(cells, x, (h,), weights)
+
+
+@binds("stacked_simple_rnn", "keras.layers.StackedRNNCells")
+def stacked_simple_rnn(
+    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
+) -> Any:
+    cells = [keras.layers.SimpleRNNCell(h.shape[-1], **options_of(x, bias)) for _ in range(len(h))]
+    weights = _layers(kernel, upper_kernels, recurrent_kernel, bias)
+    return _of_cells(cells, x, (h,), weights)
+
+
+def _of_cells(cells: Any, x: Any, carry: Any, weights: Any) -> Any:
     cell = keras.layers.StackedRNNCells(cells, dtype=dtype_of(x))
     layer = keras.layers.RNN(cell, return_sequences=True, return_state=True, dtype=dtype_of(x))
     with concrete():
         layer.build(tuple(x.shape))
-    kernels = [kernel, *(upper_kernels[n] for n in range(len(h) - 1))]
-    trainable = [part for n, kernel in enumerate(kernels) for part in (kernel, recurrent_kernel[n], bias[n])]
-    carry, fixed = [[h[n], c[n]] for n in range(len(h))], [v.value for v in layer.non_trainable_variables]
-    (y, *states), _ = layer.stateless_call(trainable, fixed, x, initial_state=carry)
-    final_h, final_c = zip(*states, strict=True)
-    return y, keras.ops.stack(final_h), keras.ops.stack(final_c)
+    trainable = [part for of_layer in weights for part in of_layer.values()]
+    fixed = [v.value for v in layer.non_trainable_variables]
+    states = [[state[n] for state in carry] for n in range(len(cells))]
+    start = states if len(carry) > 1 else [state for (state,) in states]
+    (y, *finals), _ = layer.stateless_call(trainable, fixed, x, initial_state=start)
+    by_state = zip(*finals, strict=True) if len(carry) > 1 else [finals]
+    return y, *(keras.ops.stack(list(of_each)) for of_each in by_state)
 
 
 @binds("stacked_lstm", "keras.layers.LSTM", composition=True)
 def stacked_lstm_layers(
     x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
 ) -> Any:
-    kernels, states = [kernel, *(upper_kernels[n] for n in range(len(h) - 1))], []
-    for n, of_layer in enumerate(kernels):
-        layer = keras.layers.LSTM(
-            h.shape[-1], return_sequences=True, return_state=True, **GATED, **options_of(x, bias)
-        )
-        weights = weights_of(of_layer, recurrent_kernel[n], bias[n])
-        x, *state = call_layer(layer, x, weights=weights, initial_state=[h[n], c[n]])
-        states.append(state)
-    final_h, final_c = zip(*states, strict=True)
-    return x, keras.ops.stack(final_h), keras.ops.stack(final_c)
+    options = SEQUENCES | GATED | options_of(x, bias)
+    layers = [keras.layers.LSTM(h.shape[-1], **options) for _ in range(len(h))]
+    weights = _layers(kernel, upper_kernels, recurrent_kernel, bias)
+    return _of_layers(layers, x, (h, c), weights)
+
+
+@binds("stacked_gru", "keras.layers.GRU", composition=True)
+def stacked_gru_layers(
+    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    *, reset_after: bool,
+) -> Any:  # fmt: skip
+    options = SEQUENCES | GATED | options_of(x, bias)
+    layers = [keras.layers.GRU(h.shape[-1], reset_after=reset_after, **options) for _ in range(len(h))]
+    weights = _gru_layers(kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, reset_after)
+    return _of_layers(layers, x, (h,), weights)
+
+
+@binds("stacked_simple_rnn", "keras.layers.SimpleRNN", composition=True)
+def stacked_simple_rnn_layers(
+    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
+) -> Any:
+    options = SEQUENCES | options_of(x, bias)
+    layers = [keras.layers.SimpleRNN(h.shape[-1], **options) for _ in range(len(h))]
+    weights = _layers(kernel, upper_kernels, recurrent_kernel, bias)
+    return _of_layers(layers, x, (h,), weights)
+
+
+SEQUENCES = {"return_sequences": True, "return_state": True}
+
+
+def _of_layers(layers: Any, x: Any, carry: Any, weights: Any) -> Any:
+    finals = []
+    for n, (layer, of_layer) in enumerate(zip(layers, weights, strict=True)):
+        start = [state[n] for state in carry]
+        x, *final = call_layer(layer, x, weights=of_layer, initial_state=start)
+        finals.append(final)
+    return x, *(keras.ops.stack(list(of_each)) for of_each in zip(*finals, strict=True))
+
+
+def _layers(kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any) -> list[dict[str, Any]]:
+    """Weights by layer."""
+    kernels = _kernels(kernel, upper_kernels, bias)
+    return [weights_of(*weights) for weights in zip(kernels, recurrent_kernel, bias, strict=True)]
+
+
+def _kernels(kernel: Any, upper_kernels: Any, bias: Any) -> list[Any]:
+    return [kernel, *(upper_kernels[n] for n in range(len(bias) - 1))]
+
+
+def _gru_layers(
+    kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any, reset_after: bool
+) -> list[dict[str, Any]]:
+    """Weights of GRUs by layer."""
+    own = [None] * len(bias) if recurrent_bias is None else recurrent_bias
+    layers = zip(_kernels(kernel, upper_kernels, bias), recurrent_kernel, bias, own, strict=True)
+    return [gru_weights_of(*weights, reset_after=reset_after) for weights in layers]
 
 
 KEPT = {"kept_by == 'layer'": "every call of a stateful layer moves its carry"}
@@ -162,9 +235,35 @@ KEPT = {"kept_by == 'layer'": "every call of a stateful layer moves its carry"}
 def stateful_lstm(
     x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
 ) -> Any:
-    layer = _stateful(x, recurrent_kernel, bias)
-    weights = zip(layer.trainable_variables, (kernel, recurrent_kernel, bias), strict=True)
-    with keras.StatelessScope(state_mapping=list(weights)):
+    layer = keras.layers.LSTM(len(recurrent_kernel), **GATED, **_stateful(x, bias))
+    return _calls(layer, weights_of(kernel, recurrent_kernel, bias), x, other, later, between)
+
+
+@binds("stateful_gru", "keras.layers.GRU(stateful=True)", where=KEPT)
+def stateful_gru(
+    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    *, reset_after: bool, between: str,
+) -> Any:  # fmt: skip
+    options = GATED | _stateful(x, bias)
+    layer = keras.layers.GRU(len(recurrent_kernel), reset_after=reset_after, **options)
+    weights = gru_weights_of(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
+    return _calls(layer, weights, x, other, later, between)
+
+
+@binds("stateful_simple_rnn", "keras.layers.SimpleRNN(stateful=True)", where=KEPT)
+def stateful_simple_rnn(
+    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
+) -> Any:
+    layer = keras.layers.SimpleRNN(len(recurrent_kernel), **_stateful(x, bias))
+    return _calls(layer, weights_of(kernel, recurrent_kernel, bias), x, other, later, between)
+
+
+def _calls(layer: Any, weights: Any, x: Any, other: Any, later: Any, between: str) -> Any:
+    """Two calls, and what comes between them."""
+    with concrete():
+        layer.build(tuple(x.shape))
+    given = [(variable, weights[variable.name]) for variable in layer.trainable_variables]
+    with keras.StatelessScope(state_mapping=given):
         y, *_ = layer(x)
         if between == "predict":
             layer(other)
@@ -177,7 +276,10 @@ def stateful_lstm(
 def stateful_lstm_stateless(
     x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
 ) -> Any:
-    layer, weights = _stateful(x, recurrent_kernel, bias), [kernel, recurrent_kernel, bias]
+    layer = keras.layers.LSTM(len(recurrent_kernel), **GATED, **_stateful(x, bias))
+    with concrete():
+        layer.build(tuple(x.shape))
+    weights = [kernel, recurrent_kernel, bias]
     start = [variable.value for variable in layer.non_trainable_variables]
     (y, *_), kept = layer.stateless_call(weights, start, x)
     if between == "predict":
@@ -186,11 +288,5 @@ def stateful_lstm_stateless(
     return y, y_later, h, c
 
 
-def _stateful(x: Any, recurrent_kernel: Any, bias: Any) -> Any:
-    layer = keras.layers.LSTM(
-        len(recurrent_kernel), return_sequences=True, return_state=True, stateful=True,
-        **GATED, **options_of(x, bias),
-    )  # fmt: skip
-    with concrete():
-        layer.build(tuple(x.shape))
-    return layer
+def _stateful(x: Any, bias: Any) -> dict[str, Any]:
+    return {"return_sequences": True, "return_state": True, "stateful": True, **options_of(x, bias)}

@@ -187,12 +187,39 @@ def _both_ways(cells: Any, x: Any, carry: Any, lengths: Any, merge: str, returns
 def stacked_lstm(
     x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
 ) -> Any:
-    states, kernels = [], (kernel, *tf.unstack(upper_kernels))
-    for at, weights in enumerate(zip(kernels, tf.unstack(recurrent_kernel), tf.unstack(bias), strict=True)):
-        x, *state = _scanned(_lstm(*weights), x, h[at], c[at])
-        states.append(state)
-    final_h, final_c = zip(*states, strict=True)
-    return x, tf.stack(final_h), tf.stack(final_c)
+    layers = _layers(kernel, upper_kernels, recurrent_kernel, bias)
+    return _stacked([_lstm(*weights) for weights in layers], x, h, c)
+
+
+@binds("stacked_gru", "tf.scan", composition=True)
+def stacked_gru(
+    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    *, reset_after: bool,
+) -> Any:  # fmt: skip
+    own = [None] * len(h) if recurrent_bias is None else tf.unstack(recurrent_bias)
+    layers = zip(_layers(kernel, upper_kernels, recurrent_kernel, bias), own, strict=True)
+    return _stacked([_gru(w, u, b, of_candidate, reset_after) for (w, u, b), of_candidate in layers], x, h)
+
+
+@binds("stacked_simple_rnn", "tf.scan", composition=True)
+def stacked_simple_rnn(
+    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
+) -> Any:
+    layers = _layers(kernel, upper_kernels, recurrent_kernel, bias)
+    return _stacked([_simple_rnn(*weights) for weights in layers], x, h)
+
+
+def _layers(kernel: Any, upper_kernels: Any, *others: Any) -> Any:
+    """Weights by layer."""
+    return zip((kernel, *tf.unstack(upper_kernels)), *map(tf.unstack, others), strict=True)
+
+
+def _stacked(cells: Any, x: Any, *carry: Any) -> Any:
+    finals = []
+    for cell, *states in zip(cells, *map(tf.unstack, carry), strict=True):
+        x, *final = _scanned(cell, x, *states)
+        finals.append(final)
+    return x, *map(tf.stack, zip(*finals, strict=True))
 
 
 @binds("stateful_lstm", "tf.scan", where=HANDED, composition=True)
@@ -200,6 +227,22 @@ def stateful_lstm(
     x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
 ) -> Any:
     return _calls(_lstm(kernel, recurrent_kernel, bias), x, other, later, between)
+
+
+@binds("stateful_gru", "tf.scan", where=HANDED, composition=True)
+def stateful_gru(
+    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    *, reset_after: bool, between: str,
+) -> Any:  # fmt: skip
+    cell = _gru(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
+    return _calls(cell, x, other, later, between)
+
+
+@binds("stateful_simple_rnn", "tf.scan", where=HANDED, composition=True)
+def stateful_simple_rnn(
+    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
+) -> Any:
+    return _calls(_simple_rnn(kernel, recurrent_kernel, bias), x, other, later, between)
 
 
 def _calls(cell: _Cell, x: Any, other: Any, later: Any, between: str) -> Any:

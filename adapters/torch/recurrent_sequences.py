@@ -187,10 +187,31 @@ def stacked_lstm(
     x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
 ) -> Any:
     module = torch.nn.LSTM(len(kernel), h.shape[-1], num_layers=len(h), batch_first=True)
-    layers = zip((kernel, *upper_kernels), recurrent_kernel, bias, strict=True)
-    weights = {k: v for n, layer in enumerate(layers) for k, v in _weights(f"l{n}", *layer).items()}
+    weights = _layers(kernel, upper_kernels, recurrent_kernel, bias)
     y, (h, c) = call_module(module, x, (h, c), **weights)
     return y, h, c
+
+
+@binds("stacked_gru", "torch.nn.GRU(num_layers)", where=RESET_AFTER)
+def stacked_gru(
+    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any
+) -> Any:
+    module = torch.nn.GRU(len(kernel), h.shape[-1], num_layers=len(h), batch_first=True)
+    own = [] if recurrent_bias is None else [recurrent_bias]
+    return call_module(module, x, h, **_layers(kernel, upper_kernels, recurrent_kernel, bias, *own))
+
+
+@binds("stacked_simple_rnn", "torch.nn.RNN(num_layers)")
+def stacked_simple_rnn(
+    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
+) -> Any:
+    module = torch.nn.RNN(len(kernel), h.shape[-1], num_layers=len(h), batch_first=True)
+    return call_module(module, x, h, **_layers(kernel, upper_kernels, recurrent_kernel, bias))
+
+
+def _layers(kernel: Any, upper_kernels: Any, *others: Any) -> dict[str, Any]:
+    layers = enumerate(zip((kernel, *upper_kernels), *others, strict=True))
+    return {name: weight for n, layer in layers for name, weight in _weights(f"l{n}", *layer).items()}
 
 
 @binds("stateful_lstm", "torch.nn.LSTM", where=HANDED)
@@ -198,9 +219,36 @@ def stateful_lstm(
     x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
 ) -> Any:
     module = torch.nn.LSTM(len(kernel), len(recurrent_kernel), batch_first=True)
-    module, weights = module.to(x.device, x.dtype), _weights("l0", kernel, recurrent_kernel, bias)
+    weights = _weights("l0", kernel, recurrent_kernel, bias)
+    y, y_later, (h, c) = _calls(module, weights, x, other, later, between)
+    return y, y_later, h[0], c[0]
+
+
+@binds("stateful_gru", "torch.nn.GRU", where=HANDED | RESET_AFTER)
+def stateful_gru(
+    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    *, between: str,
+) -> Any:  # fmt: skip
+    module = torch.nn.GRU(len(kernel), len(recurrent_kernel), batch_first=True)
+    weights = _weights("l0", kernel, recurrent_kernel, bias, recurrent_bias)
+    y, y_later, h = _calls(module, weights, x, other, later, between)
+    return y, y_later, h[0]
+
+
+@binds("stateful_simple_rnn", "torch.nn.RNN", where=HANDED)
+def stateful_simple_rnn(
+    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
+) -> Any:
+    module = torch.nn.RNN(len(kernel), len(recurrent_kernel), batch_first=True)
+    weights = _weights("l0", kernel, recurrent_kernel, bias)
+    y, y_later, h = _calls(module, weights, x, other, later, between)
+    return y, y_later, h[0]
+
+
+def _calls(module: Any, weights: Any, x: Any, other: Any, later: Any, between: str) -> Any:
+    """Two calls, and what comes between them."""
+    module = module.to(x.device, x.dtype)
     y, carry = functional_call(module, weights, (x,))
     if between == "predict":
         functional_call(module, weights, (other,))
-    y_later, (h, c) = functional_call(module, weights, (later,) if between == "reset" else (later, carry))
-    return y, y_later, h[0], c[0]
+    return y, *functional_call(module, weights, (later,) if between == "reset" else (later, carry))

@@ -457,7 +457,13 @@ FAULTS = {
     "bidirectional_gru": bidirectional_faults(GRU, reference.bidirectional_gru),
     "bidirectional_simple_rnn": bidirectional_faults(SIMPLE_RNN, reference.bidirectional_simple_rnn),
     "stacked_lstm": stacked_faults(LSTM, reference.stacked_lstm, reference.stacked_lstm_vjp),
+    "stacked_gru": stacked_faults(GRU, reference.stacked_gru, reference.stacked_gru_vjp),
+    "stacked_simple_rnn": stacked_faults(
+        SIMPLE_RNN, reference.stacked_simple_rnn, reference.stacked_simple_rnn_vjp
+    ),
     "stateful_lstm": stateful_faults(LSTM),
+    "stateful_gru": stateful_faults(GRU),
+    "stateful_simple_rnn": stateful_faults(SIMPLE_RNN),
 }
 
 

@@ -18,6 +18,8 @@ WHOLE = {
     "bidirectional_gru": "the directions of its carry stand before the batch",
     "bidirectional_simple_rnn": "the directions of its carry stand before the batch",
     "stacked_lstm": "the layers of its carry stand before the batch",
+    "stacked_gru": "the layers of its carry stand before the batch",
+    "stacked_simple_rnn": "the layers of its carry stand before the batch",
     "embedding": "what has a gradient is the table, which all samples share",
 }
 UNREDUCED = ("none", "rows")

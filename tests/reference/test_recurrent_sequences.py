@@ -15,12 +15,6 @@ from assay.reference import recurrent_sequences
 from assay.reference.convolution import conv
 from assay.reference.dense import dense
 from assay.reference.recurrent import gru, gru_vjp, lstm, lstm_vjp, simple_rnn, simple_rnn_vjp
-from assay.reference.recurrent_sequences import (
-    stacked_lstm,
-    stacked_lstm_vjp,
-    stateful_lstm,
-    stateful_lstm_vjp,
-)
 
 BATCH, TIME, FEATURES, UNITS = 3, 5, 2, 4
 LENGTHS = np.array([5, 1, 3])
@@ -246,122 +240,118 @@ def test_gradient_of_both_directions_is_that_of_each(cell, layer):
 LAYERS = 3
 
 
-def stacked_weights():
-    given = weights(LAYERS)
-    kernel, upper = given.pop("kernel")[0], normal("upper", LAYERS - 1, UNITS, 4 * UNITS) / 2
-    order = {"x": given["x"], "h": given["h"], "c": given["c"], "kernel": kernel, "upper_kernels": upper}
-    return order | {name: given[name] for name in ("recurrent_kernel", "bias")}
+def stacked_weights(cell):
+    """Inputs of a stack: the kernels of the upper layers stand after that of the lowest."""
+    given = weights(LAYERS, cell=cell)
+    upper = normal("upper", LAYERS - 1, UNITS, cell.gates * UNITS) / 2
+    kernels = {"kernel": given.pop("kernel")[0], "upper_kernels": upper}
+    below = {name: given.pop(name) for name in ("x", *cell.states)}
+    return below | kernels | given
 
 
-def layers_of(given):
+def layers_of(given, cell):
     """Carry and weights of each layer."""
     kernels = [given["kernel"], *(given["upper_kernels"][n] for n in range(LAYERS - 1))]
+    others = ("recurrent_kernel", "bias", *cell.more)
     return [
-        (given["h"][n], given["c"][n], kernels[n], given["recurrent_kernel"][n], given["bias"][n])
+        (*(given[name][n] for name in cell.states), kernels[n], *(given[name][n] for name in others))
         for n in range(LAYERS)
     ]
 
 
-@proves(stacked_lstm, by="law")
-def test_layers_are_lstms_one_after_the_other():
-    given = carried(stacked_weights())
-    y, h, c = stacked_lstm(**given)
+@each_cell("stacked_{}", by="law")
+def test_layers_are_one_after_the_other(cell, layer):
+    given = carried(stacked_weights(cell))
+    y, *finals = cell.on(layer)(**given)
     below = given["x"]
-    for n, layer in enumerate(layers_of(given)):
-        below, *carry = lstm(below, *layer)
-        assert_same((h[n], c[n]), tuple(carry))
+    for n, of_layer in enumerate(layers_of(given, cell)):
+        below, *carry = cell.alone(below, *of_layer)
+        assert_same(tuple(state[n] for state in finals), tuple(carry))
     assert_same(y, below)
 
 
-@proves(stacked_lstm, by="law")
-def test_layers_may_be_run_step_by_step():
+@each_cell("stacked_{}", by="law")
+def test_layers_may_be_run_step_by_step(cell, layer):
     # All layers at one time step before the next step: what a cell made of cells does.
-    given = carried(stacked_weights())
-    y, h, c = stacked_lstm(**given)
+    given = carried(stacked_weights(cell))
+    y, *finals = cell.on(layer)(**given)
     for t in range(TIME):
-        step = given | {"x": given["x"][:, t : t + 1]}
-        at, given["h"], given["c"] = stacked_lstm(**step)
+        at, *carry = cell.on(layer)(**given | {"x": given["x"][:, t : t + 1]})
+        given |= dict(zip(cell.states, carry, strict=True))
         assert_same(at[:, 0], y[:, t])
-    assert_same((given["h"], given["c"]), (h, c))
+    assert_same(tuple(carry), tuple(finals))
 
 
-@proves(stacked_lstm_vjp, by="law")
-def test_gradient_of_layers_goes_down_through_them():
-    given, (of_y, of_h, of_c) = carried(stacked_weights()), cotangents(LAYERS)
-    gradients = stacked_lstm_vjp(*given.values(), (of_y, of_h, of_c))
-    inputs = [given["x"]]
-    for layer in layers_of(given):
-        inputs.append(lstm(inputs[-1], *layer)[0])
-    into = of_y
+@each_cell("stacked_{}_vjp", by="law")
+def test_gradient_of_layers_goes_down_through_them(cell, layer):
+    given, (into, *of_finals) = carried(stacked_weights(cell)), cotangents(LAYERS, cell=cell)
+    gradients = cell.on(layer)(*all_inputs(given, cell), (into, *of_finals))
+    named = dict(zip(given, gradients, strict=False))
+    inputs, layers = [given["x"]], layers_of(given, cell)
+    for of_layer in layers:
+        inputs.append(cell.alone(inputs[-1], *of_layer)[0])
     for n in reversed(range(LAYERS)):
-        into, *of_layer = lstm_vjp(inputs[n], *layers_of(given)[n], (into, of_h[n], of_c[n]))
-        of_kernel = gradients[3] if n == 0 else gradients[4][n - 1]
-        expected = (gradients[1][n], gradients[2][n], of_kernel, gradients[5][n], gradients[6][n])
-        assert_same(tuple(of_layer), expected)
+        of_layer = (into, *(of_final[n] for of_final in of_finals))
+        into, *expected = cell.back(inputs[n], *layers[n], of_layer)
+        assert_same(tuple(layers_of(named, cell)[n]), tuple(expected))
     assert_same(gradients[0], into)
 
 
 # --- from call to call ---
 
 
-def calls(between="nothing"):
-    given = weights()
+def calls(between="nothing", cell=LSTM):
+    given = weights(cell=cell)
     order = {"x": given["x"][:, :2], "other": None, "later": given["x"][:, 2:]}
     if between == "predict":
         order["other"] = normal("other", BATCH, 3, FEATURES)
-    return order | {name: given[name] for name in ("kernel", "recurrent_kernel", "bias")}
+    return order | {name: given[name] for name in ("kernel", "recurrent_kernel", "bias", *cell.more)}
 
 
-def from_rest(x, given):
-    zeros = np.zeros((BATCH, UNITS))
-    return lstm(x, zeros, zeros, given["kernel"], given["recurrent_kernel"], given["bias"])
+def from_rest(x, given, cell):
+    rest = [np.zeros((BATCH, UNITS))] * len(cell.states)
+    return cell.alone(x, *rest, *(given[name] for name in ("kernel", "recurrent_kernel", "bias", *cell.more)))
 
 
-@proves(stateful_lstm, by="law")
-def test_two_calls_are_one_over_both_sequences():
-    given = calls()
-    y, y_later, *carry = stateful_lstm(**given)
-    joined = from_rest(np.concatenate([given["x"], given["later"]], axis=1), given)
+@each_cell("stateful_{}", by="law")
+def test_two_calls_are_one_over_both_sequences(cell, layer):
+    given = calls(cell=cell)
+    y, y_later, *carry = cell.on(layer)(**given)
+    joined = from_rest(np.concatenate([given["x"], given["later"]], axis=1), given, cell)
     assert_same((np.concatenate([y, y_later], axis=1), *carry), joined)
 
 
-@proves(stateful_lstm, by="law")
-def test_a_prediction_moves_the_carry_of_a_layer_and_not_that_of_a_caller():
-    given = calls("predict")
-    by_layer = stateful_lstm(**given, between="predict", kept_by="layer")
-    joined = from_rest(np.concatenate([given["x"], given["other"], given["later"]], axis=1), given)
+@each_cell("stateful_{}", by="law")
+def test_a_prediction_moves_the_carry_of_a_layer_and_not_that_of_a_caller(cell, layer):
+    given = calls("predict", cell)
+    by_layer = cell.on(layer)(**given, between="predict", kept_by="layer")
+    joined = from_rest(np.concatenate([given["x"], given["other"], given["later"]], axis=1), given, cell)
     assert_same(by_layer[1], joined[0][:, 5:])
-    by_caller = stateful_lstm(**given, between="predict", kept_by="caller")
-    assert_same(by_caller, stateful_lstm(**calls()))
+    by_caller = cell.on(layer)(**given, between="predict", kept_by="caller")
+    assert_same(by_caller, cell.on(layer)(**calls(cell=cell)))
 
 
-@proves(stateful_lstm, by="law")
-def test_after_a_reset_the_second_call_is_the_first():
-    given = calls()
-    _, *last = stateful_lstm(**given, between="reset")
-    assert_same(tuple(last), from_rest(given["later"], given))
+@each_cell("stateful_{}", by="law")
+def test_after_a_reset_the_second_call_is_the_first(cell, layer):
+    given = calls(cell=cell)
+    _, *last = cell.on(layer)(**given, between="reset")
+    assert_same(tuple(last), from_rest(given["later"], given, cell))
 
 
-@proves(stateful_lstm_vjp, by="law")
-def test_gradient_of_two_calls_is_that_of_one_over_both_sequences():
-    given, (of_y, *of_carry) = calls(), cotangents()
-    gradients = stateful_lstm_vjp(*given.values(), (of_y[:, :2], of_y[:, 2:], *of_carry))
-    zeros, x = np.zeros((BATCH, UNITS)), np.concatenate([given["x"], given["later"]], axis=1)
-    kept = [carried(given[name]) for name in ("kernel", "recurrent_kernel", "bias")]
-    dx, _, _, *by_weights = lstm_vjp(carried(x), zeros, zeros, *kept, (of_y, *of_carry))
+@each_cell("stateful_{}_vjp", by="law")
+def test_gradient_of_two_calls_is_that_of_one_over_both_sequences(cell, layer):
+    given, (of_y, *of_carry) = calls(cell=cell), cotangents(cell=cell)
+    gradients = cell.on(layer)(*all_inputs(given, cell), (of_y[:, :2], of_y[:, 2:], *of_carry))
+    x = np.concatenate([given["x"], given["later"]], axis=1)
+    rest = [np.zeros((BATCH, UNITS))] * len(cell.states)
+    kept = [carried(given[name]) for name in ("kernel", "recurrent_kernel", "bias", *cell.more)]
+    dx, *others = cell.back(carried(x), *rest, *kept, (of_y, *of_carry))
     assert_same(dx, np.concatenate([gradients[0], gradients[2]], axis=1))
     assert gradients[1] is None
-    for one_call, two_calls in zip(by_weights, gradients[3:], strict=True):
-        assert_same(one_call, two_calls)
+    assert_same(tuple(others[len(rest) :]), tuple(gradients[3 : len(given)]))
 
 
 # --- figures by hand ---
-
-
-def halving(given):
-    """No weights, so that gates are one half; from cells of 2, which halve, and half their tanh comes out."""
-    zeros = {name: None if array is None else 0.0 * array for name, array in given.items()}
-    return carried_given(zeros | ({"c": zeros["c"] + 2.0} if "c" in zeros else {}))
 
 
 @each_cell("masked_{}", by="worked figures")
@@ -391,13 +381,6 @@ def of_known_figures(cell, *more):
     return given, (halves,)
 
 
-def carried_given(given):
-    return {name: None if array is None else carried(array) for name, array in given.items()}
-
-
-OF_HALVES = 0.5 * np.tanh(2.0 ** -np.arange(TIME))
-
-
 @each_cell("bidirectional_{}", by="worked figures")
 def test_states_of_known_figures_go_through_them_from_their_own_end(cell, layer):
     given, figures = of_known_figures(cell, 2)
@@ -407,28 +390,35 @@ def test_states_of_known_figures_go_through_them_from_their_own_end(cell, layer)
     assert_same(tuple(state[1, 0, 0] for state in finals), tuple(of_state[-1] for of_state in figures))
 
 
-@proves(stacked_lstm, by="worked figures")
-def test_every_layer_halves_its_cell():
-    y, h, c = stacked_lstm(**halving(stacked_weights()))
-    assert_same(y[0, :, 0], OF_HALVES)
-    assert_same(
-        (h, c),
-        (np.full((LAYERS, BATCH, UNITS), OF_HALVES[-1]), np.full((LAYERS, BATCH, UNITS), 2 * 0.5**TIME)),
-    )
+@each_cell("stacked_{}", by="worked figures")
+def test_every_layer_goes_through_known_figures_by_itself(cell, layer):
+    given, figures = of_known_figures(cell, LAYERS)
+    order = ("x", *cell.states, "kernel", "upper_kernels", "recurrent_kernel", "bias", *cell.more)
+    upper = carried(np.zeros((LAYERS - 1, UNITS, cell.gates * UNITS)))
+    given |= {"kernel": given["kernel"][0], "upper_kernels": upper}
+    y, *finals = cell.on(layer)(*(given[name] for name in order))
+    assert_same(y[0, :, 0], figures[0][1:])
+    assert_same(tuple(state[:, 0, 0] for state in finals), tuple(f[-1] for f in figures))
 
 
-@proves(stateful_lstm, by="worked figures")
+@each_cell("stateful_{}", by="worked figures")
 @pytest.mark.parametrize(
     ("between", "kept_by", "before"),
     [("nothing", "layer", 2), ("predict", "layer", 5), ("predict", "caller", 2), ("reset", "layer", 0)],
 )
-def test_a_cell_that_is_filled_by_halves_counts_the_steps_since_it_was_empty(between, kept_by, before):
-    # All gates are one half and the candidate is 1, so after t steps the cell is 1 - 2⁻ᵗ.
-    given = halving(calls(between)) | {"bias": carried(np.repeat([0.0, 0.0, 1e3, 0.0], UNITS))}
-    _, y_later, _, c = stateful_lstm(**given, between=between, kept_by=kept_by)
+def test_a_state_that_starts_from_rest_counts_the_steps_since_then(cell, layer, between, kept_by, before):
+    # An LSTM without weights whose candidate is 1 fills its cell by halves, to 1 - 2⁻ᵗ, and a GRU its state.
+    # A simple RNN of bias b and recurrent kernel -2 b is 1 and -1 in turn.
+    given = {name: None if a is None else carried(0.0 * a) for name, a in calls(between, cell).items()}
+    open_gate = {"lstm": [0.0, 0.0, 1.0, 0.0], "gru": [0.0, 0.0, 1.0], "simple_rnn": [1.0]}[cell.name]
+    given["bias"] = carried(SATURATED * np.repeat(open_gate, UNITS))
+    if cell is SIMPLE_RNN:
+        given["recurrent_kernel"] = carried(-2 * SATURATED * np.eye(UNITS))
+    _, y_later, *finals = cell.on(layer)(**given, between=between, kept_by=kept_by)
     steps = before + np.arange(1, TIME - 1)
-    assert_same(y_later[0, :, 0], 0.5 * np.tanh(1 - 0.5**steps))
-    assert_same(c, 1 - 0.5 ** steps[-1])
+    filled = 1 - 0.5**steps if cell is not SIMPLE_RNN else -((-1.0) ** steps)
+    assert_same(y_later[0, :, 0], 0.5 * np.tanh(filled) if cell is LSTM else filled)
+    assert_same(finals[-1], filled[-1])
 
 
 # --- a following convolution ---
@@ -500,9 +490,10 @@ def test_a_recurrent_bias_is_refused_where_the_reset_comes_before_the_product(la
         layer(**weights(*more, cell=GRU), **lengths, reset_after=False)
 
 
-def test_layers_that_do_not_fit_are_refused():
+@each_cell("stacked_{}")
+def test_layers_that_do_not_fit_are_refused(cell, layer):
     with pytest.raises(ValueError, match="h must have 3 layers"):
-        stacked_lstm(**stacked_weights() | {"h": np.ones((2, BATCH, UNITS))})
+        cell.on(layer)(**stacked_weights(cell) | {"h": np.ones((2, BATCH, UNITS))})
 
 
 @pytest.mark.parametrize(
@@ -513,6 +504,7 @@ def test_layers_that_do_not_fit_are_refused():
         ({"between": "predict"}, "other must be given where it is predicted"),
     ],
 )
-def test_stateful_lstm_refuses_what_does_not_fit(changed, message):
+@each_cell("stateful_{}")
+def test_calls_that_do_not_fit_are_refused(cell, layer, changed, message):
     with pytest.raises(ValueError, match=message):
-        stateful_lstm(**calls() | changed)
+        cell.on(layer)(**calls(cell=cell) | changed)
