@@ -96,9 +96,9 @@ class Answers:
 
     def cell(self, point: Point, target: Target) -> str:
         """One framework's answer: a word where its implementations agree, else a line for each answer."""
-        by_answer: dict[str, list[str]] = {}
+        by_answer: dict[str, dict[str, None]] = {}
         for (_, api), answer in self.measured(point, target).items():
-            by_answer.setdefault(answer, []).append(api)
+            by_answer.setdefault(answer, {})[api] = None
         if not by_answer:
             return ABSENT
         if len(by_answer) == 1:
