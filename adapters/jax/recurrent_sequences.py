@@ -211,7 +211,9 @@ def bidirectional_simple_rnn_nnx(
 
 
 def _both_nnx(cells: Any, x: Any, carries: Any, lengths: Any, merge: str) -> Any:
-    layer = nnx.Bidirectional(*map(nnx.RNN, cells), merge_fn=MERGES[merge], return_carry=True)
+    layer = nnx.Bidirectional(
+        *map(nnx.RNN, cells), merge_fn=lambda f, b: _merged(merge, f, b), return_carry=True
+    )
     return layer(x, initial_carry=tuple(carries), seq_lengths=lengths)
 
 
@@ -255,7 +257,7 @@ def bidirectional_simple_rnn_linen(
 def _both_linen(cells: Any, weights: Any, x: Any, carries: Any, lengths: Any, merge: str) -> Any:
     names = ("forward_rnn", "backward_rnn")
     layers = [linen.RNN(cell, name=name) for cell, name in zip(cells, names, strict=True)]
-    layer = linen.Bidirectional(*layers, merge_fn=MERGES[merge], return_carry=True)
+    layer = linen.Bidirectional(*layers, merge_fn=lambda f, b: _merged(merge, f, b), return_carry=True)
     variables = {"params": {name: {"cell": own} for name, own in zip(names, weights, strict=True)}}
     return layer.apply(variables, x, initial_carry=tuple(carries), seq_lengths=lengths)
 
@@ -268,17 +270,13 @@ def bidirectional_lstm_experimental(
     return {"sequence": y, "ends": jnp.concatenate([h[0], h[1]], -1), "last_step": y[:, -1]}[returns], h, c
 
 
-MERGES = {
-    "concat": lambda f, b: jnp.concatenate([f, b], axis=-1),
-    "sum": lambda f, b: f + b,
-    "mul": lambda f, b: f * b,
-    "ave": lambda f, b: (f + b) / 2,
-}
+def _merged(merge: str, f: Any, b: Any) -> Any:
+    return {"concat": jnp.concatenate([f, b], axis=-1), "sum": f + b, "mul": f * b, "ave": (f + b) / 2}[merge]
 
 
 def _ends(y: Any, ends: Any, merge: str, returns: str) -> Any:
     """What is asked for, and the hidden states in which the two ended."""
-    return {"sequence": y, "ends": MERGES[merge](*ends), "last_step": y[:, -1]}[returns], jnp.stack(ends)
+    return {"sequence": y, "ends": _merged(merge, *ends), "last_step": y[:, -1]}[returns], jnp.stack(ends)
 
 
 def _lstm(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:

@@ -15,23 +15,27 @@ OUTPUTS = {"masked_output in ('zero', 'repeat')": "Keras repeats the last output
 ZERO = {"masked_output == 'zero'": "Bidirectional turns zero_output_for_mask on"}
 
 
-def _masked_lstm(unroll: bool) -> Any:
-    def masked_lstm(
-        x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
-        *, masked_output: str, direction: str, return_sequences: bool,
-    ) -> Any:  # fmt: skip
-        options = _options(masked_output, direction, return_sequences)
-        layer = keras.layers.LSTM(h.shape[-1], unroll=unroll, **GATED, **options_of(x, bias), **options)
-        weights = weights_of(kernel, recurrent_kernel, bias)
-        return _masked(layer, x, [h, c], weights, lengths, mask)
-
-    return masked_lstm
-
-
 MASKED = REVERSED | WHOLE | OUTPUTS
 
-binds("masked_lstm", "keras.layers.LSTM", where=MASKED)(_masked_lstm(unroll=False))
-binds("masked_lstm", "keras.layers.LSTM(unroll=True)", where=MASKED)(_masked_lstm(unroll=True))
+
+@binds("masked_lstm", "keras.layers.LSTM", where=MASKED)
+def masked_lstm(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
+    *, masked_output: str, direction: str, return_sequences: bool,
+) -> Any:  # fmt: skip
+    options = GATED | options_of(x, bias) | _options(masked_output, direction, return_sequences)
+    layer = keras.layers.LSTM(h.shape[-1], **options)
+    return _masked(layer, x, [h, c], weights_of(kernel, recurrent_kernel, bias), lengths, mask)
+
+
+@binds("masked_lstm", "keras.layers.LSTM(unroll=True)", where=MASKED)
+def masked_lstm_unrolled(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
+    *, masked_output: str, direction: str, return_sequences: bool,
+) -> Any:  # fmt: skip
+    options = GATED | options_of(x, bias) | _options(masked_output, direction, return_sequences)
+    layer = keras.layers.LSTM(h.shape[-1], unroll=True, **options)
+    return _masked(layer, x, [h, c], weights_of(kernel, recurrent_kernel, bias), lengths, mask)
 
 
 @binds("masked_gru", "keras.layers.GRU", where=MASKED)

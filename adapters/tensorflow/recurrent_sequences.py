@@ -26,7 +26,7 @@ def masked_lstm_dynamic(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
     *, return_sequences: bool,
 ) -> Any:  # fmt: skip
-    cell = _lstm(kernel, recurrent_kernel, bias)
+    cell = _cell(_lstm(kernel, recurrent_kernel, bias), recurrent_kernel, states=2)
     y, (h, c) = tf.compat.v1.nn.dynamic_rnn(cell, x, sequence_length=lengths, initial_state=(h, c))
     return y if return_sequences else y[:, -1], h, c
 
@@ -36,7 +36,8 @@ def masked_gru_dynamic(
     x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
     lengths: Any, mask: Any, *, reset_after: bool, return_sequences: bool,
 ) -> Any:  # fmt: skip
-    cell = _gru(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
+    step = _gru(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
+    cell = _cell(step, recurrent_kernel)
     y, (h,) = tf.compat.v1.nn.dynamic_rnn(cell, x, sequence_length=lengths, initial_state=(h,))
     return y if return_sequences else y[:, -1], h
 
@@ -46,7 +47,7 @@ def masked_simple_rnn_dynamic(
     x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
     *, return_sequences: bool,
 ) -> Any:  # fmt: skip
-    cell = _simple_rnn(kernel, recurrent_kernel, bias)
+    cell = _cell(_simple_rnn(kernel, recurrent_kernel, bias), recurrent_kernel)
     y, (h,) = tf.compat.v1.nn.dynamic_rnn(cell, x, sequence_length=lengths, initial_state=(h,))
     return y if return_sequences else y[:, -1], h
 
@@ -56,8 +57,8 @@ def masked_lstm(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
     *, masked_output: str, direction: str, return_sequences: bool,
 ) -> Any:  # fmt: skip
-    cell = _lstm(kernel, recurrent_kernel, bias)
-    return _masked(cell, x, (h, c), lengths, mask, masked_output, direction, return_sequences)
+    step = _lstm(kernel, recurrent_kernel, bias)
+    return _masked(step, x, (h, c), lengths, mask, masked_output, direction, return_sequences)
 
 
 @binds("masked_gru", "tf.scan(tf.where)", where=MASKED, composition=True)
@@ -65,8 +66,8 @@ def masked_gru(
     x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
     lengths: Any, mask: Any, *, reset_after: bool, masked_output: str, direction: str, return_sequences: bool,
 ) -> Any:  # fmt: skip
-    cell = _gru(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
-    return _masked(cell, x, (h,), lengths, mask, masked_output, direction, return_sequences)
+    step = _gru(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
+    return _masked(step, x, (h,), lengths, mask, masked_output, direction, return_sequences)
 
 
 @binds("masked_simple_rnn", "tf.scan(tf.where)", where=MASKED, composition=True)
@@ -74,8 +75,8 @@ def masked_simple_rnn(
     x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
     *, masked_output: str, direction: str, return_sequences: bool,
 ) -> Any:  # fmt: skip
-    cell = _simple_rnn(kernel, recurrent_kernel, bias)
-    return _masked(cell, x, (h,), lengths, mask, masked_output, direction, return_sequences)
+    step = _simple_rnn(kernel, recurrent_kernel, bias)
+    return _masked(step, x, (h,), lengths, mask, masked_output, direction, return_sequences)
 
 
 def _masked(
@@ -89,7 +90,7 @@ def _masked(
 
     def step(carry: Any, given: Any) -> Any:
         (y, *before), counts = carry, given[:, -1:] > 0
-        _, after = cell(given[:, :-1], before)
+        after = cell(given[:, :-1], *before)
         y = tf.where(counts, after[0], {"repeat": y, "state": before[0], "zero": zero}[masked_output])
         return y, *(tf.where(counts, new, old) for new, old in zip(after, before, strict=True))
 
@@ -99,47 +100,43 @@ def _masked(
     return y, *(state[-1] for state in states)
 
 
-class _Cell:
-    """What `tf.compat.v1.nn.dynamic_rnn` asks of a cell, with weights from outside."""
+def _cell(step: Callable[..., Any], recurrent_kernel: Any, states: int = 1) -> Any:
+    """What `tf.compat.v1.nn.dynamic_rnn` asks of a cell, of a step with weights from outside."""
+    units = recurrent_kernel.shape[-2]
 
-    def __init__(self, step: Callable[..., Any], units: int, states: int = 1) -> None:
-        self.step, self.output_size, self.state_size = step, units, (units,) * states
+    class Cell:
+        output_size, state_size = units, (units,) * states
 
-    def zero_state(self, batch_size: Any, dtype: Any) -> Any:
-        return [tf.zeros((batch_size, units), dtype) for units in self.state_size]
+        def zero_state(self, batch_size: Any, dtype: Any) -> Any:
+            return [tf.zeros((batch_size, units), dtype)] * states
 
-    def __call__(self, x: Any, state: Any, scope: Any = None) -> Any:
-        after = self.step(x, *state)
-        return after[0], after
+        def __call__(self, x: Any, state: Any, scope: Any = None) -> Any:
+            after = step(x, *state)
+            return after[0], after
+
+    return Cell()
 
 
-def _lstm(kernel: Any, recurrent_kernel: Any, bias: Any) -> _Cell:
+def _lstm(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
     def step(x: Any, h: Any, c: Any) -> Any:
         i, f, g, o = tf.split(affine(x, kernel, bias) + tf.matmul(h, recurrent_kernel), 4, axis=-1)
         c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
         return tf.sigmoid(o) * tf.tanh(c), c
 
-    return _Cell(step, recurrent_kernel.shape[0], states=2)
+    return step
 
 
-def _gru(kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any, reset_after: bool) -> _Cell:
+def _gru(kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any, reset_after: bool) -> Any:
     weights = (kernel, recurrent_kernel, bias, recurrent_bias)
-    return _Cell(lambda x, h: (gru_step(x, h, *weights, reset_after),), recurrent_kernel.shape[0])
+    return lambda x, h: (gru_step(x, h, *weights, reset_after),)
 
 
-def _simple_rnn(kernel: Any, recurrent_kernel: Any, bias: Any) -> _Cell:
-    def step(x: Any, h: Any) -> Any:
-        return (tf.tanh(affine(x, kernel, bias) + tf.matmul(h, recurrent_kernel)),)
-
-    return _Cell(step, recurrent_kernel.shape[0])
+def _simple_rnn(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+    return lambda x, h: (tf.tanh(affine(x, kernel, bias) + tf.matmul(h, recurrent_kernel)),)
 
 
-MERGES = {
-    "concat": lambda f, b: tf.concat([f, b], axis=-1),
-    "sum": lambda f, b: f + b,
-    "mul": lambda f, b: f * b,
-    "ave": lambda f, b: (f + b) / 2,
-}
+def _merged(merge: str, f: Any, b: Any) -> Any:
+    return {"concat": tf.concat([f, b], axis=-1), "sum": f + b, "mul": f * b, "ave": (f + b) / 2}[merge]
 
 
 @binds("bidirectional_lstm", "tf.compat.v1.nn.bidirectional_dynamic_rnn", where=ZERO, composition=True)
@@ -147,8 +144,10 @@ def bidirectional_lstm(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
     *, merge: str, returns: str,
 ) -> Any:  # fmt: skip
-    cells = [_lstm(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
-    return _both_ways(cells, x, (h, c), lengths, merge, returns)
+    steps = [_lstm(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
+    return _both_ways(
+        [_cell(step, recurrent_kernel, states=2) for step in steps], x, (h, c), lengths, merge, returns
+    )
 
 
 @binds("bidirectional_gru", "tf.compat.v1.nn.bidirectional_dynamic_rnn", where=ZERO, composition=True)
@@ -157,8 +156,8 @@ def bidirectional_gru(
     *, reset_after: bool, merge: str, returns: str,
 ) -> Any:  # fmt: skip
     own = [None, None] if recurrent_bias is None else recurrent_bias
-    cells = [_gru(kernel[n], recurrent_kernel[n], bias[n], own[n], reset_after) for n in range(2)]
-    return _both_ways(cells, x, (h,), lengths, merge, returns)
+    steps = [_gru(kernel[n], recurrent_kernel[n], bias[n], own[n], reset_after) for n in range(2)]
+    return _both_ways([_cell(step, recurrent_kernel) for step in steps], x, (h,), lengths, merge, returns)
 
 
 @binds("bidirectional_simple_rnn", "tf.compat.v1.nn.bidirectional_dynamic_rnn", where=ZERO, composition=True)
@@ -166,8 +165,8 @@ def bidirectional_simple_rnn(
     x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
     *, merge: str, returns: str,
 ) -> Any:  # fmt: skip
-    cells = [_simple_rnn(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
-    return _both_ways(cells, x, (h,), lengths, merge, returns)
+    steps = [_simple_rnn(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
+    return _both_ways([_cell(step, recurrent_kernel) for step in steps], x, (h,), lengths, merge, returns)
 
 
 def _both_ways(cells: Any, x: Any, carry: Any, lengths: Any, merge: str, returns: str) -> Any:
@@ -179,7 +178,7 @@ def _both_ways(cells: Any, x: Any, carry: Any, lengths: Any, merge: str, returns
         initial_state_bw=tuple(state[1] for state in carry),
     )
     h, *others = zip(*ends, strict=True)
-    y = MERGES[merge](*(h if returns == "ends" else streams))
+    y = _merged(merge, *(h if returns == "ends" else streams))
     return y[:, -1] if returns == "last_step" else y, *map(tf.stack, (h, *others))
 
 
@@ -214,10 +213,10 @@ def _layers(kernel: Any, upper_kernels: Any, *others: Any) -> Any:
     return zip((kernel, *tf.unstack(upper_kernels)), *map(tf.unstack, others), strict=True)
 
 
-def _stacked(cells: Any, x: Any, *carry: Any) -> Any:
+def _stacked(steps: Any, x: Any, *carry: Any) -> Any:
     finals = []
-    for cell, *states in zip(cells, *map(tf.unstack, carry), strict=True):
-        x, *final = _scanned(cell, x, *states)
+    for step, *states in zip(steps, *map(tf.unstack, carry), strict=True):
+        x, *final = _scanned(step, x, *states)
         finals.append(final)
     return x, *map(tf.stack, zip(*finals, strict=True))
 
@@ -226,7 +225,8 @@ def _stacked(cells: Any, x: Any, *carry: Any) -> Any:
 def stateful_lstm(
     x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
 ) -> Any:
-    return _calls(_lstm(kernel, recurrent_kernel, bias), x, other, later, between)
+    rest = [_rest(x, recurrent_kernel)] * 2
+    return _calls(_lstm(kernel, recurrent_kernel, bias), rest, x, other, later, between)
 
 
 @binds("stateful_gru", "tf.scan", where=HANDED, composition=True)
@@ -234,26 +234,30 @@ def stateful_gru(
     x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
     *, reset_after: bool, between: str,
 ) -> Any:  # fmt: skip
-    cell = _gru(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
-    return _calls(cell, x, other, later, between)
+    step = _gru(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
+    return _calls(step, [_rest(x, recurrent_kernel)], x, other, later, between)
 
 
 @binds("stateful_simple_rnn", "tf.scan", where=HANDED, composition=True)
 def stateful_simple_rnn(
     x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
 ) -> Any:
-    return _calls(_simple_rnn(kernel, recurrent_kernel, bias), x, other, later, between)
+    step = _simple_rnn(kernel, recurrent_kernel, bias)
+    return _calls(step, [_rest(x, recurrent_kernel)], x, other, later, between)
 
 
-def _calls(cell: _Cell, x: Any, other: Any, later: Any, between: str) -> Any:
+def _calls(step: Any, rest: Any, x: Any, other: Any, later: Any, between: str) -> Any:
     """Two calls, and what comes between them."""
-    rest = cell.zero_state(len(x), x.dtype)
-    y, *carry = _scanned(cell, x, *rest)
+    y, *carry = _scanned(step, x, *rest)
     if between == "predict":
-        _scanned(cell, other, *rest)
-    return y, *_scanned(cell, later, *(rest if between == "reset" else carry))
+        _scanned(step, other, *rest)
+    return y, *_scanned(step, later, *(rest if between == "reset" else carry))
 
 
-def _scanned(cell: _Cell, x: Any, *carry: Any) -> Any:
-    y, *states = over_time(lambda carry, step: cell(step, carry)[1], carry, x)
+def _rest(x: Any, recurrent_kernel: Any) -> Any:
+    return tf.zeros((len(x), len(recurrent_kernel)), x.dtype)
+
+
+def _scanned(step: Any, x: Any, *carry: Any) -> Any:
+    y, *states = over_time(lambda carry, given: step(given, *carry), carry, x)
     return sequence_of(y), y[-1], *(state[-1] for state in states)
