@@ -10,11 +10,14 @@ from scipy.special import expit
 
 from .activations import softmax, softmax_vjp
 from .checks import Array, require, require_mask, require_rank, require_shape
+from .lstm_variants import layer_norm_lstm, layer_norm_lstm_vjp
 from .steps import bias_gradient, check_layer, total
 
 __all__ = [
     "attention_dropout",
     "attention_dropout_vjp",
+    "layer_norm_lstm_update_dropout",
+    "layer_norm_lstm_update_dropout_vjp",
     "lstm_dropout",
     "lstm_dropout_vjp",
     "lstm_dropout_wrapper",
@@ -159,6 +162,87 @@ def lstm_update_dropout_vjp(
     """Gradient of `lstm_update_dropout`: backpropagation through time, through the same mask."""
     masks = _update_masks(dropping, update_mask, rate, training)
     return _DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).vjp(cotangents)
+
+
+def layer_norm_lstm_update_dropout(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    scale: Array,
+    cell_scale: Array,
+    cell_bias: Array,
+    update_mask: Array | None = None,
+    *,
+    rate: float = 0.0,
+    training: bool = True,
+    carried: str = "cell",
+    epsilon: float = 1e-5,
+) -> tuple[Array, ...]:
+    """Long short-term memory with layer normalization inside, and dropout of its update.
+
+    ``c' = f cₜ₋₁ + i (m ∘ g) / (1 - rate)`` and ``hₜ = o tanh(LN(c'; cell_scale, cell_bias))``, with the
+    gates of `layer_norm_lstm`, each normalized by itself: dropped is what comes out of the candidate's tanh
+
+    Args:
+        x: ``(batch, time, features)``, at least one step.
+        h: initial hidden state, ``(batch, units)``.
+        c: initial cell state, ``(batch, units)``.
+        kernel: W, ``(features, 4 units)``, gates in the order i, f, g, o.
+        recurrent_kernel: U, ``(units, 4 units)``.
+        bias: b, ``(4 units,)``, added to what is normalized; a forget bias is part of it.
+        scale: of the gates, ``(4 units,)``.
+        cell_scale: ``(units,)``.
+        cell_bias: ``(units,)``.
+        update_mask: m, whether each unit is updated, ``(batch, time, units)``, of length 1 along time where
+            steps share it. Not needed at inference, nor at rate 0.
+        rate: probability in [0, 1) that an element is dropped.
+        training: False for inference.
+        carried: ``cell``, where c' goes on to the next step; or ``normalized``, where it is ``LN(c')``.
+        epsilon: added to the variance, inside the root.
+
+    Returns:
+        The hidden states ``(batch, time, units)``, and the last hidden and cell state ``(batch, units)``.
+
+    Raises:
+        ValueError: a shape does not fit, the rate is out of range, or ``carried`` is unknown.
+
+    Source: Semeniuta, Severyn and Barth (2016), arXiv:1603.05118, in the cell of Ba, Kiros and Hinton (2016),
+    arXiv:1607.06450; together ``dropout_keep_prob`` of ``tf.contrib.rnn.LayerNormBasicLSTMCell``.
+    """
+    mask = _Mask("update_mask", update_mask, rate, training)
+    mask.check((*x.shape[:2], h.shape[-1]), "batch, time, units")
+    weights = (kernel, recurrent_kernel, bias, scale, None, cell_scale, cell_bias)
+    return layer_norm_lstm(x, h, c, *weights, carried=carried, epsilon=epsilon, drop=mask)
+
+
+def layer_norm_lstm_update_dropout_vjp(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    scale: Array,
+    cell_scale: Array,
+    cell_bias: Array,
+    update_mask: Array | None,
+    cotangents: tuple[Array, Array, Array],
+    *,
+    rate: float = 0.0,
+    training: bool = True,
+    carried: str = "cell",
+    epsilon: float = 1e-5,
+) -> tuple[Array | None, ...]:
+    """Gradient of `layer_norm_lstm_update_dropout`: that of the layer, the candidate's under the mask."""
+    mask = _Mask("update_mask", update_mask, rate, training)
+    weights = (kernel, recurrent_kernel, bias, scale, None, cell_scale, cell_bias)
+    gradients = layer_norm_lstm_vjp(
+        x, h, c, *weights, cotangents, carried=carried, epsilon=epsilon, drop=mask
+    )
+    return *gradients[:7], *gradients[8:]  # without that of a recurrent scale
 
 
 def lstm_dropout_wrapper(

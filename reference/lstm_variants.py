@@ -7,7 +7,7 @@ candidate, output). The whole layer is one step, given with its gradient, taken 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,8 @@ __all__ = [
 Gates = tuple[Array, Array, Array, Array]
 Given = tuple[Array, Array | None]
 """Input of one step, and the factor of its forget gate."""
+Drop = Callable[[int, Array], Array]
+"""What is left of the candidate at a step of this number: a linear function, and thus its own gradient."""
 
 
 # --- what all of them share ---
@@ -70,6 +72,7 @@ def layer_norm_lstm(
     carried: str = "cell",
     forget_bias: float = 0.0,
     epsilon: float = 1e-5,
+    drop: Drop | None = None,
 ) -> Carry:
     """Long short-term memory with layer normalization inside.
 
@@ -92,6 +95,7 @@ def layer_norm_lstm(
         carried: ``cell``, where ``cₜ = c'`` goes on to the next step; or ``normalized``, where it is N(c').
         forget_bias: added to the forget gate beside what the bias itself holds there.
         epsilon: added to the variance, inside the root.
+        drop: what is left of the candidate of each step, by its number (`layer_norm_lstm_update_dropout`).
 
     Returns:
         The hidden states ``(batch, time, units)``, and the hidden and the cell state computed last, each
@@ -124,7 +128,7 @@ def layer_norm_lstm(
     step = functools.partial(
         _layer_norm_step, weights=weights, carried=carried, forget_bias=forget_bias, epsilon=epsilon
     )
-    return outputs_of(carries_of(step, steps_of(x), (h, c)))
+    return outputs_of(carries_of(step, _dropping(x, drop), (h, c)))
 
 
 def layer_norm_lstm_vjp(
@@ -143,6 +147,7 @@ def layer_norm_lstm_vjp(
     carried: str = "cell",
     forget_bias: float = 0.0,
     epsilon: float = 1e-5,
+    drop: Drop | None = None,
 ) -> tuple[Array | None, ...]:
     """Gradient of `layer_norm_lstm`: that of `lstm` with two or three gradients of `layer_norm` in it.
 
@@ -157,26 +162,44 @@ def layer_norm_lstm_vjp(
         "forget_bias": forget_bias,
         "epsilon": epsilon,
     }
-    carries = carries_of(functools.partial(_layer_norm_step, **options), steps_of(x), (h, c))
+    steps = _dropping(x, drop)
+    carries = carries_of(functools.partial(_layer_norm_step, **options), steps, (h, c))
     gradient = functools.partial(_layer_norm_gradient, **options)
-    by_step, (dh, dc), by_weights = back_through_time(gradient, steps_of(x), carries, cotangents)
+    by_step, (dh, dc), by_weights = back_through_time(gradient, steps, carries, cotangents)
     given = iter(by_weights)
     return np.stack(by_step, axis=1), dh, dc, *(None if weight is None else next(given) for weight in weights)
 
 
+Dropping = tuple[Array, Callable[[Array], Array]]
+"""Input of one step, and what is left of its candidate."""
+
+
+def _dropping(x: Array, drop: Drop | None) -> list[Dropping]:
+    """The steps of a sequence; without ``drop`` all is left of every candidate."""
+    return [
+        (step, (lambda g: g) if drop is None else functools.partial(drop, t))
+        for t, step in enumerate(steps_of(x))
+    ]
+
+
 def _layer_norm_step(
-    x: Array, carry: Carry, weights: tuple[Array, ...], carried: str, forget_bias: float, epsilon: float
+    given: Dropping,
+    carry: Carry,
+    weights: tuple[Array, ...],
+    carried: str,
+    forget_bias: float,
+    epsilon: float,
 ) -> Carry:
-    h, c = carry
+    (x, drop), (h, c) = given, carry
     *_, cell_scale, cell_bias = weights
     i, f, g, o = _gates(_normalized_sums(x, h, weights, epsilon), forget_bias)
-    cell = f * c + i * g
+    cell = f * c + i * drop(g)
     seen = layer_norm(cell, cell_scale, cell_bias, epsilon=epsilon)
     return o * np.tanh(seen), cell if carried == "cell" else seen
 
 
 def _layer_norm_gradient(
-    x: Array,
+    given: Dropping,
     carry: Carry,
     into: Carry,
     weights: tuple[Array, ...],
@@ -184,10 +207,11 @@ def _layer_norm_gradient(
     forget_bias: float,
     epsilon: float,
 ) -> tuple[Array, Carry, tuple[Array, ...]]:
-    (h, c), (of_h, of_c) = carry, into
+    (x, drop), (h, c), (of_h, of_c) = given, carry, into
     kernel, recurrent_kernel, _, _, _, cell_scale, cell_bias = weights
     i, f, g, o = _gates(_normalized_sums(x, h, weights, epsilon), forget_bias)
-    cell = f * c + i * g
+    update = drop(g)
+    cell = f * c + i * update
     squashed = np.tanh(layer_norm(cell, cell_scale, cell_bias, epsilon=epsilon))
     of_seen = of_h * o * (1.0 - np.square(squashed))
     of_seen = of_seen + of_c if carried == "normalized" else of_seen
@@ -197,9 +221,9 @@ def _layer_norm_gradient(
     of_cell = of_cell + of_c if carried == "cell" else of_cell
     of_sums = np.concatenate(
         (
-            of_cell * g * logistic_slope(i),
+            of_cell * update * logistic_slope(i),
             of_cell * c * logistic_slope(f),
-            of_cell * i * (1.0 - np.square(g)),
+            drop(of_cell * i) * (1.0 - np.square(g)),
             of_h * squashed * logistic_slope(o),
         ),
         axis=-1,

@@ -15,7 +15,7 @@ from .dropout import (
     mask,
     one_of_each,
 )
-from .lstm_variants import BIAS, KERNEL, RECURRENT_KERNEL
+from .lstm_variants import BIAS, KERNEL, RECURRENT_KERNEL, layer_norm_lstm
 from .recurrent import C, H, X
 from .spec import Constraint, Input, Parameter, Source, Spec
 
@@ -96,6 +96,7 @@ FEATURES_FIT = Constraint(
     "x must have as many features as the kernel",
     broken_by={"x": "batch, time, features + 1"},
 )
+SEMENIUTA = Source("Semeniuta, Severyn and Barth (2016)", "https://arxiv.org/abs/1603.05118")
 GAL = Source("Gal and Ghahramani (2016)", "https://arxiv.org/abs/1512.05287")
 KERAS_LSTM = Source("keras.layers.LSTM", "https://keras.io/api/layers/recurrent_layers/lstm/")
 OF_PRODUCTS = "batch, time if over_time == 'step' else 1, 4 if over_gates == 'own' else 1"
@@ -183,9 +184,59 @@ lstm_update_dropout = Spec(
         ONE_RATE_AT_INFERENCE,
     ),
     sources=(
-        Source("Semeniuta, Severyn and Barth (2016)", "https://arxiv.org/abs/1603.05118"),
+        SEMENIUTA,
         Source("Moon et al. (2015), RNNDrop", "https://doi.org/10.1109/ASRU.2015.7404775"),
     ),
+)
+
+
+def probe_normalized_update(names: Names) -> list[dict[str, Any]]:
+    """Every update is 1, but that of one unit is 0: the first, or the second so that the first is seen."""
+    units = np.arange(names["units"])
+    i, f, g, o = (np.full(names["units"], bias) for bias in (OPEN, -OPEN, OPEN, OPEN))
+    plain = {"cell_scale": np.ones_like(names["cell_scale"]), "cell_bias": 0 * names["cell_bias"]}
+    return [
+        probe_biases(names) | plain | {"bias": np.concatenate((i, f, np.where(units == unit, 0.0, g), o))}
+        for unit in (0, 1)
+    ]
+
+
+def read_mask_of_normalized_update(names: Names, answers: Answers) -> dict[str, Any]:
+    """The mask of updates: where one is kept, the unit is well above the one that has none."""
+    y, other = (widen(sequence) for sequence, *_ in answers)
+    first, others = other[..., :1] - other[..., 1:2], y[..., 1:] - y[..., :1]
+    kept = np.concatenate((first, others), axis=-1) > LEAST_APART
+    return {"update_mask": one_of_each(kept, names["update_mask"].shape)}
+
+
+LEAST_APART = 0.5
+"""Two units, of which one alone is updated, differ by more in what is normalized and squashed."""
+
+layer_norm_lstm_update_dropout = Spec(
+    name="layer_norm_lstm_update_dropout",
+    reference=reference.layer_norm_lstm_update_dropout,
+    vjp=reference.layer_norm_lstm_update_dropout_vjp,
+    inputs=(
+        *(i for i in layer_norm_lstm.inputs if i.name != "recurrent_scale"),
+        mask("batch, time if over_time == 'step' else 1, units", "update_mask"),
+    ),
+    outputs=("sequence", "final_h", "final_c"),
+    probe=probe_normalized_update,
+    recover=read_mask_of_normalized_update,
+    parameters=(
+        Parameter("rate", (0.3, 0.0), "probability that an element is dropped"),
+        Parameter("over_time", ("step", "sequence"), OVER_TIME.meaning, facet=True),
+        layer_norm_lstm.parameter("carried"),
+        layer_norm_lstm.parameter("epsilon"),
+        TRAINING,
+    ),
+    axes=LSTM_AXES,
+    # What is normalized of a single unit is 0, whatever is dropped.
+    sizes=((33, 2, 3, 5), (1, 1, 1, 3), (17, 4, 6, 7)),
+    data=LSTM_DATA,
+    constraints=(FEATURES_FIT,),
+    excluded=("(not training or rate == 0) and over_time == 'sequence'", ONE_RATE_AT_INFERENCE),
+    sources=(SEMENIUTA, *layer_norm_lstm.sources[:2]),
 )
 
 

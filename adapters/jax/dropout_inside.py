@@ -33,6 +33,32 @@ def lstm_update_dropout(
     return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
 
 
+@binds("layer_norm_lstm_update_dropout", "jax.random.bernoulli", composition=True)
+def layer_norm_lstm_update_dropout(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, scale: Any, cell_scale: Any,
+    cell_bias: Any,
+    *, rate: float, over_time: str, carried: str, epsilon: float, training: bool, seed: int,
+) -> Any:  # fmt: skip
+    shape = (len(x), x.shape[1] if over_time == "step" else 1, h.shape[-1])
+    mask = _mask(jax.random.key(seed), shape, rate, training, x.dtype)
+    masks = jnp.broadcast_to(jnp.ones((), x.dtype) if mask is None else mask, (*x.shape[:2], h.shape[-1]))
+
+    def norm(x: Any, scale: Any, bias: Any) -> Any:
+        return jax.nn.standardize(x, axis=-1, epsilon=epsilon) * scale + bias
+
+    def cell(carry: Any, given: Any) -> Any:
+        (h, c), (step, mask) = carry, given
+        gates = (jnp.split(a, 4, axis=-1) for a in (step @ kernel + h @ recurrent_kernel, scale, bias))
+        i, f, g, o = (norm(*gate) for gate in zip(*gates, strict=True))
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * (jnp.tanh(g) * mask)
+        seen = norm(c, cell_scale, cell_bias)
+        h = jax.nn.sigmoid(o) * jnp.tanh(seen)
+        return (h, c if carried == "cell" else seen), h
+
+    (h, c), y = jax.lax.scan(cell, (h, c), (jnp.swapaxes(x, 0, 1), jnp.swapaxes(masks, 0, 1)))
+    return jnp.swapaxes(y, 0, 1), h, c
+
+
 @binds("lstm_dropout_wrapper", "jax.random.bernoulli", composition=True)
 def lstm_dropout_wrapper(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,

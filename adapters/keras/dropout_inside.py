@@ -69,6 +69,33 @@ def _call(
     return call_layer(layer, x, weights=weights, initial_state=[h, c], training=training)
 
 
+@binds("layer_norm_lstm_update_dropout", "keras.layers.Dropout", composition=True)
+def layer_norm_lstm_update_dropout(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, scale: Any, cell_scale: Any,
+    cell_bias: Any,
+    *, rate: float, over_time: str, carried: str, epsilon: float, training: bool, seed: int,
+) -> Any:  # fmt: skip
+    ops = keras.ops
+    noise_shape = (None, None if over_time == "step" else 1, None)
+    with concrete():
+        layer = keras.layers.Dropout(rate, noise_shape=noise_shape, seed=seed, dtype=dtype_of(x))
+    masks = call_layer(layer, ops.ones((*x.shape[:2], h.shape[-1]), dtype=dtype_of(x)), training=training)
+
+    def norm(x: Any, scale: Any, bias: Any) -> Any:
+        return ops.layer_normalization(x, scale, bias, axis=-1, epsilon=epsilon)
+
+    sequence = []
+    for step, mask in zip(ops.unstack(x, axis=1), ops.unstack(masks, axis=1), strict=True):
+        products = ops.matmul(step, kernel) + ops.matmul(h, recurrent_kernel)
+        gates = (ops.split(a, 4, axis=-1) for a in (products, scale, bias))
+        i, f, g, o = (norm(*gate) for gate in zip(*gates, strict=True))
+        c = ops.sigmoid(f) * c + ops.sigmoid(i) * (ops.tanh(g) * mask)
+        seen = norm(c, cell_scale, cell_bias)
+        h, c = ops.sigmoid(o) * ops.tanh(seen), c if carried == "cell" else seen
+        sequence.append(h)
+    return ops.stack(sequence, axis=1), h, c
+
+
 # --- in attention ---
 
 

@@ -38,6 +38,31 @@ def lstm_update_dropout(
     return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
 
 
+@binds("layer_norm_lstm_update_dropout", "tf.nn.dropout", where=TRAINING, composition=True)
+def layer_norm_lstm_update_dropout(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, scale: Any, cell_scale: Any,
+    cell_bias: Any, *, rate: float, over_time: str, carried: str, epsilon: float, seed: int,
+) -> Any:  # fmt: skip
+    tf.random.set_seed(seed)
+    masks = _mask((x.shape[0], x.shape[1] if over_time == "step" else 1, h.shape[-1]), rate, x.dtype, seed)
+
+    def norm(x: Any, scale: Any, bias: Any) -> Any:
+        mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
+        return tf.nn.batch_normalization(x, mean, variance, bias, scale, epsilon)
+
+    sequence = []
+    for t, step in enumerate(tf.unstack(x, axis=1)):
+        products = tf.matmul(step, kernel) + tf.matmul(h, recurrent_kernel)
+        gates = (tf.split(a, 4, axis=-1) for a in (products, scale, bias))
+        i, f, g, o = (norm(*gate) for gate in zip(*gates, strict=True))
+        update = tf.tanh(g) * masks[:, min(t, masks.shape[1] - 1)]
+        c = tf.sigmoid(f) * c + tf.sigmoid(i) * update
+        seen = norm(c, cell_scale, cell_bias)
+        h, c = tf.sigmoid(o) * tf.tanh(seen), c if carried == "cell" else seen
+        sequence.append(h)
+    return tf.stack(sequence, 1), h, c
+
+
 @binds("lstm_dropout_wrapper", "tf.nn.dropout", where=TRAINING, composition=True)
 def lstm_dropout_wrapper(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,

@@ -34,6 +34,30 @@ def lstm_update_dropout(
     return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
 
 
+@binds("layer_norm_lstm_update_dropout", "torch.nn.functional.dropout", composition=True)
+def layer_norm_lstm_update_dropout(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, scale: Any, cell_scale: Any,
+    cell_bias: Any,
+    *, rate: float, over_time: str, carried: str, epsilon: float, training: bool, seed: int,
+) -> Any:  # fmt: skip
+    torch.manual_seed(seed)
+    ones = x.new_ones(len(x), x.shape[1] if over_time == "step" else 1, h.shape[-1])
+    masks = F.dropout(ones, p=rate, training=training).expand(-1, x.shape[1], -1)
+
+    def norm(x: Any, scale: Any, bias: Any) -> Any:
+        return F.layer_norm(x, x.shape[-1:], scale, bias, epsilon)
+
+    sequence = []
+    for step, mask in zip(x.unbind(1), masks.unbind(1), strict=True):
+        gates = (a.chunk(4, -1) for a in (step @ kernel + h @ recurrent_kernel, scale, bias))
+        i, f, g, o = (norm(*gate) for gate in zip(*gates, strict=True))
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * (torch.tanh(g) * mask)
+        seen = norm(c, cell_scale, cell_bias)
+        h, c = torch.sigmoid(o) * torch.tanh(seen), c if carried == "cell" else seen
+        sequence.append(h)
+    return torch.stack(sequence, 1), h, c
+
+
 @binds("lstm_dropout_wrapper", "torch.nn.functional.dropout", composition=True)
 def lstm_dropout_wrapper(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,

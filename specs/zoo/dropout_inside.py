@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 
-from ..variant import Fault
+from ..variant import Control, Fault, each_way
 from .dropout import RANDOM, opposite, shared_along
+from .lstm_variants import layer_norm_lstm_by
 
 Array = Any
 
@@ -24,6 +26,54 @@ def turning(given: Array, time: int) -> Array:
     """A mask of one step, turned by one place for each further step."""
     return np.concatenate([np.roll(given, t, axis=0) for t in range(time)], axis=1)
 
+
+def layer_norm_lstm_by_factors(
+    *inputs: Array,
+    rate: float,
+    training: bool,
+    carried: str,
+    epsilon: float,
+    scaled: bool = True,
+    scaling: str = "update",
+) -> tuple[Array, ...]:
+    """Gates one by one, with factors 0 and ``1 / (1 - rate)`` of candidates, of their sums or of the cell."""
+    x, h, c, kernel, recurrent_kernel, bias, scale, cell_scale, cell_bias, mask = inputs
+    factors = None
+    if mask is not None and training and rate > 0:
+        kept = np.broadcast_to(mask, (*x.shape[:2], h.shape[-1]))
+        factors = np.where(kept, 1 / (1 - rate) if scaled else 1.0, 0.0)
+    return layer_norm_lstm_by(
+        x, h, c, kernel, recurrent_kernel, bias, scale, None, cell_scale, cell_bias,
+        carried=carried, epsilon=epsilon, factors=factors, scaling=scaling,
+    )  # fmt: skip
+
+
+OF_UPDATE_MASK = (
+    Fault(
+        name="a new mask for each step",
+        inputs={"update_mask": turning},
+        spoils="both",
+        where=f"{RANDOM} and over_time == 'sequence'",
+    ),
+    Fault(
+        name="steps share their mask",
+        inputs={"update_mask": shared_along(1)},
+        spoils="both",
+        where=f"{RANDOM} and over_time == 'step'",
+    ),
+    Fault(
+        name="sequences share their mask",
+        inputs={"update_mask": shared_along(0)},
+        spoils="both",
+        where=f"{RANDOM} and batch > 1",
+    ),
+    Fault(
+        name="gradient through another mask",
+        inputs={"update_mask": opposite},
+        spoils="gradients",
+        where=RANDOM,
+    ),
+)
 
 FAULTS = {
     "lstm_dropout": (
@@ -95,31 +145,39 @@ FAULTS = {
             spoils="both",
             where="training and dropping == 'cell' and rate > 0",
         ),
-        Fault(
-            name="a new mask for each step",
-            inputs={"update_mask": turning},
-            spoils="both",
-            where="training and over_time == 'sequence'",
-        ),
-        Fault(
-            name="steps share their mask",
-            inputs={"update_mask": shared_along(1)},
-            spoils="both",
-            where="training and over_time == 'step'",
-        ),
-        Fault(
-            name="sequences share their mask",
-            inputs={"update_mask": shared_along(0)},
-            spoils="both",
-            where="training and batch > 1",
-        ),
-        Fault(
-            name="gradient through another mask",
-            inputs={"update_mask": opposite},
-            spoils="gradients",
-            where="training",
-        ),
+        *OF_UPDATE_MASK,
         Fault(name="not scaled", results={"final_c": lambda result, rate: result * (1 - rate)}),
+    ),
+    "layer_norm_lstm_update_dropout": (
+        *OF_UPDATE_MASK,
+        Fault(
+            name="the cell dropped in the place of its update",
+            reference=functools.partial(layer_norm_lstm_by_factors, scaling="cell"),
+            where=RANDOM,
+        ),
+        Fault(
+            name="dropped before the tanh",
+            reference=functools.partial(layer_norm_lstm_by_factors, scaling="sum"),
+            where=RANDOM,
+        ),
+        Fault(
+            name="not scaled",
+            reference=functools.partial(layer_norm_lstm_by_factors, scaled=False),
+            where=RANDOM,
+        ),
+        *each_way(
+            Fault(
+                name="carries the other cell state",
+                parameters={"carried": "'cell' if carried == 'normalized' else 'normalized'"},
+            )
+        ),
+        Fault(
+            name="what is given out dropped too",
+            results={
+                "sequence": lambda result, update_mask, rate: np.where(update_mask, result / (1 - rate), 0.0)
+            },
+            where=RANDOM,
+        ),
     ),
     "lstm_dropout_wrapper": (
         Fault(
@@ -205,5 +263,11 @@ FAULTS = {
             where=RANDOM,
         ),
         Fault(name="dropped at inference", results={"y": lambda result: result * 0.7}, where="not training"),
+    ),
+}
+
+CONTROLS = {
+    "layer_norm_lstm_update_dropout": (
+        Control(name="gate by gate, times factors", reference=layer_norm_lstm_by_factors),
     ),
 }

@@ -54,8 +54,15 @@ def layer_norm_lstm_by(
     epsilon: float = 1e-5,
     of_cell: bool = True,
     together: bool = False,
+    factors: Array | None = None,
+    scaling: str = "update",
 ) -> tuple[Array, ...]:
-    """Gates one by one, each with its part of the weights; the norm by the root of the mean square."""
+    """Gates one by one, each with its part of the weights; the norm by the root of the mean square.
+
+    There may be factors of the candidate ``(batch, time, units)``, or in its place of its sum or of the cell.
+    """
+    features = x.shape[-1]
+    factors = np.ones((*x.shape[:2], c.shape[-1])) if factors is None else factors
 
     def norm(z: Array) -> Array:
         centred = z - np.mean(z, axis=-1, keepdims=True)
@@ -78,13 +85,16 @@ def layer_norm_lstm_by(
         ]
 
     def cell(step: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
-        before, state = carry
-        i, f, g, o = sums(step, before)
-        state = expit(f + forget_bias) * state + expit(i) * np.tanh(g)
+        (before, state), factor = carry, step[:, features:]
+        i, f, g, o = sums(step[:, :features], before)
+        update = np.tanh(g * factor if scaling == "sum" else g)
+        update = update * factor if scaling == "update" else update
+        state = expit(f + forget_bias) * state + expit(i) * update
+        state = state * factor if scaling == "cell" else state
         seen = norm(state) * cell_scale + cell_bias if of_cell else state
         return expit(o) * np.tanh(seen), seen if carried == "normalized" else state
 
-    return over_time(cell, x, (h, c), "forward")
+    return over_time(cell, np.concatenate((x, factors), axis=-1), (h, c), "forward")
 
 
 def lstm_by(

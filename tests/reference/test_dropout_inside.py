@@ -11,6 +11,8 @@ from assay.reference.attention import dot_product_attention, dot_product_attenti
 from assay.reference.dropout_inside import (
     attention_dropout,
     attention_dropout_vjp,
+    layer_norm_lstm_update_dropout,
+    layer_norm_lstm_update_dropout_vjp,
     lstm_dropout,
     lstm_dropout_vjp,
     lstm_dropout_wrapper,
@@ -18,6 +20,7 @@ from assay.reference.dropout_inside import (
     lstm_update_dropout,
     lstm_update_dropout_vjp,
 )
+from assay.reference.lstm_variants import layer_norm_lstm, layer_norm_lstm_vjp
 from assay.reference.recurrent import lstm, lstm_vjp
 
 BATCH, TIME, FEATURES, UNITS = 2, 3, 4, 5
@@ -130,7 +133,60 @@ def test_each_gate_sees_its_own_mask():
     assert_same(c, np.tanh([[0.5]]))
 
 
+NORMS = {"scale": (4 * UNITS,), "cell_scale": (UNITS,), "cell_bias": (UNITS,)}
+NORMALIZED = LSTM | {name: carried(Stream(f"dropped/{name}").normal(shape)) for name, shape in NORMS.items()}
+
+
+@proves(layer_norm_lstm_update_dropout, layer_norm_lstm_update_dropout_vjp, by="law")
+@pytest.mark.parametrize("carried_on", ["cell", "normalized"])
+def test_with_every_update_kept_it_is_the_layer_norm_lstm(carried_on):
+    given = [*NORMALIZED.values()]
+    plain = [*given[:7], None, *given[7:]]
+    wanted = layer_norm_lstm(*plain, carried=carried_on)
+    gradients = layer_norm_lstm_vjp(*plain, GIVEN, carried=carried_on)
+    for options in ({"rate": 0.0}, {"rate": 0.5, "training": False}):
+        assert_same(layer_norm_lstm_update_dropout(*given, **options, carried=carried_on), wanted)
+        found = layer_norm_lstm_update_dropout_vjp(*given, None, GIVEN, **options, carried=carried_on)
+        assert_same(found, (*gradients[:7], *gradients[8:]))
+
+
+@proves(layer_norm_lstm_update_dropout, layer_norm_lstm_update_dropout_vjp, by="law")
+def test_updates_scaled_by_open_input_gates_are_updates_kept_twice():
+    # With all updates kept at rate 1/2 an input gate of one half is as good as one that is open.
+    open_gate = np.repeat([0.0, 1.0, 1.0, 1.0], UNITS)
+    halves, ones = (NORMALIZED | {"scale": NORMALIZED["scale"] * open_gate} for _ in range(2))
+    ones = ones | {"bias": np.where(open_gate == 0, np.inf, LSTM["bias"])}
+    halves = halves | {"bias": LSTM["bias"] * open_gate}
+    every = np.ones((BATCH, 1, UNITS), bool)
+    assert_same(
+        layer_norm_lstm_update_dropout(*halves.values(), every, rate=0.5),
+        layer_norm_lstm_update_dropout(*ones.values()),
+    )
+    through = layer_norm_lstm_update_dropout_vjp(*halves.values(), every, GIVEN, rate=0.5)
+    plain = layer_norm_lstm_update_dropout_vjp(*ones.values(), None, GIVEN)
+    assert_same((*through[1:3], *through[7:]), (*plain[1:3], *plain[7:]))
+
+
+@proves(layer_norm_lstm_update_dropout, by="worked figures")
+def test_normalized_updates_that_are_dropped_leave_the_cell_as_it_is():
+    # The sums are 0 where nothing is fed in; i = g = 1 and f = 1/2, so that c = (2, 0) / 2 + (0, 2).
+    x, h, c = np.zeros((1, 1, 1)), np.zeros((1, 2)), np.array([[2.0, 0.0]])
+    bias = np.repeat([np.inf, 0.0, np.inf, np.inf], 2)
+    weights = (np.zeros((1, 8)), np.zeros((2, 8)), bias, np.ones(8), np.full(2, 2.0), np.ones(2))
+    mask = np.array([[[False, True]]])
+    y, _, cell = layer_norm_lstm_update_dropout(x, h, c, *weights, mask, rate=0.5, epsilon=0.75)
+    assert_same(cell, [[1.0, 2.0]])
+    # Centred (-1/2, 1/2) over √(1/4 + 3/4), times 2, plus 1.
+    assert_same(y[0, 0], np.tanh([0.0, 2.0]))
+    _, _, cell = layer_norm_lstm_update_dropout(
+        x, h, c, *weights, mask, rate=0.5, epsilon=0.75, carried="normalized"
+    )
+    assert_same(cell, [[0.0, 2.0]])
+
+
 def test_masks_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match=r"update_mask must have shape \(2, 3, 5\)"):
+        layer_norm_lstm_update_dropout(**NORMALIZED, update_mask=kept(BATCH, TIME, 4), rate=0.5)
     with pytest.raises(ValueError, match=r"input_mask must have shape \(2, 3, 4, 4\)"):
         lstm_dropout(**LSTM, input_mask=kept(BATCH, TIME, 3, FEATURES), rate=0.5)
     with pytest.raises(ValueError, match="dropping must be 'update' or 'cell'; got 'gate'"):
