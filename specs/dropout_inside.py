@@ -16,7 +16,7 @@ from .dropout import (
     one_of_each,
 )
 from .lstm_variants import BIAS, KERNEL, RECURRENT_KERNEL, layer_norm_lstm
-from .recurrent import C, H, X
+from .recurrent import C, H, X, gru
 from .spec import Constraint, Input, Parameter, Source, Spec
 
 Names = Mapping[str, Any]
@@ -61,11 +61,16 @@ def probe_gate(names: Names, place: str, gate: str) -> dict[str, Any]:
     }
 
 
-def gates_to_probe(names: Names) -> list[tuple[str, str]]:
-    """The masks that a case has, by place and gate; of masks that gates share, that of the first."""
-    gates = "ifgo" if names["over_gates"] == "own" else "i"
+def gates_to_probe(names: Names, every: str = "ifgo", one: str = "i") -> list[tuple[str, str]]:
+    """The masks that a case has, by place and gate; of masks that gates share, that of one."""
+    gates = every if names["over_gates"] == "own" else one
+    return [(place, gate) for place in places_of(names) for gate in gates]
+
+
+def places_of(names: Names) -> list[str]:
+    """Where there are masks: on the ``input`` side of the products, on the ``recurrent`` side, or on both."""
     rates = {"input": names["rate"], "recurrent": names["recurrent_rate"]}
-    return [(place, gate) for place, rate in rates.items() if rate for gate in gates]
+    return [place for place, rate in rates.items() if rate]
 
 
 def probe_products(names: Names) -> list[dict[str, Any]]:
@@ -87,6 +92,16 @@ LSTM_INPUTS = (X, H, C, KERNEL, RECURRENT_KERNEL, BIAS)
 OVER_TIME = Parameter(
     "over_time", ("sequence", "step"), "whether all steps share a mask, or each has its own", facet=True
 )
+OVER_GATES = Parameter("over_gates", ("own", "shared"), "whether each gate has its own mask", facet=True)
+RATE = Parameter("rate", (0.3, 0.0), "probability that a feature of the input is dropped")
+RECURRENT_RATE = Parameter(
+    "recurrent_rate", (0.4, 0.0), "probability that a unit of the hidden state is dropped"
+)
+DROPS_INPUT, DROPS_STATE = "training and rate > 0", "training and recurrent_rate > 0"
+SOMETHING_DROPS = (
+    "rate == 0 and recurrent_rate == 0",
+    "not training and (rate == 0 or recurrent_rate == 0)",
+)
 # Units are no fewer than features, so that each feature can be read off a unit of its own.
 LSTM_AXES, LSTM_SIZES = "batch time features units", ((33, 2, 3, 5), (1, 1, 1, 1), (17, 4, 6, 7))
 LSTM_DATA = ("normal",)
@@ -107,35 +122,203 @@ lstm_dropout = Spec(
     vjp=reference.lstm_dropout_vjp,
     inputs=(
         *LSTM_INPUTS,
-        mask(f"{OF_PRODUCTS}, features", "input_mask", when="training and rate > 0"),
-        mask(
-            f"{OF_PRODUCTS}, units",
-            "recurrent_mask",
-            "1 - recurrent_rate",
-            when="training and recurrent_rate > 0",
-        ),
+        mask(f"{OF_PRODUCTS}, features", "input_mask", when=DROPS_INPUT),
+        mask(f"{OF_PRODUCTS}, units", "recurrent_mask", "1 - recurrent_rate", when=DROPS_STATE),
     ),
     outputs=("sequence", "final_h", "final_c"),
     probe=probe_products,
     recover=read_masks_of_products,
     parameters=(
-        Parameter("rate", (0.3, 0.0), "probability that a feature of the input is dropped"),
-        Parameter("recurrent_rate", (0.4, 0.0), "probability that a unit of the hidden state is dropped"),
+        RATE,
+        RECURRENT_RATE,
         OVER_TIME,
-        Parameter("over_gates", ("own", "shared"), "whether each gate has its own mask", facet=True),
+        OVER_GATES,
         TRAINING,
     ),
     axes=LSTM_AXES,
     sizes=LSTM_SIZES,
     data=LSTM_DATA,
     constraints=(FEATURES_FIT,),
-    excluded=(
-        "rate == 0 and recurrent_rate == 0",
-        "not training and (rate == 0 or recurrent_rate == 0)",
-        "not training and (over_time == 'step' or over_gates == 'shared')",
-    ),
+    excluded=(*SOMETHING_DROPS, "not training and (over_time == 'step' or over_gates == 'shared')"),
     sources=(GAL, KERAS_LSTM),
 )
+
+
+# --- in the products of other layers ---
+
+NOT_NONE, HALF_WAY = 0.25, 0.6
+"""A unit gives tanh(1/4) where what it reads is dropped, and 1 where it is kept."""
+
+
+def probe_products_of_rnn(names: Names) -> list[dict[str, Any]]:
+    """Each feature or unit drives the unit of its own number."""
+    units, features = names["units"], names["features"]
+    none = {"kernel": np.zeros((features, units)), "recurrent_kernel": np.zeros((units, units))}
+    seen = {
+        "input": {"kernel": OPEN * np.eye(features, units)},
+        "recurrent": {"recurrent_kernel": OPEN / LOWEST * np.eye(units)},
+    }
+    given = {"x": np.ones_like(names["x"]), "h": np.ones_like(names["h"]), "bias": np.full(units, NOT_NONE)}
+    return [given | none | seen[place] for place in places_of(names)]
+
+
+def read_masks_of_rnn(names: Names, answers: Answers) -> dict[str, Any]:
+    """The masks of inputs and hidden states, ``(batch, time, …)``."""
+    read = {}
+    for place, answer in zip(places_of(names), answers, strict=True):
+        width = names["features"] if place == "input" else names["units"]
+        read[f"{place}_mask"] = widen(answer[0])[..., :width] > HALF_WAY
+    return {name: one_of_each(kept, names[name].shape) for name, kept in read.items()}
+
+
+OVER_STEPS = "batch, time if over_time == 'step' else 1"
+
+simple_rnn_dropout = Spec(
+    name="simple_rnn_dropout",
+    reference=reference.simple_rnn_dropout,
+    vjp=reference.simple_rnn_dropout_vjp,
+    inputs=(
+        X,
+        H,
+        Input("kernel", "features, units", kind="weight"),
+        Input("recurrent_kernel", "units, units", kind="weight"),
+        Input("bias", "units", kind="weight"),
+        mask(f"{OVER_STEPS}, features", "input_mask", when=DROPS_INPUT),
+        mask(f"{OVER_STEPS}, units", "recurrent_mask", "1 - recurrent_rate", when=DROPS_STATE),
+    ),
+    outputs=("sequence", "final_h"),
+    probe=probe_products_of_rnn,
+    recover=read_masks_of_rnn,
+    parameters=(RATE, RECURRENT_RATE, OVER_TIME, TRAINING),
+    axes=LSTM_AXES,
+    sizes=LSTM_SIZES,
+    data=LSTM_DATA,
+    constraints=(FEATURES_FIT,),
+    excluded=(*SOMETHING_DROPS, "not training and over_time == 'step'"),
+    sources=(
+        GAL,
+        Source("keras.layers.SimpleRNN", "https://keras.io/api/layers/recurrent_layers/simple_rnn/"),
+    ),
+)
+
+GRU_SEEN = {
+    # biases of the gates r, z, n; gain of what opens the gate; the least that a state is
+    "r": ((-OPEN, -OPEN, NOT_NONE), 2 * OPEN, LOWEST),
+    "z": ((0.0, 0.0, 0.0), OPEN, 0.05),
+    "n": ((OPEN, -OPEN, NOT_NONE), OPEN, LOWEST),
+}
+"""How the mask of one gate of a GRU shows in the hidden state.
+
+With n, ``h = n`` is tanh(1/4) or 1; with r the same, for what it lets through is large: the recurrent bias,
+or where the reset comes first the state. With z, ``h = z hₜ₋₁`` has halved or not.
+"""
+
+
+def gru_gates_to_probe(names: Names) -> list[tuple[str, str, int | None]]:
+    """The masks that a case has, by place and gate; and by element, where each is seen by itself.
+
+    Where the reset comes before the product, it shows in those units alone that the candidate's mask keeps.
+    Each element of the mask then opens it for all units; where none is left, it acts on nothing.
+    """
+    found: list[tuple[str, str, int | None]] = []
+    for place, gate in gates_to_probe(names, "rzn", "n"):
+        width = names["features"] if place == "input" else names["units"]
+        alone = gate == "r" and not names["reset_after"]
+        found += [(place, gate, number) for number in (range(width) if alone else (None,))]
+    return found
+
+
+def probe_products_of_gru(names: Names) -> list[dict[str, Any]]:
+    """One probe for each mask and gate, or element."""
+    return [_probe_gru(names, *one) for one in gru_gates_to_probe(names)]
+
+
+def _probe_gru(names: Names, place: str, gate: str, number: int | None) -> dict[str, Any]:
+    biases, gain, least = GRU_SEEN[gate]
+    units, features = names["units"], names["features"]
+    kernels = {"input": np.zeros((features, 3, units)), "recurrent": np.zeros((units, 3, units))}
+    length = len(kernels[place])
+    opens = np.eye(length, units) if number is None else np.outer(np.arange(length) == number, np.ones(units))
+    kernels[place][:, "rzn".index(gate)] = gain * opens / (least if place == "recurrent" else 1.0)
+    if number is not None:
+        kernels["recurrent"][:, 2] = OPEN / least * np.eye(units)
+    inside = {"recurrent_bias": np.full(units, OPEN if gate == "r" else 0.0)}
+    return {
+        "x": np.ones_like(names["x"]),
+        "h": np.ones_like(names["h"]),
+        "kernel": kernels["input"].reshape(features, 3 * units),
+        "recurrent_kernel": kernels["recurrent"].reshape(units, 3 * units),
+        "bias": np.repeat(biases, units),
+    } | (inside if names["reset_after"] else {})
+
+
+def read_masks_of_gru(names: Names, answers: Answers) -> dict[str, Any]:
+    """The masks of inputs and hidden states, ``(batch, time, gates, …)``."""
+    read: dict[str, dict[str, list[Any]]] = {}
+    for (place, gate, number), answer in zip(gru_gates_to_probe(names), answers, strict=True):
+        y = widen(answer[0])
+        if number is not None:
+            kept = np.any(y > HALF_WAY, axis=-1, keepdims=True)
+        elif gate == "z":
+            kept = y / np.concatenate((np.ones_like(y[:, :1]), y[:, :-1]), axis=1) > 0.75
+        else:
+            kept = y > HALF_WAY
+        width = names["features"] if place == "input" else names["units"]
+        read.setdefault(f"{place}_mask", {}).setdefault(gate, []).append(kept[..., :width])
+    return {
+        name: one_of_each(
+            np.stack([np.concatenate(parts, axis=-1) for parts in gates.values()], axis=2), names[name].shape
+        )
+        for name, gates in read.items()
+    }
+
+
+OF_GRU = f"{OVER_STEPS}, 3 if over_gates == 'own' else 1"
+
+gru_dropout = Spec(
+    name="gru_dropout",
+    reference=reference.gru_dropout,
+    vjp=reference.gru_dropout_vjp,
+    inputs=(
+        X,
+        H,
+        Input("kernel", "features, 3 * units", kind="weight", meaning="gates in the order r, z, n"),
+        Input("recurrent_kernel", "units, 3 * units", kind="weight"),
+        Input("bias", "3 * units", kind="weight"),
+        Input(
+            "recurrent_bias",
+            "units",
+            kind="weight",
+            meaning="the candidate's, inside the reset",
+            when="reset_after",
+        ),
+        mask(f"{OF_GRU}, features", "input_mask", when=DROPS_INPUT),
+        mask(f"{OF_GRU}, units", "recurrent_mask", "1 - recurrent_rate", when=DROPS_STATE),
+    ),
+    outputs=("sequence", "final_h"),
+    probe=probe_products_of_gru,
+    recover=read_masks_of_gru,
+    parameters=(
+        RATE,
+        RECURRENT_RATE,
+        gru.parameter("reset_after"),
+        OVER_TIME,
+        OVER_GATES,
+        TRAINING,
+    ),
+    axes=LSTM_AXES,
+    sizes=((33, 2, 3, 4), (1, 1, 1, 1), (17, 3, 2, 5)),
+    data=LSTM_DATA,
+    constraints=(FEATURES_FIT,),
+    excluded=(*SOMETHING_DROPS, "not training and (over_time == 'step' or over_gates == 'shared')"),
+    sources=(
+        GAL,
+        *gru.sources[:1],
+        Source("keras.layers.GRU", "https://keras.io/api/layers/recurrent_layers/gru/"),
+    ),
+)
+
+# --- in place of what an LSTM remembers ---
 
 
 def probe_biases(names: Names, **biases: float) -> dict[str, Any]:

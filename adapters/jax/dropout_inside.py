@@ -23,6 +23,51 @@ def lstm_dropout(
     return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
 
 
+@binds("gru_dropout", "jax.random.bernoulli", composition=True)
+def gru_dropout(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    *, rate: float, recurrent_rate: float, reset_after: bool, over_time: str, over_gates: str, training: bool,
+    seed: int,
+) -> Any:  # fmt: skip
+    shape = (len(x), x.shape[1] if over_time == "step" else 1, 3 if over_gates == "own" else 1)
+    one, other = jax.random.split(jax.random.key(seed))
+    of_inputs = _factors(one, (*shape, x.shape[-1]), rate, training, x)
+    of_states = _factors(other, (*shape, h.shape[-1]), recurrent_rate, training, x)
+    u_r, u_z, u_n = jnp.split(recurrent_kernel, 3, axis=1)
+
+    def cell(h: Any, given: Any) -> Any:
+        step, of_input, of_state = given
+        dropped = (step[:, None] * of_input).repeat(3 // of_input.shape[1], axis=1)
+        sums = jnp.einsum("bgf,fgu->bgu", dropped, kernel.reshape(len(kernel), 3, -1)) + bias.reshape(3, -1)
+        by_r, by_z, by_n = jnp.moveaxis((h[:, None] * of_state).repeat(3 // of_state.shape[1], axis=1), 1, 0)
+        r, z = jax.nn.sigmoid(sums[:, 0] + by_r @ u_r), jax.nn.sigmoid(sums[:, 1] + by_z @ u_z)
+        product = r * (by_n @ u_n + recurrent_bias) if reset_after else (r * by_n) @ u_n
+        h = z * h + (1 - z) * jnp.tanh(sums[:, 2] + product)
+        return h, h
+
+    h, y = jax.lax.scan(cell, h, tuple(jnp.swapaxes(a, 0, 1) for a in (x, of_inputs, of_states)))
+    return jnp.swapaxes(y, 0, 1), h
+
+
+@binds("simple_rnn_dropout", "jax.random.bernoulli", composition=True)
+def simple_rnn_dropout(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, rate: float, recurrent_rate: float, over_time: str, training: bool, seed: int,
+) -> Any:  # fmt: skip
+    shape = (len(x), x.shape[1] if over_time == "step" else 1)
+    one, other = jax.random.split(jax.random.key(seed))
+    dropped = x * _factors(one, (*shape, x.shape[-1]), rate, training, x)
+    of_states = _factors(other, (*shape, h.shape[-1]), recurrent_rate, training, x)
+
+    def cell(h: Any, given: Any) -> Any:
+        step, of_state = given
+        h = jnp.tanh(step @ kernel + (h * of_state) @ recurrent_kernel + bias)
+        return h, h
+
+    h, y = jax.lax.scan(cell, h, (jnp.swapaxes(dropped, 0, 1), jnp.swapaxes(of_states, 0, 1)))
+    return jnp.swapaxes(y, 0, 1), h
+
+
 @binds("lstm_update_dropout", "jax.random.bernoulli", composition=True)
 def lstm_update_dropout(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
@@ -40,8 +85,7 @@ def layer_norm_lstm_update_dropout(
     *, rate: float, over_time: str, carried: str, epsilon: float, training: bool, seed: int,
 ) -> Any:  # fmt: skip
     shape = (len(x), x.shape[1] if over_time == "step" else 1, h.shape[-1])
-    mask = _mask(jax.random.key(seed), shape, rate, training, x.dtype)
-    masks = jnp.broadcast_to(jnp.ones((), x.dtype) if mask is None else mask, (*x.shape[:2], h.shape[-1]))
+    masks = _factors(jax.random.key(seed), shape, rate, training, x)
 
     def norm(x: Any, scale: Any, bias: Any) -> Any:
         return jax.nn.standardize(x, axis=-1, epsilon=epsilon) * scale + bias
@@ -80,6 +124,12 @@ def _mask(key: Any, shape: tuple[int, ...], rate: float, training: bool, dtype: 
     return (
         jax.random.bernoulli(key, 1 - rate, shape).astype(dtype) / (1 - rate) if training and rate else None
     )
+
+
+def _factors(key: Any, shape: tuple[int, ...], rate: float, training: bool, x: Any) -> Any:
+    """The mask for each step of x, ones where there is no dropout."""
+    mask = _mask(key, shape, rate, training, x.dtype)
+    return jnp.broadcast_to(jnp.ones((), x.dtype) if mask is None else mask, (*x.shape[:2], *shape[2:]))
 
 
 def _lstm(

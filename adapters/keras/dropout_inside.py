@@ -6,6 +6,7 @@ from typing import Any
 
 from .framework import binds, keras
 from .layers import call_layer, concrete, dtype_of
+from .recurrent import gru_weights_of, weights_of
 
 SEQUENCE = {"over_time == 'sequence'": "draws a mask once for all steps"}
 GATES = {
@@ -46,27 +47,87 @@ def lstm_cell_dropout(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
     *, rate: float, recurrent_rate: float, training: bool, seed: int,
 ) -> Any:  # fmt: skip
-    options = _options(x)
-    sequences = {name: options.pop(name) for name in ("return_sequences", "return_state")}
     with concrete():
         cell = keras.layers.LSTMCell(
-            h.shape[-1], dropout=rate, recurrent_dropout=recurrent_rate, seed=seed, **options
+            h.shape[-1], dropout=rate, recurrent_dropout=recurrent_rate, seed=seed, **_of_cell(x)
         )
-        layer = keras.layers.RNN(cell, dtype=dtype_of(x), **sequences)
+        layer = keras.layers.RNN(cell, dtype=dtype_of(x), **SEQUENCES)
     return _call(layer, x, h, c, kernel, recurrent_kernel, bias, training)
-
-
-def _options(x: Any) -> dict[str, Any]:
-    """The default initializer, an orthogonal matrix, does not exist in bfloat16."""
-    sequences = {"return_sequences": True, "return_state": True}
-    return {"recurrent_initializer": "zeros", "dtype": dtype_of(x), **sequences}
 
 
 def _call(
     layer: Any, x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, training: bool
 ) -> Any:
-    weights = {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
+    weights = weights_of(kernel, recurrent_kernel, bias)
     return call_layer(layer, x, weights=weights, initial_state=[h, c], training=training)
+
+
+@binds("gru_dropout", "keras.layers.GRU", where=SEQUENCE | GATES)
+def gru_dropout(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    *, rate: float, recurrent_rate: float, reset_after: bool, training: bool, seed: int,
+) -> Any:  # fmt: skip
+    with concrete():
+        layer = keras.layers.GRU(
+            h.shape[-1], reset_after=reset_after, dropout=rate, recurrent_dropout=recurrent_rate, seed=seed,
+            **_options(x),
+        )  # fmt: skip
+    weights = gru_weights_of(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
+    return call_layer(layer, x, weights=weights, initial_state=[h], training=training)
+
+
+@binds("gru_dropout", "keras.layers.GRUCell", where=SEQUENCE | GATES)
+def gru_cell_dropout(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    *, rate: float, recurrent_rate: float, reset_after: bool, training: bool, seed: int,
+) -> Any:  # fmt: skip
+    with concrete():
+        cell = keras.layers.GRUCell(
+            h.shape[-1], reset_after=reset_after, dropout=rate, recurrent_dropout=recurrent_rate, seed=seed,
+            **_of_cell(x),
+        )  # fmt: skip
+        layer = keras.layers.RNN(cell, dtype=dtype_of(x), **SEQUENCES)
+    weights = gru_weights_of(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
+    return call_layer(layer, x, weights=weights, initial_state=[h], training=training)
+
+
+@binds("simple_rnn_dropout", "keras.layers.SimpleRNN", where=SEQUENCE)
+def simple_rnn_dropout(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, rate: float, recurrent_rate: float, training: bool, seed: int,
+) -> Any:  # fmt: skip
+    with concrete():
+        layer = keras.layers.SimpleRNN(
+            h.shape[-1], dropout=rate, recurrent_dropout=recurrent_rate, seed=seed, **_options(x)
+        )
+    weights = weights_of(kernel, recurrent_kernel, bias)
+    return call_layer(layer, x, weights=weights, initial_state=[h], training=training)
+
+
+@binds("simple_rnn_dropout", "keras.layers.SimpleRNNCell", where=SEQUENCE)
+def simple_rnn_cell_dropout(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, rate: float, recurrent_rate: float, training: bool, seed: int,
+) -> Any:  # fmt: skip
+    with concrete():
+        cell = keras.layers.SimpleRNNCell(
+            h.shape[-1], dropout=rate, recurrent_dropout=recurrent_rate, seed=seed, **_of_cell(x)
+        )
+        layer = keras.layers.RNN(cell, dtype=dtype_of(x), **SEQUENCES)
+    weights = weights_of(kernel, recurrent_kernel, bias)
+    return call_layer(layer, x, weights=weights, initial_state=[h], training=training)
+
+
+SEQUENCES = {"return_sequences": True, "return_state": True}
+
+
+def _of_cell(x: Any) -> dict[str, Any]:
+    """The default initializer, an orthogonal matrix, does not exist in bfloat16."""
+    return {"recurrent_initializer": "zeros", "dtype": dtype_of(x)}
+
+
+def _options(x: Any) -> dict[str, Any]:
+    return _of_cell(x) | SEQUENCES
 
 
 @binds("layer_norm_lstm_update_dropout", "keras.layers.Dropout", composition=True)

@@ -27,6 +27,48 @@ def lstm_dropout(
     return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
 
 
+@binds("gru_dropout", "tf.nn.dropout", where=TRAINING, composition=True)
+def gru_dropout(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    *, rate: float, recurrent_rate: float, reset_after: bool, over_time: str, over_gates: str, seed: int,
+) -> Any:  # fmt: skip
+    tf.random.set_seed(seed)
+    shape = (x.shape[0], x.shape[1] if over_time == "step" else 1, 3 if over_gates == "own" else 1)
+    of_inputs = _mask((*shape, x.shape[-1]), rate, x.dtype, seed)
+    of_states = _mask((*shape, h.shape[-1]), recurrent_rate, x.dtype, seed)
+    of_inputs = tf.broadcast_to(of_inputs, (*x.shape[:2], 3, x.shape[-1]))
+    of_states = tf.broadcast_to(of_states, (*x.shape[:2], 3, h.shape[-1]))
+    u_r, u_z, u_n = tf.split(recurrent_kernel, 3, axis=1)
+    states = []
+    for t, step in enumerate(tf.unstack(x, axis=1)):
+        dropped = tf.unstack(step[:, None] * of_inputs[:, t], axis=1)
+        weights = zip(dropped, tf.split(kernel, 3, axis=1), tf.split(bias, 3), strict=True)
+        to_r, to_z, to_n = (tf.matmul(part, w) + b for part, w, b in weights)
+        by_r, by_z, by_n = tf.unstack(h[:, None] * of_states[:, t], axis=1)
+        r, z = tf.sigmoid(to_r + tf.matmul(by_r, u_r)), tf.sigmoid(to_z + tf.matmul(by_z, u_z))
+        product = r * (tf.matmul(by_n, u_n) + recurrent_bias) if reset_after else tf.matmul(r * by_n, u_n)
+        h = z * h + (1 - z) * tf.tanh(to_n + product)
+        states.append(h)
+    return tf.stack(states, 1), h
+
+
+@binds("simple_rnn_dropout", "tf.nn.dropout", where=TRAINING, composition=True)
+def simple_rnn_dropout(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, rate: float, recurrent_rate: float, over_time: str, seed: int,
+) -> Any:  # fmt: skip
+    tf.random.set_seed(seed)
+    shape = (x.shape[0], x.shape[1] if over_time == "step" else 1)
+    x = x * _mask((*shape, x.shape[-1]), rate, x.dtype, seed)
+    mask = _mask((*shape, h.shape[-1]), recurrent_rate, x.dtype, seed)
+    states = []
+    for t, step in enumerate(tf.unstack(x, axis=1)):
+        dropped = h * mask[:, min(t, mask.shape[1] - 1)]
+        h = tf.tanh(tf.matmul(step, kernel) + tf.matmul(dropped, recurrent_kernel) + bias)
+        states.append(h)
+    return tf.stack(states, 1), h
+
+
 @binds("lstm_update_dropout", "tf.nn.dropout", where=TRAINING, composition=True)
 def lstm_update_dropout(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,

@@ -23,6 +23,47 @@ def lstm_dropout(
     return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
 
 
+@binds("gru_dropout", "torch.nn.functional.dropout", composition=True)
+def gru_dropout(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
+    *, rate: float, recurrent_rate: float, reset_after: bool, over_time: str, over_gates: str, training: bool,
+    seed: int,
+) -> Any:  # fmt: skip
+    torch.manual_seed(seed)
+    shape = (len(x), x.shape[1] if over_time == "step" else 1, 3 if over_gates == "own" else 1)
+    of_inputs = F.dropout(x.new_ones(*shape, x.shape[-1]), p=rate, training=training)
+    of_states = F.dropout(x.new_ones(*shape, h.shape[-1]), p=recurrent_rate, training=training)
+    of_inputs, of_states = (mask.expand(-1, x.shape[1], 3, -1) for mask in (of_inputs, of_states))
+    u_r, u_z, u_n = recurrent_kernel.chunk(3, 1)
+    states = []
+    for t, step in enumerate(x.unbind(1)):
+        dropped = (step[:, None] * of_inputs[:, t]).unbind(1)
+        weights = zip(dropped, kernel.chunk(3, 1), bias.chunk(3), strict=True)
+        to_r, to_z, to_n = (part @ w + b for part, w, b in weights)
+        by_r, by_z, by_n = (h[:, None] * of_states[:, t]).unbind(1)
+        r, z = torch.sigmoid(to_r + by_r @ u_r), torch.sigmoid(to_z + by_z @ u_z)
+        product = r * (by_n @ u_n + recurrent_bias) if reset_after else (r * by_n) @ u_n
+        h = z * h + (1 - z) * torch.tanh(to_n + product)
+        states.append(h)
+    return torch.stack(states, 1), h
+
+
+@binds("simple_rnn_dropout", "torch.nn.functional.dropout", composition=True)
+def simple_rnn_dropout(
+    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    *, rate: float, recurrent_rate: float, over_time: str, training: bool, seed: int,
+) -> Any:  # fmt: skip
+    torch.manual_seed(seed)
+    shape = (len(x), x.shape[1] if over_time == "step" else 1)
+    x = x * F.dropout(x.new_ones(*shape, x.shape[-1]), p=rate, training=training)
+    masks = F.dropout(x.new_ones(*shape, h.shape[-1]), p=recurrent_rate, training=training)
+    states = []
+    for step, mask in zip(x.unbind(1), masks.expand(-1, x.shape[1], -1).unbind(1), strict=True):
+        h = torch.tanh(step @ kernel + (h * mask) @ recurrent_kernel + bias)
+        states.append(h)
+    return torch.stack(states, 1), h
+
+
 @binds("lstm_update_dropout", "torch.nn.functional.dropout", composition=True)
 def lstm_update_dropout(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from ..variant import Control, Fault, each_way
 from .dropout import RANDOM, opposite, shared_along
@@ -48,6 +49,148 @@ def layer_norm_lstm_by_factors(
     )  # fmt: skip
 
 
+def gru_by_factors(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    recurrent_bias: Array | None,
+    input_mask: Array | None,
+    recurrent_mask: Array | None,
+    *,
+    rate: float,
+    recurrent_rate: float,
+    reset_after: bool,
+    training: bool,
+    drops_state: bool = False,
+    drops_candidate: bool = True,
+    scaled: bool = True,
+    order: tuple[int, ...] = (0, 1, 2),
+) -> tuple[Array, ...]:
+    """Gate by gate, with factors 0 and ``1 / (1 - rate)``; the state by ``n + z (hₜ₋₁ - n)``."""
+    units = h.shape[-1]
+
+    def factors(mask: Array | None, rate: float, width: int, kept: float) -> Array:
+        shape = (*x.shape[:2], 3, width)
+        if mask is None or not training or rate == 0:
+            return np.ones(shape)
+        return np.where(np.broadcast_to(mask, shape), kept, 0.0)
+
+    of_inputs = factors(input_mask, rate, x.shape[-1], 1 / (1 - rate))
+    of_states = factors(recurrent_mask, recurrent_rate, units, 1 / (1 - recurrent_rate) if scaled else 1.0)
+    states = [h]
+    for t in range(x.shape[1]):
+        before = states[-1]
+        seen = [before * of_states[:, t, gate] for gate in order]
+        seen = seen if drops_candidate else [*seen[:2], before]
+        u = [recurrent_kernel[:, gate * units : (gate + 1) * units] for gate in range(3)]
+        r, z, n = (
+            np.matmul(x[:, t] * of_inputs[:, t, gate], kernel[:, gate * units : (gate + 1) * units])
+            + bias[gate * units : (gate + 1) * units]
+            for gate in range(3)
+        )
+        r, z = expit(r + np.matmul(seen[0], u[0])), expit(z + np.matmul(seen[1], u[1]))
+        if reset_after:
+            product = r * (np.matmul(seen[2], u[2]) + recurrent_bias)
+        else:
+            product = np.matmul(r * seen[2], u[2])
+        n = np.tanh(n + product)
+        states.append(n + z * ((seen[1] if drops_state else before) - n))
+    return np.stack(states[1:], axis=1), states[-1]
+
+
+def simple_rnn_by_factors(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    input_mask: Array | None,
+    recurrent_mask: Array | None,
+    *,
+    rate: float,
+    recurrent_rate: float,
+    training: bool,
+) -> tuple[Array, ...]:
+    """Both products in one, of what has been multiplied by 0 or ``1 / (1 - rate)``."""
+
+    def dropped(values: Array, mask: Array | None, rate: float, t: int) -> Array:
+        if mask is None or not training or rate == 0:
+            return values
+        kept = mask[:, t if mask.shape[1] > 1 else 0]
+        return values * np.where(np.broadcast_to(kept, values.shape), 1 / (1 - rate), 0.0)
+
+    kernels, states = np.concatenate((kernel, recurrent_kernel), axis=0), [h]
+    for t in range(x.shape[1]):
+        step = dropped(x[:, t], input_mask, rate, t)
+        state = dropped(states[-1], recurrent_mask, recurrent_rate, t)
+        states.append(np.tanh(np.matmul(np.concatenate((step, state), axis=-1), kernels) + bias))
+    return np.stack(states[1:], axis=1), states[-1]
+
+
+OF_GATES = (
+    Fault(
+        name="gates share the mask of inputs",
+        inputs={"input_mask": shared_along(2)},
+        spoils="both",
+        where="training and rate > 0 and over_gates == 'own'",
+    ),
+    Fault(
+        name="gates share the mask of hidden states",
+        inputs={"recurrent_mask": shared_along(2)},
+        spoils="both",
+        where="training and recurrent_rate > 0 and over_gates == 'own'",
+    ),
+)
+"""What can be wrong with masks of the products of gates."""
+
+OF_PRODUCTS = (
+    Fault(
+        name="steps share the mask of hidden states",
+        inputs={"recurrent_mask": shared_along(1)},
+        spoils="both",
+        where="training and recurrent_rate > 0 and over_time == 'step'",
+    ),
+    Fault(
+        name="a new mask for each step",
+        inputs={"input_mask": turning},
+        spoils="both",
+        where="training and rate > 0 and over_time == 'sequence'",
+    ),
+    Fault(
+        name="sequences share the mask of hidden states",
+        inputs={"recurrent_mask": shared_along(0)},
+        spoils="both",
+        where="training and recurrent_rate > 0 and batch > 1",
+    ),
+    Fault(name="rates exchanged", parameters={"rate": "recurrent_rate", "recurrent_rate": "rate"}),
+    Fault(
+        name="hidden states not dropped",
+        parameters={"recurrent_rate": "0.0"},
+        spoils="both",
+        where="training and recurrent_rate > 0",
+    ),
+    Fault(
+        name="inputs not dropped",
+        parameters={"rate": "0.0"},
+        spoils="both",
+        where="training and rate > 0",
+    ),
+    Fault(
+        name="gradient through another mask of hidden states",
+        inputs={"recurrent_mask": opposite},
+        spoils="gradients",
+        where="training and recurrent_rate > 0",
+    ),
+    Fault(
+        name="dropped at inference",
+        results={"sequence": lambda result, rate: result * (1 - rate)},
+        where="not training",
+    ),
+)
+"""What can be wrong with masks of products."""
+
 OF_UPDATE_MASK = (
     Fault(
         name="a new mask for each step",
@@ -77,60 +220,8 @@ OF_UPDATE_MASK = (
 
 FAULTS = {
     "lstm_dropout": (
-        Fault(
-            name="gates share the mask of inputs",
-            inputs={"input_mask": shared_along(2)},
-            spoils="both",
-            where="training and rate > 0 and over_gates == 'own'",
-        ),
-        Fault(
-            name="gates share the mask of hidden states",
-            inputs={"recurrent_mask": shared_along(2)},
-            spoils="both",
-            where="training and recurrent_rate > 0 and over_gates == 'own'",
-        ),
-        Fault(
-            name="steps share the mask of hidden states",
-            inputs={"recurrent_mask": shared_along(1)},
-            spoils="both",
-            where="training and recurrent_rate > 0 and over_time == 'step'",
-        ),
-        Fault(
-            name="a new mask for each step",
-            inputs={"input_mask": turning},
-            spoils="both",
-            where="training and rate > 0 and over_time == 'sequence'",
-        ),
-        Fault(
-            name="sequences share the mask of hidden states",
-            inputs={"recurrent_mask": shared_along(0)},
-            spoils="both",
-            where="training and recurrent_rate > 0 and batch > 1",
-        ),
-        Fault(name="rates exchanged", parameters={"rate": "recurrent_rate", "recurrent_rate": "rate"}),
-        Fault(
-            name="hidden states not dropped",
-            parameters={"recurrent_rate": "0.0"},
-            spoils="both",
-            where="training and recurrent_rate > 0",
-        ),
-        Fault(
-            name="inputs not dropped",
-            parameters={"rate": "0.0"},
-            spoils="both",
-            where="training and rate > 0",
-        ),
-        Fault(
-            name="gradient through another mask of hidden states",
-            inputs={"recurrent_mask": opposite},
-            spoils="gradients",
-            where="training and recurrent_rate > 0",
-        ),
-        Fault(
-            name="dropped at inference",
-            results={"sequence": lambda result, rate: result * (1 - rate)},
-            where="not training",
-        ),
+        *OF_GATES,
+        *OF_PRODUCTS,
     ),
     "lstm_update_dropout": (
         Fault(
@@ -148,6 +239,37 @@ FAULTS = {
         *OF_UPDATE_MASK,
         Fault(name="not scaled", results={"final_c": lambda result, rate: result * (1 - rate)}),
     ),
+    "gru_dropout": (
+        *OF_GATES,
+        *OF_PRODUCTS,
+        *each_way(
+            Fault(
+                name="reset before the product for after it, and the reverse",
+                parameters={"reset_after": "not reset_after"},
+                inputs={
+                    "recurrent_bias": lambda reset_after, h: None if reset_after else np.zeros(h.shape[1])
+                },
+            )
+        ),
+        *(
+            Fault(
+                name=name,
+                reference=functools.partial(gru_by_factors, **wrong),
+                where=f"training and recurrent_rate > 0{where}",
+            )
+            for name, wrong, where in (
+                ("what is kept of the old state dropped too", {"drops_state": True}, ""),
+                ("the candidate's state not dropped", {"drops_candidate": False}, ""),
+                ("states not scaled", {"scaled": False}, ""),
+                (
+                    "the reset gate sees the update gate's mask",
+                    {"order": (1, 1, 2)},
+                    " and over_gates == 'own'",
+                ),
+            )
+        ),
+    ),
+    "simple_rnn_dropout": OF_PRODUCTS,
     "layer_norm_lstm_update_dropout": (
         *OF_UPDATE_MASK,
         Fault(
@@ -267,6 +389,10 @@ FAULTS = {
 }
 
 CONTROLS = {
+    "gru_dropout": (Control(name="gate by gate, times factors", reference=gru_by_factors),),
+    "simple_rnn_dropout": (
+        Control(name="both products in one, times factors", reference=simple_rnn_by_factors),
+    ),
     "layer_norm_lstm_update_dropout": (
         Control(name="gate by gate, times factors", reference=layer_norm_lstm_by_factors),
     ),

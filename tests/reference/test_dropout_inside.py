@@ -11,6 +11,8 @@ from assay.reference.attention import dot_product_attention, dot_product_attenti
 from assay.reference.dropout_inside import (
     attention_dropout,
     attention_dropout_vjp,
+    gru_dropout,
+    gru_dropout_vjp,
     layer_norm_lstm_update_dropout,
     layer_norm_lstm_update_dropout_vjp,
     lstm_dropout,
@@ -19,9 +21,11 @@ from assay.reference.dropout_inside import (
     lstm_dropout_wrapper_vjp,
     lstm_update_dropout,
     lstm_update_dropout_vjp,
+    simple_rnn_dropout,
+    simple_rnn_dropout_vjp,
 )
 from assay.reference.lstm_variants import layer_norm_lstm, layer_norm_lstm_vjp
-from assay.reference.recurrent import lstm, lstm_vjp
+from assay.reference.recurrent import gru, gru_vjp, lstm, lstm_vjp, simple_rnn, simple_rnn_vjp
 
 BATCH, TIME, FEATURES, UNITS = 2, 3, 4, 5
 SHAPES = {
@@ -131,6 +135,93 @@ def test_each_gate_sees_its_own_mask():
     h, recurrent = np.ones((1, 1)), (0 * kernel, kernel, weights[2])
     _, _, c = lstm_dropout(x, h, zeros, *recurrent, None, np.array(kept_by_g), recurrent_rate=0.5)
     assert_same(c, np.tanh([[0.5]]))
+
+
+def weights_of(gates, **more):
+    """Inputs of a layer of so many gates, of the same numbers as those of the LSTM."""
+    given = {name: LSTM[name] for name in ("x", "h")}
+    for name in ("kernel", "recurrent_kernel", "bias"):
+        given[name] = LSTM[name][..., : gates * UNITS]
+    return given | more
+
+
+RNN, RESET_BEFORE = weights_of(1), weights_of(3, recurrent_bias=None)
+GRU = weights_of(3, recurrent_bias=LSTM["c"][0])
+OTHERS = {
+    "the simple RNN": (simple_rnn_dropout, simple_rnn_dropout_vjp, simple_rnn, simple_rnn_vjp, RNN, {}),
+    "the GRU": (gru_dropout, gru_dropout_vjp, gru, gru_vjp, GRU, {}),
+    "the GRU that resets first": (
+        gru_dropout, gru_dropout_vjp, gru, gru_vjp, RESET_BEFORE, {"reset_after": False}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OTHERS.values(), ids=OTHERS)
+@proves(gru_dropout, gru_dropout_vjp, simple_rnn_dropout, simple_rnn_dropout_vjp, by="law")
+def test_without_dropout_the_layer_remains(case):
+    layer, vjp, plain, plain_vjp, given, options = case
+    wanted, gradients = plain(**given, **options), plain_vjp(*given.values(), GIVEN[:2], **options)
+    for rates in ({}, {"rate": 0.5, "recurrent_rate": 0.5, "training": False}):
+        assert_same(layer(**given, **rates, **options), wanted)
+        found = vjp(*given.values(), None, None, GIVEN[:2], **rates, **options)
+        assert_same(tuple(g for g in found if g is not None), tuple(g for g in gradients if g is not None))
+
+
+@pytest.mark.parametrize("case", OTHERS.values(), ids=OTHERS)
+@proves(gru_dropout, gru_dropout_vjp, simple_rnn_dropout, simple_rnn_dropout_vjp, by="law")
+def test_one_mask_of_inputs_is_dropout_before_the_layer(case):
+    layer, vjp, plain, plain_vjp, given, options = case
+    mask = kept(BATCH, TIME, FEATURES)
+    before = given | {"x": scaled(given["x"], mask)}
+    (into_x, *gradients) = plain_vjp(*before.values(), GIVEN[:2], **options)
+    of_gates = mask if layer is simple_rnn_dropout else mask[:, :, np.newaxis]
+    assert_same(layer(**given, input_mask=of_gates, rate=0.5, **options), plain(**before, **options))
+    found = vjp(*given.values(), of_gates, None, GIVEN[:2], rate=0.5, **options)
+    wanted = (scaled(into_x, mask), *gradients)
+    assert_same(tuple(g for g in found if g is not None), tuple(g for g in wanted if g is not None))
+
+
+@proves(gru_dropout, simple_rnn_dropout, by="law")
+def test_units_dropped_from_every_product_are_rows_of_the_recurrent_kernel_that_are_zero():
+    mask = np.arange(UNITS) % 2 == 0
+    every = np.broadcast_to(mask, (BATCH, 1, UNITS))
+    for layer, plain, given in ((simple_rnn_dropout, simple_rnn, RNN), (gru_dropout, gru, GRU)):
+        pruned = given | {"recurrent_kernel": scaled(given["recurrent_kernel"], mask[:, np.newaxis])}
+        of_gates = every if layer is simple_rnn_dropout else every[:, :, np.newaxis]
+        assert_same(layer(**given, recurrent_mask=of_gates, recurrent_rate=0.5), plain(**pruned))
+
+
+@proves(gru_dropout, by="worked figures")
+@pytest.mark.parametrize("reset_after", [True, False])
+def test_each_gate_of_a_gru_sees_its_own_mask_and_what_it_keeps_is_not_dropped(reset_after):
+    # From h = 1, with r = 1/2: z = σ(2 u m_z), n = tanh(1/2 · 2 m_n), and z of the state itself is kept.
+    x, h = np.zeros((1, 1, 1)), carried(np.ones((1, 1)))
+    weights = (np.zeros((1, 3)), np.array([[0.0, np.log(3.0) / 2, 1.0]]), np.zeros(3))
+    inside = np.zeros(1) if reset_after else None
+    for of_z, of_n in ((True, True), (True, False), (False, True), (False, False)):
+        mask = np.array([[[[True], [of_z], [of_n]]]])
+        y, _ = gru_dropout(x, h, *weights, inside, None, mask, recurrent_rate=0.5, reset_after=reset_after)
+        z, n = 0.75 if of_z else 0.5, np.tanh(1.0) if of_n else 0.0
+        assert_same(y[0, 0], [z + (1 - z) * n])
+
+
+@proves(simple_rnn_dropout, by="worked figures")
+def test_the_state_is_dropped_on_its_way_to_the_next_step_alone():
+    x, h = carried(np.array([[[1.0], [1.0]]])), np.ones((1, 1))
+    weights = (np.array([[0.5]]), np.array([[1.5]]), np.zeros(1))
+    inputs, states = np.array([[[True], [False]]]), np.array([[[False], [True]]])
+    y, last = simple_rnn_dropout(x, h, *weights, inputs, states, rate=0.5, recurrent_rate=0.25)
+    first = np.tanh(1.0)
+    assert_same(y[0, :, 0], [first, np.tanh(2.0 * first)])
+    assert_same(last, y[:, 1])
+
+
+def test_a_gru_has_a_recurrent_bias_where_it_resets_after():
+    for reset_after, given in ((True, RESET_BEFORE), (False, GRU)):
+        with pytest.raises(ValueError, match="recurrent_bias must be given where reset_after is True, and"):
+            gru_dropout(**given, reset_after=reset_after)
+    with pytest.raises(ValueError, match=r"recurrent_mask must have shape \(2, 3, 3, 5\)"):
+        gru_dropout(**GRU, recurrent_mask=kept(BATCH, TIME, 2, UNITS), recurrent_rate=0.5)
 
 
 NORMS = {"scale": (4 * UNITS,), "cell_scale": (UNITS,), "cell_bias": (UNITS,)}
