@@ -11,6 +11,7 @@ from scipy.special import expit
 from .activations import softmax, softmax_vjp
 from .checks import Array, require, require_mask, require_rank, require_shape
 from .lstm_variants import layer_norm_lstm, layer_norm_lstm_vjp
+from .recurrent_sequences import stacked_lstm, stacked_lstm_vjp
 from .steps import Carry, affine, bias_gradient, check_layer, logistic_slope, total
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "lstm_update_dropout_vjp",
     "simple_rnn_dropout",
     "simple_rnn_dropout_vjp",
+    "stacked_lstm_dropout",
+    "stacked_lstm_dropout_vjp",
 ]
 
 
@@ -448,6 +451,78 @@ def lstm_dropout_wrapper_vjp(
     """Gradient of `lstm_dropout_wrapper`: backpropagation through time, through the same masks."""
     masks = _masks_around(input_mask, output_mask, state_mask, cell_mask, rate, training)
     return _DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).vjp(cotangents)[:6]
+
+
+def stacked_lstm_dropout(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    upper_kernels: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    mask: Array | None = None,
+    *,
+    rate: float = 0.0,
+    training: bool = True,
+) -> Carry:
+    """Long short-term memories in layers, with dropout between them.
+
+    ``y⁰ = x``, ``yⁿ = lstmₙ(yⁿ⁻¹ ∘ mₙ₋₁ / (1 - rate))`` from the second layer on: neither what the first is
+    fed nor what the last gives out is dropped, nor any carry
+
+    Args:
+        x: ``(batch, time, features)``, at least one step.
+        h: initial hidden states, ``(layers, batch, units)``.
+        c: initial cell states, ``(layers, batch, units)``.
+        kernel: of the lowest layer, ``(features, 4 units)``, gates in the order i, f, g, o.
+        upper_kernels: of the others, ``(layers - 1, units, 4 units)``.
+        recurrent_kernel: ``(layers, units, 4 units)``.
+        bias: ``(layers, 4 units)``.
+        mask: m, whether each unit is kept, ``(batch, layers - 1, time, units)``, of length 1 along time where
+            steps share it. Not needed at inference, nor at rate 0.
+        rate: probability in [0, 1) that an element is dropped.
+        training: False for inference.
+
+    Returns:
+        The hidden states of the uppermost layer ``(batch, time, units)``, and the hidden and the cell states
+        that each layer computed last, ``(layers, batch, units)``.
+
+    Raises:
+        ValueError: a shape does not fit, or the rate is out of range.
+
+    Source: Zaremba, Sutskever and Vinyals (2014), arXiv:1409.2329, section 3.2, with the same mask at all
+    steps Gal and Ghahramani (2016), arXiv:1512.05287; the ``dropout`` argument of ``torch.nn.LSTM``.
+    """
+    between = _between(x, h, mask, rate, training)
+    return stacked_lstm(x, h, c, kernel, upper_kernels, recurrent_kernel, bias, drop=between)
+
+
+def stacked_lstm_dropout_vjp(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    upper_kernels: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    mask: Array | None,
+    cotangents: Carry,
+    *,
+    rate: float = 0.0,
+    training: bool = True,
+) -> Carry:
+    """Gradient of `stacked_lstm_dropout`: that of the layers, between them through the same masks."""
+    weights, between = (kernel, upper_kernels, recurrent_kernel, bias), _between(x, h, mask, rate, training)
+    return stacked_lstm_vjp(x, h, c, *weights, cotangents, drop=between)
+
+
+def _between(x: Array, h: Array, mask: Array | None, rate: float, training: bool) -> _Mask:
+    between = _Mask("mask", mask, rate, training)
+    require_rank("h", h, 3, "layers, batch, units")
+    layers, batch, units = h.shape
+    between.check((batch, layers - 1, x.shape[1], units), "batch, layers - 1, time, units")
+    return between
 
 
 def attention_dropout(

@@ -17,6 +17,7 @@ from .checks import Array, require, require_rank, require_shape
 from .normalization import layer_norm, layer_norm_vjp
 from .steps import (
     Carry,
+    Drop,
     affine,
     back_through_time,
     carries_of,
@@ -40,8 +41,6 @@ __all__ = [
 Gates = tuple[Array, Array, Array, Array]
 Given = tuple[Array, Array | None]
 """Input of one step, and the factor of its forget gate."""
-Drop = Callable[[int, Array], Array]
-"""What is left of the candidate at a step of this number: a linear function, and thus its own gradient."""
 
 
 # --- what all of them share ---

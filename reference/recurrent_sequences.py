@@ -22,7 +22,7 @@ from .sequences import (
     stateful,
     stateful_vjp,
 )
-from .steps import Carry
+from .steps import Carry, Drop
 
 __all__ = [
     "bidirectional_gru",
@@ -498,6 +498,8 @@ def stacked_lstm(
     upper_kernels: Array,
     recurrent_kernel: Array,
     bias: Array,
+    *,
+    drop: Drop | None = None,
 ) -> Carry:
     """Long short-term memories in layers, each over the hidden states of the one below.
 
@@ -511,6 +513,8 @@ def stacked_lstm(
         upper_kernels: of the others, ``(layers - 1, units, 4 units)``.
         recurrent_kernel: ``(layers, units, 4 units)``.
         bias: ``(layers, 4 units)``.
+        drop: what is left of the sequence that a layer of this number gives to the next
+            (`stacked_lstm_dropout`).
 
     Returns:
         The hidden states of the uppermost layer ``(batch, time, units)``, and the hidden and the cell states
@@ -521,7 +525,7 @@ def stacked_lstm(
 
     Source: Graves, Mohamed and Hinton (2013), arXiv:1303.5778, section 3.
     """
-    return stacked(LSTM, x, (h, c), kernel, upper_kernels, (recurrent_kernel, bias))
+    return stacked(LSTM, x, (h, c), kernel, upper_kernels, (recurrent_kernel, bias), drop)
 
 
 def stacked_lstm_vjp(
@@ -533,9 +537,11 @@ def stacked_lstm_vjp(
     recurrent_kernel: Array,
     bias: Array,
     cotangents: Carry,
+    *,
+    drop: Drop | None = None,
 ) -> Carry:
     """Gradient of `stacked_lstm`: what a layer gives for its input is the cotangent of the one below."""
-    return stacked_vjp(LSTM, x, (h, c), kernel, upper_kernels, (recurrent_kernel, bias), cotangents)
+    return stacked_vjp(LSTM, x, (h, c), kernel, upper_kernels, (recurrent_kernel, bias), cotangents, drop)
 
 
 def stacked_gru(

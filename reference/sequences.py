@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .checks import Array, require, require_rank, require_shape
-from .steps import Carry, back_through_time, carries_of, check_layer, outputs_of, steps_of, total
+from .steps import Carry, Drop, back_through_time, carries_of, check_layer, outputs_of, steps_of, total
 
 __all__ = [
     "DIRECTIONS",
@@ -307,14 +307,25 @@ _MERGES: dict[str, Any] = {
 # --- in layers ---
 
 
-def stacked(cell: Cell, x: Array, carry: Carry, kernel: Array, upper_kernels: Array, others: Carry) -> Carry:
-    """The outputs of the uppermost layer, and the final carry of each. ``others`` are the other weights."""
+def stacked(
+    cell: Cell,
+    x: Array,
+    carry: Carry,
+    kernel: Array,
+    upper_kernels: Array,
+    others: Carry,
+    drop: Drop | None = None,
+) -> Carry:
+    """The outputs of the uppermost layer, and the final carry of each.
+
+    ``others`` are the other weights; ``drop`` acts on the outputs of each layer but the uppermost.
+    """
     times = f"{cell.gates} " if cell.gates > 1 else ""
     require_rank("upper_kernels", upper_kernels, 3, f"layers - 1, units, {times}units")
     layers = len(upper_kernels) + 1
     arrays = {name: array for name, array in cell.named(carry, (kernel, *others)).items() if name != "kernel"}
     _check_parts(cell, arrays, layers, "layers", f"{layers} layers")
-    *_, (sequence, *_) = returned = _layers(cell, x, carry, (kernel, *upper_kernels), others)[1]
+    *_, (sequence, *_) = returned = _layers(cell, x, carry, (kernel, *upper_kernels), others, drop)[1]
     return sequence, *(np.stack(states) for states in zip(*(finals for _, *finals in returned), strict=True))
 
 
@@ -326,30 +337,33 @@ def stacked_vjp(
     upper_kernels: Array,
     others: Carry,
     cotangents: Carry,
+    drop: Drop | None = None,
 ) -> Carry:
     """Gradient of `stacked`: what a layer gives for its input is the cotangent of the one below."""
     into, *of_finals = cotangents
     kernels = (kernel, *upper_kernels)
-    inputs, _ = _layers(cell, x, carry, kernels, others)
+    inputs, _ = _layers(cell, x, carry, kernels, others, drop)
     by_layer = []
     for n in reversed(range(len(kernels))):
         weights = (kernels[n], *_part(others, n))
         of_layer = (into, *(of_final[n] for of_final in of_finals))
         into, *gradients = cell.gradient(inputs[n], *_part(carry, n), *weights, of_layer)
         by_layer.append(gradients)
+        into = into if drop is None or n == 0 else drop(n - 1, into)
     of_each = list(zip(*by_layer[::-1], strict=True))
     of_carry, ((of_kernel, *of_upper), *of_others) = of_each[: len(carry)], of_each[len(carry) :]
     return into, *map(np.stack, of_carry), of_kernel, *map(np.stack, (of_upper, *of_others))
 
 
 def _layers(
-    cell: Cell, x: Array, carry: Carry, kernels: Sequence[Array], others: Carry
+    cell: Cell, x: Array, carry: Carry, kernels: Sequence[Array], others: Carry, drop: Drop | None
 ) -> tuple[list[Array], list[Carry]]:
     """Input of each layer, and what it returns."""
     inputs, returned = [x], []
     for n, kernel in enumerate(kernels):
         returned.append(cell.layer(inputs[-1], *_part(carry, n), kernel, *_part(others, n)))
-        inputs.append(returned[-1][0])
+        sequence, *_ = returned[-1]
+        inputs.append(sequence if drop is None or n == len(kernels) - 1 else drop(n, sequence))
     return inputs, returned
 
 

@@ -18,6 +18,7 @@ from .checks import Array, require, require_rank, require_shape
 
 __all__ = [
     "Carry",
+    "Drop",
     "affine",
     "back_through_time",
     "bias_gradient",
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 Carry = tuple[Array, ...]
+Drop = Callable[[int, Array], Array]
+"""What is left of values at the step, or in the layer, of this number: linear, and thus its own gradient."""
 Step = Callable[[Any, Carry], Carry]
 StepGradient = Callable[[Any, Carry, Carry], tuple[Any, Carry, tuple[Array, ...]]]
 

@@ -15,7 +15,7 @@ from .dropout import (
     mask,
     one_of_each,
 )
-from .lstm_variants import BIAS, KERNEL, RECURRENT_KERNEL, layer_norm_lstm
+from .lstm_variants import BIAS, KERNEL, RECURRENT_KERNEL, TORCH_LSTM, layer_norm_lstm
 from .recurrent import C, H, X, gru
 from .spec import Constraint, Input, Parameter, Source, Spec
 
@@ -260,7 +260,7 @@ def read_masks_of_gru(names: Names, answers: Answers) -> dict[str, Any]:
         if number is not None:
             kept = np.any(y > HALF_WAY, axis=-1, keepdims=True)
         elif gate == "z":
-            kept = y / np.concatenate((np.ones_like(y[:, :1]), y[:, :-1]), axis=1) > 0.75
+            kept = y > 0.75 * np.concatenate((np.ones_like(y[:, :1]), y[:, :-1]), axis=1)
         else:
             kept = y > HALF_WAY
         width = names["features"] if place == "input" else names["units"]
@@ -492,6 +492,66 @@ lstm_dropout_wrapper = Spec(
             "tf.nn.RNNCellDropoutWrapper",
             "https://www.tensorflow.org/api_docs/python/tf/nn/RNNCellDropoutWrapper",
         ),
+    ),
+)
+
+# --- between layers ---
+
+
+def probe_between(names: Names) -> list[dict[str, Any]]:
+    """The lower layer gives tanh(1) at all steps, and each of its units opens a gate of the upper one."""
+    units = names["units"]
+    opens = np.zeros((units, 4, units))
+    opens[:, "ifgo".index("i")] = OPEN / LOWEST * np.eye(units)
+    biases = [np.repeat(biases, units) for biases in ((OPEN, -OPEN, OPEN, OPEN), SEEN["i"][0])]
+    nothing = ("x", "h", "c", "kernel", "recurrent_kernel")
+    return [
+        {
+            **{name: np.zeros_like(names[name]) for name in nothing},
+            "upper_kernels": opens.reshape(1, units, 4 * units),
+            "bias": np.stack(biases),
+        }
+    ]
+
+
+def read_mask_between(names: Names, answers: Answers) -> dict[str, Any]:
+    """The mask between the two layers, ``(batch, 1, time, units)``."""
+    kept = widen(answers[0][0])[:, np.newaxis] > SEEN["i"][2]
+    return {"mask": one_of_each(kept, names["mask"].shape)}
+
+
+stacked_lstm_dropout = Spec(
+    name="stacked_lstm_dropout",
+    reference=reference.stacked_lstm_dropout,
+    vjp=reference.stacked_lstm_dropout_vjp,
+    inputs=(
+        X,
+        Input("h", "2, batch, units", meaning="initial hidden states of both layers"),
+        Input("c", "2, batch, units", meaning="initial cell states"),
+        KERNEL,
+        Input("upper_kernels", "1, units, 4 * units", kind="weight"),
+        Input("recurrent_kernel", "2, units, 4 * units", kind="weight"),
+        Input("bias", "2, 4 * units", kind="weight"),
+        mask("batch, 1, time if over_time == 'step' else 1, units"),
+    ),
+    outputs=("y", "final_h", "final_c"),
+    probe=probe_between,
+    recover=read_mask_between,
+    parameters=(
+        Parameter("rate", (0.3, 0.0, 0.6), "probability that a unit of the lower layer is dropped"),
+        Parameter("over_time", ("step", "sequence"), OVER_TIME.meaning, facet=True),
+        TRAINING,
+    ),
+    axes=LSTM_AXES,
+    sizes=LSTM_SIZES,
+    data=LSTM_DATA,
+    constraints=(FEATURES_FIT,),
+    excluded=(ONE_RATE_AT_INFERENCE, "(not training or rate == 0) and over_time == 'sequence'"),
+    sources=(
+        Source("Zaremba, Sutskever and Vinyals (2014)", "https://arxiv.org/abs/1409.2329"),
+        GAL,
+        TORCH_LSTM,
+        Source("keras.layers.Dropout", "https://keras.io/api/layers/regularization_layers/dropout/"),
     ),
 )
 

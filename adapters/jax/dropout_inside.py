@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .framework import binds, jax, jnp, linen, nnx
+from .recurrent_sequences import lstm_cell
 
 ONE_DEPTH = {"rate > 0 or values == depth": "without dropout values must be as deep as keys"}
 
@@ -159,6 +160,25 @@ def _lstm(
         sequence.append(drop("output", t, h))
         h, c = drop("state", t, h), drop("carried", t, c)
     return jnp.stack(sequence, 1), h, c
+
+
+# --- between layers ---
+
+
+@binds("stacked_lstm_dropout", "flax.nnx.Dropout", composition=True)
+def stacked_lstm_dropout(
+    x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any,
+    *, rate: float, over_time: str, training: bool, seed: int,
+) -> Any:  # fmt: skip
+    shared = () if over_time == "step" else (1,)
+    between = nnx.Dropout(rate, broadcast_dims=shared, deterministic=not training, rngs=nnx.Rngs(seed))
+    carries = []
+    for n, of_layer in enumerate((kernel, *upper_kernels)):
+        layer = nnx.RNN(lstm_cell(of_layer, recurrent_kernel[n], bias[n]))
+        carry, x = layer(x if n == 0 else between(x), initial_carry=(c[n], h[n]), return_carry=True)
+        carries.append(carry)
+    final_c, final_h = zip(*carries, strict=True)
+    return x, jnp.stack(final_h), jnp.stack(final_c)
 
 
 # --- in attention ---

@@ -46,7 +46,7 @@ def masked_lstm_nnx(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
     *, direction: str, return_sequences: bool,
 ) -> Any:  # fmt: skip
-    cell = _lstm(kernel, recurrent_kernel, bias)
+    cell = lstm_cell(kernel, recurrent_kernel, bias)
     (c, h), y = _masked_nnx(cell, x, (c, h), lengths, direction)
     return y if return_sequences else y[:, -1], h, c
 
@@ -183,7 +183,7 @@ def bidirectional_lstm_nnx(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
     *, merge: str, returns: str,
 ) -> Any:  # fmt: skip
-    cells = [_lstm(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
+    cells = [lstm_cell(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
     carries = [(c[n], h[n]) for n in range(2)]
     ((c_forward, h_forward), (c_backward, h_backward)), y = _both_nnx(cells, x, carries, lengths, merge)
     y, h = _ends(y, (h_forward, h_backward), merge, returns)
@@ -279,7 +279,7 @@ def _ends(y: Any, ends: Any, merge: str, returns: str) -> Any:
     return {"sequence": y, "ends": _merged(merge, *ends), "last_step": y[:, -1]}[returns], jnp.stack(ends)
 
 
-def _lstm(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+def lstm_cell(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
     cell = nnx.OptimizedLSTMCell(
         len(kernel), len(recurrent_kernel), param_dtype=kernel.dtype, rngs=nnx.Rngs(0)
     )
@@ -321,7 +321,7 @@ def _lstm_ref(
 def stacked_lstm_nnx(
     x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
 ) -> Any:
-    cells = _layers(_lstm, kernel, upper_kernels, recurrent_kernel, bias)
+    cells = _layers(lstm_cell, kernel, upper_kernels, recurrent_kernel, bias)
     y, finals = _stacked_nnx(cells, x, list(zip(c, h, strict=True)))
     final_c, final_h = zip(*finals, strict=True)
     return y, jnp.stack(final_h), jnp.stack(final_c)
@@ -385,7 +385,7 @@ HANDED = {"kept_by == 'caller'": "a layer of flax keeps no carry: its caller han
 def stateful_lstm_nnx(
     x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
 ) -> Any:
-    y, (c, h), y_later = _calls(_lstm(kernel, recurrent_kernel, bias), x, other, later, between)
+    y, (c, h), y_later = _calls(lstm_cell(kernel, recurrent_kernel, bias), x, other, later, between)
     return y, y_later, h, c
 
 

@@ -157,6 +157,28 @@ def layer_norm_lstm_update_dropout(
     return ops.stack(sequence, axis=1), h, c
 
 
+# --- between layers ---
+
+
+@binds("stacked_lstm_dropout", "keras.layers.Dropout", composition=True)
+def stacked_lstm_dropout(
+    x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any,
+    *, rate: float, over_time: str, training: bool, seed: int,
+) -> Any:  # fmt: skip
+    noise_shape = (None, None if over_time == "step" else 1, None)
+    with concrete():
+        between = keras.layers.Dropout(rate, noise_shape=noise_shape, seed=seed, dtype=dtype_of(x))
+    states = []
+    for n, of_layer in enumerate((kernel, upper_kernels[0])):
+        with concrete():
+            layer = keras.layers.LSTM(h.shape[-1], **_options(x))
+        x = x if n == 0 else call_layer(between, x, training=training)
+        x, *state = _call(layer, x, h[n], c[n], of_layer, recurrent_kernel[n], bias[n], training)
+        states.append(state)
+    final_h, final_c = zip(*states, strict=True)
+    return x, keras.ops.stack(final_h), keras.ops.stack(final_c)
+
+
 # --- in attention ---
 
 

@@ -170,6 +170,26 @@ def lstm_wrapped(
     return tf.stack(sequence, 1), h, c
 
 
+# --- between layers ---
+
+
+@binds("stacked_lstm_dropout", "tf.nn.dropout", where=TRAINING, composition=True)
+def stacked_lstm_dropout(
+    x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any,
+    *, rate: float, over_time: str, seed: int,
+) -> Any:  # fmt: skip
+    tf.random.set_seed(seed)
+    states = []
+    for n, of_layer in enumerate((kernel, *tf.unstack(upper_kernels))):
+        if n > 0:
+            shape = (x.shape[0], x.shape[1] if over_time == "step" else 1, x.shape[-1])
+            x = tf.nn.dropout(x, rate=rate, noise_shape=shape, seed=seed)
+        x, *state = _lstm(x, h[n], c[n], of_layer, recurrent_kernel[n], bias[n], {})
+        states.append(state)
+    final_h, final_c = zip(*states, strict=True)
+    return x, tf.stack(final_h), tf.stack(final_c)
+
+
 # --- in attention ---
 
 

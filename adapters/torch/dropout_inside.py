@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .framework import F, binds, torch
+from .modules import call_module
+from .recurrent_sequences import weights_of_layers
 
 NONE_SHARED = {"shared == 'none'": "draws a mask for each sample and head"}
 
@@ -141,6 +143,38 @@ def _lstm(
         sequence.append(drop("output", t, h))
         h, c = drop("state", t, h), drop("carried", t, c)
     return torch.stack(sequence, 1), h, c
+
+
+# --- between layers ---
+
+
+@binds("stacked_lstm_dropout", "torch.nn.LSTM(dropout)", where={"over_time == 'step'": "draws for each step"})
+def stacked_lstm_dropout(
+    x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any,
+    *, rate: float, training: bool, seed: int,
+) -> Any:  # fmt: skip
+    torch.manual_seed(seed)
+    module = torch.nn.LSTM(len(kernel), h.shape[-1], num_layers=len(h), batch_first=True, dropout=rate)
+    weights = weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias)
+    y, (h, c) = call_module(module.train(training), x, (h, c), **weights)
+    return y, h, c
+
+
+@binds("stacked_lstm_dropout", "torch.nn.functional.dropout", composition=True)
+def stacked_lstm_dropout_composed(
+    x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any,
+    *, rate: float, over_time: str, training: bool, seed: int,
+) -> Any:  # fmt: skip
+    torch.manual_seed(seed)
+    states = []
+    for n, of_layer in enumerate((kernel, *upper_kernels)):
+        if n > 0:
+            ones = x.new_ones(len(x), x.shape[1] if over_time == "step" else 1, x.shape[-1])
+            x = x * F.dropout(ones, p=rate, training=training)
+        x, *state = _lstm(x, h[n], c[n], of_layer, recurrent_kernel[n], bias[n], {})
+        states.append(state)
+    final_h, final_c = zip(*states, strict=True)
+    return x, torch.stack(final_h), torch.stack(final_c)
 
 
 # --- in attention ---

@@ -187,7 +187,7 @@ def stacked_lstm(
     x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
 ) -> Any:
     module = torch.nn.LSTM(len(kernel), h.shape[-1], num_layers=len(h), batch_first=True)
-    weights = _layers(kernel, upper_kernels, recurrent_kernel, bias)
+    weights = weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias)
     y, (h, c) = call_module(module, x, (h, c), **weights)
     return y, h, c
 
@@ -198,7 +198,7 @@ def stacked_gru(
 ) -> Any:
     module = torch.nn.GRU(len(kernel), h.shape[-1], num_layers=len(h), batch_first=True)
     own = [] if recurrent_bias is None else [recurrent_bias]
-    return call_module(module, x, h, **_layers(kernel, upper_kernels, recurrent_kernel, bias, *own))
+    return call_module(module, x, h, **weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias, *own))
 
 
 @binds("stacked_simple_rnn", "torch.nn.RNN(num_layers)")
@@ -206,10 +206,10 @@ def stacked_simple_rnn(
     x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
 ) -> Any:
     module = torch.nn.RNN(len(kernel), h.shape[-1], num_layers=len(h), batch_first=True)
-    return call_module(module, x, h, **_layers(kernel, upper_kernels, recurrent_kernel, bias))
+    return call_module(module, x, h, **weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias))
 
 
-def _layers(kernel: Any, upper_kernels: Any, *others: Any) -> dict[str, Any]:
+def weights_of_layers(kernel: Any, upper_kernels: Any, *others: Any) -> dict[str, Any]:
     layers = enumerate(zip((kernel, *upper_kernels), *others, strict=True))
     return {name: weight for n, layer in layers for name, weight in _weights(f"l{n}", *layer).items()}
 

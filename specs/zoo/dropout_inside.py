@@ -12,6 +12,7 @@ from scipy.special import expit
 from ..variant import Control, Fault, each_way
 from .dropout import RANDOM, opposite, shared_along
 from .lstm_variants import layer_norm_lstm_by
+from .recurrent import lstm_by
 
 Array = Any
 
@@ -127,6 +128,31 @@ def simple_rnn_by_factors(
         state = dropped(states[-1], recurrent_mask, recurrent_rate, t)
         states.append(np.tanh(np.matmul(np.concatenate((step, state), axis=-1), kernels) + bias))
     return np.stack(states[1:], axis=1), states[-1]
+
+
+def stacked_lstm_by_factors(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    upper_kernels: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    mask: Array | None,
+    *,
+    rate: float,
+    training: bool,
+) -> tuple[Array, ...]:
+    """Layers of one product each, and between them a product with 0 or ``1 / (1 - rate)``."""
+    sequence, carries = x, []
+    for n, of_layer in enumerate((kernel, *upper_kernels)):
+        if n > 0 and mask is not None and training and rate > 0:
+            kept = np.broadcast_to(mask[:, n - 1], sequence.shape)
+            sequence = sequence * np.where(kept, 1 / (1 - rate), 0.0)
+        sequence, *carry = lstm_by(sequence, h[n], c[n], of_layer, recurrent_kernel[n], bias[n])
+        carries.append(carry)
+    final_h, final_c = zip(*carries, strict=True)
+    return sequence, np.stack(final_h), np.stack(final_c)
 
 
 OF_GATES = (
@@ -347,6 +373,64 @@ FAULTS = {
             where="training and place == 'output'",
         ),
     ),
+    "stacked_lstm_dropout": (
+        Fault(
+            name="what the last layer gives out dropped too",
+            results={"y": lambda result, mask, rate: np.where(mask[:, 0], result / (1 - rate), 0.0)},
+            where=RANDOM,
+        ),
+        Fault(
+            name="carry of the lower layer dropped",
+            results={
+                "final_h": lambda result, mask, rate: np.stack(
+                    (np.where(mask[:, 0, -1], result[0] / (1 - rate), 0.0), result[1])
+                )
+            },
+            where=RANDOM,
+        ),
+        Fault(
+            name="not scaled",
+            inputs={"upper_kernels": lambda given, rate: given * (1 - rate)},
+            spoils="both",
+            where=RANDOM,
+        ),
+        Fault(
+            name="nothing dropped",
+            parameters={"rate": "0.0"},
+            spoils="both",
+            where=RANDOM,
+        ),
+        Fault(
+            name="a new mask for each step",
+            inputs={
+                "mask": lambda given, time: np.concatenate(
+                    [np.roll(given, t, axis=0) for t in range(time)], axis=2
+                )
+            },
+            spoils="both",
+            where=f"{RANDOM} and over_time == 'sequence'",
+        ),
+        Fault(
+            name="steps share their mask",
+            inputs={"mask": shared_along(2)},
+            spoils="both",
+            where=f"{RANDOM} and over_time == 'step'",
+        ),
+        Fault(
+            name="sequences share their mask",
+            inputs={"mask": shared_along(0)},
+            spoils="both",
+            where=f"{RANDOM} and batch > 1",
+        ),
+        Fault(
+            name="gradient through another mask", inputs={"mask": opposite}, spoils="gradients", where=RANDOM
+        ),
+        Fault(
+            name="dropped at inference",
+            inputs={"upper_kernels": lambda given, rate: given * (1 - rate)},
+            where="not training",
+        ),
+    ),
     "attention_dropout": (
         Fault(name="weights not scaled", results={"y": lambda result, rate: result * (1 - rate)}),
         Fault(
@@ -392,6 +476,9 @@ CONTROLS = {
     "gru_dropout": (Control(name="gate by gate, times factors", reference=gru_by_factors),),
     "simple_rnn_dropout": (
         Control(name="both products in one, times factors", reference=simple_rnn_by_factors),
+    ),
+    "stacked_lstm_dropout": (
+        Control(name="layers of one product, times factors", reference=stacked_lstm_by_factors),
     ),
     "layer_norm_lstm_update_dropout": (
         Control(name="gate by gate, times factors", reference=layer_norm_lstm_by_factors),

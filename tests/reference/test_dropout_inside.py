@@ -8,6 +8,7 @@ from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
 from assay.reference.attention import dot_product_attention, dot_product_attention_vjp
+from assay.reference.dropout import dropout, dropout_vjp
 from assay.reference.dropout_inside import (
     attention_dropout,
     attention_dropout_vjp,
@@ -23,6 +24,8 @@ from assay.reference.dropout_inside import (
     lstm_update_dropout_vjp,
     simple_rnn_dropout,
     simple_rnn_dropout_vjp,
+    stacked_lstm_dropout,
+    stacked_lstm_dropout_vjp,
 )
 from assay.reference.lstm_variants import layer_norm_lstm, layer_norm_lstm_vjp
 from assay.reference.recurrent import gru, gru_vjp, lstm, lstm_vjp, simple_rnn, simple_rnn_vjp
@@ -286,6 +289,69 @@ def test_masks_of_another_shape_are_refused():
         lstm_dropout_wrapper(**LSTM, rate=1.0)
     with pytest.raises(ValueError, match=r"c must have shape \(2, 5\)"):
         lstm_dropout(**LSTM | {"c": LSTM["c"][:1]})
+
+
+# --- between layers ---
+
+STACKED = {
+    "x": LSTM["x"],
+    "h": np.stack((LSTM["h"], LSTM["c"])),
+    "c": np.stack((LSTM["c"], LSTM["h"])),
+    "kernel": LSTM["kernel"],
+    "upper_kernels": LSTM["recurrent_kernel"][np.newaxis],
+    "recurrent_kernel": np.stack((LSTM["recurrent_kernel"], LSTM["recurrent_kernel"][::-1])),
+    "bias": np.stack((LSTM["bias"], LSTM["bias"][::-1])),
+}
+OF_STACK = (GIVEN[0], *(np.stack((given, 2.0 * given)) for given in GIVEN[1:]))
+
+
+def layer_of(n):
+    kernels = STACKED["kernel"], STACKED["upper_kernels"][0]
+    return (
+        *(STACKED[name][n] for name in ("h", "c")),
+        kernels[n],
+        *(STACKED[name][n] for name in ("recurrent_kernel", "bias")),
+    )
+
+
+@proves(stacked_lstm_dropout, stacked_lstm_dropout_vjp, by="law")
+def test_dropout_between_two_layers_is_dropout_between_two_layers():
+    mask = kept(BATCH, TIME, UNITS)
+    below, h, c = lstm(STACKED["x"], *layer_of(0))
+    dropped = dropout(below, mask, rate=0.5)
+    y, upper_h, upper_c = lstm(dropped, *layer_of(1))
+    wanted = (y, np.stack((h, upper_h)), np.stack((c, upper_c)))
+    assert_same(stacked_lstm_dropout(**STACKED, mask=mask[:, np.newaxis], rate=0.5), wanted)
+    upper, lower = ((OF_STACK[0], *(g[1] for g in OF_STACK[1:])), [g[0] for g in OF_STACK[1:]])
+    into, *of_upper = lstm_vjp(dropped, *layer_of(1), upper)
+    (between,) = dropout_vjp(below, mask, into, rate=0.5)
+    into_x, *of_lower = lstm_vjp(STACKED["x"], *layer_of(0), (between, *lower))
+    found = stacked_lstm_dropout_vjp(*STACKED.values(), mask[:, np.newaxis], OF_STACK, rate=0.5)
+    dh, dc, (of_kernel, of_upper_kernel), *others = zip(of_lower, of_upper, strict=True)
+    assert_same(
+        found,
+        (into_x, np.stack(dh), np.stack(dc), of_kernel, of_upper_kernel[np.newaxis], *map(np.stack, others)),
+    )
+
+
+@proves(stacked_lstm_dropout, by="worked figures")
+def test_only_what_the_lower_layer_gives_to_the_upper_is_dropped():
+    # All gates are open but the forget gates; the upper candidate reads 1/4 of a kept h / tanh(1), doubled.
+    zeros, opened = np.zeros((2, 1, 1)), [np.inf, -np.inf, np.inf, np.inf]
+    upper = carried(np.array([[[0.0, 0.0, 0.25, 0.0]]])) / np.tanh(1.0)
+    bias = np.array([opened, [np.inf, -np.inf, 0.0, np.inf]])
+    mask = np.array([[[[True], [False]]]])
+    y, h, c = stacked_lstm_dropout(
+        np.zeros((1, 2, 1)), zeros, zeros, np.zeros((1, 4)), upper, np.zeros((2, 1, 4)), bias, mask, rate=0.5
+    )
+    assert_same(y[0, :, 0], [np.tanh(np.tanh(0.5)), 0.0])
+    assert_same(h[:, 0, 0], [np.tanh(1.0), 0.0])
+    assert_same(c[:, 0, 0], [1.0, 0.0])
+
+
+def test_masks_between_layers_are_one_fewer_than_layers():
+    with pytest.raises(ValueError, match=r"mask must have shape \(2, 1, 3, 5\)"):
+        stacked_lstm_dropout(**STACKED, mask=kept(BATCH, 2, TIME, UNITS), rate=0.5)
 
 
 # --- in attention ---
