@@ -595,7 +595,7 @@ attention_dropout = Spec(
     ),
     axes="batch queries keys heads depth values",
     # There are no fewer values than keys, so that each weight can be given out by itself.
-    sizes=((5, 9, 13, 3, 4, 14), (1, 1, 1, 1, 1, 1), (17, 3, 6, 1, 8, 8)),
+    sizes=((5, 9, 13, 3, 4, 14), (1, 1, 1, 1, 1, 1), (17, 3, 6, 1, 8, 8), (9, 3, 5, 2, 6, 6)),
     data=("normal",),
     constraints=(
         Constraint(
@@ -614,7 +614,15 @@ attention_dropout = Spec(
         ),
         Source("keras.layers.Attention", "https://keras.io/api/layers/attention_layers/attention/"),
         Source(
-            "flax.nnx.dot_product_attention",
+            "torch.nn.MultiheadAttention",
+            "https://pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html",
+        ),
+        Source(
+            "keras.layers.MultiHeadAttention",
+            "https://keras.io/api/layers/attention_layers/multi_head_attention/",
+        ),
+        Source(
+            "flax.nnx.dot_product_attention and MultiHeadAttention",
             "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/attention.html",
         ),
     ),

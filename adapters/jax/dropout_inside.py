@@ -7,6 +7,11 @@ from typing import Any
 from .framework import binds, jax, jnp, linen, nnx
 from .recurrent_sequences import lstm_cell
 
+EQUAL_PARTS = {"values == depth": "heads are equal parts of the features that a projection gives"}
+BY_DEFAULT = {
+    "shared == 'batch+heads' or not training or rate == 0": "broadcast_dropout is True unless told otherwise"
+}
+TOLD = {"shared == 'none'": "broadcast_dropout is False"}
 ONE_DEPTH = {"rate > 0 or values == depth": "without dropout values must be as deep as keys"}
 
 
@@ -202,3 +207,54 @@ def attention_dropout_linen(
         query, key, value, broadcast_dropout=shared == "batch+heads", dropout_rate=rate,
         dropout_rng=jax.random.key(seed), deterministic=not training,
     )  # fmt: skip
+
+
+@binds("attention_dropout", "flax.nnx.MultiHeadAttention", where=EQUAL_PARTS | BY_DEFAULT)
+def attention_dropout_layer(
+    query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int
+) -> Any:
+    return _multi_head(query, key, value, rate, training, seed)
+
+
+@binds("attention_dropout", "flax.nnx.MultiHeadAttention(broadcast_dropout=False)", where=EQUAL_PARTS | TOLD)
+def attention_dropout_layer_unshared(
+    query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int
+) -> Any:
+    return _multi_head(query, key, value, rate, training, seed, broadcast_dropout=False)
+
+
+def _multi_head(
+    query: Any, key: Any, value: Any, rate: float, training: bool, seed: int, **options: Any
+) -> Any:
+    """A layer whose projections change nothing: the heads are parts of the features."""
+    heads, depth = query.shape[2:]
+    features = heads * depth
+    layer = nnx.MultiHeadAttention(
+        heads, features, use_bias=False, dropout_rate=rate, deterministic=not training, decode=False,
+        rngs=nnx.Rngs(seed), **options,
+    )  # fmt: skip
+    identity = jnp.eye(features, dtype=query.dtype)
+    for projection in (layer.query, layer.key, layer.value):
+        projection.kernel = nnx.Param(identity.reshape(features, heads, depth))
+    layer.out.kernel = nnx.Param(identity.reshape(heads, depth, features))
+    return layer(*(x.reshape(*x.shape[:2], features) for x in (query, key, value))).reshape(query.shape)
+
+
+@binds("attention_dropout", "flax.linen.MultiHeadDotProductAttention", where=EQUAL_PARTS | BY_DEFAULT)
+def attention_dropout_layer_linen(
+    query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int
+) -> Any:
+    heads, depth = query.shape[2:]
+    features = heads * depth
+    layer = linen.MultiHeadDotProductAttention(heads, use_bias=False, dropout_rate=rate)
+    identity = jnp.eye(features, dtype=query.dtype)
+    weights = {
+        name: {"kernel": identity.reshape(features, heads, depth)} for name in ("query", "key", "value")
+    }
+    y = layer.apply(
+        {"params": weights | {"out": {"kernel": identity.reshape(heads, depth, features)}}},
+        *(x.reshape(*x.shape[:2], features) for x in (query, key, value)),
+        deterministic=not training,
+        rngs={"dropout": jax.random.key(seed)},
+    )
+    return y.reshape(query.shape)

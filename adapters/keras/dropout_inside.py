@@ -192,3 +192,30 @@ def attention_dropout(query: Any, key: Any, value: Any, *, rate: float, training
     single = [query[:, :, 0], value[:, :, 0], key[:, :, 0]]
     y, _ = layer.stateless_call([scale], others, single, training=training)
     return y[:, :, None]
+
+
+@binds("attention_dropout", "keras.layers.MultiHeadAttention", where=NONE_SHARED)
+def attention_dropout_layer(
+    query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int
+) -> Any:
+    """A layer whose projections change nothing: the heads are parts of the features."""
+    (heads, depth), values = query.shape[2:], value.shape[3]
+    joined = [keras.ops.reshape(x, (*x.shape[:2], heads * x.shape[3])) for x in (query, value, key)]
+    with concrete():
+        layer = keras.layers.MultiHeadAttention(
+            heads, depth, values, dropout=rate, use_bias=False, output_shape=heads * values, seed=seed,
+            dtype=dtype_of(query),
+        )  # fmt: skip
+        layer.build(*(tuple(x.shape) for x in joined))
+    weights = [
+        keras.ops.reshape(keras.ops.eye(heads * width, dtype=dtype_of(query)), shape)
+        for width, shape in (
+            (depth, (heads * depth, heads, depth)),
+            (depth, (heads * depth, heads, depth)),
+            (values, (heads * values, heads, values)),
+            (values, (heads, values, heads * values)),
+        )
+    ]
+    others = [variable.value for variable in layer.non_trainable_variables]
+    y, _ = layer.stateless_call(weights, others, *joined, training=training)
+    return keras.ops.reshape(y, (*query.shape[:3], values))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from .framework import F, binds, torch
-from .modules import call_module
+from .modules import call_module, functional_call
 from .recurrent_sequences import weights_of_layers
 
 NONE_SHARED = {"shared == 'none'": "draws a mask for each sample and head"}
+ONE_DEPTH = {"values == depth": "heads are equal parts of the features that a projection gives"}
 
 
 @binds("lstm_dropout", "torch.nn.functional.dropout", composition=True)
@@ -185,6 +186,28 @@ def attention_dropout(query: Any, key: Any, value: Any, *, rate: float, training
     torch.manual_seed(seed)
     by_head = (x.transpose(1, 2) for x in (query, key, value))
     return F.scaled_dot_product_attention(*by_head, dropout_p=rate if training else 0.0).transpose(1, 2)
+
+
+def _multi_head(need_weights: bool) -> Any:
+    """A layer whose projections change nothing: the heads are parts of the features."""
+
+    def attention_dropout(query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int) -> Any:
+        torch.manual_seed(seed)
+        heads, depth = query.shape[2:]
+        module = torch.nn.MultiheadAttention(heads * depth, heads, rate, bias=False, batch_first=True)
+        module, identity = module.to(query.device, query.dtype), torch.eye(heads * depth).to(query)
+        weights = {"in_proj_weight": identity.repeat(3, 1), "out_proj.weight": identity}
+        joined = (*(x.flatten(2) for x in (query, key, value)), None, need_weights)
+        y, _ = functional_call(module.train(training), weights, joined)
+        return y.unflatten(2, (heads, depth))
+
+    return attention_dropout
+
+
+binds("attention_dropout", "torch.nn.MultiheadAttention", where=NONE_SHARED | ONE_DEPTH)(_multi_head(True))
+binds("attention_dropout", "torch.nn.MultiheadAttention(need_weights=False)", where=NONE_SHARED | ONE_DEPTH)(
+    _multi_head(False)
+)
 
 
 @binds("attention_dropout", "torch.nn.functional.dropout", composition=True)
