@@ -213,47 +213,46 @@ def attention_dropout_linen(
 def attention_dropout_layer(
     query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int
 ) -> Any:
-    return _multi_head(query, key, value, rate, training, seed)
+    heads, depth = query.shape[2:]
+    layer = nnx.MultiHeadAttention(
+        heads, heads * depth, use_bias=False, dropout_rate=rate, decode=False, rngs=nnx.Rngs(seed)
+    )
+    return _unprojected(layer, query, key, value, training)
 
 
 @binds("attention_dropout", "flax.nnx.MultiHeadAttention(broadcast_dropout=False)", where=EQUAL_PARTS | TOLD)
 def attention_dropout_layer_unshared(
     query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int
 ) -> Any:
-    return _multi_head(query, key, value, rate, training, seed, broadcast_dropout=False)
-
-
-def _multi_head(
-    query: Any, key: Any, value: Any, rate: float, training: bool, seed: int, **options: Any
-) -> Any:
-    """A layer whose projections change nothing: the heads are parts of the features."""
     heads, depth = query.shape[2:]
-    features = heads * depth
     layer = nnx.MultiHeadAttention(
-        heads, features, use_bias=False, dropout_rate=rate, deterministic=not training, decode=False,
-        rngs=nnx.Rngs(seed), **options,
+        heads, heads * depth, use_bias=False, dropout_rate=rate, broadcast_dropout=False, decode=False,
+        rngs=nnx.Rngs(seed),
     )  # fmt: skip
-    identity = jnp.eye(features, dtype=query.dtype)
+    return _unprojected(layer, query, key, value, training)
+
+
+def _unprojected(layer: Any, query: Any, key: Any, value: Any, training: bool) -> Any:
+    """Call a layer whose projections change nothing: the heads are parts of the features."""
+    identity = jnp.eye(layer.in_features, dtype=query.dtype)
     for projection in (layer.query, layer.key, layer.value):
-        projection.kernel = nnx.Param(identity.reshape(features, heads, depth))
-    layer.out.kernel = nnx.Param(identity.reshape(heads, depth, features))
-    return layer(*(x.reshape(*x.shape[:2], features) for x in (query, key, value))).reshape(query.shape)
+        projection.kernel = nnx.Param(identity.reshape(-1, *query.shape[2:]))
+    layer.out.kernel = nnx.Param(identity.reshape(*query.shape[2:], -1))
+    joined = (x.reshape(*x.shape[:2], -1) for x in (query, key, value))
+    return layer(*joined, deterministic=not training).reshape(query.shape)
 
 
 @binds("attention_dropout", "flax.linen.MultiHeadDotProductAttention", where=EQUAL_PARTS | BY_DEFAULT)
 def attention_dropout_layer_linen(
     query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int
 ) -> Any:
-    heads, depth = query.shape[2:]
-    features = heads * depth
-    layer = linen.MultiHeadDotProductAttention(heads, use_bias=False, dropout_rate=rate)
-    identity = jnp.eye(features, dtype=query.dtype)
-    weights = {
-        name: {"kernel": identity.reshape(features, heads, depth)} for name in ("query", "key", "value")
-    }
+    layer = linen.MultiHeadDotProductAttention(query.shape[2], use_bias=False, dropout_rate=rate)
+    identity = jnp.eye(query.shape[2] * query.shape[3], dtype=query.dtype)
+    into_heads = {"kernel": identity.reshape(-1, *query.shape[2:])}
+    weights = dict.fromkeys(("query", "key", "value"), into_heads)
     y = layer.apply(
-        {"params": weights | {"out": {"kernel": identity.reshape(heads, depth, features)}}},
-        *(x.reshape(*x.shape[:2], features) for x in (query, key, value)),
+        {"params": weights | {"out": {"kernel": identity.reshape(*query.shape[2:], -1)}}},
+        *(x.reshape(*x.shape[:2], -1) for x in (query, key, value)),
         deterministic=not training,
         rngs={"dropout": jax.random.key(seed)},
     )

@@ -72,8 +72,7 @@ def gru_dropout(
             h.shape[-1], reset_after=reset_after, dropout=rate, recurrent_dropout=recurrent_rate, seed=seed,
             **_options(x),
         )  # fmt: skip
-    weights = gru_weights_of(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
-    return call_layer(layer, x, weights=weights, initial_state=[h], training=training)
+    return _call_gru(layer, x, h, kernel, recurrent_kernel, bias, recurrent_bias, training)
 
 
 @binds("gru_dropout", "keras.layers.GRUCell", where=SEQUENCE | GATES)
@@ -87,7 +86,13 @@ def gru_cell_dropout(
             **_of_cell(x),
         )  # fmt: skip
         layer = keras.layers.RNN(cell, dtype=dtype_of(x), **SEQUENCES)
-    weights = gru_weights_of(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
+    return _call_gru(layer, x, h, kernel, recurrent_kernel, bias, recurrent_bias, training)
+
+
+def _call_gru(
+    layer: Any, x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, inside: Any, training: bool
+) -> Any:
+    weights = gru_weights_of(kernel, recurrent_kernel, bias, inside, reset_after=inside is not None)
     return call_layer(layer, x, weights=weights, initial_state=[h], training=training)
 
 
@@ -198,24 +203,28 @@ def attention_dropout(query: Any, key: Any, value: Any, *, rate: float, training
 def attention_dropout_layer(
     query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int
 ) -> Any:
-    """A layer whose projections change nothing: the heads are parts of the features."""
-    (heads, depth), values = query.shape[2:], value.shape[3]
-    joined = [keras.ops.reshape(x, (*x.shape[:2], heads * x.shape[3])) for x in (query, value, key)]
     with concrete():
         layer = keras.layers.MultiHeadAttention(
-            heads, depth, values, dropout=rate, use_bias=False, output_shape=heads * values, seed=seed,
-            dtype=dtype_of(query),
-        )  # fmt: skip
-        layer.build(*(tuple(x.shape) for x in joined))
-    weights = [
-        keras.ops.reshape(keras.ops.eye(heads * width, dtype=dtype_of(query)), shape)
-        for width, shape in (
-            (depth, (heads * depth, heads, depth)),
-            (depth, (heads * depth, heads, depth)),
-            (values, (heads * values, heads, values)),
-            (values, (heads, values, heads * values)),
+            *query.shape[2:], value.shape[3], dropout=rate, seed=seed, **_of_output(value)
         )
+    return _unprojected(layer, query, key, value, training)
+
+
+def _of_output(value: Any) -> dict[str, Any]:
+    """As many features as the values of all heads have, and no bias."""
+    return {"output_shape": value.shape[2] * value.shape[3], "use_bias": False, "dtype": dtype_of(value)}
+
+
+def _unprojected(layer: Any, query: Any, key: Any, value: Any, training: bool) -> Any:
+    """Call a layer whose projections change nothing: the heads are parts of the features."""
+    joined = [keras.ops.reshape(x, (*x.shape[:2], -1)) for x in (query, value, key)]
+    with concrete():
+        layer.build(*(tuple(x.shape) for x in joined))
+    into_heads = [
+        keras.ops.reshape(keras.ops.eye(x.shape[2] * x.shape[3], dtype=dtype_of(x)), (-1, *x.shape[2:]))
+        for x in (query, key, value)
     ]
+    out = keras.ops.reshape(into_heads[2], (*value.shape[2:], -1))
     others = [variable.value for variable in layer.non_trainable_variables]
-    y, _ = layer.stateless_call(weights, others, *joined, training=training)
-    return keras.ops.reshape(y, (*query.shape[:3], values))
+    y, _ = layer.stateless_call([*into_heads, out], others, *joined, training=training)
+    return keras.ops.reshape(y, (*query.shape[:3], value.shape[3]))

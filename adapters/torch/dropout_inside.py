@@ -155,9 +155,15 @@ def stacked_lstm_dropout(
     *, rate: float, training: bool, seed: int,
 ) -> Any:  # fmt: skip
     torch.manual_seed(seed)
-    module = torch.nn.LSTM(len(kernel), h.shape[-1], num_layers=len(h), batch_first=True, dropout=rate)
+    module = torch.nn.LSTM(len(kernel), h.shape[-1], num_layers=len(h), dropout=rate, batch_first=True)
+    return _call_stack(module.train(training), x, h, c, kernel, upper_kernels, recurrent_kernel, bias)
+
+
+def _call_stack(
+    module: Any, x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
+) -> Any:
     weights = weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias)
-    y, (h, c) = call_module(module.train(training), x, (h, c), **weights)
+    y, (h, c) = call_module(module, x, (h, c), **weights)
     return y, h, c
 
 
@@ -189,19 +195,22 @@ def attention_dropout(query: Any, key: Any, value: Any, *, rate: float, training
 
 
 def _multi_head(need_weights: bool) -> Any:
-    """A layer whose projections change nothing: the heads are parts of the features."""
-
     def attention_dropout(query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int) -> Any:
         torch.manual_seed(seed)
         heads, depth = query.shape[2:]
         module = torch.nn.MultiheadAttention(heads * depth, heads, rate, bias=False, batch_first=True)
-        module, identity = module.to(query.device, query.dtype), torch.eye(heads * depth).to(query)
-        weights = {"in_proj_weight": identity.repeat(3, 1), "out_proj.weight": identity}
-        joined = (*(x.flatten(2) for x in (query, key, value)), None, need_weights)
-        y, _ = functional_call(module.train(training), weights, joined)
-        return y.unflatten(2, (heads, depth))
+        return _unprojected(module.train(training), query, key, value, need_weights)
 
     return attention_dropout
+
+
+def _unprojected(module: Any, query: Any, key: Any, value: Any, need_weights: bool) -> Any:
+    """Call a layer whose projections change nothing: the heads are parts of the features."""
+    module, identity = module.to(query.device, query.dtype), torch.eye(module.embed_dim).to(query)
+    weights = {"in_proj_weight": identity.repeat(3, 1), "out_proj.weight": identity}
+    joined = (*(x.flatten(2) for x in (query, key, value)), None, need_weights)
+    y, _ = functional_call(module, weights, joined)
+    return y.reshape(query.shape)
 
 
 binds("attention_dropout", "torch.nn.MultiheadAttention", where=NONE_SHARED | ONE_DEPTH)(_multi_head(True))
