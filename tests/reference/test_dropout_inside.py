@@ -150,6 +150,7 @@ def weights_of(gates, **more):
 
 RNN, RESET_BEFORE = weights_of(1), weights_of(3, recurrent_bias=None)
 GRU = weights_of(3, recurrent_bias=LSTM["c"][0])
+ARGUMENTS = ("layer", "vjp", "plain", "plain_vjp", "given", "options")
 OTHERS = {
     "the simple RNN": (simple_rnn_dropout, simple_rnn_dropout_vjp, simple_rnn, simple_rnn_vjp, RNN, {}),
     "the GRU": (gru_dropout, gru_dropout_vjp, gru, gru_vjp, GRU, {}),
@@ -159,10 +160,9 @@ OTHERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize(ARGUMENTS, OTHERS.values(), ids=OTHERS)
 @proves(gru_dropout, gru_dropout_vjp, simple_rnn_dropout, simple_rnn_dropout_vjp, by="law")
-def test_without_dropout_the_layer_remains(case):
-    layer, vjp, plain, plain_vjp, given, options = case
+def test_without_dropout_the_layer_remains(layer, vjp, plain, plain_vjp, given, options):
     wanted, gradients = plain(**given, **options), plain_vjp(*given.values(), GIVEN[:2], **options)
     for rates in ({}, {"rate": 0.5, "recurrent_rate": 0.5, "training": False}):
         assert_same(layer(**given, **rates, **options), wanted)
@@ -170,14 +170,13 @@ def test_without_dropout_the_layer_remains(case):
         assert_same(tuple(g for g in found if g is not None), tuple(g for g in gradients if g is not None))
 
 
-@pytest.mark.parametrize("case", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize(ARGUMENTS, OTHERS.values(), ids=OTHERS)
 @proves(gru_dropout, gru_dropout_vjp, simple_rnn_dropout, simple_rnn_dropout_vjp, by="law")
-def test_one_mask_of_inputs_is_dropout_before_the_layer(case):
-    layer, vjp, plain, plain_vjp, given, options = case
+def test_one_mask_of_inputs_is_dropout_before_the_layer(layer, vjp, plain, plain_vjp, given, options):
     mask = kept(BATCH, TIME, FEATURES)
     before = given | {"x": scaled(given["x"], mask)}
     (into_x, *gradients) = plain_vjp(*before.values(), GIVEN[:2], **options)
-    of_gates = mask if layer is simple_rnn_dropout else mask[:, :, np.newaxis]
+    of_gates = mask if given is RNN else mask[:, :, np.newaxis]
     assert_same(layer(**given, input_mask=of_gates, rate=0.5, **options), plain(**before, **options))
     found = vjp(*given.values(), of_gates, None, GIVEN[:2], rate=0.5, **options)
     wanted = (scaled(into_x, mask), *gradients)

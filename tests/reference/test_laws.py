@@ -20,6 +20,7 @@ WHOLE = {
     "stacked_lstm": "the layers of its carry stand before the batch",
     "stacked_gru": "the layers of its carry stand before the batch",
     "stacked_simple_rnn": "the layers of its carry stand before the batch",
+    "stacked_lstm_dropout": "the layers of its carry stand before the batch",
     "embedding": "what has a gradient is the table, which all samples share",
 }
 UNREDUCED = ("none", "rows")
