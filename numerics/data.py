@@ -230,6 +230,11 @@ def _masked_rows(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
     return round_to(stream.normal(shape), dtype)
 
 
+@_data_set("NaN where a mask or a length says not to count: it must reach nothing that counts", special=True)
+def _padding_nan(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    return round_to(stream.normal(shape), dtype)
+
+
 def _special_places(stream: Stream, shape: Shape) -> npt.NDArray[np.bool_]:
     """One place in a quarter of the samples, and in one at least."""
     places = np.zeros(shape, dtype=np.bool_)

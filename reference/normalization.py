@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .checks import Array, require, require_shape
+from .checks import Array, require, require_rank, require_shape
 from .convolution import conv, conv_vjp
 from .dense import dense, dense_vjp
 
@@ -27,6 +27,8 @@ __all__ = [
     "group_norm_vjp",
     "layer_norm",
     "layer_norm_vjp",
+    "masked_batch_norm",
+    "masked_batch_norm_vjp",
     "rms_norm",
     "rms_norm_vjp",
 ]
@@ -277,6 +279,111 @@ def batch_norm_folded_vjp(
     return vjp(x, kernel * _slope(variance, scale, epsilon), None, cotangent)[:1]
 
 
+def masked_batch_norm(
+    x: Array,
+    mask: Array,
+    running_mean: Array,
+    running_variance: Array,
+    scale: Array,
+    bias: Array,
+    *,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    bessel: bool = False,
+    masked_output: str = "normalized",
+    masking: str = "select",
+    count_epsilon: float = 0.0,
+) -> tuple[Array, Array, Array]:
+    """Batch normalization in training, whose statistics are those of the places that count.
+
+    ``y = γ (x - μ) / √(σ² + ε) + β`` with ``μ = Σ m x / (Σ m + δ)`` and ``σ² = Σ m (x - μ)² / (Σ m + δ)`` of
+    each channel, where m is 1 at a place that counts and 0 at one that is masked; the running statistics
+    become ``r k + (1 - r) μ`` and ``r v + (1 - r) σ²``, of which they keep the fraction r
+
+    Args:
+        x: ``(batch, steps, channels)``.
+        mask: whether a place counts, ``(batch, steps)``; at least one does.
+        running_mean: k, ``(channels,)``.
+        running_variance: v, ``(channels,)``.
+        scale: γ, ``(channels,)``.
+        bias: β, ``(channels,)``.
+        epsilon: ε, added to the variance, inside the root.
+        momentum: r, the fraction of the running statistics that is kept.
+        bessel: the running variance takes ``σ² n / (n - 1)`` for n places that count (σ² for one alone).
+        masked_output: a masked place is ``normalized`` like any other, or its output is ``zero``.
+        masking: ``select``: masked places are left out; ``multiply``: multiplied by 0, which NaN survives.
+        count_epsilon: δ, added to the number of places that count.
+
+    Returns:
+        The shape of ``x``; the new running mean; the new running variance.
+
+    Raises:
+        ValueError: ``mask`` does not fit ``x`` or masks all of it, a statistic, ``scale`` or ``bias`` does
+            not fit the channels, or an option is none of these.
+
+    Source: `batch_norm`; for the mask ``keras.layers.BatchNormalization`` and ``flax.nnx.BatchNorm``.
+    """
+    require_rank("x", x, 3, "batch, steps, channels")
+    require_shape("mask", mask, x.shape[:-1], "batch, steps")
+    require(bool(np.any(mask)), "mask must let one place count at least; it masks all of them")
+    _require_channels(x, running_mean=running_mean, running_variance=running_variance, scale=scale, bias=bias)
+    known = masked_output in ("normalized", "zero")
+    require(known, f"masked_output must be normalized or zero; got {masked_output!r}")
+    require(masking in ("select", "multiply"), f"masking must be select or multiply; got {masking!r}")
+    mean, variance = _counted_moments(x, mask, masking, count_epsilon)
+    count = float(np.sum(mask))
+    y = _normalized(x, mean, variance, scale, bias, epsilon, _counted_pivot(x, mask))
+    return (
+        np.where(mask[..., np.newaxis], y, 0.0) if masked_output == "zero" else y,
+        _running(running_mean, mean, momentum),
+        _running(
+            running_variance, variance * (count / (count - 1)) if bessel and count > 1 else variance, momentum
+        ),
+    )
+
+
+def masked_batch_norm_vjp(
+    x: Array,
+    mask: Array,
+    running_mean: Array,
+    running_variance: Array,
+    scale: Array,
+    bias: Array,
+    cotangent: Array,
+    *,
+    epsilon: float = 1e-5,
+    masked_output: str = "normalized",
+    masking: str = "select",
+    count_epsilon: float = 0.0,
+    masked_gradient: str = "none",
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Gradient of ``y`` of `masked_batch_norm`: ``(h - m (Σ h + (z - δ μ / (n σ)) Σ h z) / n) / σ``.
+
+    Here ``h = γ g``, 0 at places whose output is, z is standardized, ``σ`` has ε in it, and n has δ. What
+    a masked output receives goes to its own input, and through the statistics to those that count. From the
+    statistics a masked place gets nothing (``none``), or 0 times what it holds (``product``), NaN for NaN.
+    """
+    counts, axes = mask[..., np.newaxis], _leading(x)
+    mean, variance = _counted_moments(x, mask, masking, count_epsilon)
+    deviation, count = np.sqrt(variance + epsilon), float(np.sum(mask)) + count_epsilon
+    if masked_output == "zero":
+        cotangent = np.where(counts, cotangent, 0.0)
+        x = x if masking == "multiply" else np.where(counts, x, 0.0)
+    standard = _normalized(x, mean, variance, None, None, epsilon, _counted_pivot(x, mask))
+    through = cotangent * scale
+    slope = np.sum(through * standard, axis=axes)
+    behind = (standard - mean / deviation * (count_epsilon / count)) * slope
+    statistics = (np.sum(through, axis=axes) + behind) / count
+    at_masked = 0.0 * x if masked_gradient == "product" else 0.0
+    return (
+        (through - np.where(counts, statistics, at_masked)) / deviation,
+        np.zeros_like(running_mean),
+        np.zeros_like(running_variance),
+        np.sum(cotangent * standard, axis=axes),
+        np.sum(cotangent, axis=axes),
+    )
+
+
 def layer_norm(x: Array, scale: Optional = None, bias: Optional = None, *, epsilon: float = 1e-5) -> Array:
     """Layer normalization of the last axis.
 
@@ -397,6 +504,24 @@ def _moments(x: Array, axes: Axes) -> tuple[Array, Array]:
     """Mean, and variance about it."""
     mean = np.mean(x, axis=axes, keepdims=True)
     return mean, np.mean(np.square(x - mean), axis=axes, keepdims=True)
+
+
+def _counted_moments(x: Array, mask: Array, masking: str, count_epsilon: float) -> tuple[Array, Array]:
+    """Mean of the places that count, and variance about it, of each channel."""
+    counts, count = mask[..., np.newaxis], float(np.sum(mask)) + count_epsilon
+
+    def counted(values: Array) -> Array:
+        return values * (counts * 1.0) if masking == "multiply" else np.where(counts, values, 0.0)
+
+    mean = np.sum(counted(x), axis=(0, 1), keepdims=True) / count
+    return mean, np.sum(counted(np.square(x - mean)), axis=(0, 1), keepdims=True) / count
+
+
+def _counted_pivot(x: Array, mask: Array) -> Array:
+    """The first element that counts; 0 where it is the only one."""
+    rows = np.reshape(x, (-1, x.shape[-1]))
+    first = np.take(rows, [int(np.argmax(mask))], axis=0)[np.newaxis]
+    return first if np.sum(mask) > 1 else np.zeros_like(first)
 
 
 def _pivot(x: Array, axes: Axes) -> Array:

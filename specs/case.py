@@ -127,7 +127,8 @@ class Case:
             draw_mask = data_sets.draw_mask_with_empty_rows if aim == "masked_rows" else data_sets.draw_mask
             return draw_mask(stream, shape)
         if given.kind == "data":
-            return data_sets.data_set(aim).draw(stream, shape, target)
+            drawn = data_sets.data_set(aim).draw(stream, shape, target)
+            return self._with_nan_in_padding(given, drawn) if aim == "padding_nan" else drawn
         draw: Callable[..., np.ndarray] = {
             "weight": data_sets.draw_weight,
             "positive": data_sets.draw_positive,
@@ -137,6 +138,21 @@ class Case:
         if given.kind in ("probability", "unit"):
             return draw(stream, shape, target, ends=aim in WITH_ENDS)
         return draw(stream, shape, target)
+
+    def _with_nan_in_padding(self, given: Input, drawn: np.ndarray) -> np.ndarray:
+        """The array, with NaN at the steps that a mask or a length says not to count.
+
+        A mask of the axes ``batch, time`` and lengths per ``batch`` up to ``time`` speak of every array whose
+        axes begin with ``batch, time``.
+        """
+        for other in self.sent:
+            marks = {"mask": other.axes, "lengths": f"{other.axes}, {other.limit}"}.get(other.kind)
+            if marks is not None and given.axes.startswith(f"{marks}, "):
+                mark = self._draw(other)
+                counts = mark if other.kind == "mask" else np.arange(drawn.shape[1]) < mark[:, np.newaxis]
+                drawn = drawn.copy()
+                drawn[~counts] = np.nan
+        return drawn
 
 
 def encode(value: Value) -> str:

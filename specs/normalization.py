@@ -71,6 +71,55 @@ batch_norm = Spec(
     ),
 )
 
+masked_batch_norm = Spec(
+    name="masked_batch_norm",
+    reference=reference.masked_batch_norm,
+    vjp=reference.masked_batch_norm_vjp,
+    inputs=(
+        Input("x", "batch, steps, channels", meaning="what is normalized"),
+        Input("mask", "batch, steps", kind="mask", meaning="whether a place counts"),
+        Input("running_mean", "channels", kind="weight"),
+        Input("running_variance", "channels", kind="positive"),
+        Input("scale", "channels", kind="weight", meaning="factor of each channel"),
+        Input("bias", "channels", kind="weight", meaning="added to each channel"),
+    ),
+    states=("running_mean", "running_variance"),
+    parameters=(
+        # The variance is near 1, where only a large epsilon is seen in a half type.
+        Parameter("epsilon", (1e-5, 0.1), EPSILON.meaning),
+        Parameter("momentum", (0.75, 0.5), "fraction of the running statistics that is kept"),
+        Parameter("bessel", (False, True), "running variance with n - 1 for n", facet=True),
+        Parameter(
+            "masked_output",
+            ("normalized", "zero"),
+            "whether masked places are normalized like any other, or give 0",
+            facet=True,
+        ),
+        Parameter(
+            "masking",
+            ("select", "multiply"),
+            "whether statistics leave masked places out, or multiply them by 0, which NaN survives",
+            facet=True,
+        ),
+    ),
+    axes="batch steps channels",
+    sizes=((5, 4, 3), (2, 3, 1)),
+    data=("normal", "offset", "padding_nan"),
+    constraints=(
+        Constraint(
+            "C1",
+            "mask == x[:-1]",
+            "mask must have one element per place",
+            broken_by={"mask": "batch, steps + 1"},
+        ),
+    ),
+    excluded=("masking == 'multiply' and data != 'padding_nan'",),
+    sources=(
+        *batch_norm.sources,
+        Source("tf.nn.weighted_moments", "https://www.tensorflow.org/api_docs/python/tf/nn/weighted_moments"),
+    ),
+)
+
 batch_norm_inference = Spec(
     name="batch_norm_inference",
     reference=reference.batch_norm_inference,

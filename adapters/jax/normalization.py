@@ -43,6 +43,73 @@ def batch_norm_fast(
     return nnx_batch_norm(x, running_mean, running_variance, scale, bias, options)
 
 
+MASKED = {
+    "bessel == False": BIASED["bessel == False"],
+    "masking == 'select'": "selects what counts (where=)",
+}
+NORMALIZED = {"masked_output == 'normalized'": "normalizes masked places too"}
+
+
+@binds("masked_batch_norm", "flax.nnx.BatchNorm", where=MASKED | NORMALIZED)
+def masked_batch_norm(
+    x: Any,
+    mask: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+    momentum: float,
+) -> Any:
+    options = {"epsilon": epsilon, "momentum": momentum, "use_fast_variance": False}
+    return nnx_batch_norm(
+        x, running_mean, running_variance, scale, bias, options, mask=mask[..., jnp.newaxis]
+    )
+
+
+@binds(
+    "masked_batch_norm",
+    "jax.numpy.where(flax.nnx.BatchNorm)",
+    where=MASKED | {"masked_output == 'zero'": "is written with zeros at masked places, before and after"},
+    composition=True,
+)
+def masked_batch_norm_between_zeros(
+    x: Any,
+    mask: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+    momentum: float,
+) -> Any:
+    counts = mask[..., jnp.newaxis]
+    statistics = running_mean, running_variance
+    options = {"epsilon": epsilon, "momentum": momentum, "use_fast_variance": False}
+    y, *updated = nnx_batch_norm(jnp.where(counts, x, 0), *statistics, scale, bias, options, mask=counts)
+    return jnp.where(counts, y, 0), *updated
+
+
+@binds("masked_batch_norm", "flax.linen.BatchNorm", where=MASKED | NORMALIZED)
+def masked_batch_norm_linen(
+    x: Any,
+    mask: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+    momentum: float,
+) -> Any:
+    options = {"epsilon": epsilon, "momentum": momentum, "use_running_average": False}
+    return linen_batch_norm(
+        x, running_mean, running_variance, scale, bias, options, mask=mask[..., jnp.newaxis]
+    )
+
+
 @binds("batch_norm_inference", "flax.nnx.BatchNorm")
 def batch_norm_inference(x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
     options = {"epsilon": epsilon, "use_running_average": True}
@@ -50,12 +117,12 @@ def batch_norm_inference(x: Any, mean: Any, variance: Any, scale: Any, bias: Any
 
 
 def nnx_batch_norm(
-    x: Any, mean: Any, variance: Any, scale: Any, bias: Any, options: dict[str, Any]
+    x: Any, mean: Any, variance: Any, scale: Any, bias: Any, options: dict[str, Any], **masked: Any
 ) -> tuple[Any, Any, Any]:
     """Output and statistics, which flax computes in float32 at least."""
     layer = nnx.BatchNorm(x.shape[-1], **nnx_options(x, scale, bias), **options)
     layer.mean, layer.var = nnx.BatchStat(mean), nnx.BatchStat(variance)
-    y = call_nnx(layer, x, scale=scale, bias=bias)
+    y = call_nnx(layer, x, scale=scale, bias=bias, options=masked)
     return y, layer.mean[...].astype(x.dtype), layer.var[...].astype(x.dtype)
 
 
@@ -93,13 +160,13 @@ def batch_norm_inference_linen(
 
 
 def linen_batch_norm(
-    x: Any, mean: Any, variance: Any, scale: Any, bias: Any, options: dict[str, Any]
+    x: Any, mean: Any, variance: Any, scale: Any, bias: Any, options: dict[str, Any], **masked: Any
 ) -> tuple[Any, Any, Any]:
     """Output and statistics, which flax computes in float32 at least."""
     layer = linen.BatchNorm(**linen_options(x, scale, bias), **options)
     weights = {name: value for name, value in {"scale": scale, "bias": bias}.items() if value is not None}
     variables = {"params": weights, "batch_stats": {"mean": mean, "var": variance}}
-    y, updated = layer.apply(variables, x, mutable=["batch_stats"])
+    y, updated = layer.apply(variables, x, mutable=["batch_stats"], **masked)
     statistics = updated["batch_stats"]
     return y, statistics["mean"].astype(x.dtype), statistics["var"].astype(x.dtype)
 

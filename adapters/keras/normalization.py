@@ -37,6 +37,32 @@ def batch_norm(
     return y, states["moving_mean"], states["moving_variance"]
 
 
+@binds(
+    "masked_batch_norm",
+    "keras.layers.BatchNormalization",
+    where={
+        "bessel == False": BIASED["bessel == False"],
+        "masked_output == 'normalized'": "normalizes masked places too",
+        "masking == 'select'": "selects what counts",
+    },
+)
+def masked_batch_norm(
+    x: Any,
+    mask: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+    momentum: float,
+) -> Any:
+    layer = keras.layers.BatchNormalization(momentum=momentum, epsilon=epsilon, dtype=dtype_of(x))
+    weights = {"gamma": scale, "beta": bias, "moving_mean": running_mean, "moving_variance": running_variance}
+    y, states = call_layer(layer, x, weights=weights, training=True, mask=mask)
+    return y, states["moving_mean"], states["moving_variance"]
+
+
 @binds("batch_norm_inference", "keras.layers.BatchNormalization")
 def batch_norm_inference(x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
     layer = keras.layers.BatchNormalization(

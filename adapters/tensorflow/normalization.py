@@ -62,6 +62,36 @@ def fused_batch_norm(
     return y, tf.cast(mean, x.dtype), tf.cast(variance, x.dtype)
 
 
+@binds(
+    "masked_batch_norm",
+    "tf.nn.batch_normalization(tf.nn.weighted_moments)",
+    where={
+        "bessel == False": "the weighted variance has the sum of the weights in its denominator",
+        "masked_output == 'normalized'": "normalizes masked places too",
+        "masking == 'multiply' or data != 'padding_nan'": "multiplies by the weights",
+    },
+    composition=True,
+)
+def masked_batch_norm(
+    x: Any,
+    mask: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+    momentum: float,
+) -> Any:
+    weights = tf.cast(mask, x.dtype)[..., tf.newaxis]
+    mean, variance = tf.nn.weighted_moments(x, axes=[0, 1], frequency_weights=weights)
+    return (
+        tf.nn.batch_normalization(x, mean, variance, bias, scale, epsilon),
+        momentum * running_mean + (1 - momentum) * mean,
+        momentum * running_variance + (1 - momentum) * variance,
+    )
+
+
 @binds("batch_norm_inference", "tf.nn.batch_normalization")
 def batch_norm_inference(x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
     return tf.nn.batch_normalization(x, mean, variance, bias, scale, epsilon)

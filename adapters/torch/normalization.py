@@ -54,6 +54,34 @@ def batch_norm_module(
     return y.movedim(1, -1), mean, variance
 
 
+@binds(
+    "masked_batch_norm",
+    "torch.nn.functional.batch_norm(x[mask])",
+    where={
+        "bessel": BESSEL["bessel"],
+        "masked_output == 'zero'": "is written with zeros at masked places",
+        "masking == 'select'": "takes the places that count out of the array",
+    },
+    composition=True,
+)
+def masked_batch_norm(
+    x: Any,
+    mask: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    epsilon: float,
+    momentum: float,
+) -> Any:
+    mean, variance = running_mean.detach().clone(), running_variance.detach().clone()
+    counted = F.batch_norm(
+        x[mask], mean, variance, scale, bias, training=True, momentum=1 - momentum, eps=epsilon
+    )
+    return torch.zeros_like(x).index_put((mask,), counted), mean, variance
+
+
 @binds("batch_norm_inference", "torch.nn.functional.batch_norm", where=STATISTICS)
 def batch_norm_inference(x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
     mean, variance = mean.detach(), variance.detach()

@@ -307,6 +307,36 @@ def not_folded(
     return inference(y, mean, variance, scale, bias, epsilon=epsilon)
 
 
+def masked(
+    x: Array,
+    mask: Array,
+    running_mean: Array,
+    running_variance: Array,
+    scale: Array,
+    bias: Array,
+    *,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    bessel: bool = False,
+    masked_output: str = "normalized",
+    masking: str = "select",
+    count_epsilon: float = 0.0,
+) -> tuple[Array, Array, Array]:
+    """The places that count, taken out of the array and normalized as it is written."""
+    counted = x[mask] if masking == "select" else np.reshape(x, (-1, x.shape[-1])) * np.reshape(mask, (-1, 1))
+    count = float(np.sum(mask))
+    mean = np.sum(counted, axis=0) / (count + count_epsilon)
+    distances = counted - mean if masking == "select" else (counted - mean) * np.reshape(mask, (-1, 1))
+    variance = np.sum(np.square(distances), axis=0) / (count + count_epsilon)
+    y = inference(x, mean, variance, scale, bias, epsilon=epsilon)
+    spread = variance * count / (count - 1) if bessel and count > 1 else variance
+    return (
+        y if masked_output == "normalized" else np.where(mask[..., np.newaxis], y, 0.0),
+        momentum * running_mean + (1 - momentum) * mean,
+        momentum * running_variance + (1 - momentum) * spread,
+    )
+
+
 # --- what they share ---
 
 EPSILON = (
@@ -510,6 +540,67 @@ FAULTS = {
         *BIAS,
         *gradients_along(_leading),
         *AFFINE_GRADIENTS,
+    ),
+    "masked_batch_norm": (
+        *EPSILON[2:],
+        *each_way(Fault(name="mask ignored", inputs={"mask": lambda mask: np.ones_like(mask)})),
+        *each_way(Fault(name="mask of the other polarity", inputs={"mask": lambda mask: ~mask})),
+        Fault(
+            name="sums divided by the number of all places",
+            reference=lambda x, mask, *arrays, **options: right.masked_batch_norm(
+                x, mask, *arrays, **options | {"count_epsilon": mask.size - np.sum(mask)}
+            ),
+        ),
+        *each_way(
+            Fault(
+                name="zeros at masked places for normalized values, or the reverse",
+                parameters={"masked_output": "'zero' if masked_output == 'normalized' else 'normalized'"},
+            )
+        ),
+        Fault(
+            name="masked places multiplied by 0, which keeps NaN",
+            parameters={"masking": "'multiply'"},
+            where="data == 'padding_nan' and masking == 'select'",
+        ),
+        Fault(name="momentum reversed", parameters={"momentum": "1 - momentum"}),
+        Fault(
+            name="running variance biased for unbiased, or the reverse", parameters={"bessel": "not bessel"}
+        ),
+        Fault(
+            name="Bessel's correction by the number of all places",
+            results={
+                "running_variance": lambda result, running_variance, mask, momentum: (
+                    momentum * running_variance
+                    + (result - momentum * running_variance)
+                    * ((mask.sum() - 1) / mask.sum() * mask.size / (mask.size - 1))
+                )
+            },
+            where="bessel",
+        ),
+        Fault(
+            name="running statistics not renewed",
+            results={
+                "running_mean": lambda running_mean: running_mean,
+                "running_variance": lambda running_variance: running_variance,
+            },
+        ),
+        *SCALE_PLUS_ONE,
+        *BIAS[:2],
+        Fault(
+            name="gradient with the statistics as constants",
+            gradients={
+                "x": lambda x, mask, scale, cotangent, epsilon, masked_output: (
+                    np.where(mask[..., np.newaxis] | (masked_output == "normalized"), cotangent, 0.0)
+                    * scale
+                    / np.sqrt(np.var(x[mask], axis=0) + epsilon)
+                )
+            },
+        ),
+        Fault(
+            name="no gradient at masked places although they are normalized",
+            gradients={"x": lambda gradient, mask: np.where(mask[..., np.newaxis], gradient, 0.0)},
+            where="masked_output == 'normalized'",
+        ),
     ),
     "batch_norm_inference": (
         *EPSILON,
@@ -763,6 +854,7 @@ FAULTS = {
 
 CONTROLS = {
     "batch_norm": standardizing_controls(batch_norm),
+    "masked_batch_norm": (Control(name="places that count taken out", reference=masked),),
     "batch_norm_inference": (
         Control(name="(x - μ) / √(σ² + ε)", reference=inference),
         Control(name="folded into a x + b", reference=folded),

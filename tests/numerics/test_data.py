@@ -44,6 +44,7 @@ PINNED = {
     "negative": "88973540",
     "far_below": "1ae2aeae",
     "masked_rows": "464749a4",
+    "padding_nan": "e742ebba",
 }
 SETS = pytest.mark.parametrize("data", DATA_SETS.values(), ids=DATA_SETS)
 

@@ -25,6 +25,8 @@ from assay.reference.normalization import (
     group_norm_vjp,
     layer_norm,
     layer_norm_vjp,
+    masked_batch_norm,
+    masked_batch_norm_vjp,
     rms_norm,
     rms_norm_vjp,
 )
@@ -355,3 +357,101 @@ def test_what_frozen_and_folded_layers_refuse():
         batch_norm_frozen(x, one, one, one, one, statistics="moving")
     with pytest.raises(ValueError, match=r"mean must have shape \(4,\) = \(channels\); got \(5,\)"):
         batch_norm_folded(x, draw("kernel", 4, 4), None, np.ones(5), one, one, one)
+
+
+MASK = np.array([[True, True, False, True], [False, True, False, False], [True, False, True, True]])
+KEPT = {"masked_output": "zero"}
+
+
+def masked_arrays(padding):
+    """An array with padding at masked places, its mask, and statistics, scale and bias of two channels."""
+    x = np.where(MASK[..., np.newaxis], draw("masked", 3, 4, 2), padding)
+    return [x, MASK, *(draw(name, 2) for name in ("mean", "variance", "scale", "bias"))]
+
+
+@proves(masked_batch_norm, by="worked figures")
+def test_masked_batch_norm_of_worked_figures():
+    # Of 3 and 11 the mean is 7 and the variance 16; with 9 the root is 5. What is masked is 10 away.
+    x, mask, one = np.array([[[3.0], [17.0], [11.0]]]), np.array([[True, False, True]]), np.ones(1)
+    given = x, mask, 5 * one, 7 * one, 2 * one, one / 2
+    y, mean, variance = masked_batch_norm(*given, epsilon=9.0, momentum=0.75)
+    assert_same(y, [[[-1.1], [4.5], [2.1]]])
+    assert_same((mean, variance), ([5.5], [9.25]))
+    y, _, variance = masked_batch_norm(*given, epsilon=9.0, momentum=0.75, bessel=True, **KEPT)
+    assert_same(y, [[[-1.1], [0.0], [2.1]]])
+    assert_same(variance, [13.25])
+    # Two more in the denominator halve the mean, to 3.5, and the squares 0.25 and 56.25 are shared by four.
+    _, mean, variance = masked_batch_norm(*given, momentum=0.0, count_epsilon=2.0)
+    assert_same((mean, variance), ([3.5], [14.125]))
+
+
+@proves(masked_batch_norm_vjp, by="worked figures")
+def test_gradient_of_masked_batch_norm_of_worked_figures():
+    # Two values a = 4 from their mean: dy/da = ε / (a² + ε)^(3/2), 9/125 of what is opposite.
+    x, mask, one = carried(np.array([[[3.0], [17.0], [11.0]]])), np.array([[True, False, True]]), np.ones(1)
+    given = x, mask, 0 * one, one, one, 0 * one
+    g = np.array([[[1.0], [0.0], [-1.0]]])
+    assert_same(masked_batch_norm_vjp(*given, g, epsilon=9.0)[0], [[[0.072], [0.0], [-0.072]]])
+    # What a masked output gets moves the mean, by 1/2 of 1/5, and the variance: z = 2, and beside it ∓4/5.
+    only = np.array([[[0.0], [1.0], [0.0]]])
+    assert_same(masked_batch_norm_vjp(*given, only, epsilon=9.0)[0], [[[0.06], [0.2], [-0.26]]])
+    assert_same(masked_batch_norm_vjp(*given, only, epsilon=9.0, **KEPT)[0], np.zeros((1, 3, 1)))
+
+
+@proves(masked_batch_norm, masked_batch_norm_vjp, by="law")
+@pytest.mark.parametrize("padding", [0.0, 1e6, np.nan])
+def test_a_masked_batch_is_the_batch_of_what_counts(padding):
+    x, mask, *rest = masked_arrays(padding)
+    rest, g = [carried(a) for a in rest], draw("g", 3, 4, 2)
+    y, *statistics = masked_batch_norm(carried(x), mask, *rest, bessel=True, **KEPT)
+    of_rows, *of_statistics = batch_norm(carried(x[mask]), *rest, bessel=True)
+    assert_same(y[mask], of_rows)
+    assert_same(y[~mask], np.zeros((5, 2)))
+    assert_same(tuple(statistics), tuple(of_statistics))
+    dx, _, _, *affine = masked_batch_norm_vjp(carried(x), mask, *rest, carried(g), **KEPT)
+    of_rows, _, _, *of_affine = batch_norm_vjp(carried(x[mask]), *rest, carried(g[mask]))
+    assert_same(dx[mask], of_rows)
+    assert_same(dx[~mask], np.zeros((5, 2)))
+    assert_same(tuple(affine), tuple(of_affine))
+
+
+@proves(masked_batch_norm, masked_batch_norm_vjp, by="law")
+def test_a_mask_that_masks_nothing_changes_nothing():
+    x, mask, *rest = masked_arrays(1.0)
+    x, rest, g = carried(x), [carried(a) for a in rest], carried(draw("g", 3, 4, 2))
+    every = np.ones_like(mask)
+    assert_same(masked_batch_norm(x, every, *rest), batch_norm(x, *rest))
+    assert_same(masked_batch_norm_vjp(x, every, *rest, g), batch_norm_vjp(x, *rest, g))
+
+
+@proves(masked_batch_norm, by="law")
+def test_nan_at_masked_places_reaches_statistics_by_a_product_alone():
+    x, mask, *rest = masked_arrays(np.nan)
+    x, rest, nan = carried(x), [carried(a) for a in rest], np.full(2, np.nan)
+    y, mean, variance = masked_batch_norm(x, mask, *rest, masking="multiply", momentum=0.0)
+    assert_same((y[mask], mean, variance), (np.full((7, 2), np.nan), nan, nan))
+    _, mean, variance = masked_batch_norm(x, mask, *rest, momentum=0.0)
+    assert_same((mean, variance), (np.mean(x[mask], axis=0), np.var(x.value[mask], axis=0)))
+
+
+@proves(masked_batch_norm_vjp, by="law")
+def test_a_product_in_the_gradient_makes_nan_of_masked_nan_alone():
+    x, mask, *rest = masked_arrays(np.nan)
+    g = draw("g", 3, 4, 2)
+    dx, *_ = masked_batch_norm_vjp(x, mask, *rest, g, masked_gradient="product")
+    assert_same(dx, np.full((3, 4, 2), np.nan))
+    x = carried(np.nan_to_num(x))
+    dx, *_ = masked_batch_norm_vjp(x, mask, *rest, g, masked_gradient="product")
+    assert_same(dx, masked_batch_norm_vjp(x, mask, *rest, g)[0])
+
+
+def test_what_masked_batch_norm_refuses():
+    x, mask, *rest = masked_arrays(0.0)
+    with pytest.raises(ValueError, match=r"mask must have shape \(3, 4\) = \(batch, steps\); got \(3, 3\)"):
+        masked_batch_norm(x, mask[:, 1:], *rest)
+    with pytest.raises(ValueError, match="mask must let one place count at least; it masks all of them"):
+        masked_batch_norm(x, np.zeros_like(mask), *rest)
+    with pytest.raises(ValueError, match="masked_output must be normalized or zero; got 'repeat'"):
+        masked_batch_norm(x, mask, *rest, masked_output="repeat")
+    with pytest.raises(ValueError, match="masking must be select or multiply; got 'drop'"):
+        masked_batch_norm(x, mask, *rest, masking="drop")

@@ -37,6 +37,20 @@ def test_a_case_is_rebuilt_from_its_id_bit_for_bit(spec):
             assert array.tobytes() == inputs[name].tobytes()
 
 
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("masked_batch_norm/default/float32/padding_nan/5x4x3", lambda given: given["mask"]),
+    ],
+)
+def test_padding_is_nan_and_nothing_else_is(text, counts):
+    given = parse(text, SPECS).inputs()
+    missing = np.isnan(given.pop("x"))
+    assert missing.any()
+    assert np.array_equal(missing, np.broadcast_to(~counts(given)[..., np.newaxis], missing.shape))
+    assert not any(np.isnan(array).any() for array in given.values())
+
+
 @each_spec
 def test_ids_are_unique(spec):
     ids = [case.id for case in asked(spec, "standard")]
