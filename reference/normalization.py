@@ -22,6 +22,8 @@ __all__ = [
     "batch_norm_frozen_vjp",
     "batch_norm_inference",
     "batch_norm_inference_vjp",
+    "batch_norm_repeated",
+    "batch_norm_repeated_vjp",
     "batch_norm_vjp",
     "group_norm",
     "group_norm_vjp",
@@ -100,6 +102,74 @@ def batch_norm_vjp(
     """Gradient of ``y`` of `batch_norm`, through the batch's own statistics; the running ones have none."""
     dx, *affine = _standardized_vjp(x, scale, bias, cotangent, _leading(x), epsilon)
     return (dx, np.zeros_like(running_mean), np.zeros_like(running_variance), *affine)
+
+
+def batch_norm_repeated(
+    x: Array,
+    running_mean: Array,
+    running_variance: Array,
+    scale: Array,
+    bias: Array,
+    *,
+    momentum: float | None = None,
+    seen: int = 0,
+    epsilon: float = 1e-5,
+    bessel: bool = False,
+) -> tuple[Array, Array, Array]:
+    """Batch normalization in training, of one batch after another.
+
+    Each batch is normalized as by `batch_norm`; what becomes of the running statistics is a mean over
+    batches, exponential with a momentum, and cumulative without: of the k-th batch that the layer has
+    seen they take ``1 / k``, so that every batch counts alike
+
+    Args:
+        x: the batches, ``(calls, batch, channels)``.
+        running_mean: before the first of them, ``(channels,)``.
+        running_variance: before the first of them, ``(channels,)``.
+        scale: γ, ``(channels,)``.
+        bias: β, ``(channels,)``.
+        momentum: fraction of the running statistics that each batch keeps; None for a cumulative mean.
+        seen: how many batches the running statistics are the mean of, which matters to a cumulative one.
+        epsilon: added to the variance, inside the root.
+        bessel: the running variance takes ``σ² n / (n - 1)`` for n values per channel.
+
+    Returns:
+        The shape of ``x``; the running mean after the last batch; the running variance after it.
+
+    Raises:
+        ValueError: a statistic, ``scale`` or ``bias`` does not fit the channels, or ``seen`` is negative.
+
+    Source: `batch_norm`; for the cumulative mean ``torch.nn.BatchNorm1d`` with ``momentum=None``.
+    """
+    require_rank("x", x, 3, "calls, batch, channels")
+    require(seen >= 0, f"seen must not be negative; got {seen}")
+    outputs, mean, variance = [], running_mean, running_variance
+    for number in range(len(x)):
+        kept = (seen + number) / (seen + number + 1) if momentum is None else momentum
+        y, mean, variance = batch_norm(
+            x[number], mean, variance, scale, bias, epsilon=epsilon, momentum=kept, bessel=bessel
+        )
+        outputs.append(y)
+    return np.stack(outputs), mean, variance
+
+
+def batch_norm_repeated_vjp(
+    x: Array,
+    running_mean: Array,
+    running_variance: Array,
+    scale: Array,
+    bias: Array,
+    cotangent: Array,
+    *,
+    epsilon: float = 1e-5,
+) -> tuple[Array, Array, Array]:
+    """Gradient of ``y`` of `batch_norm_repeated`: of each batch by itself; for scale and bias their sum."""
+    by_batch = [
+        batch_norm_vjp(batch, running_mean, running_variance, scale, bias, g, epsilon=epsilon)
+        for batch, g in ((x[number], cotangent[number]) for number in range(len(x)))
+    ]
+    dx, _, _, dscale, dbias = zip(*by_batch, strict=True)
+    return np.stack(dx), np.sum(np.stack(dscale), axis=0), np.sum(np.stack(dbias), axis=0)
 
 
 def batch_norm_inference(

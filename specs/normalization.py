@@ -120,6 +120,43 @@ masked_batch_norm = Spec(
     ),
 )
 
+batch_norm_repeated = Spec(
+    name="batch_norm_repeated",
+    reference=reference.batch_norm_repeated,
+    vjp=reference.batch_norm_repeated_vjp,
+    inputs=(
+        Input("x", "calls, batch, channels", meaning="the batches"),
+        Input("running_mean", "channels", kind="weight", meaning="before the first batch", constant=True),
+        Input("running_variance", "channels", kind="positive", meaning="before the first", constant=True),
+        Input("scale", "channels", kind="weight", meaning="factor of each channel"),
+        Input("bias", "channels", kind="weight", meaning="added to each channel"),
+    ),
+    states=("running_mean", "running_variance"),
+    parameters=(
+        Parameter(
+            "momentum",
+            (None, 0.75),
+            "fraction of the running statistics that each batch keeps; none for a cumulative mean",
+            facet=True,
+        ),
+        Parameter("seen", (0, 3), "how many batches the running statistics are the mean of"),
+        Parameter("bessel", (False, True), "running variance with n - 1 for n", facet=True),
+    ),
+    axes="calls batch channels",
+    sizes=((3, 5, 4), (2, 7, 1)),
+    data=("normal", "offset"),
+    constraints=(
+        Constraint(
+            "C1",
+            "scale[0] == x[-1]",
+            "scale must have one element per channel",
+            broken_by={"scale": "channels + 1"},
+        ),
+    ),
+    excluded=("momentum is not None and seen > 0",),
+    sources=batch_norm.sources,
+)
+
 batch_norm_inference = Spec(
     name="batch_norm_inference",
     reference=reference.batch_norm_inference,

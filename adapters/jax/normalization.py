@@ -43,6 +43,39 @@ def batch_norm_fast(
     return nnx_batch_norm(x, running_mean, running_variance, scale, bias, options)
 
 
+@binds(
+    "batch_norm_repeated",
+    "flax.nnx.BatchNorm",
+    where={
+        "momentum is not None": "has one momentum for all calls, and no cumulative mean",
+        "bessel == False": BIASED["bessel == False"],
+    },
+)
+@binds(
+    "batch_norm_repeated",
+    "flax.nnx.BatchNorm(momentum=n / (n + 1))",
+    where={"bessel == False": BIASED["bessel == False"]},
+    composition=True,
+)
+def batch_norm_repeated(
+    x: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    momentum: float | None,
+    seen: int,
+) -> Any:
+    layer = nnx.BatchNorm(x.shape[-1], use_fast_variance=False, dtype=x.dtype, rngs=nnx.Rngs(0))
+    layer.mean, layer.var = nnx.BatchStat(running_mean), nnx.BatchStat(running_variance)
+    outputs = []
+    for number, batch in enumerate(x, start=seen):
+        layer.momentum = number / (number + 1) if momentum is None else momentum
+        outputs.append(call_nnx(layer, batch, scale=scale, bias=bias))
+    return jnp.stack(outputs), layer.mean[...].astype(x.dtype), layer.var[...].astype(x.dtype)
+
+
 MASKED = {
     "bessel == False": BIASED["bessel == False"],
     "masking == 'select'": "selects what counts (where=)",

@@ -37,6 +37,44 @@ def batch_norm(
     return y, states["moving_mean"], states["moving_variance"]
 
 
+EVERY_CALL = {
+    "momentum is not None": "has one momentum for all calls, and no cumulative mean",
+    "bessel == False": BIASED["bessel == False"],
+}
+
+
+@binds("batch_norm_repeated", "keras.layers.BatchNormalization", where=EVERY_CALL)
+@binds(
+    "batch_norm_repeated",
+    "keras.layers.BatchNormalization(momentum=n / (n + 1))",
+    where={"bessel == False": BIASED["bessel == False"]},
+    composition=True,
+)
+def batch_norm_repeated(
+    x: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    momentum: float | None,
+    seen: int,
+) -> Any:
+    outputs = []
+    for number, batch in enumerate(keras.ops.unstack(x), start=seen):
+        y, running_mean, running_variance = batch_norm(
+            batch,
+            running_mean,
+            running_variance,
+            scale,
+            bias,
+            epsilon=1e-5,
+            momentum=number / (number + 1) if momentum is None else momentum,
+        )
+        outputs.append(y)
+    return keras.ops.stack(outputs), running_mean, running_variance
+
+
 @binds(
     "masked_batch_norm",
     "keras.layers.BatchNormalization",

@@ -63,6 +63,32 @@ def fused_batch_norm(
 
 
 @binds(
+    "batch_norm_repeated",
+    "tf.nn.batch_normalization(tf.nn.moments)",
+    where={"bessel == False": BIASED["bessel == False"]},
+    composition=True,
+)
+def batch_norm_repeated(
+    x: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    momentum: float | None,
+    seen: int,
+) -> Any:
+    outputs = []
+    for number, batch in enumerate(tf.unstack(x), start=seen):
+        kept = number / (number + 1) if momentum is None else momentum
+        mean, variance = tf.nn.moments(batch, axes=[0])
+        outputs.append(tf.nn.batch_normalization(batch, mean, variance, bias, scale, 1e-5))
+        running_mean = kept * running_mean + (1 - kept) * mean
+        running_variance = kept * running_variance + (1 - kept) * variance
+    return tf.stack(outputs), running_mean, running_variance
+
+
+@binds(
     "masked_batch_norm",
     "tf.nn.batch_normalization(tf.nn.weighted_moments)",
     where={

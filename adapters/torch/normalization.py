@@ -54,6 +54,29 @@ def batch_norm_module(
     return y.movedim(1, -1), mean, variance
 
 
+@binds("batch_norm_repeated", "torch.nn.BatchNorm1d", where={"bessel": BESSEL["bessel"]})
+def batch_norm_repeated(
+    x: Any,
+    running_mean: Any,
+    running_variance: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    momentum: float | None,
+    seen: int,
+) -> Any:
+    arrays = {
+        "weight": scale,
+        "bias": bias,
+        "running_mean": running_mean.clone(),
+        "running_var": running_variance.clone(),
+        "num_batches_tracked": torch.tensor(seen),
+    }
+    layer = torch.nn.BatchNorm1d(x.shape[-1], momentum=None if momentum is None else 1 - momentum)
+    y = [call_module(layer, batch, **arrays) for batch in x]
+    return torch.stack(y), arrays["running_mean"], arrays["running_var"]
+
+
 @binds(
     "masked_batch_norm",
     "torch.nn.functional.batch_norm(x[mask])",

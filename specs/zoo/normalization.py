@@ -307,6 +307,31 @@ def not_folded(
     return inference(y, mean, variance, scale, bias, epsilon=epsilon)
 
 
+def repeated(
+    x: Array,
+    running_mean: Array,
+    running_variance: Array,
+    scale: Array,
+    bias: Array,
+    *,
+    momentum: float | None = None,
+    seen: int = 0,
+    bessel: bool = False,
+) -> tuple[Array, Array, Array]:
+    """A cumulative mean by sums, an exponential one by powers."""
+    calls, batch, _ = x.shape
+    means, variances = np.mean(x, axis=1), centred(x, (1,))[1][:, 0] * (batch / (batch - 1) if bessel else 1)
+    if momentum is None:
+        before, shares = seen / (seen + calls), np.full(calls, 1.0 / (seen + calls))
+    else:
+        before, shares = momentum**calls, (1 - momentum) * momentum ** np.arange(calls)[::-1]
+    return (
+        affine(textbook(x, (1,), 1e-5), scale, bias),
+        before * running_mean + np.sum(shares[:, np.newaxis] * means, axis=0),
+        before * running_variance + np.sum(shares[:, np.newaxis] * variances, axis=0),
+    )
+
+
 def masked(
     x: Array,
     mask: Array,
@@ -540,6 +565,53 @@ FAULTS = {
         *BIAS,
         *gradients_along(_leading),
         *AFFINE_GRADIENTS,
+    ),
+    "batch_norm_repeated": (
+        Fault(
+            name="exponential mean for a cumulative one",
+            parameters={"momentum": "0.9"},
+            where="momentum is None",
+        ),
+        Fault(
+            name="cumulative mean that begins anew",
+            parameters={"seen": "0"},
+            where="seen > 0",
+        ),
+        Fault(
+            name="batches counted from one more",
+            parameters={"seen": "seen + 1"},
+            where="momentum is None",
+        ),
+        Fault(
+            name="momentum reversed", parameters={"momentum": "1 - momentum"}, where="momentum is not None"
+        ),
+        Fault(
+            name="running variance biased for unbiased, or the reverse", parameters={"bessel": "not bessel"}
+        ),
+        Fault(
+            name="running statistics of the last batch alone",
+            parameters={"momentum": "0.0"},
+            where="momentum is not None or seen > 0 or calls > 1",
+        ),
+        Fault(
+            name="moments of all batches together",
+            results={"y": lambda x, scale, bias: affine(textbook(x, (0, 1), 1e-5), scale, bias)},
+        ),
+        Fault(
+            name="the first batch's statistics for all",
+            results={
+                "y": lambda x, scale, bias: affine(
+                    (x - np.mean(x[0], axis=0)) / np.sqrt(np.var(x[0], axis=0) + 1e-5), scale, bias
+                )
+            },
+        ),
+        *SCALE_PLUS_ONE,
+        Fault(
+            name="gradient of the scale of the last batch alone",
+            gradients={
+                "scale": lambda x, cotangent: np.sum(cotangent[-1] * textbook(x[-1], (0,), 1e-5), axis=0)
+            },
+        ),
     ),
     "masked_batch_norm": (
         *EPSILON[2:],
@@ -854,6 +926,7 @@ FAULTS = {
 
 CONTROLS = {
     "batch_norm": standardizing_controls(batch_norm),
+    "batch_norm_repeated": (Control(name="sums of moments, shared out at the end", reference=repeated),),
     "masked_batch_norm": (Control(name="places that count taken out", reference=masked),),
     "batch_norm_inference": (
         Control(name="(x - μ) / √(σ² + ε)", reference=inference),

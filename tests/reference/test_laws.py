@@ -12,6 +12,7 @@ from assay.specs.cases import cases
 #: Specs of which a part of the batch is no question of its own, and why.
 WHOLE = {
     "batch_norm": "its statistics are those of the batch",
+    "batch_norm_repeated": "its statistics are those of each batch",
     "masked_batch_norm": "its statistics are those of the batch",
     "batch_norm_frozen": "its running statistics are for the whole batch",
     "sequence_cross_entropy": "its mean is over the batch",

@@ -20,6 +20,8 @@ from assay.reference.normalization import (
     batch_norm_frozen_vjp,
     batch_norm_inference,
     batch_norm_inference_vjp,
+    batch_norm_repeated,
+    batch_norm_repeated_vjp,
     batch_norm_vjp,
     group_norm,
     group_norm_vjp,
@@ -455,3 +457,67 @@ def test_what_masked_batch_norm_refuses():
         masked_batch_norm(x, mask, *rest, masked_output="repeat")
     with pytest.raises(ValueError, match="masking must be select or multiply; got 'drop'"):
         masked_batch_norm(x, mask, *rest, masking="drop")
+
+
+def repeated_arrays():
+    """Three batches of five, and statistics, scale and bias of their channels."""
+    return [carried(draw("batches", 3, 5, 2))] + [
+        carried(draw(name, 2)) for name in ("mean", "variance", "scale", "bias")
+    ]
+
+
+@proves(batch_norm_repeated, by="worked figures")
+def test_cumulative_statistics_of_worked_figures():
+    # Means 2, 4 and 9, variances 1, 4 and 1: with no batch before, what there was counts for nothing.
+    x = np.array([[[1.0], [3.0]], [[2.0], [6.0]], [[8.0], [10.0]]])
+    one = np.ones(1)
+    given = [carried(a) for a in (x, 7 * one, 9 * one, one, 0 * one)]
+    y, mean, variance = batch_norm_repeated(*given, epsilon=0.0)
+    assert_same(y, [[[-1.0], [1.0]]] * 3)
+    assert_same((mean, variance), ([5.0], [2.0]))
+    # One batch before, whose mean was 7 and whose variance 9.
+    _, mean, variance = batch_norm_repeated(*given, seen=1)
+    assert_same((mean, variance), ([5.5], [3.75]))
+
+
+@proves(batch_norm_repeated, by="law")
+def test_a_cumulative_mean_weighs_all_batches_alike():
+    x, mean, variance, scale, bias = repeated_arrays()
+    _, *running = batch_norm_repeated(x, mean, variance, scale, bias, bessel=True)
+    of_each = [batch_norm(x[n], mean, variance, momentum=0.0, bessel=True)[1:] for n in range(3)]
+    means, variances = zip(*of_each, strict=True)
+    assert_same(tuple(running), (np.mean(np.stack(means), axis=0), np.mean(np.stack(variances), axis=0)))
+    backwards = batch_norm_repeated(x[::-1], mean, variance, scale, bias, bessel=True)
+    assert_same(backwards[1:], tuple(running))
+
+
+@proves(batch_norm_repeated, by="law")
+@pytest.mark.parametrize("momentum", [None, 0.75])
+def test_batches_go_on_where_the_last_call_stopped(momentum):
+    x, *rest = repeated_arrays()
+    options = {"momentum": momentum, "bessel": True}
+    whole = batch_norm_repeated(x, *rest, seen=4, **options)
+    first, *running = batch_norm_repeated(x[:1], *rest, seen=4, **options)
+    later, *running = batch_norm_repeated(x[1:], *running, *rest[2:], seen=5, **options)
+    assert_same((np.concatenate([first, later]), *running), whole)
+
+
+@proves(batch_norm_repeated_vjp, by="law")
+def test_gradient_of_batches_is_that_of_each():
+    x, *rest = repeated_arrays()
+    g = carried(draw("g", 3, 5, 2))
+    dx, dscale, dbias = batch_norm_repeated_vjp(x, *rest, g)
+    alone = [batch_norm_vjp(x[n], *rest, g[n]) for n in range(3)]
+    assert_same(dx, np.stack([gradients[0] for gradients in alone]))
+    assert_same(dscale, alone[0][3] + alone[1][3] + alone[2][3])
+    assert_same(dbias, alone[0][4] + alone[1][4] + alone[2][4])
+
+
+def test_what_repeated_batch_norm_refuses():
+    x, one = draw("x", 3, 4), np.ones(4)
+    with pytest.raises(
+        ValueError, match=r"x must have the axes \(calls, batch, channels\); got shape \(3, 4\)"
+    ):
+        batch_norm_repeated(x, one, one, one, one)
+    with pytest.raises(ValueError, match="seen must not be negative; got -1"):
+        batch_norm_repeated(x[np.newaxis], one, one, one, one, seen=-1)
