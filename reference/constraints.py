@@ -19,6 +19,8 @@ __all__ = [
     "non_neg",
     "non_neg_vjp",
     "spectral_norm",
+    "spectral_norm_inference",
+    "spectral_norm_inference_vjp",
     "spectral_norm_vjp",
     "unit_norm",
     "unit_norm_vjp",
@@ -278,6 +280,50 @@ def spectral_norm_vjp(
     left, right = (other, kept) if starts_from == "units" else (kept, other)
     outer = np.reshape(left[:, np.newaxis] * right, kernel.shape)
     return ((cotangent - outer * (np.sum(cotangent * kernel) / sigma)) / sigma,)
+
+
+def spectral_norm_inference(kernel: Array, left: Array, right: Array, *, inference: str = "kept") -> Array:
+    """Spectral normalization at inference, which leaves the singular vectors as they are.
+
+    ``y = W / σ`` with ``σ = lᵀ W r`` of the vectors that training has kept (``kept``), or of those after one
+    more power iteration from r (``iterated``, whose norms are ``√(n² + ε)`` with ε = 1e-12); or ``y = W``
+    (``raw``), where training has divided the kernel itself
+
+    Args:
+        kernel: W, ``(features, units)``.
+        left: l, ``(features,)``.
+        right: r, ``(units,)``.
+        inference: ``kept``, ``iterated`` or ``raw``.
+
+    Returns:
+        The shape of ``kernel``.
+
+    Raises:
+        ValueError: a vector does not fit, or ``inference`` is none of these.
+
+    Source: `spectral_norm`; the pages of ``torch.nn.utils.parametrizations.spectral_norm``,
+    ``flax.nnx.SpectralNorm`` and ``keras.layers.SpectralNormalization``.
+    """
+    require_shape("left", left, kernel.shape[:1], "features")
+    require_shape("right", right, kernel.shape[1:], "units")
+    known = inference in ("kept", "iterated", "raw")
+    require(known, f"inference must be kept, iterated or raw; got {inference!r}")
+    if inference == "iterated":
+        return spectral_norm(kernel, right, epsilon_at="inside")[0]
+    return kernel / np.sum(left * np.matmul(kernel, right)) if inference == "kept" else kernel
+
+
+def spectral_norm_inference_vjp(
+    kernel: Array, left: Array, right: Array, cotangent: Array, *, inference: str = "kept"
+) -> tuple[Array]:
+    """Gradient of `spectral_norm_inference` in the kernel: ``(g - l rᵀ Σ(g W) / σ) / σ``; g of a raw one."""
+    if inference == "iterated":
+        return spectral_norm_vjp(kernel, right, cotangent, epsilon_at="inside")
+    if inference == "raw":
+        return (cotangent,)
+    sigma = np.sum(left * np.matmul(kernel, right))
+    along = np.sum(cotangent * kernel) / sigma
+    return ((cotangent - left[:, np.newaxis] * right * along) / sigma,)
 
 
 def _power_method(

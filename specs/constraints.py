@@ -217,3 +217,34 @@ spectral_norm = Spec(
         ),
     ),
 )
+
+spectral_norm_inference = Spec(
+    name="spectral_norm_inference",
+    reference=reference.spectral_norm_inference,
+    vjp=reference.spectral_norm_inference_vjp,
+    inputs=(
+        Input("kernel", "features, units", meaning="what was trained"),
+        Input("left", "features", kind="weight", meaning="singular vector that was kept", constant=True),
+        Input("right", "units", kind="weight", meaning="the other one", constant=True),
+    ),
+    parameters=(
+        Parameter(
+            "inference",
+            ("kept", "iterated", "raw"),
+            "divided by lᵀ W r of the vectors kept, or after one more iteration, or as it is",
+            facet=True,
+        ),
+    ),
+    axes="features units",
+    sizes=((7, 5), (2, 1)),
+    data=("normal", "offset"),
+    constraints=(
+        Constraint(
+            "C1",
+            "right[0] == kernel[-1]",
+            "right must have one element per unit",
+            broken_by={"right": "units + 1"},
+        ),
+    ),
+    sources=spectral_norm.sources,
+)

@@ -99,6 +99,29 @@ def spectral_norm_linen(kernel: Any, vector: Any, *, power_iterations: int, epsi
     return y, updated["batch_stats"]["layer_instance/kernel/u"][0]
 
 
+AGAIN = {"inference == 'iterated'": "iterates again from the vector of the units, and keeps nothing"}
+
+
+@binds("spectral_norm_inference", "flax.nnx.SpectralNorm(update_stats=False)", where=AGAIN)
+def spectral_norm_inference(kernel: Any, left: Any, right: Any) -> Any:
+    inner, x = layer_of(kernel)
+    layer = nnx.SpectralNorm(inner, update_stats=False, rngs=nnx.Rngs(0))
+    layer.batch_stats[("kernel", "u")] = nnx.BatchStat(right[jnp.newaxis])
+    layer(x)
+    return inner.kernel[...]
+
+
+@binds("spectral_norm_inference", "flax.linen.SpectralNorm(update_stats=False)", where=AGAIN)
+def spectral_norm_inference_linen(kernel: Any, left: Any, right: Any) -> Any:
+    layer = linen.SpectralNorm(vessel()(kernel.shape))
+    statistics = {
+        "layer_instance/kernel/u": right[jnp.newaxis],
+        "layer_instance/kernel/sigma": jnp.ones((), kernel.dtype),
+    }
+    variables = {"params": {"layer_instance": {"kernel": kernel}}, "batch_stats": statistics}
+    return layer.apply(variables, update_stats=False)
+
+
 def layer_of(kernel: Any) -> tuple[Any, Any]:
     """A dense layer or a convolution of flax.nnx with this kernel, and what it can be called on."""
     *window, features, units = kernel.shape

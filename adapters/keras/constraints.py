@@ -89,3 +89,20 @@ def spectral_norm(kernel: Any, vector: Any, *, power_iterations: int) -> Any:
     with keras.StatelessScope(state_mapping=replaced):
         after, y = layer.normalized_weights()
     return y, keras.ops.reshape(after, (-1,))
+
+
+@binds(
+    "spectral_norm_inference",
+    "keras.layers.SpectralNormalization(training=False)",
+    where={
+        "inference == 'raw'": "calls the layer with the kernel as it is: training divides the kernel itself"
+    },
+)
+def spectral_norm_inference(kernel: Any, left: Any, right: Any) -> Any:
+    inner = keras.layers.Dense(kernel.shape[-1], use_bias=False, dtype=dtype_of(kernel))
+    layer = keras.layers.SpectralNormalization(inner, dtype=dtype_of(kernel))
+    with concrete():
+        layer.build((1, kernel.shape[0]))
+    replaced = [(layer.kernel, kernel), (layer.vector_u, keras.ops.reshape(right, (1, -1)))]
+    with keras.StatelessScope(state_mapping=replaced):
+        return layer(keras.ops.eye(kernel.shape[0], dtype=dtype_of(kernel)), training=False)

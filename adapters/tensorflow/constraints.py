@@ -61,3 +61,13 @@ def spectral_norm(kernel: Any, vector: Any, *, power_iterations: int, epsilon: f
         right = tf.math.l2_normalize(tf.linalg.matvec(matrix, left, transpose_a=True), epsilon=epsilon**2)
     left, right = tf.stop_gradient(left), tf.stop_gradient(right)
     return kernel / tf.tensordot(left, tf.linalg.matvec(matrix, right), 1), right
+
+
+@binds(
+    "spectral_norm_inference",
+    "tf.linalg.matvec",
+    where={"inference == 'kept'": "is written as the paper has it, with the vectors that were kept"},
+    composition=True,
+)
+def spectral_norm_inference(kernel: Any, left: Any, right: Any) -> Any:
+    return kernel / tf.tensordot(left, tf.linalg.matvec(kernel, right), 1)

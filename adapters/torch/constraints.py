@@ -86,6 +86,16 @@ def spectral_norm(kernel: Any, vector: Any, *, power_iterations: int, epsilon: f
     return y.permute(*range(2, kernel.ndim), 1, 0), after
 
 
+@binds(
+    "spectral_norm_inference",
+    "torch.nn.utils.parametrizations.spectral_norm.eval",
+    where={"inference == 'kept'": "divides by the value that both vectors give, and iterates no more"},
+)
+def spectral_norm_inference(kernel: Any, left: Any, right: Any) -> Any:
+    layer = torch.nn.utils.parametrizations.spectral_norm(layer_of(kernel.T)).eval()
+    return parametrized(layer, **{"original": kernel.T, "0._u": right, "0._v": left}).T
+
+
 def layer_of(weight: Any) -> Any:
     """A dense layer or a convolution with a weight of this shape."""
     units, features, *window = weight.shape

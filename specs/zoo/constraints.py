@@ -94,6 +94,15 @@ def singular_vectors(
     return other, kept
 
 
+def by_units_first(kernel: Array, left: Array, right: Array, *, inference: str) -> Array:
+    """``σ = (lᵀ W) · r``, and its reciprocal."""
+    if inference == "iterated":
+        left, right = singular_vectors(
+            kernel, right, 1, starts_from="units", epsilon=1e-12, epsilon_at="inside"
+        )
+    return kernel if inference == "raw" else kernel * (1.0 / np.sum(np.matmul(left, kernel) * right))
+
+
 def frobenius(kernel: Array, vector: Array, **options: Any) -> tuple[Array, Array]:
     """The norm of all elements for the largest singular value."""
     return kernel / np.sqrt(np.sum(np.square(kernel))), right.spectral_norm(kernel, vector, **options)[1]
@@ -321,6 +330,50 @@ FAULTS = {
         ),
         Fault(name="the cotangent for the gradient", gradients={"kernel": lambda cotangent: cotangent}),
     ),
+    "spectral_norm_inference": (
+        *each_way(
+            Fault(
+                name="iterated although the vectors are kept",
+                parameters={"inference": "'iterated'"},
+                where="inference == 'kept'",
+            )
+        ),
+        *each_way(
+            Fault(
+                name="the vectors kept, although iterated",
+                parameters={"inference": "'kept'"},
+                where="inference == 'iterated'",
+            )
+        ),
+        *each_way(Fault(name="not divided", parameters={"inference": "'raw'"}, where="inference != 'raw'")),
+        *each_way(
+            Fault(
+                name="divided although training has done it",
+                parameters={"inference": "'kept'"},
+                where="inference == 'raw'",
+            )
+        ),
+        Fault(
+            name="the norm of all elements", results={"y": lambda kernel: kernel / norm_of(kernel, (0, 1))}
+        ),
+        Fault(
+            name="multiplied by the singular value",
+            results={"y": lambda result, kernel: kernel * (kernel / result)},
+            where="inference != 'raw'",
+        ),
+        Fault(
+            name="gradient with the singular value as a constant",
+            gradients={
+                "kernel": lambda kernel, left, right, cotangent: cotangent / np.sum(left * (kernel @ right))
+            },
+            where="inference == 'kept'",
+        ),
+        Fault(
+            name="the cotangent for the gradient",
+            gradients={"kernel": lambda cotangent: cotangent},
+            where="inference != 'raw'",
+        ),
+    ),
 }
 
 CONTROLS = {
@@ -328,5 +381,6 @@ CONTROLS = {
     "max_norm": (Control(name="quotient last", reference=clipped),),
     "min_max_norm": (Control(name="new norm times the vector first", reference=min_max_in_order),),
     "weight_norm": (Control(name="magnitude over norm first", reference=scaled_first),),
+    "spectral_norm_inference": (Control(name="product with the features first", reference=by_units_first),),
     "spectral_norm": (Control(name="product with the units first", reference=by_rayleigh),),
 }

@@ -18,6 +18,8 @@ from assay.reference.constraints import (
     non_neg,
     non_neg_vjp,
     spectral_norm,
+    spectral_norm_inference,
+    spectral_norm_inference_vjp,
     spectral_norm_vjp,
     unit_norm,
     unit_norm_vjp,
@@ -245,6 +247,33 @@ def test_gradient_is_the_derivative_with_the_singular_vectors_held(starts_from, 
     assert_same(np.sum(carried(g * derivative)), np.sum(gradient * direction))
 
 
+@proves(spectral_norm_inference, spectral_norm_inference_vjp, by="worked figures")
+def test_spectral_norm_at_inference_of_worked_figures():
+    # l W r is 2 · 1 · 3 + 1 · 4 · 1 = 10. With g = 1 at the first element Σ(g W) is 2: g less 1/5 of l rᵀ.
+    kernel = carried(np.array([[2.0, 0.0], [0.0, 4.0]]))
+    left, right = np.array([1.0, 1.0]), np.array([3.0, 1.0])
+    assert_same(spectral_norm_inference(kernel, left, right), [[0.2, 0.0], [0.0, 0.4]])
+    g = np.array([[1.0, 0.0], [0.0, 0.0]])
+    (gradient,) = spectral_norm_inference_vjp(kernel, left, right, g)
+    assert_same(gradient, [[0.04, -0.02], [-0.06, -0.02]])
+    assert_same(spectral_norm_inference(kernel, left, right, inference="raw"), kernel)
+    assert_same(spectral_norm_inference_vjp(kernel, left, right, g, inference="raw")[0], g)
+
+
+@proves(spectral_norm_inference, spectral_norm_inference_vjp, by="law")
+@pytest.mark.parametrize("inference", ["kept", "iterated"])
+def test_at_inference_as_in_training_where_the_vectors_have_come_to_rest(inference):
+    # So large that the epsilon of an iteration is nothing.
+    kernel, g, start = 1024.0 * draw("kernel", 7, 5), carried(draw("g", 7, 5)), draw("start", 5)
+    right = spectral_norm(kernel, start, power_iterations=200)[1]
+    left = kernel @ right / np.linalg.norm(kernel @ right)
+    kernel = carried(kernel)
+    trained = spectral_norm(kernel, carried(right))[0]
+    assert_same(spectral_norm_inference(kernel, carried(left), carried(right), inference=inference), trained)
+    (gradient,) = spectral_norm_inference_vjp(kernel, carried(left), carried(right), g, inference=inference)
+    assert_same(gradient, spectral_norm_vjp(kernel, carried(right), g)[0])
+
+
 def _singular_vectors(kernel, start, **options):
     """What is kept after one iteration, and the other vector: what is kept of the transposed kernel."""
     matrix = kernel if options["starts_from"] == "units" else kernel.T
@@ -273,6 +302,10 @@ def test_what_does_not_fit_is_refused():
         spectral_norm(kernel, np.ones(7))
     with pytest.raises(ValueError, match="power_iterations must be at least 1; got 0"):
         spectral_norm(kernel, np.ones(5), power_iterations=0)
+    with pytest.raises(ValueError, match=r"left must have shape \(7,\) = \(features\); got \(5,\)"):
+        spectral_norm_inference(kernel, np.ones(5), np.ones(7))
+    with pytest.raises(ValueError, match="inference must be kept, iterated or raw; got 'none'"):
+        spectral_norm_inference(kernel, np.ones(7), np.ones(5), inference="none")
     with pytest.raises(ValueError, match="starts_from must be units or features"):
         spectral_norm(kernel, np.ones(5), starts_from="left")
     with pytest.raises(ValueError, match="epsilon_at must be floor or inside"):

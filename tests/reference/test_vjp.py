@@ -25,6 +25,7 @@ CONVENTIONAL = {
     "embedding": "padding_index is not None and padding == 'blocked'",
     "dot_product_attention": "masking == 'add' and empty_row == 'uniform' and causal != 'none'",
     "spectral_norm": "True",
+    "spectral_norm_inference": "inference == 'iterated'",
 }
 
 
