@@ -1,0 +1,34 @@
+"""Masks that a caller of JAX holds, for flax's layers neither take nor lose them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import binds, jax, jnp, linen
+
+LAYERS: dict[str, Any] = {
+    "dense": lambda x, kernel: x @ kernel,
+    "conv1d": lambda x, kernel: jax.lax.conv_general_dilated(
+        x, kernel[jnp.newaxis], (1,), "VALID", dimension_numbers=("NWC", "WIO", "NWC")
+    ),
+    "max_pool1d": lambda x, kernel: linen.max_pool(x, (1,)),
+    "operator": lambda x, kernel: x + x,
+    "concatenate": lambda x, kernel: jnp.concatenate([x, x], axis=-1),
+    "layer_norm": lambda x, kernel: jax.nn.standardize(x, axis=-1, epsilon=1e-5, algorithm="stable"),
+    "embedding": lambda rows, table: jnp.take(table, rows, axis=0),
+}
+
+
+@binds(
+    "masked_average",
+    "jax.numpy.mean(where=mask)",
+    where={
+        f"layer in {tuple(LAYERS)}": "is written for some layers",
+        "mask_after == 'kept'": "the caller holds the mask, which no layer sees",
+    },
+    composition=True,
+)
+def masked_average(x: Any, indices: Any, mask: Any, kernel: Any, recurrent_kernel: Any, *, layer: str) -> Any:
+    counts = mask[..., jnp.newaxis]
+    given = jnp.where(mask, indices + 1, 0) if x is None else jnp.where(counts, x, 0)
+    return jnp.mean(LAYERS[layer](given, kernel), axis=1, where=counts)

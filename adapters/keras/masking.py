@@ -1,0 +1,73 @@
+"""Masks that Keras attaches to arrays, and layers pass on: from Masking or Embedding to an average."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import binds, keras
+from .layers import concrete, dtype_of
+
+LOST = ("einsum_dense", "conv1d", "max_pool1d", "operator", "rms_norm")
+"""What does not pass the mask on; all else does."""
+
+
+@binds(
+    "masked_average",
+    "keras.layers.GlobalAveragePooling1D",
+    where={
+        f"(mask_after == 'lost') == (layer in {LOST})": "a mask goes where supports_masking is True",
+    },
+)
+def masked_average(x: Any, indices: Any, mask: Any, kernel: Any, recurrent_kernel: Any, *, layer: str) -> Any:
+    layers, ops = keras.layers, keras.ops
+    dtype = dtype_of(kernel if x is None else x)
+    average = layers.GlobalAveragePooling1D(dtype=dtype)
+    if x is None:
+        table = layers.Embedding(*kernel.shape, mask_zero=True, dtype=dtype)
+        with_mask = ops.where(mask, indices + 1, 0)
+        return average(called(table, with_mask, [kernel]))
+    x = layers.Masking(dtype=dtype)(ops.where(mask[..., None], x, 0))
+    if layer in WITHOUT_WEIGHTS:
+        return average(WITHOUT_WEIGHTS[layer](x, dtype))
+    made = WITH_WEIGHTS[layer](kernel.shape[-1], dtype)
+    weights = [kernel[None] if layer == "conv1d" else kernel]
+    return average(called(made, x, weights if recurrent_kernel is None else [*weights, recurrent_kernel]))
+
+
+def called(layer: Any, x: Any, weights: list[Any]) -> Any:
+    """The outputs of a layer with these weights, and their mask, which ``stateless_call`` leaves out."""
+    with concrete():
+        layer.build(tuple(x.shape))
+    mapping = list(zip(layer.trainable_variables, weights, strict=True))
+    with keras.StatelessScope(state_mapping=mapping):
+        return layer(x)
+
+
+WITHOUT_WEIGHTS: dict[str, Any] = {
+    "dropout": lambda x, dtype: keras.layers.Dropout(0.5, dtype=dtype)(x),
+    "max_pool1d": lambda x, dtype: keras.layers.MaxPooling1D(1, dtype=dtype)(x),
+    "add": lambda x, dtype: keras.layers.Add(dtype=dtype)([x, x]),
+    "operator": lambda x, dtype: x + x,
+    "concatenate": lambda x, dtype: keras.layers.Concatenate(dtype=dtype)([x, x]),
+    "layer_norm": lambda x, dtype: keras.layers.LayerNormalization(
+        epsilon=1e-5, center=False, scale=False, dtype=dtype
+    )(x),
+    "rms_norm": lambda x, dtype: keras.layers.RMSNormalization(epsilon=1e-5, dtype=dtype)(x),
+    "attention": lambda x, dtype: keras.layers.Attention(dtype=dtype)([x, x]),
+}
+"""What a layer without weights makes of an array, or one whose scale is 1."""
+
+WITH_WEIGHTS: dict[str, Any] = {
+    "dense": lambda units, dtype: keras.layers.Dense(units, use_bias=False, dtype=dtype),
+    "time_distributed": lambda units, dtype: keras.layers.TimeDistributed(
+        keras.layers.Dense(units, use_bias=False, dtype=dtype), dtype=dtype
+    ),
+    "einsum_dense": lambda units, dtype: keras.layers.EinsumDense(
+        "btf,fu->btu", output_shape=(None, units), dtype=dtype
+    ),
+    "conv1d": lambda units, dtype: keras.layers.Conv1D(units, 1, use_bias=False, dtype=dtype),
+    "lstm": lambda units, dtype: keras.layers.LSTM(
+        units // 4, use_bias=False, return_sequences=True, recurrent_initializer="zeros", dtype=dtype
+    ),
+}
+"""A layer with this many units in its kernel."""

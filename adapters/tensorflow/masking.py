@@ -1,0 +1,33 @@
+"""Masks that a caller of TensorFlow holds, for ``tf.nn`` neither takes nor loses them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import binds, tf
+
+LAYERS: dict[str, Any] = {
+    "dense": lambda x, kernel: tf.matmul(x, kernel),
+    "conv1d": lambda x, kernel: tf.nn.conv1d(x, kernel[tf.newaxis], 1, "VALID"),
+    "operator": lambda x, kernel: x + x,
+    "concatenate": lambda x, kernel: tf.concat([x, x], axis=-1),
+    "embedding": lambda rows, table: tf.nn.embedding_lookup(table, rows),
+}
+
+
+@binds(
+    "masked_average",
+    "tf.reduce_sum(y * mask)",
+    where={
+        f"layer in {tuple(LAYERS)}": "is written for some layers",
+        "mask_after == 'kept'": "the caller holds the mask, which no layer sees",
+    },
+    composition=True,
+)
+def masked_average(x: Any, indices: Any, mask: Any, kernel: Any, recurrent_kernel: Any, *, layer: str) -> Any:
+    given = (
+        tf.where(mask, indices + 1, 0) if x is None else tf.where(mask[..., tf.newaxis], x, tf.zeros_like(x))
+    )
+    y = LAYERS[layer](given, kernel)
+    counts = tf.cast(mask, y.dtype)[..., tf.newaxis]
+    return tf.reduce_sum(y * counts, axis=1) / tf.reduce_sum(counts, axis=1)

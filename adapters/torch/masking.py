@@ -1,0 +1,33 @@
+"""Masks that a caller of PyTorch holds, for modules neither take nor lose them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .framework import F, binds, torch
+
+LAYERS: dict[str, Any] = {
+    "dense": lambda x, kernel: F.linear(x, kernel.T),
+    "conv1d": lambda x, kernel: F.conv1d(x.movedim(-1, 1), kernel.T[..., None]).movedim(1, -1),
+    "dropout": lambda x, kernel: F.dropout(x, 0.5, training=False),
+    "max_pool1d": lambda x, kernel: F.max_pool1d(x.movedim(-1, 1), 1).movedim(1, -1),
+    "operator": lambda x, kernel: x + x,
+    "layer_norm": lambda x, kernel: F.layer_norm(x, x.shape[-1:]),
+    "embedding": F.embedding,
+}
+
+
+@binds(
+    "masked_average",
+    "torch.sum(y * mask)",
+    where={
+        f"layer in {tuple(LAYERS)}": "is written for some layers",
+        "mask_after == 'kept'": "the caller holds the mask, which no layer sees",
+    },
+    composition=True,
+)
+def masked_average(x: Any, indices: Any, mask: Any, kernel: Any, recurrent_kernel: Any, *, layer: str) -> Any:
+    counts = mask[..., None]
+    given = torch.where(mask, indices + 1, 0) if x is None else torch.where(counts, x, 0)
+    y = LAYERS[layer](given, kernel)
+    return torch.sum(y * counts, dim=1) / torch.sum(counts, dim=1)

@@ -1,0 +1,181 @@
+"""Masks that layers pass on: the average over the steps that count, of what a layer has made of them.
+
+Where a framework attaches a mask to its arrays, a layer may pass it on to what it returns, or lose it; what
+comes after then averages over the steps that count, or over all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .attention import dot_product_attention, dot_product_attention_vjp
+from .checks import Array, require, require_rank, require_shape
+from .dense import dense, dense_vjp
+from .embedding import embedding, embedding_vjp
+from .normalization import layer_norm, layer_norm_vjp, rms_norm, rms_norm_vjp
+from .recurrent_sequences import masked_lstm, masked_lstm_vjp
+
+__all__ = ["LAYERS", "WEIGHTED", "masked_average", "masked_average_vjp"]
+
+Optional = Array | None
+Gradients = tuple[Optional, Optional, Optional]
+
+
+def masked_average(
+    x: Optional,
+    indices: Any,
+    mask: Array,
+    kernel: Optional = None,
+    recurrent_kernel: Optional = None,
+    *,
+    layer: str = "dense",
+    mask_after: str = "kept",
+) -> Array:
+    """Average over time of what a layer makes of a sequence, some of whose steps are masked.
+
+    ``y = Σₜ mₜ f(m x)ₜ / Σₜ mₜ`` where the layer ``f`` passes the mask on (``kept``), and with 1 for every mₜ
+    but that before the layer where it does not (``lost``)
+
+    Args:
+        x: ``(batch, steps, features)``; None for an embedding.
+        indices: rows of the table but the first, ``(batch, steps)``, for an embedding; where masked, the
+            first row is looked up.
+        mask: m, True where a step counts, ``(batch, steps)``; at least one of each sequence.
+        kernel: ``(features, units)`` of a linear layer; ``(features, 4 units)`` of an LSTM, without a bias,
+            whose gates stand in the order i, f, g, o; the table ``(rows, units)`` of an embedding.
+        recurrent_kernel: ``(units, 4 units)`` of an LSTM.
+        layer: ``dense``, ``time_distributed``, ``einsum_dense`` and ``conv1d`` (of one tap) are ``x W``;
+            ``dropout`` (at inference) and ``max_pool1d`` (of one step) are x; ``add`` and ``operator``
+            (``x + x``) are 2 x; ``concatenate`` is x beside itself; ``layer_norm`` and ``rms_norm`` have
+            neither scale nor bias; ``lstm`` steps over what is masked; ``attention`` is of x to itself, not
+            scaled, and attends to no masked step, whose own output is 0; ``embedding`` makes the mask.
+        mask_after: ``kept`` or ``lost``.
+
+    Returns:
+        ``(batch, units)``, or as many features as the layer gives.
+
+    Raises:
+        ValueError: a shape does not fit, a sequence has no step that counts, an option is unknown, or an
+            array is given to a layer that takes none, or not to one that does.
+
+    Source: Keras, Understanding masking and padding.
+    """
+    require(layer in LAYERS, f"layer must be one of {', '.join(LAYERS)}; got {layer!r}")
+    known = mask_after in ("kept", "lost")
+    require(known, f"mask_after must be kept or lost; got {mask_after!r}")
+    if x is None:
+        require(layer == "embedding", f"{layer} takes x, which an embedding alone does not")
+    else:
+        require_rank("x", x, 3, "batch, steps, features")
+        require_shape("mask", mask, x.shape[:2], "batch, steps")
+    for name, array, wanted in (
+        ("kernel", kernel, layer in WEIGHTED),
+        ("recurrent_kernel", recurrent_kernel, layer == "lstm"),
+    ):
+        require((array is not None) == wanted, f"{layer} takes {'a' if wanted else 'no'} {name}")
+    require(bool(np.all(np.any(mask, axis=1))), "mask must let a step of each sequence count")
+    counted, count = _counted(mask, mask_after)
+    y = LAYERS[layer][0](_given(x, indices, mask), mask, kernel, recurrent_kernel)
+    return np.sum(y * counted, axis=1) / count
+
+
+def masked_average_vjp(
+    x: Optional,
+    indices: Any,
+    mask: Array,
+    kernel: Optional,
+    recurrent_kernel: Optional,
+    cotangent: Array,
+    *,
+    layer: str = "dense",
+    mask_after: str = "kept",
+) -> Gradients:
+    """Gradient of `masked_average`: the layer's, of what each step that counts gets, and no other."""
+    counted, count = _counted(mask, mask_after)
+    into = (cotangent / count)[:, np.newaxis] * counted
+    dx, *of_weights = LAYERS[layer][1](_given(x, indices, mask), mask, kernel, recurrent_kernel, into)
+    return None if x is None else np.where(mask[..., np.newaxis], dx, 0.0), *of_weights
+
+
+def _given(x: Optional, indices: Any, mask: Array) -> Array:
+    """What reaches the layer."""
+    return np.where(mask, indices + 1, 0) if x is None else np.where(mask[..., np.newaxis], x, 0.0)
+
+
+def _counted(mask: Array, mask_after: str) -> tuple[Array, Array]:
+    """1 for each step that is averaged, ``(batch, steps, 1)``; and how many there are, ``(batch, 1)``."""
+    counted = mask * 1.0 if mask_after == "kept" else np.ones(mask.shape)
+    return counted[..., np.newaxis], np.sum(counted, axis=1, keepdims=True)
+
+
+# --- the layers, and their gradients: of what is given, the mask, both kernels and a cotangent ---
+
+
+def _linear_vjp(x: Array, mask: Array, kernel: Array, _: None, cotangent: Array) -> Gradients:
+    return *dense_vjp(x, kernel, None, cotangent)[:2], None
+
+
+def _attention(x: Array, mask: Array, *_: None) -> Array:
+    heads = x[:, :, np.newaxis]
+    y = dot_product_attention(heads, heads, heads, mask=mask[:, np.newaxis, np.newaxis], scale=1.0)
+    return np.where(mask[..., np.newaxis], y[:, :, 0], 0.0)
+
+
+def _attention_vjp(x: Array, mask: Array, kernel: None, _: None, cotangent: Array) -> Gradients:
+    heads, into = x[:, :, np.newaxis], np.where(mask[..., np.newaxis], cotangent, 0.0)[:, :, np.newaxis]
+    to = mask[:, np.newaxis, np.newaxis]
+    gradients = dot_product_attention_vjp(heads, heads, heads, None, to, into, scale=1.0)
+    return sum(gradients[1:3], gradients[0])[:, :, 0], None, None
+
+
+def _lstm(x: Array, mask: Array, kernel: Array, recurrent_kernel: Array) -> Array:
+    carry, bias = np.zeros((len(x), len(recurrent_kernel))), np.zeros(kernel.shape[1:])
+    return masked_lstm(x, carry, carry, kernel, recurrent_kernel, bias, None, mask)[0]
+
+
+def _lstm_vjp(x: Array, mask: Array, kernel: Array, recurrent_kernel: Array, cotangent: Array) -> Gradients:
+    carry, bias = np.zeros((len(x), len(recurrent_kernel))), np.zeros(kernel.shape[1:])
+    into = (cotangent, 0.0 * carry, 0.0 * carry)
+    gradients = masked_lstm_vjp(x, carry, carry, kernel, recurrent_kernel, bias, None, mask, into)
+    return gradients[0], gradients[3], gradients[4]
+
+
+def _embedding_vjp(rows: Array, mask: Array, table: Array, _: None, cotangent: Array) -> Gradients:
+    return None, embedding_vjp(rows, table, cotangent)[0], None
+
+
+def _alone(vjp: Callable[..., Any]) -> Callable[..., Gradients]:
+    """The gradient of a layer without weights, from x and the cotangent."""
+    return lambda x, mask, kernel, recurrent_kernel, cotangent: (vjp(x, cotangent), None, None)
+
+
+_LINEAR: Any = (lambda x, mask, kernel, _: dense(x, kernel), _linear_vjp)
+_SAME: Any = (lambda x, *_: x, _alone(lambda x, g: g))
+_TWICE: Any = (lambda x, *_: x + x, _alone(lambda x, g: g + g))
+
+LAYERS: dict[str, Any] = {
+    "dense": _LINEAR,
+    "time_distributed": _LINEAR,
+    "einsum_dense": _LINEAR,
+    "conv1d": _LINEAR,
+    "dropout": _SAME,
+    "max_pool1d": _SAME,
+    "add": _TWICE,
+    "operator": _TWICE,
+    "concatenate": (
+        lambda x, *_: np.concatenate((x, x), axis=-1),
+        _alone(lambda x, g: sum(np.split(g, 2, axis=-1))),
+    ),
+    "layer_norm": (lambda x, *_: layer_norm(x), _alone(lambda x, g: layer_norm_vjp(x, None, None, g)[0])),
+    "rms_norm": (lambda x, *_: rms_norm(x), _alone(lambda x, g: rms_norm_vjp(x, None, g)[0])),
+    "lstm": (_lstm, _lstm_vjp),
+    "attention": (_attention, _attention_vjp),
+    "embedding": (lambda rows, mask, table, _: embedding(rows, table), _embedding_vjp),
+}
+"""A layer and its gradient by the name of the layer."""
+
+WEIGHTED = ("dense", "time_distributed", "einsum_dense", "conv1d", "lstm", "embedding")
+"""The layers that have a kernel."""

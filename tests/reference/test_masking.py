@@ -1,0 +1,108 @@
+"""Masks that layers pass on: worked figures, and laws that tie the average to what counts alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.proof import assert_same, carried, proves
+
+from assay.numerics.generator import Stream
+from assay.reference.masking import LAYERS, WEIGHTED, masked_average, masked_average_vjp
+
+MASK = np.array([[True, False, True, True, False]])
+each_layer = pytest.mark.parametrize("layer", LAYERS)
+
+
+def draw(name, *shape):
+    return Stream(f"masking/{name}").normal(shape)
+
+
+def arrays_of(layer):
+    """One sequence of five steps, or indices, and what the layer has of kernels."""
+    x = None if layer == "embedding" else carried(draw("x", 1, 5, 3))
+    indices = np.array([[2, 0, 1, 2, 2]]) if layer == "embedding" else None
+    kernel = carried(draw("kernel", 4 if layer == "embedding" else 3, 8)) if layer in WEIGHTED else None
+    return x, indices, kernel, carried(draw("recurrent", 2, 8)) if layer == "lstm" else None
+
+
+@proves(masked_average, by="worked figures")
+def test_average_of_worked_figures():
+    # Twice 3, 5 and 10 where the mask is kept, and a step of zeros with them where it is lost.
+    x, mask = np.array([[[3.0], [7.0], [5.0], [10.0]]]), np.array([[True, False, True, True]])
+    kernel = np.array([[2.0]])
+    assert_same(masked_average(x, None, mask, kernel), [[12.0]])
+    assert_same(masked_average(x, None, mask, kernel, mask_after="lost"), [[9.0]])
+    assert_same(masked_average(x, None, mask, layer="concatenate"), [[6.0, 6.0]])
+
+
+@proves(masked_average_vjp, by="worked figures")
+def test_gradient_of_the_average_of_worked_figures():
+    x, mask = np.array([[[3.0], [7.0], [5.0], [10.0]]]), np.array([[True, False, True, False]])
+    g, kernel = np.array([[4.0]]), np.array([[2.0]])
+    # Half of 4 for each of two steps, times 2; for the kernel 4 times the average, 4.
+    dx, dkernel, _ = masked_average_vjp(x, None, mask, kernel, None, g)
+    assert_same((dx, dkernel), ([[[4.0], [0.0], [4.0], [0.0]]], [[16.0]]))
+    dx, dkernel, _ = masked_average_vjp(x, None, mask, kernel, None, g, mask_after="lost")
+    assert_same((dx, dkernel), ([[[2.0], [0.0], [2.0], [0.0]]], [[8.0]]))
+
+
+@proves(masked_average, masked_average_vjp, by="law")
+@each_layer
+def test_a_kept_mask_averages_what_counts_alone(layer):
+    x, indices, *kernels = arrays_of(layer)
+    y = masked_average(x, indices, MASK, *kernels, layer=layer)
+    shorter = [None if a is None else a[MASK][np.newaxis] for a in (x, indices)]
+    every = np.ones((1, 3), dtype=bool)
+    assert_same(y, masked_average(*shorter, every, *kernels, layer=layer))
+    g = carried(draw("g", *y.shape))
+    dx, *of_kernels = masked_average_vjp(x, indices, MASK, *kernels, g, layer=layer)
+    of_shorter, *same = masked_average_vjp(*shorter, every, *kernels, g, layer=layer)
+    if x is not None:
+        assert_same(dx[MASK], of_shorter[0])
+    for gradient, other in zip(of_kernels, same, strict=True):
+        assert (gradient is None) == (other is None)
+        if gradient is not None:
+            assert_same(gradient, other)
+
+
+@proves(masked_average, by="law")
+@each_layer
+def test_a_mask_of_every_step_is_the_same_kept_or_lost(layer):
+    x, indices, *kernels = arrays_of(layer)
+    every = np.ones((1, 5), dtype=bool)
+    kept, lost = (
+        masked_average(x, indices, every, *kernels, layer=layer, mask_after=after)
+        for after in ("kept", "lost")
+    )
+    assert_same(kept, lost)
+
+
+@proves(masked_average, by="law")
+@pytest.mark.parametrize("layer", ["dense", "conv1d", "layer_norm", "attention", "operator"])
+def test_a_lost_mask_shares_the_sum_with_masked_steps_that_give_nothing(layer):
+    x, indices, *kernels = arrays_of(layer)
+    kept, lost = (
+        masked_average(x, indices, MASK, *kernels, layer=layer, mask_after=after)
+        for after in ("kept", "lost")
+    )
+    assert_same(lost, kept * (3 / 5))
+
+
+def test_what_does_not_fit_is_refused():
+    x, kernel = draw("x", 1, 5, 3), draw("kernel", 3, 8)
+    with pytest.raises(ValueError, match=r"mask must have shape \(1, 5\) = \(batch, steps\); got \(1, 4\)"):
+        masked_average(x, None, MASK[:, 1:], kernel)
+    with pytest.raises(ValueError, match="mask must let a step of each sequence count"):
+        masked_average(x, None, ~np.ones_like(MASK), kernel)
+    with pytest.raises(ValueError, match=r"layer must be one of dense, time_distributed, .*; got 'flatten'"):
+        masked_average(x, None, MASK, kernel, layer="flatten")
+    with pytest.raises(ValueError, match="mask_after must be kept or lost; got 'gone'"):
+        masked_average(x, None, MASK, kernel, mask_after="gone")
+    with pytest.raises(ValueError, match="dense takes x, which an embedding alone does not"):
+        masked_average(None, None, MASK, kernel)
+    with pytest.raises(ValueError, match="dense takes a kernel"):
+        masked_average(x, None, MASK)
+    with pytest.raises(ValueError, match="dropout takes no kernel"):
+        masked_average(x, None, MASK, kernel, layer="dropout")
+    with pytest.raises(ValueError, match="lstm takes a recurrent_kernel"):
+        masked_average(x, None, MASK, kernel, layer="lstm")
