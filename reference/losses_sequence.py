@@ -14,7 +14,13 @@ AVERAGES = ("steps", "sequences", "places")
 
 
 def sequence_cross_entropy(
-    logits: Array, labels: Array, mask: Array, *, average: str = "steps", empty: str = "nan"
+    logits: Array,
+    labels: Array,
+    mask: Array,
+    *,
+    average: str = "steps",
+    empty: str = "nan",
+    masking: str = "select",
 ) -> Array:
     """Cross entropy of the labels of a batch of sequences, of which masked steps do not count.
 
@@ -28,6 +34,8 @@ def sequence_cross_entropy(
         average: over all ``steps`` that count, so that long sequences weigh more; over ``sequences`` of the
             mean over the steps of each; or over all ``places``, masked or not.
         empty: a mean over no steps is ``nan``, or ``zero``, which counts in the mean over the sequences.
+        masking: ``select``: losses of masked steps are left out; ``multiply``: multiplied by 0, which NaN
+            survives.
 
     Returns:
         A scalar.
@@ -39,7 +47,9 @@ def sequence_cross_entropy(
     """
     losses = sparse_softmax_cross_entropy(logits, labels, reduction="none")
     counted = _counted(logits, mask, average, empty)
-    total = np.sum(np.where(mask, losses, 0.0), axis=_reduced(average))
+    require(masking in ("select", "multiply"), f"masking must be select or multiply; got {masking!r}")
+    counting = np.where(mask, losses, 0.0 * losses if masking == "multiply" else 0.0)
+    total = np.sum(counting, axis=_reduced(average))
     means = np.where(counted == 0, np.nan if empty == "nan" else 0.0, total / np.maximum(counted, 1.0))
     return np.mean(means)
 
@@ -53,16 +63,21 @@ def sequence_cross_entropy_vjp(
     average: str = "steps",
     empty: str = "nan",
     empty_gradient: str = "zero",
+    masking: str = "select",
+    masked_gradient: str = "none",
 ) -> tuple[Array]:
     """Gradient of `sequence_cross_entropy`: ``(p - onehot(y)) m / Σ m``; masked steps have none.
 
-    Nor have the steps of a mean over no steps, unless ``empty_gradient`` is ``nan``.
+    Nor have the steps of a mean over no steps, unless ``empty_gradient`` is ``nan``. Where losses are
+    multiplied by 0, so are their gradients, which NaN survives; with ``masked_gradient="product"`` they are
+    although the losses have been left out.
     """
     counted = _counted(logits, mask, average, empty)
     share = cotangent / (np.maximum(counted, 1.0) * counted.size)
     steps = np.broadcast_to(share[..., np.newaxis] if average == "sequences" else share, labels.shape)
     (gradient,) = sparse_softmax_cross_entropy_vjp(logits, labels, None, steps, reduction="none")
-    gradient = np.where(mask[..., np.newaxis], gradient, 0.0)
+    product = masking == "multiply" or masked_gradient == "product"
+    gradient = np.where(mask[..., np.newaxis], gradient, 0.0 * gradient if product else 0.0)
     if empty_gradient == "zero":
         return (gradient,)
     none = (counted == 0)[..., np.newaxis, np.newaxis] if average == "sequences" else counted == 0

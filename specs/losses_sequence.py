@@ -23,11 +23,17 @@ sequence_cross_entropy = Spec(
             facet=True,
         ),
         Parameter("empty", ("nan", "zero"), "the mean where every step is masked", facet=True),
+        Parameter(
+            "masking",
+            ("select", "multiply"),
+            "whether masked losses are left out, or multiplied by 0, which NaN survives",
+            facet=True,
+        ),
         Parameter("empty_gradient", ("zero", "nan"), "gradient of the steps of such a mean", facet=True),
     ),
     axes="batch steps classes",
     sizes=((4, 5, 7), (1, 3, 2), (3, 9, 33)),
-    data=("normal", "saturated", "masked_rows"),
+    data=("normal", "saturated", "masked_rows", "padding_nan"),
     constraints=(
         Constraint(
             "C1",
@@ -38,6 +44,9 @@ sequence_cross_entropy = Spec(
     ),
     excluded=(
         "average == 'places' and empty == 'zero'",
+        "masking == 'multiply' and data != 'padding_nan'",
+        # Where every sequence has a step that counts, which means of no steps are is all one.
+        "data == 'padding_nan' and (empty_gradient == 'nan' or batch == 1)",
         "empty_gradient == 'nan' and (empty == 'zero' or average == 'places')",
     ),
     sources=(

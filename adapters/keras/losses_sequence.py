@@ -10,6 +10,7 @@ from .layers import dtype_of
 ZERO = {
     "empty == 'zero' or average == 'places'": "Keras divides by no weights without NaN",
     "empty_gradient == 'zero'": "and without a NaN gradient",
+    "masking == 'multiply' or data != 'padding_nan'": "multiplies the losses by their weights",
 }
 
 

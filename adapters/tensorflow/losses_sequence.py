@@ -7,7 +7,10 @@ from typing import Any
 from .framework import binds, tf
 
 NO_STEPS = "empty == 'nan' and average != 'places' and data == 'masked_rows'"
-DIVIDED = {f"empty_gradient == 'nan' or not ({NO_STEPS})": "0 divided by 0 has a NaN gradient"}
+DIVIDED = {
+    f"empty_gradient == 'nan' or not ({NO_STEPS})": "0 divided by 0 has a NaN gradient",
+    "masking == 'multiply' or data != 'padding_nan'": "multiplies the losses by the mask",
+}
 
 
 @binds(

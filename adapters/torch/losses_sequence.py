@@ -7,7 +7,10 @@ from typing import Any
 from .framework import F, binds
 
 NO_STEPS = "empty == 'nan' and average != 'places' and data == 'masked_rows'"
-DIVIDED = {f"empty_gradient == 'nan' or not ({NO_STEPS})": "0 divided by 0 has a NaN gradient"}
+DIVIDED = {
+    f"empty_gradient == 'nan' or not ({NO_STEPS})": "0 divided by 0 has a NaN gradient",
+    "masking == 'multiply' or data != 'padding_nan'": "multiplies the losses by the mask",
+}
 
 
 @binds(
@@ -16,6 +19,7 @@ DIVIDED = {f"empty_gradient == 'nan' or not ({NO_STEPS})": "0 divided by 0 has a
     where={
         "average == 'steps'": "torch averages over all labels that are not ignored",
         "empty == 'nan'": "torch's mean of no labels is NaN",
+        "masking == 'select'": "ignored labels are left out",
         "empty_gradient == 'zero' or data != 'masked_rows'": "ignored labels have no gradient",
     },
     composition=True,

@@ -14,7 +14,13 @@ Array = Any
 
 
 def weighted(
-    logits: Array, labels: Array, mask: Array, *, average: str = "steps", empty: str = "nan"
+    logits: Array,
+    labels: Array,
+    mask: Array,
+    *,
+    average: str = "steps",
+    empty: str = "nan",
+    masking: str = "select",
 ) -> Array:
     """A weight for each step, ``m / Σ m`` and the like, in one sum."""
     counts = {
@@ -23,7 +29,8 @@ def weighted(
         "places": np.array(float(mask.size)),
     }[average]
     losses = sparse_softmax_cross_entropy(logits, labels, reduction="none")
-    total = np.sum(np.where(mask, losses, 0.0) * (1.0 / np.maximum(counts, 1.0)))
+    counting = losses * mask if masking == "multiply" else np.where(mask, losses, 0.0)
+    total = np.sum(counting * (1.0 / np.maximum(counts, 1.0)))
     return total + np.nan if empty == "nan" and np.any(counts == 0) else total
 
 
@@ -70,6 +77,13 @@ FAULTS = {
             name="zero where every step of a sequence is masked",
             parameters={"empty": "'zero'"},
             where="empty == 'nan' and data == 'masked_rows'",
+        ),
+        *each_way(
+            Fault(
+                name="losses of masked steps multiplied by 0, which keeps NaN",
+                parameters={"masking": "'multiply'"},
+                where="masking == 'select' and data == 'padding_nan'",
+            )
         ),
         BASE_2,
         Fault(

@@ -110,6 +110,22 @@ def test_logits_of_masked_steps_reach_neither_loss_nor_gradient():
     assert not gradient[~MASK].any()
 
 
+@proves(sequence_cross_entropy, sequence_cross_entropy_vjp, by="law")
+@pytest.mark.parametrize("average", ["steps", "sequences", "places"])
+def test_multiplying_by_the_mask_leaves_out_all_but_nan(average):
+    logits, options = carried(LOGITS), {"average": average, "masking": "multiply"}
+    loss = sequence_cross_entropy(logits, LABELS, MASK, average=average)
+    assert_same(sequence_cross_entropy(logits, LABELS, MASK, **options), loss)
+    (gradient,) = sequence_cross_entropy_vjp(logits, LABELS, MASK, ONE, average=average)
+    assert_same(sequence_cross_entropy_vjp(logits, LABELS, MASK, ONE, **options)[0], gradient)
+    logits = carried(np.where(MASK[..., np.newaxis], LOGITS, np.nan))
+    assert_same(sequence_cross_entropy(logits, LABELS, MASK, **options), np.nan)
+    nan_at_masked = np.where(MASK[..., np.newaxis], gradient.value, np.nan)
+    assert_same(sequence_cross_entropy_vjp(logits, LABELS, MASK, ONE, **options)[0], nan_at_masked)
+    product = {"average": average, "masked_gradient": "product"}
+    assert_same(sequence_cross_entropy_vjp(logits, LABELS, MASK, ONE, **product)[0], nan_at_masked)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -117,6 +133,7 @@ def test_logits_of_masked_steps_reach_neither_loss_nor_gradient():
         (lambda: sequence_cross_entropy(LOGITS, LABELS[:, 1:], MASK), "labels must have shape"),
         (lambda: sequence_cross_entropy(LOGITS, LABELS, MASK[:1]), "mask must have shape"),
         (lambda: sequence_cross_entropy(LOGITS, LABELS, MASK, average="all"), "average must be one of"),
+        (lambda: sequence_cross_entropy(LOGITS, LABELS, MASK, masking="drop"), "masking must be select"),
         (lambda: sequence_cross_entropy(LOGITS, LABELS, MASK, empty="skip"), "empty must be nan or zero"),
     ],
 )

@@ -38,16 +38,17 @@ def test_a_case_is_rebuilt_from_its_id_bit_for_bit(spec):
 
 
 @pytest.mark.parametrize(
-    ("text", "counts"),
+    ("text", "padded"),
     [
-        ("masked_batch_norm/default/float32/padding_nan/5x4x3", lambda given: given["mask"]),
+        ("masked_batch_norm/default/float32/padding_nan/5x4x3", "x"),
+        ("sequence_cross_entropy/default/float32/padding_nan/4x5x7", "logits"),
     ],
 )
-def test_padding_is_nan_and_nothing_else_is(text, counts):
+def test_padding_is_nan_and_nothing_else_is(text, padded):
     given = parse(text, SPECS).inputs()
-    missing = np.isnan(given.pop("x"))
+    missing = np.isnan(given.pop(padded))
     assert missing.any()
-    assert np.array_equal(missing, np.broadcast_to(~counts(given)[..., np.newaxis], missing.shape))
+    assert np.array_equal(missing, np.broadcast_to(~given["mask"][..., np.newaxis], missing.shape))
     assert not any(np.isnan(array).any() for array in given.values())
 
 
