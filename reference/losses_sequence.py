@@ -7,10 +7,13 @@ import numpy as np
 from .checks import Array, require, require_rank, require_shape
 from .losses_classification import sparse_softmax_cross_entropy, sparse_softmax_cross_entropy_vjp
 
-__all__ = ["AVERAGES", "sequence_cross_entropy", "sequence_cross_entropy_vjp"]
+__all__ = ["AVERAGES", "MASKINGS", "sequence_cross_entropy", "sequence_cross_entropy_vjp"]
 
 AVERAGES = ("steps", "sequences", "places")
 """What the losses of the steps that count are averaged over."""
+
+MASKINGS = ("select", "select_values", "multiply")
+"""How masked steps are kept out of the loss."""
 
 
 def sequence_cross_entropy(
@@ -35,7 +38,7 @@ def sequence_cross_entropy(
             mean over the steps of each; or over all ``places``, masked or not.
         empty: a mean over no steps is ``nan``, or ``zero``, which counts in the mean over the sequences.
         masking: ``select``: losses of masked steps are left out; ``multiply``: multiplied by 0, which NaN
-            survives.
+            survives; ``select_values``: left out, but their gradient is multiplied by 0.
 
     Returns:
         A scalar.
@@ -47,7 +50,7 @@ def sequence_cross_entropy(
     """
     losses = sparse_softmax_cross_entropy(logits, labels, reduction="none")
     counted = _counted(logits, mask, average, empty)
-    require(masking in ("select", "multiply"), f"masking must be select or multiply; got {masking!r}")
+    require(masking in MASKINGS, f"masking must be one of {', '.join(MASKINGS)}; got {masking!r}")
     counting = np.where(mask, losses, 0.0 * losses if masking == "multiply" else 0.0)
     total = np.sum(counting, axis=_reduced(average))
     means = np.where(counted == 0, np.nan if empty == "nan" else 0.0, total / np.maximum(counted, 1.0))
@@ -64,20 +67,18 @@ def sequence_cross_entropy_vjp(
     empty: str = "nan",
     empty_gradient: str = "zero",
     masking: str = "select",
-    masked_gradient: str = "none",
 ) -> tuple[Array]:
     """Gradient of `sequence_cross_entropy`: ``(p - onehot(y)) m / Σ m``; masked steps have none.
 
-    Nor have the steps of a mean over no steps, unless ``empty_gradient`` is ``nan``. Where losses are
-    multiplied by 0, so are their gradients, which NaN survives; with ``masked_gradient="product"`` they are
-    although the losses have been left out.
+    Nor have the steps of a mean over no steps, unless ``empty_gradient`` is ``nan``. Where gradients are
+    multiplied by 0, NaN survives.
     """
     counted = _counted(logits, mask, average, empty)
     share = cotangent / (np.maximum(counted, 1.0) * counted.size)
     steps = np.broadcast_to(share[..., np.newaxis] if average == "sequences" else share, labels.shape)
     (gradient,) = sparse_softmax_cross_entropy_vjp(logits, labels, None, steps, reduction="none")
-    product = masking == "multiply" or masked_gradient == "product"
-    gradient = np.where(mask[..., np.newaxis], gradient, 0.0 * gradient if product else 0.0)
+    at_masked = 0.0 if masking == "select" else 0.0 * gradient
+    gradient = np.where(mask[..., np.newaxis], gradient, at_masked)
     if empty_gradient == "zero":
         return (gradient,)
     none = (counted == 0)[..., np.newaxis, np.newaxis] if average == "sequences" else counted == 0

@@ -15,6 +15,7 @@ from .convolution import conv, conv_vjp
 from .dense import dense, dense_vjp
 
 __all__ = [
+    "MASKINGS",
     "batch_norm",
     "batch_norm_folded",
     "batch_norm_folded_vjp",
@@ -34,6 +35,9 @@ __all__ = [
     "rms_norm",
     "rms_norm_vjp",
 ]
+
+MASKINGS = ("select", "select_values", "multiply")
+"""How masked places are kept out of statistics."""
 
 Axes = tuple[int, ...]
 Optional = Array | None
@@ -381,7 +385,8 @@ def masked_batch_norm(
         momentum: r, the fraction of the running statistics that is kept.
         bessel: the running variance takes ``σ² n / (n - 1)`` for n places that count (σ² for one alone).
         masked_output: a masked place is ``normalized`` like any other, or its output is ``zero``.
-        masking: ``select``: masked places are left out; ``multiply``: multiplied by 0, which NaN survives.
+        masking: ``select``: masked places are left out; ``multiply``: multiplied by 0, which NaN survives;
+            ``select_values``: left out, but their gradient is multiplied by 0.
         count_epsilon: δ, added to the number of places that count.
 
     Returns:
@@ -399,7 +404,7 @@ def masked_batch_norm(
     _require_channels(x, running_mean=running_mean, running_variance=running_variance, scale=scale, bias=bias)
     known = masked_output in ("normalized", "zero")
     require(known, f"masked_output must be normalized or zero; got {masked_output!r}")
-    require(masking in ("select", "multiply"), f"masking must be select or multiply; got {masking!r}")
+    require(masking in MASKINGS, f"masking must be one of {', '.join(MASKINGS)}; got {masking!r}")
     mean, variance = _counted_moments(x, mask, masking, count_epsilon)
     count = float(np.sum(mask))
     y = _normalized(x, mean, variance, scale, bias, epsilon, _counted_pivot(x, mask))
@@ -425,26 +430,25 @@ def masked_batch_norm_vjp(
     masked_output: str = "normalized",
     masking: str = "select",
     count_epsilon: float = 0.0,
-    masked_gradient: str = "none",
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Gradient of ``y`` of `masked_batch_norm`: ``(h - m (Σ h + (z - δ μ / (n σ)) Σ h z) / n) / σ``.
 
     Here ``h = γ g``, 0 at places whose output is, z is standardized, ``σ`` has ε in it, and n has δ. What
     a masked output receives goes to its own input, and through the statistics to those that count. From the
-    statistics a masked place gets nothing (``none``), or 0 times what it holds (``product``), NaN for NaN.
+    statistics a masked place gets nothing, unless by 0 times what it holds, which is NaN for NaN.
     """
     counts, axes = mask[..., np.newaxis], _leading(x)
     mean, variance = _counted_moments(x, mask, masking, count_epsilon)
     deviation, count = np.sqrt(variance + epsilon), float(np.sum(mask)) + count_epsilon
     if masked_output == "zero":
         cotangent = np.where(counts, cotangent, 0.0)
-        x = x if masking == "multiply" else np.where(counts, x, 0.0)
+        x = np.where(counts, x, 0.0) if masking == "select" else x
     standard = _normalized(x, mean, variance, None, None, epsilon, _counted_pivot(x, mask))
     through = cotangent * scale
     slope = np.sum(through * standard, axis=axes)
     behind = (standard - mean / deviation * (count_epsilon / count)) * slope
     statistics = (np.sum(through, axis=axes) + behind) / count
-    at_masked = 0.0 * x if masked_gradient == "product" else 0.0
+    at_masked = 0.0 if masking == "select" else 0.0 * x
     return (
         (through - np.where(counts, statistics, at_masked)) / deviation,
         np.zeros_like(running_mean),

@@ -25,8 +25,8 @@ sequence_cross_entropy = Spec(
         Parameter("empty", ("nan", "zero"), "the mean where every step is masked", facet=True),
         Parameter(
             "masking",
-            ("select", "multiply"),
-            "whether masked losses are left out, or multiplied by 0, which NaN survives",
+            reference.MASKINGS,
+            "whether masked losses are left out, so in values but not in gradients, or times 0",
             facet=True,
         ),
         Parameter("empty_gradient", ("zero", "nan"), "gradient of the steps of such a mean", facet=True),
@@ -44,7 +44,7 @@ sequence_cross_entropy = Spec(
     ),
     excluded=(
         "average == 'places' and empty == 'zero'",
-        "masking == 'multiply' and data != 'padding_nan'",
+        "masking != 'select' and data != 'padding_nan'",
         # Where every sequence has a step that counts, which means of no steps are is all one.
         "data == 'padding_nan' and (empty_gradient == 'nan' or batch == 1)",
         "empty_gradient == 'nan' and (empty == 'zero' or average == 'places')",

@@ -97,8 +97,8 @@ masked_batch_norm = Spec(
         ),
         Parameter(
             "masking",
-            ("select", "multiply"),
-            "whether statistics leave masked places out, or multiply them by 0, which NaN survives",
+            reference.MASKINGS,
+            "whether masked places are left out of statistics, so in values but not in gradients, or times 0",
             facet=True,
         ),
     ),
@@ -113,7 +113,7 @@ masked_batch_norm = Spec(
             broken_by={"mask": "batch, steps + 1"},
         ),
     ),
-    excluded=("masking == 'multiply' and data != 'padding_nan'",),
+    excluded=("masking != 'select' and data != 'padding_nan'",),
     sources=(
         *batch_norm.sources,
         Source("tf.nn.weighted_moments", "https://www.tensorflow.org/api_docs/python/tf/nn/weighted_moments"),

@@ -12,7 +12,7 @@ from .framework import binds, jnp, optax
     "optax.softmax_cross_entropy_with_integer_labels",
     where={
         "empty == 'nan'": "a mean of no steps is NaN in JAX",
-        "masking == 'select'": "where= leaves masked losses out",
+        "masking == 'select_values' or data != 'padding_nan'": "where= leaves out values, not gradients",
         "empty_gradient == 'zero' or data != 'masked_rows'": "where= selects, so that masked steps have none",
     },
     composition=True,

@@ -76,11 +76,11 @@ def batch_norm_repeated(
     return jnp.stack(outputs), layer.mean[...].astype(x.dtype), layer.var[...].astype(x.dtype)
 
 
-MASKED = {
-    "bessel == False": BIASED["bessel == False"],
-    "masking == 'select'": "selects what counts (where=)",
+MASKED = {"bessel == False": BIASED["bessel == False"]}
+NORMALIZED = {
+    "masking == 'select_values' or data != 'padding_nan'": "mean(where=) leaves out values, not gradients",
+    "masked_output == 'normalized'": "normalizes masked places too",
 }
-NORMALIZED = {"masked_output == 'normalized'": "normalizes masked places too"}
 
 
 @binds("masked_batch_norm", "flax.nnx.BatchNorm", where=MASKED | NORMALIZED)
@@ -104,7 +104,11 @@ def masked_batch_norm(
 @binds(
     "masked_batch_norm",
     "jax.numpy.where(flax.nnx.BatchNorm)",
-    where=MASKED | {"masked_output == 'zero'": "is written with zeros at masked places, before and after"},
+    where=MASKED
+    | {
+        "masked_output == 'zero'": "is written with zeros at masked places, before and after",
+        "masking == 'select'": "puts zeros for what is masked first, which keeps NaN out of everything",
+    },
     composition=True,
 )
 def masked_batch_norm_between_zeros(

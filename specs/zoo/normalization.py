@@ -348,10 +348,12 @@ def masked(
     count_epsilon: float = 0.0,
 ) -> tuple[Array, Array, Array]:
     """The places that count, taken out of the array and normalized as it is written."""
-    counted = x[mask] if masking == "select" else np.reshape(x, (-1, x.shape[-1])) * np.reshape(mask, (-1, 1))
+    counted = (
+        x[mask] if masking != "multiply" else np.reshape(x, (-1, x.shape[-1])) * np.reshape(mask, (-1, 1))
+    )
     count = float(np.sum(mask))
     mean = np.sum(counted, axis=0) / (count + count_epsilon)
-    distances = counted - mean if masking == "select" else (counted - mean) * np.reshape(mask, (-1, 1))
+    distances = counted - mean if masking != "multiply" else (counted - mean) * np.reshape(mask, (-1, 1))
     variance = np.sum(np.square(distances), axis=0) / (count + count_epsilon)
     y = inference(x, mean, variance, scale, bias, epsilon=epsilon)
     spread = variance * count / (count - 1) if bessel and count > 1 else variance
@@ -632,7 +634,7 @@ FAULTS = {
         Fault(
             name="masked places multiplied by 0, which keeps NaN",
             parameters={"masking": "'multiply'"},
-            where="data == 'padding_nan' and masking == 'select'",
+            where="data == 'padding_nan' and masking != 'multiply'",
         ),
         Fault(name="momentum reversed", parameters={"momentum": "1 - momentum"}),
         Fault(

@@ -122,8 +122,9 @@ def test_multiplying_by_the_mask_leaves_out_all_but_nan(average):
     assert_same(sequence_cross_entropy(logits, LABELS, MASK, **options), np.nan)
     nan_at_masked = np.where(MASK[..., np.newaxis], gradient.value, np.nan)
     assert_same(sequence_cross_entropy_vjp(logits, LABELS, MASK, ONE, **options)[0], nan_at_masked)
-    product = {"average": average, "masked_gradient": "product"}
-    assert_same(sequence_cross_entropy_vjp(logits, LABELS, MASK, ONE, **product)[0], nan_at_masked)
+    options["masking"] = "select_values"
+    assert_same(sequence_cross_entropy(logits, LABELS, MASK, **options), loss)
+    assert_same(sequence_cross_entropy_vjp(logits, LABELS, MASK, ONE, **options)[0], nan_at_masked)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_multiplying_by_the_mask_leaves_out_all_but_nan(average):
         (lambda: sequence_cross_entropy(LOGITS, LABELS[:, 1:], MASK), "labels must have shape"),
         (lambda: sequence_cross_entropy(LOGITS, LABELS, MASK[:1]), "mask must have shape"),
         (lambda: sequence_cross_entropy(LOGITS, LABELS, MASK, average="all"), "average must be one of"),
-        (lambda: sequence_cross_entropy(LOGITS, LABELS, MASK, masking="drop"), "masking must be select"),
+        (lambda: sequence_cross_entropy(LOGITS, LABELS, MASK, masking="drop"), "masking must be one of"),
         (lambda: sequence_cross_entropy(LOGITS, LABELS, MASK, empty="skip"), "empty must be nan or zero"),
     ],
 )
