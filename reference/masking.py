@@ -1,4 +1,4 @@
-"""Masks that layers pass on: the average over the steps that count, of what a layer has made of them.
+"""What masked steps reach: the layers behind one that passes the mask on or loses it, and NaN in the padding.
 
 Where a framework attaches a mask to its arrays, a layer may pass it on to what it returns, or lose it; what
 comes after then averages over the steps that count, or over all of them.
@@ -18,7 +18,14 @@ from .embedding import embedding, embedding_vjp
 from .normalization import layer_norm, layer_norm_vjp, rms_norm, rms_norm_vjp
 from .recurrent_sequences import masked_lstm, masked_lstm_vjp
 
-__all__ = ["LAYERS", "WEIGHTED", "masked_average", "masked_average_vjp"]
+__all__ = [
+    "LAYERS",
+    "WEIGHTED",
+    "lstm_beside_padding",
+    "lstm_beside_padding_vjp",
+    "masked_average",
+    "masked_average_vjp",
+]
 
 Optional = Array | None
 Gradients = tuple[Optional, Optional, Optional]
@@ -109,6 +116,80 @@ def _counted(mask: Array, mask_after: str) -> tuple[Array, Array]:
     """1 for each step that is averaged, ``(batch, steps, 1)``; and how many there are, ``(batch, 1)``."""
     counted = mask * 1.0 if mask_after == "kept" else np.ones(mask.shape)
     return counted[..., np.newaxis], np.sum(counted, axis=1, keepdims=True)
+
+
+def lstm_beside_padding(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    lengths: Array,
+) -> tuple[Array, ...]:
+    """Long short-term memory over sequences whose padding may hold anything, even NaN.
+
+    That of each sequence without its padding; what it gives past the end is 0
+
+    Args:
+        x: ``(batch, time, features)``.
+        h: initial hidden state, ``(batch, units)``.
+        c: initial cell state, ``(batch, units)``.
+        kernel: ``(features, 4 units)``, gates in the order i, f, g, o.
+        recurrent_kernel: ``(units, 4 units)``.
+        bias: ``(4 units,)``.
+        lengths: number of steps that count, from the first on, ``(batch,)``.
+
+    Returns:
+        The outputs ``(batch, time, units)``; the hidden and the cell state after the last step that counts,
+        each ``(batch, units)``.
+
+    Raises:
+        ValueError: as `masked_lstm`.
+
+    Source: `masked_lstm`.
+    """
+    x = np.where(_within(x, lengths), x, 0.0)
+    return masked_lstm(x, h, c, kernel, recurrent_kernel, bias, lengths)
+
+
+def lstm_beside_padding_vjp(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    lengths: Array,
+    cotangents: tuple[Array, ...],
+    *,
+    masking: str = "select",
+) -> tuple[Array, ...]:
+    """Gradient of `lstm_beside_padding`: nothing comes of the padding, nor goes there.
+
+    With ``masking="select_values"`` what is padded gives 0 times its own gradient, as where an LSTM selects
+    the old carry there: of NaN comes NaN for every weight, and for all of its sequence.
+    """
+    within = _within(x, lengths)
+    x, nothing = np.where(within, x, 0.0), 0.0 * np.where(within, 0.0, x)
+    dx, dh, dc, *of_weights = masked_lstm_vjp(
+        x, h, c, kernel, recurrent_kernel, bias, lengths, None, cotangents
+    )
+    if masking == "select":
+        return dx, dh, dc, *of_weights
+    of_sequence = np.sum(nothing, axis=(1, 2))[:, np.newaxis]
+    return (
+        dx + of_sequence[..., np.newaxis],
+        dh + of_sequence,
+        dc + of_sequence,
+        *(gradient + np.sum(nothing) for gradient in of_weights),
+    )
+
+
+def _within(x: Array, lengths: Array) -> Array:
+    """Which steps count, ``(batch, time, 1)``."""
+    require_shape("lengths", lengths, x.shape[:1], "batch")
+    return (np.arange(x.shape[1]) < lengths[:, np.newaxis])[..., np.newaxis]
 
 
 # --- the layers, and their gradients: of what is given, the mask, both kernels and a cotangent ---

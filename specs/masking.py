@@ -60,3 +60,50 @@ masked_average = Spec(
         ),
     ),
 )
+
+lstm_beside_padding = Spec(
+    name="lstm_beside_padding",
+    reference=reference.lstm_beside_padding,
+    vjp=reference.lstm_beside_padding_vjp,
+    inputs=(
+        Input("x", "batch, time, features", meaning="sequences and their padding"),
+        Input("h", "batch, units", meaning="initial hidden state", kind="weight"),
+        Input("c", "batch, units", meaning="initial cell state", kind="weight"),
+        Input("kernel", "features, 4 * units", kind="weight", meaning="gates in the order i, f, g, o"),
+        Input("recurrent_kernel", "units, 4 * units", kind="weight"),
+        Input("bias", "4 * units", kind="weight"),
+        Input("lengths", "batch", kind="lengths", limit="time", meaning="how many steps count"),
+    ),
+    outputs=("y", "final_h", "final_c"),
+    parameters=(
+        Parameter(
+            "masking",
+            ("select", "select_values"),
+            "whether padding is left out, or of values alone, so that its NaN reaches gradients",
+            facet=True,
+        ),
+    ),
+    axes="batch time features units",
+    sizes=((3, 5, 2, 4), (2, 3, 7, 5), (4, 3, 9, 8)),
+    data=("normal", "padding_nan"),
+    constraints=(
+        Constraint(
+            "C1",
+            "lengths == x[:1]",
+            "there must be a length for each sequence",
+            broken_by={"lengths": "batch + 1"},
+        ),
+    ),
+    excluded=("masking != 'select' and data != 'padding_nan'",),
+    sources=(
+        Source(
+            "torch.nn.utils.rnn.pack_padded_sequence",
+            "https://pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html",
+        ),
+        *masked_average.sources[:1],
+        Source(
+            "flax.linen.RNN",
+            "https://flax.readthedocs.io/en/latest/api_reference/flax.linen/layers.html",
+        ),
+    ),
+)

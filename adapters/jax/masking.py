@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .framework import binds, jax, jnp, linen
+from .recurrent import lstm_weights
 
 LAYERS: dict[str, Any] = {
     "dense": lambda x, kernel: x @ kernel,
@@ -32,3 +33,38 @@ def masked_average(x: Any, indices: Any, mask: Any, kernel: Any, recurrent_kerne
     counts = mask[..., jnp.newaxis]
     given = jnp.where(mask, indices + 1, 0) if x is None else jnp.where(counts, x, 0)
     return jnp.mean(LAYERS[layer](given, kernel), axis=1, where=counts)
+
+
+@binds(
+    "lstm_beside_padding",
+    "jax.numpy.where(flax.linen.RNN)",
+    where={
+        "masking == 'select_values' or data != 'padding_nan'": "goes through the padding, and picks later",
+    },
+    composition=True,
+)
+def lstm_beside_padding(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any
+) -> Any:
+    layer = linen.RNN(linen.OptimizedLSTMCell(h.shape[-1]))
+    weights = {"params": {"cell": lstm_weights(kernel, recurrent_kernel, bias)}}
+    (c, h), y = layer.apply(weights, x, initial_carry=(c, h), seq_lengths=lengths, return_carry=True)
+    return jnp.where(within(x, lengths), y, 0), h, c
+
+
+@binds(
+    "lstm_beside_padding",
+    "flax.linen.RNN(jax.numpy.where)",
+    where={"masking == 'select'": "is given zeros for the padding"},
+    composition=True,
+)
+def lstm_beside_zeros(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any
+) -> Any:
+    x = jnp.where(within(x, lengths), x, 0)
+    return lstm_beside_padding(x, h, c, kernel, recurrent_kernel, bias, lengths)
+
+
+def within(x: Any, lengths: Any) -> Any:
+    """Which steps count, ``(batch, time, 1)``."""
+    return (jnp.arange(x.shape[1]) < lengths[:, None])[..., None]

@@ -5,10 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from .framework import binds, keras
-from .layers import concrete, dtype_of
+from .layers import call_layer, concrete, dtype_of
 
 LOST = ("einsum_dense", "conv1d", "max_pool1d", "operator", "rms_norm")
 """What does not pass the mask on; all else does."""
+
+
+@binds(
+    "lstm_beside_padding",
+    "keras.layers.LSTM",
+    where={
+        "masking == 'select_values' or data != 'padding_nan'": "selects a carry, and differentiates both",
+    },
+)
+def lstm_beside_padding(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any
+) -> Any:
+    layer = keras.layers.LSTM(
+        h.shape[-1],
+        recurrent_initializer="zeros",
+        return_sequences=True,
+        return_state=True,
+        zero_output_for_mask=True,
+        dtype=dtype_of(x),
+    )
+    weights = {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
+    mask = keras.ops.arange(x.shape[1], dtype=lengths.dtype) < lengths[:, None]
+    return call_layer(layer, x, weights=weights, initial_state=[h, c], mask=mask)
 
 
 @binds(

@@ -31,3 +31,25 @@ def masked_average(x: Any, indices: Any, mask: Any, kernel: Any, recurrent_kerne
     y = LAYERS[layer](given, kernel)
     counts = tf.cast(mask, y.dtype)[..., tf.newaxis]
     return tf.reduce_sum(y * counts, axis=1) / tf.reduce_sum(counts, axis=1)
+
+
+@binds(
+    "lstm_beside_padding",
+    "tf.where",
+    where={
+        "masking == 'select_values' or data != 'padding_nan'": "selects a carry, and differentiates both",
+    },
+    composition=True,
+)
+def lstm_beside_padding(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any
+) -> Any:
+    outputs, mask = [], tf.sequence_mask(lengths, x.shape[1])
+    for step, counts in zip(tf.unstack(x, axis=1), tf.unstack(mask[..., tf.newaxis], axis=1), strict=True):
+        z = tf.matmul(step, kernel) + tf.matmul(h, recurrent_kernel) + bias
+        i, f, g, o = tf.split(z, 4, axis=-1)
+        new_c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+        new_h = tf.sigmoid(o) * tf.tanh(new_c)
+        h, c = tf.where(counts, new_h, h), tf.where(counts, new_c, c)
+        outputs.append(tf.where(counts, new_h, tf.zeros_like(h)))
+    return tf.stack(outputs, axis=1), h, c

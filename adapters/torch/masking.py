@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .framework import F, binds, torch
+from .modules import functional_call
 
 LAYERS: dict[str, Any] = {
     "dense": lambda x, kernel: F.linear(x, kernel.T),
@@ -31,3 +32,24 @@ def masked_average(x: Any, indices: Any, mask: Any, kernel: Any, recurrent_kerne
     given = torch.where(mask, indices + 1, 0) if x is None else torch.where(counts, x, 0)
     y = LAYERS[layer](given, kernel)
     return torch.sum(y * counts, dim=1) / torch.sum(counts, dim=1)
+
+
+@binds(
+    "lstm_beside_padding",
+    "torch.nn.LSTM(pack_padded_sequence)",
+    where={"masking == 'select'": "a packed sequence has no padding"},
+)
+def lstm_beside_padding(
+    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any
+) -> Any:
+    rnn = torch.nn.utils.rnn
+    layer = torch.nn.LSTM(len(kernel), h.shape[-1], batch_first=True).to(x.device, x.dtype)
+    weights = {
+        "weight_ih_l0": kernel.T,
+        "weight_hh_l0": recurrent_kernel.T,
+        "bias_ih_l0": bias,
+        "bias_hh_l0": torch.zeros_like(bias),
+    }
+    packed = rnn.pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+    y, (h, c) = functional_call(layer, weights, (packed, (h[None], c[None])))
+    return rnn.pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])[0], h[0], c[0]

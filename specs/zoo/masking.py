@@ -29,7 +29,59 @@ def by_product(
     return np.einsum("btu,bt->bu", y, counted) / np.sum(counted, axis=1)[:, np.newaxis]
 
 
+def step_by_step(
+    x: Array, h: Array, c: Array, kernel: Array, recurrent_kernel: Array, bias: Array, lengths: Array
+) -> tuple[Array, ...]:
+    """One product with both kernels for each step, and the old carry selected past the end."""
+    kernels, outputs = np.concatenate((kernel, recurrent_kernel), axis=0), []
+    for at in range(x.shape[1]):
+        counts = (at < lengths)[:, np.newaxis]
+        given = np.concatenate((np.where(counts, x[:, at], 0.0), h), axis=-1)
+        i, f, g, o = np.split(np.matmul(given, kernels) + bias, 4, axis=-1)
+        c = np.where(counts, c / (1.0 + np.exp(-f)) + np.tanh(g) / (1.0 + np.exp(-i)), c)
+        h = np.where(counts, np.tanh(c) / (1.0 + np.exp(-o)), h)
+        outputs.append(np.where(counts, h, 0.0))
+    return np.stack(outputs, axis=1), h, c
+
+
 FAULTS = {
+    "lstm_beside_padding": (
+        *each_way(
+            Fault(
+                name="lengths one too long",
+                inputs={"lengths": lambda lengths, time: np.minimum(lengths + 1, time)},
+            )
+        ),
+        *each_way(
+            Fault(
+                name="padding taken for steps",
+                inputs={"lengths": lambda lengths, time: np.full_like(lengths, time)},
+            )
+        ),
+        Fault(
+            name="padding multiplied by 0, which keeps NaN",
+            results={"final_h": lambda result, x: result + 0 * np.sum(x, axis=(1, 2))[:, np.newaxis]},
+            where="data == 'padding_nan'",
+        ),
+        Fault(
+            name="padding in the gradient of the kernels",
+            parameters={"masking": "'select_values'"},
+            spoils="gradients",
+            where="masking == 'select' and data == 'padding_nan'",
+        ),
+        Fault(
+            name="NaN replaced by 0 wherever it stands in a gradient",
+            gradients={"kernel": lambda gradient: np.nan_to_num(gradient)},
+            where="masking == 'select_values'",
+        ),
+        Fault(
+            name="initial state where there is padding",
+            results={
+                "final_h": lambda result, lengths, h, time: np.where(lengths[:, None] < time, h, result)
+            },
+        ),
+        *each_way(Fault(name="bias missing", inputs={"bias": lambda bias: np.zeros_like(bias)})),
+    ),
     "masked_average": (
         *each_way(
             Fault(
@@ -88,4 +140,7 @@ FAULTS = {
     ),
 }
 
-CONTROLS = {"masked_average": (Control(name="sums of products with the mask", reference=by_product),)}
+CONTROLS = {
+    "lstm_beside_padding": (Control(name="one product with both kernels", reference=step_by_step),),
+    "masked_average": (Control(name="sums of products with the mask", reference=by_product),),
+}

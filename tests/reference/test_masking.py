@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
-from assay.reference.masking import LAYERS, WEIGHTED, masked_average, masked_average_vjp
+from assay.reference.masking import (
+    LAYERS,
+    WEIGHTED,
+    lstm_beside_padding,
+    lstm_beside_padding_vjp,
+    masked_average,
+    masked_average_vjp,
+)
+from assay.reference.recurrent import lstm, lstm_vjp
 
 MASK = np.array([[True, False, True, True, False]])
 each_layer = pytest.mark.parametrize("layer", LAYERS)
@@ -106,3 +115,69 @@ def test_what_does_not_fit_is_refused():
         masked_average(x, None, MASK, kernel, layer="dropout")
     with pytest.raises(ValueError, match="lstm takes a recurrent_kernel"):
         masked_average(x, None, MASK, kernel, layer="lstm")
+
+
+# --- NaN in the padding ---
+
+LENGTHS = np.array([2, 4])
+
+
+def padded_lstm(padding):
+    """Two sequences with this padding, and a carry and the weights of an LSTM of two units."""
+    x = np.where((np.arange(4) < LENGTHS[:, None])[..., np.newaxis], draw("steps", 2, 4, 3), padding)
+    shapes = {"h": (2, 2), "c": (2, 2), "kernel": (3, 8), "recurrent": (2, 8), "bias": (8,)}
+    return [carried(x), *(carried(draw(name, *shape)) for name, shape in shapes.items())]
+
+
+@proves(lstm_beside_padding, lstm_beside_padding_vjp, by="law")
+@pytest.mark.parametrize("padding", [0.0, 1e6, np.nan])
+def test_padding_is_nothing_to_a_sequence(padding):
+    x, h, c, *weights = padded_lstm(padding)
+    y, *carry = lstm_beside_padding(x, h, c, *weights, LENGTHS)
+    g = [carried(draw(f"g{n}", *a.shape)) for n, a in enumerate((y, *carry))]
+    dx, dh, dc, *of_weights = lstm_beside_padding_vjp(x, h, c, *weights, LENGTHS, tuple(g))
+    assert_same(y[0, 2:], np.zeros((2, 2)))
+    assert_same(dx[0, 2:], np.zeros((2, 3)))
+    total = []
+    for n, length in enumerate(LENGTHS):
+        at = slice(n, n + 1)
+        alone = lstm(x[at, :length], h[at], c[at], *weights)
+        assert_same((y[at, :length], *(state[at] for state in carry)), alone)
+        into = (g[0][at, :length], g[1][at], g[2][at])
+        of_x, of_h, of_c, *parts = lstm_vjp(x[at, :length], h[at], c[at], *weights, into)
+        assert_same((dx[at, :length], dh[at], dc[at]), (of_x, of_h, of_c))
+        total.append(parts)
+    for gradient, parts in zip(of_weights, zip(*total, strict=True), strict=True):
+        assert_same(gradient, parts[0] + parts[1])
+
+
+@proves(lstm_beside_padding, by="high precision")
+def test_steps_of_zero_weights_halve_the_cell_until_the_padding():
+    # Every gate is 1/2 and what it lets in is 0: a cell of 4 becomes 2, and 1 after the second step.
+    x, none = np.array([[[5.0], [5.0], [np.nan]]]), np.zeros((1, 4))
+    y, h, c = lstm_beside_padding(
+        x, np.zeros((1, 1)), carried(np.full((1, 1), 4.0)), none, none, np.zeros(4), np.array([2])
+    )
+    first, second = mpmath.tanh(2) / 2, mpmath.tanh(1) / 2
+    assert_same(y, [[[first], [second], [mpmath.mpf(0)]]])
+    assert_same((h, c), ([[second]], [[1.0]]))
+
+
+@proves(lstm_beside_padding_vjp, by="worked figures")
+def test_nan_in_the_padding_spoils_its_sequence_and_all_weights_where_values_alone_are_selected():
+    x, *rest = padded_lstm(np.nan)
+    g = tuple(np.ones(shape) for shape in ((2, 4, 2), (2, 2), (2, 2)))
+    right = lstm_beside_padding_vjp(x, *rest, LENGTHS, g)
+    dx, dh, _, *of_weights = lstm_beside_padding_vjp(x, *rest, LENGTHS, g, masking="select_values")
+    assert_same((dx[0], dh[0]), (np.full((4, 3), np.nan), np.full(2, np.nan)))
+    assert_same((dx[1], dh[1]), (right[0][1], right[1][1]))
+    for gradient in of_weights:
+        assert_same(gradient, np.full(gradient.shape, np.nan))
+    x = carried(np.nan_to_num(x.value))
+    assert_same(lstm_beside_padding_vjp(x, *rest, LENGTHS, g, masking="select_values"), right)
+
+
+def test_lengths_that_do_not_fit_are_refused():
+    x, *rest = padded_lstm(0.0)
+    with pytest.raises(ValueError, match=r"lengths must have shape \(2,\) = \(batch\); got \(3,\)"):
+        lstm_beside_padding(x, *rest, np.array([1, 2, 3]))
