@@ -132,6 +132,13 @@ def test_implementations_that_disagree_are_named():
     assert found.cell(WHICH, target) == "0: `a`<br>NaN: `b`"
 
 
+def test_an_implementation_of_several_layers_is_named_once():
+    other = "gaussian_dropout/default/float32/normal/33x129"
+    which = Point(says="What stands there?", answers={"0": (KEEPS, other), "NaN": (PRODUCT,)})
+    found, target = answers(verdict(KEEPS, "a"), verdict(other, "a"), verdict(PRODUCT, "b"))
+    assert found.cell(which, target) == "0: `a`<br>NaN: `b`"
+
+
 def test_a_point_has_cases_or_answers():
     with pytest.raises(ValueError, match="needs cases or answers"):
         Point(says="Nothing.")
