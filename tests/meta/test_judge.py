@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from assay.harness import stochastic
 from assay.harness.expectation import Expectation, Expected
 from assay.harness.judge import Answer, Judgement, judge
 from assay.harness.stochastic import OTHER_SEED, SEED, SIGNIFICANCE, is_stochastic, judge_stochastic
@@ -712,6 +713,16 @@ def test_only_valid_cases_whose_inputs_are_recovered_are_stochastic():
 def test_a_sound_mask_conforms():
     judgement = judged_masks(drawn("one"))
     assert (judgement.outcome, judgement.profile) == ("conforms", "float32")
+
+
+@pytest.mark.parametrize("says", [{}, {"explain": True}, {"explain": False}])
+def test_what_explains_a_failing_mask_is_looked_for_unless_nobody_asks(says, monkeypatch):
+    asked = []
+    monkeypatch.setattr(stochastic, "judge", lambda *_, explain: asked.append(explain) or judge(*_))
+    answer, other = dropped(drawn("one")), dropped(drawn("two"))
+    for one in (answer, Answer(error="ValueError: no")):
+        judge_stochastic(Expectation(dropping()), one, [(one, other)], **says)
+    assert asked == [says.get("explain", True)] * 2
 
 
 def test_values_and_gradients_are_judged_under_the_mask_that_was_drawn():
