@@ -11,6 +11,8 @@ import pytest
 
 from assay.harness.record import read
 
+pytestmark = pytest.mark.xdist_group("findings")  # one run for all tests
+
 FINDINGS = Path(__file__).parent.parent / "docs" / "findings.md"
 
 
