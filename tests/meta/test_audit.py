@@ -58,7 +58,7 @@ def test_in_bfloat16_no_control_fails_and_faults_are_caught(name):
 
 
 def test_a_judge_that_lets_everything_pass_is_found_out(monkeypatch):
-    monkeypatch.setattr(auditing, "judge", lambda expectation, answer: Judgement("conforms"))
+    monkeypatch.setattr(auditing, "judge", lambda *_, explain: Judgement("conforms"))
     found = outcomes(audit("gelu", "float32", "smoke"), "fault")
     assert found["tanh form for the exact one"] == "slipped"
     assert found["zeros"] == "slipped"
@@ -66,12 +66,12 @@ def test_a_judge_that_lets_everything_pass_is_found_out(monkeypatch):
 
 
 def test_a_judge_that_lets_nothing_pass_is_found_out(monkeypatch):
-    monkeypatch.setattr(auditing, "judge", lambda expectation, answer: Judgement("differs", "values"))
+    monkeypatch.setattr(auditing, "judge", lambda *_, explain: Judgement("differs", "values"))
     assert set(outcomes(audit("gelu", "float32", "smoke"), "control").values()) == {"false alarm"}
 
 
 def test_a_tolerance_that_is_far_too_wide_is_found_out(monkeypatch):
-    def lenient(expectation, answer):
+    def lenient(expectation, answer, explain):
         for profile, arrays in list(expectation._under.items()):
             wide = [dataclasses.replace(e, tolerance=1e5 * e.tolerance) for e in arrays]
             expectation._under[profile] = tuple(wide)
@@ -120,7 +120,7 @@ def test_what_a_stochastic_layer_draws_must_change_with_the_seed():
 
 
 def test_a_case_in_which_everything_passes_is_found_out(monkeypatch):
-    def blind_to_the_smallest(expectation, answer):
+    def blind_to_the_smallest(expectation, answer, explain):
         return Judgement("conforms") if expectation.case.size == (1, 1) else judge(expectation, answer)
 
     monkeypatch.setattr(auditing, "judge", blind_to_the_smallest)
