@@ -7,24 +7,14 @@ from typing import Any
 from .framework import binds, jax, jnp, linen
 from .recurrent import lstm_weights
 
-LAYERS: dict[str, Any] = {
-    "dense": lambda x, kernel: x @ kernel,
-    "conv1d": lambda x, kernel: jax.lax.conv_general_dilated(
-        x, kernel[jnp.newaxis], (1,), "VALID", dimension_numbers=("NWC", "WIO", "NWC")
-    ),
-    "max_pool1d": lambda x, kernel: linen.max_pool(x, (1,)),
-    "operator": lambda x, kernel: x + x,
-    "concatenate": lambda x, kernel: jnp.concatenate([x, x], axis=-1),
-    "layer_norm": lambda x, kernel: jax.nn.standardize(x, axis=-1, epsilon=1e-5, algorithm="stable"),
-    "embedding": lambda rows, table: jnp.take(table, rows, axis=0),
-}
+LAYERS = ("dense", "conv1d", "max_pool1d", "operator", "concatenate", "layer_norm", "embedding")
 
 
 @binds(
     "masked_average",
     "jax.numpy.mean(where=mask)",
     where={
-        f"layer in {tuple(LAYERS)}": "is written for some layers",
+        f"layer in {LAYERS}": "is written for some layers",
         "mask_after == 'kept'": "the caller holds the mask, which no layer sees",
     },
     composition=True,
@@ -32,7 +22,23 @@ LAYERS: dict[str, Any] = {
 def masked_average(x: Any, indices: Any, mask: Any, kernel: Any, recurrent_kernel: Any, *, layer: str) -> Any:
     counts = mask[..., jnp.newaxis]
     given = jnp.where(mask, indices + 1, 0) if x is None else jnp.where(counts, x, 0)
-    return jnp.mean(LAYERS[layer](given, kernel), axis=1, where=counts)
+    return jnp.mean(_between(layer, given, kernel), axis=1, where=counts)
+
+
+def _between(layer: str, x: Any, kernel: Any) -> Any:
+    """What the layer gives, on rows of a table for an embedding."""
+    written = {
+        "dense": lambda: x @ kernel,
+        "conv1d": lambda: jax.lax.conv_general_dilated(
+            x, kernel[jnp.newaxis], (1,), "VALID", dimension_numbers=("NWC", "WIO", "NWC")
+        ),
+        "max_pool1d": lambda: linen.max_pool(x, (1,)),
+        "operator": lambda: x + x,
+        "concatenate": lambda: jnp.concatenate([x, x], axis=-1),
+        "layer_norm": lambda: jax.nn.standardize(x, axis=-1, epsilon=1e-5, algorithm="stable"),
+        "embedding": lambda: jnp.take(kernel, x, axis=0),
+    }
+    return written[layer]()
 
 
 @binds(

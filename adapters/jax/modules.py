@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from .framework import nnx
@@ -16,11 +15,9 @@ def call_linen(module: Any, *inputs: Any, **weights: Any) -> Any:
     )
 
 
-def call_nnx(
-    module: Any, *inputs: Any, options: Mapping[str, Any] = MappingProxyType({}), **weights: Any
-) -> Any:
+def call_nnx(module: Any, *inputs: Any, options: Mapping[str, Any] | None = None, **weights: Any) -> Any:
     """Call a ``flax.nnx`` module with these parameters (None: absent), and options of the call."""
     for name, value in weights.items():
         if value is not None:
             setattr(module, name, nnx.Param(value))
-    return module(*inputs, **options)
+    return module(*inputs, **(options or {}))

@@ -6,20 +6,14 @@ from typing import Any
 
 from .framework import binds, tf
 
-LAYERS: dict[str, Any] = {
-    "dense": lambda x, kernel: tf.matmul(x, kernel),
-    "conv1d": lambda x, kernel: tf.nn.conv1d(x, kernel[tf.newaxis], 1, "VALID"),
-    "operator": lambda x, kernel: x + x,
-    "concatenate": lambda x, kernel: tf.concat([x, x], axis=-1),
-    "embedding": lambda rows, table: tf.nn.embedding_lookup(table, rows),
-}
+LAYERS = ("dense", "conv1d", "operator", "concatenate", "embedding")
 
 
 @binds(
     "masked_average",
     "tf.reduce_sum(y * mask)",
     where={
-        f"layer in {tuple(LAYERS)}": "is written for some layers",
+        f"layer in {LAYERS}": "is written for some layers",
         "mask_after == 'kept'": "the caller holds the mask, which no layer sees",
     },
     composition=True,
@@ -28,9 +22,21 @@ def masked_average(x: Any, indices: Any, mask: Any, kernel: Any, recurrent_kerne
     given = (
         tf.where(mask, indices + 1, 0) if x is None else tf.where(mask[..., tf.newaxis], x, tf.zeros_like(x))
     )
-    y = LAYERS[layer](given, kernel)
+    y = _between(layer, given, kernel)
     counts = tf.cast(mask, y.dtype)[..., tf.newaxis]
     return tf.reduce_sum(y * counts, axis=1) / tf.reduce_sum(counts, axis=1)
+
+
+def _between(layer: str, x: Any, kernel: Any) -> Any:
+    """What the layer gives, on rows of a table for an embedding."""
+    written = {
+        "dense": lambda: tf.matmul(x, kernel),
+        "conv1d": lambda: tf.nn.conv1d(x, kernel[tf.newaxis], 1, "VALID"),
+        "operator": lambda: x + x,
+        "concatenate": lambda: tf.concat([x, x], axis=-1),
+        "embedding": lambda: tf.nn.embedding_lookup(kernel, x),
+    }
+    return written[layer]()
 
 
 @binds(

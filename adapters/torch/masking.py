@@ -7,22 +7,14 @@ from typing import Any
 from .framework import F, binds, torch
 from .modules import functional_call
 
-LAYERS: dict[str, Any] = {
-    "dense": lambda x, kernel: F.linear(x, kernel.T),
-    "conv1d": lambda x, kernel: F.conv1d(x.movedim(-1, 1), kernel.T[..., None]).movedim(1, -1),
-    "dropout": lambda x, kernel: F.dropout(x, 0.5, training=False),
-    "max_pool1d": lambda x, kernel: F.max_pool1d(x.movedim(-1, 1), 1).movedim(1, -1),
-    "operator": lambda x, kernel: x + x,
-    "layer_norm": lambda x, kernel: F.layer_norm(x, x.shape[-1:]),
-    "embedding": F.embedding,
-}
+LAYERS = ("dense", "conv1d", "dropout", "max_pool1d", "operator", "layer_norm", "embedding")
 
 
 @binds(
     "masked_average",
     "torch.sum(y * mask)",
     where={
-        f"layer in {tuple(LAYERS)}": "is written for some layers",
+        f"layer in {LAYERS}": "is written for some layers",
         "mask_after == 'kept'": "the caller holds the mask, which no layer sees",
     },
     composition=True,
@@ -30,8 +22,22 @@ LAYERS: dict[str, Any] = {
 def masked_average(x: Any, indices: Any, mask: Any, kernel: Any, recurrent_kernel: Any, *, layer: str) -> Any:
     counts = mask[..., None]
     given = torch.where(mask, indices + 1, 0) if x is None else torch.where(counts, x, 0)
-    y = LAYERS[layer](given, kernel)
+    y = _between(layer, given, kernel)
     return torch.sum(y * counts, dim=1) / torch.sum(counts, dim=1)
+
+
+def _between(layer: str, x: Any, kernel: Any) -> Any:
+    """What the layer gives, on rows of a table for an embedding."""
+    written = {
+        "dense": lambda: F.linear(x, kernel.T),
+        "conv1d": lambda: F.conv1d(x.movedim(-1, 1), kernel.T[..., None]).movedim(1, -1),
+        "dropout": lambda: F.dropout(x, 0.5, training=False),
+        "max_pool1d": lambda: F.max_pool1d(x.movedim(-1, 1), 1).movedim(1, -1),
+        "operator": lambda: x + x,
+        "layer_norm": lambda: F.layer_norm(x, x.shape[-1:]),
+        "embedding": lambda: F.embedding(x, kernel),
+    }
+    return written[layer]()
 
 
 @binds(
