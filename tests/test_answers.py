@@ -149,7 +149,7 @@ def test_a_question_that_does_not_exist_is_refused(capsys):
     assert "numbered 1 to" in " ".join(capsys.readouterr().err.split())
 
 
-@pytest.mark.xdist_group("answers")
+@pytest.mark.xdist_group("frameworks")  # one after the other, they share compiled programs
 def test_the_page_says_what_the_frameworks_do_now(tmp_path):
     """The page of the known set: `make answers` writes it anew."""
     assert main(["answers", "--out", str(tmp_path / "answers.md")]) == 0

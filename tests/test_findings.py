@@ -11,7 +11,7 @@ import pytest
 
 from assay.harness.record import read
 
-pytestmark = pytest.mark.xdist_group("findings")  # one run for all tests
+pytestmark = pytest.mark.xdist_group("frameworks")  # one run for all tests
 
 FINDINGS = Path(__file__).parent.parent / "docs" / "findings.md"
 
