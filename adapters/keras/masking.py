@@ -50,9 +50,9 @@ def masked_average(x: Any, indices: Any, mask: Any, kernel: Any, recurrent_kerne
         with_mask = ops.where(mask, indices + 1, 0)
         return average(called(table, with_mask, [kernel]))
     x = layers.Masking(dtype=dtype)(ops.where(mask[..., None], x, 0))
-    if layer in WITHOUT_WEIGHTS:
-        return average(WITHOUT_WEIGHTS[layer](x, dtype))
-    made = WITH_WEIGHTS[layer](kernel.shape[-1], dtype)
+    if kernel is None:
+        return average(_without_weights(layer, x, dtype))
+    made = _with_weights(layer, kernel.shape[-1], dtype)
     weights = [kernel[None] if layer == "conv1d" else kernel]
     return average(called(made, x, weights if recurrent_kernel is None else [*weights, recurrent_kernel]))
 
@@ -66,31 +66,36 @@ def called(layer: Any, x: Any, weights: list[Any]) -> Any:
         return layer(x)
 
 
-WITHOUT_WEIGHTS: dict[str, Any] = {
-    "dropout": lambda x, dtype: keras.layers.Dropout(0.5, dtype=dtype)(x),
-    "max_pool1d": lambda x, dtype: keras.layers.MaxPooling1D(1, dtype=dtype)(x),
-    "add": lambda x, dtype: keras.layers.Add(dtype=dtype)([x, x]),
-    "operator": lambda x, dtype: x + x,
-    "concatenate": lambda x, dtype: keras.layers.Concatenate(dtype=dtype)([x, x]),
-    "layer_norm": lambda x, dtype: keras.layers.LayerNormalization(
-        epsilon=1e-5, center=False, scale=False, dtype=dtype
-    )(x),
-    "rms_norm": lambda x, dtype: keras.layers.RMSNormalization(epsilon=1e-5, dtype=dtype)(x),
-    "attention": lambda x, dtype: keras.layers.Attention(dtype=dtype)([x, x]),
-}
-"""What a layer without weights makes of an array, or one whose scale is 1."""
+def _without_weights(layer: str, x: Any, dtype: str) -> Any:
+    """What a layer without weights makes of an array, or one whose scale is 1."""
+    layers = keras.layers
+    written = {
+        "dropout": lambda: layers.Dropout(0.5, dtype=dtype)(x),
+        "max_pool1d": lambda: layers.MaxPooling1D(1, dtype=dtype)(x),
+        "add": lambda: layers.Add(dtype=dtype)([x, x]),
+        "operator": lambda: x + x,
+        "concatenate": lambda: layers.Concatenate(dtype=dtype)([x, x]),
+        "layer_norm": lambda: layers.LayerNormalization(
+            epsilon=1e-5, center=False, scale=False, dtype=dtype
+        )(x),
+        "rms_norm": lambda: layers.RMSNormalization(epsilon=1e-5, dtype=dtype)(x),
+        "attention": lambda: layers.Attention(dtype=dtype)([x, x]),
+    }
+    return written[layer]()
 
-WITH_WEIGHTS: dict[str, Any] = {
-    "dense": lambda units, dtype: keras.layers.Dense(units, use_bias=False, dtype=dtype),
-    "time_distributed": lambda units, dtype: keras.layers.TimeDistributed(
-        keras.layers.Dense(units, use_bias=False, dtype=dtype), dtype=dtype
-    ),
-    "einsum_dense": lambda units, dtype: keras.layers.EinsumDense(
-        "btf,fu->btu", output_shape=(None, units), dtype=dtype
-    ),
-    "conv1d": lambda units, dtype: keras.layers.Conv1D(units, 1, use_bias=False, dtype=dtype),
-    "lstm": lambda units, dtype: keras.layers.LSTM(
-        units // 4, use_bias=False, return_sequences=True, recurrent_initializer="zeros", dtype=dtype
-    ),
-}
-"""A layer with this many units in its kernel."""
+
+def _with_weights(layer: str, units: int, dtype: str) -> Any:
+    """A layer with this many units in its kernel."""
+    layers = keras.layers
+    written = {
+        "dense": lambda: layers.Dense(units, use_bias=False, dtype=dtype),
+        "time_distributed": lambda: layers.TimeDistributed(
+            layers.Dense(units, use_bias=False, dtype=dtype), dtype=dtype
+        ),
+        "einsum_dense": lambda: layers.EinsumDense("btf,fu->btu", output_shape=(None, units), dtype=dtype),
+        "conv1d": lambda: layers.Conv1D(units, 1, use_bias=False, dtype=dtype),
+        "lstm": lambda: layers.LSTM(
+            units // 4, use_bias=False, return_sequences=True, recurrent_initializer="zeros", dtype=dtype
+        ),
+    }
+    return written[layer]()

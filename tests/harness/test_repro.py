@@ -8,10 +8,18 @@ import sys
 
 import pytest
 
+from assay.adapters.binding import bindings
 from assay.harness.explain import explain
+from assay.harness.judge import Judgement
 from assay.harness.processes import WorkerSettings
+from assay.harness.record import Target
+from assay.harness.repro import script
+from assay.harness.variants import question
 from assay.numerics.dtypes import widen
+from assay.specs import all_specs
+from assay.specs.cases import cases
 
+SPECS = all_specs()
 GELU = "gelu/default/float32/normal/3x17"
 
 
@@ -60,3 +68,15 @@ def test_a_finding_ends_with_status_1_and_prints_got_and_expected():
     shown = run_alone(explanation.script)
     assert shown.returncode == 1
     assert f"got {worst.got} expected {worst.expected}" in shown.stdout
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_every_binding_can_be_written_into_a_script(name):
+    """What a binding names is a function, a module or a literal: a table of lambdas has no source."""
+    expectation = question(next(case for case in cases(SPECS[name]) if case.valid))
+    for binding in bindings().values():
+        if binding.spec == name:
+            target = Target(f"{binding.framework}/cpu", binding.framework, "cpu", "eager", True)
+            text = script(expectation, binding, target, Judgement("differs", "values"))
+            compile(text, binding.key, "exec")
+            assert "from builtins import" not in text, binding.key
