@@ -17,7 +17,7 @@ import numpy as np
 
 from ..numerics.dtypes import DTYPES, dtype, round_to, widen
 from ..numerics.simulated import Arithmetic
-from ..specs.spec import Spec
+from ..specs.spec import Parameter, Spec
 from ..specs.variant import Fault
 from ..specs.zoo import faults_of
 from .expectation import Expectation
@@ -85,14 +85,24 @@ def _ignored(spec: Spec) -> Iterator[GeneralFault]:
                 parameters={option.name: repr(option.default)},
                 spoils="both",
             )
-            yield GeneralFault(default.name, functools.partial(_defaulting, default))
+            yield GeneralFault(default.name, functools.partial(_defaulting, default, option))
 
 
-def _defaulting(fault: Fault, expectation: Expectation) -> Result:
-    found = run(fault, expectation)
+def _defaulting(fault: Fault, option: Parameter, expectation: Expectation) -> Result:
+    found = run(fault, expectation.asking(_drawn_by_default(option, expectation)))
     if found is None:
         raise ValueError("the default is no option here")
     return found
+
+
+def _drawn_by_default(option: Parameter, expectation: Expectation) -> dict[str, Array]:
+    """What the layer draws where an option is left at its default, and should not draw in this case."""
+    case = expectation.case
+    if case.spec.recover is None:
+        return {}
+    left = tuple((name, option.default if name == option.name else v) for name, v in case.parameters)
+    default = question(dataclasses.replace(case, parameters=left))
+    return {name: default.inputs[name] for name in default.distributions if name not in expectation.inputs}
 
 
 def answer(fault: Fault | GeneralFault, expectation: Expectation) -> Answer | None:

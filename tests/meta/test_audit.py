@@ -119,6 +119,20 @@ def test_what_a_stochastic_layer_draws_must_change_with_the_seed():
     assert found["same numbers for every seed"].check == "randomness"
 
 
+@pytest.mark.parametrize(
+    ("case", "option"),
+    [
+        ("lstm_update_dropout/rate=0.0/float32/normal/33x2x3x5", "rate"),
+        ("lstm_update_dropout/training=false/float32/normal/33x2x3x5", "training"),
+        ("alpha_dropout/training=false/float32/normal/33x17x5", "training"),
+    ],
+)
+def test_a_layer_that_draws_where_nothing_is_to_be_drawn_is_caught(case, option):
+    expectation = of(case)
+    (left,) = (f for f in faults(expectation.case.spec) if f.name == f"{option} left at its default")
+    assert judge(expectation, zoo_of_faults.answer(left, expectation)).check == "values"
+
+
 def test_a_case_in_which_everything_passes_is_found_out(monkeypatch):
     def blind_to_the_smallest(expectation, answer, explain):
         return Judgement("conforms") if expectation.case.size == (1, 1) else judge(expectation, answer)
