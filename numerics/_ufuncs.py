@@ -185,7 +185,8 @@ def _divide(profile: Profile, x: Moments, y: Moments) -> Moments:
     bound = scale(1 / margin, add(x.bound, scale(size, y.bound)))
     doubt = None
     if y.bound is not None and bound is not None:
-        doubt = _shaped((margin <= 0) & (y.bound > 0), value)
+        # NaN is NaN whatever it is divided by.
+        doubt = _shaped((margin <= 0) & (y.bound > 0) & ~np.isnan(x.value), value)
         bound = np.where(doubt, np.inf, bound)
     return rounded(
         profile,

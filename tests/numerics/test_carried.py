@@ -417,6 +417,12 @@ def test_nan_and_infinity_are_exact():
         assert not carried.variance[special_values].any()
 
 
+def test_nan_is_nan_whatever_divides_it():
+    quotient = leaf([np.nan, 1.0]) / known([0.0, 0.0], 1e-7)
+    assert quotient.bound.tolist() == [0.0, np.inf]
+    assert quotient.variance.tolist() == [0.0, np.inf]
+
+
 def test_an_infinity_that_rounding_decides_is_unresolved():
     doubtful_zero = known([0.0], 1e-7)
     for carried in (1.0 / doubtful_zero, np.log(doubtful_zero), doubtful_zero**-3.0):
