@@ -196,9 +196,10 @@ spectral_norm = Spec(
         ),
     ),
     # With so large an epsilon the vectors fade from one iteration to the next, to nothing.
-    # Of a bfloat16 several iterations leave no digit.
+    # Of a bfloat16 several iterations leave no digit; of tiny numbers' squares, float16 leaves none.
     excluded=(
         "data == 'tiny' and epsilon == 0.5 and power_iterations > 1",
+        "data == 'tiny' and dtype == 'float16'",
         "dtype == 'bfloat16' and power_iterations > 1",
     ),
     sources=(
