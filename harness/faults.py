@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics.dtypes import DTYPES, dtype, round_to, widen
+from ..numerics.dtypes import DTYPES, dtype, nearest, round_to, widen
 from ..numerics.simulated import Arithmetic
 from ..specs.spec import Parameter, Spec
 from ..specs.variant import Fault
@@ -173,7 +173,7 @@ def _clear(expectation: Expectation) -> float:
 def _through(y: Array, expectation: Expectation) -> Array:
     """Stored on the way in the next narrower format."""
     narrower = {"float64": "float32", "float32": "bfloat16"}.get(expectation.case.dtype)
-    return widen(round_to(y, dtype(narrower))) if narrower else y
+    return nearest(y, dtype(narrower)) if narrower else y
 
 
 SPOILS: dict[str, Spoil] = {

@@ -72,12 +72,24 @@ def round_to(values: npt.ArrayLike, dtype: DType) -> AnyArray:
 
     Overflow gives infinity and subnormals are kept, as IEEE 754 has it.
     """
-    exact = np.asarray(values, dtype=np.float64)
     with np.errstate(all="ignore"):
-        if dtype.name == "bfloat16":
-            # ml_dtypes casts float64 through float32, which rounds twice: 1 + 2**-8 + 2**-40 would give 1.
-            return _round_to_odd_float32(exact).astype(dtype.storage)
-        return exact.astype(dtype.storage)
+        return _stored(np.asarray(values, dtype=np.float64), dtype)
+
+
+def nearest(values: npt.ArrayLike, dtype: DType) -> Array:
+    """What ``round_to`` stores, in float64."""
+    exact = np.asarray(values, dtype=np.float64)
+    if dtype.storage == exact.dtype:
+        return exact
+    with np.errstate(all="ignore"):
+        return _stored(exact, dtype).astype(np.float64)
+
+
+def _stored(exact: Array, dtype: DType) -> AnyArray:
+    if dtype.name == "bfloat16":
+        # ml_dtypes casts float64 through float32, which rounds twice: 1 + 2**-8 + 2**-40 would give 1.
+        return _round_to_odd_float32(exact).astype(dtype.storage)
+    return exact.astype(dtype.storage)
 
 
 def _round_to_odd_float32(exact: Array) -> npt.NDArray[np.float32]:

@@ -24,7 +24,7 @@ from scipy import special
 
 from ._functions import STRUCTURAL
 from ._ufuncs import LIBRARY_ULPS, ONE_AT_ZERO, library_ulps
-from .dtypes import Array, DType, round_to, widen
+from .dtypes import Array, DType, nearest, round_to, widen
 from .generator import Stream
 
 __all__ = ["ORDERS", "Arithmetic", "Simulated", "simulate", "to_precision"]
@@ -92,10 +92,10 @@ def _accumulate(terms: Terms, accumulator: DType, axis: int = 0) -> Array:
 
 def _pairwise(terms: Terms, accumulator: DType, stream: Stream) -> Array:
     """Neighbours first, then sums of neighbours."""
-    terms = widen(round_to(terms, accumulator))
+    terms = nearest(terms, accumulator)
     while len(terms) > 1:
         even, odd = terms[: len(terms) // 2 * 2 : 2], terms[1::2]
-        pairs = widen(round_to(even + odd, accumulator))
+        pairs = nearest(even + odd, accumulator)
         terms = np.concatenate([pairs, terms[len(pairs) * 2 :]])
     return np.asarray(terms[0])
 
@@ -113,13 +113,13 @@ def _compensated(terms: Terms, accumulator: DType, stream: Stream) -> Array:
     """Kahan and Babuška's summation as Neumaier has it: what each addition loses is added at the end."""
     total = np.zeros(terms.shape[1:])
     lost = np.zeros(terms.shape[1:])
-    for term in widen(round_to(terms, accumulator)):
-        added = widen(round_to(total + term, accumulator))
+    for term in nearest(terms, accumulator):
+        added = nearest(total + term, accumulator)
         large = np.abs(total) >= np.abs(term)
         missing = np.where(large, (total - added) + term, (term - added) + total)
-        lost = widen(round_to(lost + np.where(np.isfinite(added), missing, 0.0), accumulator))
+        lost = nearest(lost + np.where(np.isfinite(added), missing, 0.0), accumulator)
         total = added
-    return widen(round_to(total + lost, accumulator))
+    return nearest(total + lost, accumulator)
 
 
 ORDERS: dict[str, Sum] = {
@@ -140,7 +140,7 @@ def _fused(terms: Terms, accumulator: DType) -> Array:
     """Fused multiply-add: the exact product is added, and the sum rounded once."""
     total = np.zeros(terms.shape[1:])
     for term in terms:
-        total = widen(round_to(total + term, accumulator))
+        total = nearest(total + term, accumulator)
     return total
 
 
@@ -238,7 +238,7 @@ class Simulated(NDArrayOperatorsMixin):
         if isinstance(x, Simulated):
             return x.value
         plain = np.asarray(x)
-        return plain if plain.dtype.kind in "biu" else widen(round_to(plain, self.arithmetic.working))
+        return plain if plain.dtype.kind in "biu" else nearest(plain, self.arithmetic.working)
 
     def _plain(self, arguments: Any) -> Any:
         if isinstance(arguments, Simulated):
@@ -261,7 +261,7 @@ class Simulated(NDArrayOperatorsMixin):
         if np.asarray(value).dtype.kind in "biu":
             return value
         working = self.arithmetic.working
-        rounded = widen(round_to(value, working))
+        rounded = nearest(value, working)
         if self.arithmetic.flush:
             rounded = np.where(np.abs(rounded) < working.smallest_normal, np.copysign(0.0, rounded), rounded)
         return self._like(rounded)

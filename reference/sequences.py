@@ -249,10 +249,9 @@ def bidirectional_vjp(
     """Gradient of `bidirectional`: those of the two, whose gradients with respect to x add up."""
     of_y, *of_finals = cotangents
     both = list(_each_way(x, carry, weights, lengths, masked_output))
-    streams, h_last, *_ = zip(*(masked(cell, *given) for given in both), strict=True)
     if returns == "last_step":
         of_y = np.where(_last(x), of_y[:, None], 0.0)
-    parts = _MERGES[merge][1](of_y, *(h_last if returns == "ends" else streams))
+    parts = _MERGES[merge][1](of_y, lambda n: masked(cell, *both[n])[1 if returns == "ends" else 0])
     gradients = []
     for n, (part, given) in enumerate(zip(parts, both, strict=True)):
         of_stream, of_last = part, [of_final[n] for of_final in of_finals]
@@ -295,13 +294,13 @@ def _check_parts(cell: Cell, arrays: dict[str, Array], number: int, parts: str, 
 _MERGES: dict[str, Any] = {
     "concat": (
         lambda f, b: np.concatenate((f, b), axis=-1),
-        lambda g, f, b: np.split(g, 2, axis=-1),
+        lambda g, merged: np.split(g, 2, axis=-1),
     ),
-    "sum": (lambda f, b: f + b, lambda g, f, b: (g, g)),
-    "mul": (lambda f, b: f * b, lambda g, f, b: (g * b, g * f)),
-    "ave": (lambda f, b: (f + b) / 2, lambda g, f, b: (g / 2, g / 2)),
+    "sum": (lambda f, b: f + b, lambda g, merged: (g, g)),
+    "mul": (lambda f, b: f * b, lambda g, merged: (g * merged(1), g * merged(0))),
+    "ave": (lambda f, b: (f + b) / 2, lambda g, merged: (g / 2, g / 2)),
 }
-"""Ways to merge, and the gradient of each."""
+"""Ways to merge, and the gradient of each, of which only a product asks what was merged."""
 
 
 # --- in layers ---

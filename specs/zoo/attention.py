@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...numerics.dtypes import DTYPES, round_to, widen
+from ...numerics.dtypes import DTYPES, nearest
 from ..variant import Control, Fault, each_way
 
 Array = Any
@@ -128,7 +128,7 @@ def causal_by(offset: int) -> Callable[[Array, Array, float], Array]:
 
 def stored_in(name: str) -> Callable[[Array, Array, float], Array]:
     """Weights that are rounded to a narrower format before they meet the values."""
-    return lambda logits, allowed, empty: widen(round_to(shifted(logits, allowed, empty), DTYPES[name]))
+    return lambda logits, allowed, empty: nearest(shifted(logits, allowed, empty), DTYPES[name])
 
 
 # --- other algorithms ---

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, xlogy
 
-from ...numerics.dtypes import dtype, round_to, widen
+from ...numerics.dtypes import dtype, nearest
 from ...reference.activations import log_softmax, softmax
 from ...reference.reductions import reduce, spread
 from ..variant import Control, Fault, each_way
@@ -113,7 +113,7 @@ def sparse_cross_entropy_by(logarithm: LogSoftmax, weighted_smoothing: bool = Tr
 
 
 def _in_bfloat16(labels: Array) -> Array:
-    return widen(round_to(labels, dtype("bfloat16")))
+    return nearest(labels, dtype("bfloat16"))
 
 
 def _of_ignored(logits: Array, labels: Array, ignored: int, losses: Array) -> Array:
