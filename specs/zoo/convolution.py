@@ -274,10 +274,10 @@ def winograd(
 # --- tables ---
 
 
-def same_everywhere(kernel: Array, strides: Any) -> Array:
+def same_everywhere(given: Array, strides: Any) -> Array:
     """The first place's weights at all places."""
     first = (slice(0, 1),) * len(strides)
-    return np.broadcast_to(kernel[first], kernel.shape)
+    return np.broadcast_to(given[first], given.shape)
 
 
 def channels_before_taps(kernel: Array, strides: Any) -> Array:

@@ -173,7 +173,7 @@ FAULTS = {
         ),
         Fault(
             name="a mask for each sample where the batch shares one",
-            inputs={"mask": lambda mask, x: np.resize(mask.reshape(-1), (len(x), *mask.shape[1:]))},
+            inputs={"mask": lambda mask, x: np.concatenate([np.roll(mask, n) for n in range(len(x))])},
             spoils="both",
             where="training and 'batch' in shared",
         ),
@@ -188,7 +188,7 @@ FAULTS = {
         ),
         Fault(
             name="layout of the channels mistaken",
-            inputs={"mask": lambda mask, x: np.resize(mask.reshape(-1), (*x.shape[:2], *mask.shape[3:], 1))},
+            inputs={"mask": lambda mask, x: np.resize(mask.reshape(-1), (*x.shape[:2], 1, 1))},
             spoils="both",
             where="training and rank == 2 and layout == 'channels_last'",
         ),
