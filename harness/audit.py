@@ -42,7 +42,7 @@ AnyControl = Control | GeneralControl
 Distance = Callable[[Array, Array], float]
 
 AuditOutcome = Literal["caught", "slipped", "below resolution", "no effect", "passes", "false alarm", "blind"]
-"""Of faults the first four, of controls the next two, of cases the last."""
+"""Of faults the first four, of controls the next two (or ``no effect``: never asked), of cases the last."""
 
 LARGEST = float(np.finfo(np.float64).max)
 """What stands for infinity, which JSON has not."""
@@ -104,7 +104,7 @@ class Audit(msgspec.Struct, frozen=True):
 
     @property
     def failing(self) -> tuple[Entry, ...]:
-        """Faults that slipped, false alarms, and faults of a spec that no case lets act.
+        """Faults that slipped, false alarms, and what a spec says itself that no case lets act.
 
         The last is told where the first dtype was audited, which meets every pair of options, and not in the
         few cases of the smoke tier.
@@ -212,7 +212,7 @@ def _controlled(control: AnyControl, questions: _Questions) -> Entry:
             return _entry(questions, control, "false alarm", put, expectation.case.id, *alarm)
         if margin >= nearest:
             nearest, where = margin, expectation.case.id
-    return _entry(questions, control, "passes", put, where, margin=nearest)
+    return _entry(questions, control, "passes" if put else "no effect", put, where, margin=nearest)
 
 
 def _sees(expectation: Expectation) -> bool:

@@ -51,11 +51,16 @@ def faults(spec: Spec) -> tuple[Fault | GeneralFault, ...]:
 
 
 def _lost(spec: Spec) -> Iterator[GeneralFault]:
-    """Each input lost, and each read from the neighbouring place: other units, gates, channels."""
+    """Each input lost, and each read from the neighbouring place: other units, gates, channels.
+
+    Without its mask a layer lets everything count.
+    """
     for given in spec.inputs:
         if given.kind != "recovered":
-            lost = functools.partial(_with_input, given.name, np.zeros_like)
-            yield GeneralFault(f"{given.name} read as zeros", lost)
+            read, instead = ("ones", np.ones_like) if given.kind == "mask" else ("zeros", np.zeros_like)
+            yield GeneralFault(
+                f"{given.name} read as {read}", functools.partial(_with_input, given.name, instead)
+            )
         if given.differentiable and given.axes:
             shifted = functools.partial(_with_input, given.name, lambda array: np.roll(array, 1, axis=-1))
             yield GeneralFault(f"{given.name} shifted by one along its last axis", shifted)

@@ -67,6 +67,7 @@ def gru_by_factors(
     drops_state: bool = False,
     drops_candidate: bool = True,
     scaled: bool = True,
+    other_side: bool = False,
     order: tuple[int, ...] = (0, 1, 2),
 ) -> tuple[Array, ...]:
     """Gate by gate, with factors 0 and ``1 / (1 - rate)``; the state by ``n + z (hₜ₋₁ - n)``."""
@@ -92,8 +93,9 @@ def gru_by_factors(
             for gate in range(3)
         )
         r, z = expit(r + np.matmul(seen[0], u[0])), expit(z + np.matmul(seen[1], u[1]))
-        if reset_after:
-            product = r * (np.matmul(seen[2], u[2]) + recurrent_bias)
+        if reset_after != other_side:
+            inside = 0.0 if recurrent_bias is None else recurrent_bias
+            product = r * (np.matmul(seen[2], u[2]) + inside)
         else:
             product = np.matmul(r * seen[2], u[2])
         n = np.tanh(n + product)
@@ -268,15 +270,6 @@ FAULTS = {
     "gru_dropout": (
         *OF_GATES,
         *OF_PRODUCTS,
-        *each_way(
-            Fault(
-                name="reset before the product for after it, and the reverse",
-                parameters={"reset_after": "not reset_after"},
-                inputs={
-                    "recurrent_bias": lambda reset_after, h: None if reset_after else np.zeros(h.shape[1])
-                },
-            )
-        ),
         *(
             Fault(
                 name=name,
@@ -287,6 +280,7 @@ FAULTS = {
                 ("what is kept of the old state dropped too", {"drops_state": True}, ""),
                 ("the candidate's state not dropped", {"drops_candidate": False}, ""),
                 ("states not scaled", {"scaled": False}, ""),
+                ("reset on the other side of the product", {"other_side": True}, ""),
                 (
                     "the reset gate sees the update gate's mask",
                     {"order": (1, 1, 2)},

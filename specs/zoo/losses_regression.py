@@ -48,12 +48,15 @@ SHARED = (
 """What any loss of an error can get wrong."""
 
 ROW_MEAN = (
-    *each_way(
-        Fault(
-            name="sum of the last axis for its mean",
-            parameters={"row_mean": "False"},
-            where="row_mean and reduction == 'sum'",
-        )
+    Fault(
+        name="sum of the last axis for its mean",
+        results={"y": lambda result, features: features * result},
+        where="row_mean",
+    ),
+    Fault(
+        name="sum of the last axis for its mean, in the gradient",
+        gradients={"targets": lambda gradient, features: features * gradient},
+        where="row_mean",
     ),
     Fault(
         name="mean of the last axis without being asked",
