@@ -1,11 +1,17 @@
 """What holds for every test: pytest's root is the tests folder."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from assay.adapters import binding
+from assay.harness.plan import plan
+from assay.harness.record import Record, read
+from assay.specs import all_specs
+from assay.specs.questions import inquiries
 
 TESTS = Path(__file__).resolve().parent
 
@@ -24,3 +30,20 @@ def _own_bindings() -> Iterator[None]:
     before = {framework: dict(binding.bindings([framework])) for framework in binding.FRAMEWORKS}
     yield
     binding._registered.update(before)
+
+
+@pytest.fixture(scope="session")
+def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """What all frameworks say of the smoke tier, and of what practitioners ask.
+
+    They are asked once, in a process of its own, free of the bindings that other tests load: tests that want
+    the record belong to the xdist group "frameworks", and so meet in one process of tests.
+    """
+    out = tmp_path_factory.mktemp("frameworks")
+    smoke = [question.case.id for question in plan(all_specs().values(), "smoke")]
+    answers = sorted({case for inquiry in inquiries() for case in inquiry.cases})
+    cases = [f"--case={case}" for case in dict.fromkeys((*smoke, *answers))]
+    subprocess.run(
+        [sys.executable, "-m", "assay.cli", "run", "--out", out, *cases], check=True, capture_output=True
+    )
+    return read(out / "run.json")

@@ -13,7 +13,7 @@ from assay.cli import main
 from assay.harness.expectation import Expectation
 from assay.harness.record import Record, Target, Verdict
 from assay.harness.variants import question
-from assay.reports.answers import ABSENT, Answers
+from assay.reports.answers import ABSENT, Answers, page
 from assay.specs import all_specs
 from assay.specs.case import parse
 from assay.specs.questions import CONFIRMED, Inquiry, Point, inquiries
@@ -149,8 +149,13 @@ def test_a_question_that_does_not_exist_is_refused(capsys):
     assert "numbered 1 to" in " ".join(capsys.readouterr().err.split())
 
 
-@pytest.mark.xdist_group("frameworks")  # one after the other, they share compiled programs
-def test_the_page_says_what_the_frameworks_do_now(tmp_path):
+@pytest.mark.xdist_group("frameworks")
+def test_the_page_says_what_the_frameworks_do_now(record):
     """The page of the known set: `make answers` writes it anew."""
-    assert main(["answers", "--out", str(tmp_path / "answers.md")]) == 0
-    assert (tmp_path / "answers.md").read_text("utf-8") == PAGE.read_text("utf-8")
+    assert page(Answers(record, inquiries())) == PAGE.read_text("utf-8")
+
+
+def test_a_question_is_answered_in_a_file(tmp_path):
+    out = tmp_path / "answer.md"
+    assert main(["answers", "5", "--framework", "torch", "--out", str(out)]) == 0
+    assert inquiries()[4].text in out.read_text("utf-8")
