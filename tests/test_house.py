@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: The parts in the order of design: a module imports from its own part and from those before it. `assay` is
 #: the public face, the root `__init__.py`.
-PARTS = ("numerics", "reference", "specs", "adapters", "harness", "reports", "assay", "cli")
+PARTS = ("numerics", "reference", "specs", "adapters", "harness", "reports", "assay", "cli", "__main__")
 FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "flax", "optax"}
 #: Packages of extras that are not frameworks; like those, they are loaded when they are first used.
 EXTRAS = {"onnx", "safetensors"}
@@ -272,6 +272,7 @@ def test_wheel_works_in_an_empty_environment(installed: Path, tmp_path: Path) ->
     where = ask(installed, "python", "-c", "import assay; print(assay.__file__)", cwd=tmp_path)
     assert installed in Path(where.strip()).parents
     assert ask(installed, "assay", "--version", cwd=tmp_path).split()[-1] == "0.1.0"
+    assert ask(installed, "python", "-m", "assay", "--version", cwd=tmp_path).split()[-1] == "0.1.0"
     assert ask(installed, "assay", "list", cwd=tmp_path).strip()
 
 
