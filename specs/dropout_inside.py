@@ -15,7 +15,16 @@ from .dropout import (
     mask,
     one_of_each,
 )
-from .lstm_variants import BIAS, KERNEL, RECURRENT_KERNEL, TORCH_LSTM, layer_norm_lstm
+from .lstm_variants import (
+    BIAS,
+    FOR_HALF,
+    HALF_DATA,
+    HALF_SIZES,
+    KERNEL,
+    RECURRENT_KERNEL,
+    TORCH_LSTM,
+    layer_norm_lstm,
+)
 from .recurrent import C, H, X, gru
 from .spec import Constraint, Input, Parameter, Source, Spec
 
@@ -415,10 +424,15 @@ layer_norm_lstm_update_dropout = Spec(
     ),
     axes=LSTM_AXES,
     # What is normalized of a single unit is 0, whatever is dropped.
-    sizes=((33, 2, 3, 5), (1, 1, 1, 3), (17, 4, 6, 7)),
-    data=LSTM_DATA,
+    sizes=((33, 2, 3, 5), (1, 1, 1, 3), (17, 4, 6, 7), *HALF_SIZES),
+    data=(*LSTM_DATA, "saturated", *HALF_DATA),
     constraints=(FEATURES_FIT,),
-    excluded=("(not training or rate == 0) and over_time == 'sequence'", ONE_RATE_AT_INFERENCE),
+    excluded=(
+        "(not training or rate == 0) and over_time == 'sequence'",
+        ONE_RATE_AT_INFERENCE,
+        FOR_HALF,
+        "data == 'saturated' and dtype in ('float32', 'float64')",
+    ),
     sources=(SEMENIUTA, *layer_norm_lstm.sources[:2]),
 )
 

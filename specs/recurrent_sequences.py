@@ -363,5 +363,8 @@ def _stateful(
 
 
 stateful_lstm = _stateful(LSTM, reference.stateful_lstm, reference.stateful_lstm_vjp, STATEFUL_SIZES, DATA)
-stateful_gru = _stateful(GRU, reference.stateful_gru, reference.stateful_gru_vjp)
+# A single step a call rounds least: there the smallest faults of a gradient show in bfloat16.
+stateful_gru = _stateful(
+    GRU, reference.stateful_gru, reference.stateful_gru_vjp, (*STATEFUL_SIZES[:2], (2, 1, 1, 1, 2))
+)
 stateful_simple_rnn = _stateful(SIMPLE_RNN, reference.stateful_simple_rnn, reference.stateful_simple_rnn_vjp)
