@@ -13,7 +13,7 @@ UP_TO_3D = Parameter("spatial", (0, 2, 1, 3), f"{SPATIAL.meaning}; a third one h
 EPSILON = Parameter("epsilon", (1e-5, 1e-3), "added to the variance, inside the root")
 USE_SCALE = Parameter("use_scale", (True, False), "whether each channel is scaled")
 USE_BIAS = Parameter("use_bias", (True, False), "whether each channel is shifted")
-DATA = ("normal", "tiny", "offset", "wide", "constant", "nan")
+DATA = ("normal", "tiny", "offset", "wide", "constant", "nan", "infinities")
 FITS = Constraint(
     "C1",
     "not use_scale or scale[0] == x[-1]",
@@ -45,7 +45,7 @@ batch_norm = Spec(
     ),
     axes="batch height width channels",
     sizes=((9, 5, 3, 7), (1, 1, 1, 5), (65, 2, 3, 17), (1, 4, 3, 6)),
-    data=("normal", "tiny", "offset", "wide", "nan"),
+    data=("normal", "tiny", "offset", "wide", "nan", "infinities"),
     constraints=(
         FITS,
         Constraint(
@@ -178,6 +178,7 @@ batch_norm_inference = Spec(
     ),
     axes="batch height width channels",
     sizes=((4, 3, 2, 7), (1, 1, 1, 1), (3, 5, 2, 65)),
+    # No infinities: what gradients an infinite mean has hangs on the order, (x - μ) γ or x γ - μ γ.
     data=("normal", "offset", "wide", "nan"),
     constraints=(FITS,),
     sources=(
