@@ -22,7 +22,7 @@ help: ## list the targets
 setup: $(READY) ## make the virtual environment with the known set of frameworks (minutes, several GB)
 
 # A set-up that was cut off leaves UNDERWAY behind, and the next one starts from an empty environment.
-# Python compiles what it imports: to compile all of the frameworks takes longer than to install them.
+# pip compiles what it installs: where PYTHONDONTWRITEBYTECODE is set, every process would do it anew.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c '' 2>/dev/null || { echo "make setup: no Python at '$(PYTHON)'. Name one: make setup PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
@@ -38,7 +38,7 @@ $(READY): pyproject.toml constraints.txt
 	@mkdir -p $(VENV) && rm -f $(READY) && touch $(UNDERWAY)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt setuptools wheel
-	$(BIN)/python -m pip install --no-compile --no-build-isolation --constraint constraints.txt --editable ".[all,test,lint]"
+	$(BIN)/python -m pip install --no-build-isolation --constraint constraints.txt --editable ".[all,test,lint]"
 	@mv $(UNDERWAY) $(READY) && touch $(READY)
 
 test: lint ## check everything: linters, types, the judge in float32, then the tests
