@@ -171,7 +171,10 @@ def _masked(
 masked_lstm = _masked(
     LSTM, reference.masked_lstm, reference.masked_lstm_vjp, SIZES, ("normal", "saturated", "masked_rows")
 )
-masked_gru = _masked(GRU, reference.masked_gru, reference.masked_gru_vjp)
+# Offset features round least beside their sums: there float16 shows a product of bfloat16 inputs.
+masked_gru = _masked(
+    GRU, reference.masked_gru, reference.masked_gru_vjp, data=("normal", "offset", "masked_rows")
+)
 masked_simple_rnn = _masked(SIMPLE_RNN, reference.masked_simple_rnn, reference.masked_simple_rnn_vjp)
 
 
@@ -362,8 +365,10 @@ def _stateful(
     )
 
 
-stateful_lstm = _stateful(LSTM, reference.stateful_lstm, reference.stateful_lstm_vjp, STATEFUL_SIZES, DATA)
-# A single step a call rounds least: there the smallest faults of a gradient show in bfloat16.
+# Tiny numbers and a single step a call round least: there the smallest faults of a gradient show in bfloat16.
+stateful_lstm = _stateful(
+    LSTM, reference.stateful_lstm, reference.stateful_lstm_vjp, STATEFUL_SIZES, (*DATA, "tiny")
+)
 stateful_gru = _stateful(
     GRU, reference.stateful_gru, reference.stateful_gru_vjp, (*STATEFUL_SIZES[:2], (2, 1, 1, 1, 2))
 )
