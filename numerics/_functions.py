@@ -10,12 +10,17 @@ Terms of mean m and variance s**2 in no particular order have ``s_k**2`` about `
 over k, with ``K m = z`` and ``K s**2 <= Q = sum(t**2)``, that is ``K (z**2 / 3 + Q / 2)``.  The first part is
 for terms of one sign, the second for terms of random sign.  Blocked and pairwise summation do better.
 
+What rounding loses of a term hangs on the term's own last digits, for a partial sum has none there.  Terms of
+a plain sum that lie less than a last digit apart are thus all rounded alike: their losses count as one error,
+which is the sum of them, and not as independent ones.
+
 What the terms bring with them adds up to ``c sum(v)``, with the *coherence* ``c = max(1, z**2 / Q)``, which
 lies between 1 and K.  Errors that terms share move them together: the factor of a normalization, a constant,
 a library function's bias over a narrow range.  Independence would miss that for terms of one sign; for
 terms of random sign it makes no difference, and there c is about 1.
 """
 
+import dataclasses
 import functools
 import operator
 from collections.abc import Callable, Sequence
@@ -230,7 +235,32 @@ def _sum(
 ) -> Moments:
     _refuse("sum", dtype=dtype, out=out, **rest)
     x, keep = operand(a, profile), _keep(keepdims)
-    return contract(profile, lambda t: np.sum(t, axis=axis, keepdims=keep), [x], _window(x.value, axis))
+    count = _window(x.value, axis)
+    total = contract(profile, lambda t: np.sum(t, axis=axis, keepdims=keep), [x], count)
+    if total.bound is None or total.variance is None or count < 2:
+        return total
+    axes = range(x.value.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    lines = np.moveaxis(x.value, tuple(axes), range(-len(axes), 0)).reshape(*total.value.shape, count)
+    alike = np.minimum(_lost_alike(profile, lines), np.square(total.bound))
+    return dataclasses.replace(total, variance=total.variance + alike)
+
+
+def _lost_alike(profile: Profile, terms: Array) -> Array:
+    """Variance of what terms less than a last digit of their sum apart lose, beyond what each loses alone.
+
+    The sums are those over the last axis.
+    """
+    half_digit = profile.u_acc * np.abs(terms).sum(axis=-1, keepdims=True)
+    terms = np.sort(terms, axis=-1)
+    place = np.floor(terms / (2 * half_digit))
+    apart = place[..., :-1] != place[..., 1:]
+    if apart.all():
+        return np.zeros(terms.shape[:-1])
+    last = np.concatenate([apart, np.ones_like(apart[..., :1])], axis=-1)
+    loss = np.minimum(np.abs(terms), half_digit)
+    up_to = np.maximum.accumulate(np.where(last, np.cumsum(loss, axis=-1), 0.0), axis=-1)
+    together = np.sum(np.square(np.diff(up_to, axis=-1, prepend=0.0)) - np.square(loss), axis=-1) / 3
+    return np.where(np.isfinite(together), together, 0.0)
 
 
 def _mean(

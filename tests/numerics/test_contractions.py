@@ -81,6 +81,28 @@ def test_a_sum_rounds_once_for_each_addition(profile, values, errors):
 
 
 @PROFILES
+def test_terms_within_a_last_digit_of_each_other_lose_alike(profile):
+    half_digit = profile.u_acc * 3
+    losing = np.array([[0.3, 0.5, 1.5], [2.2, 3.5, 3.9], [-2.2, -3.9, 4.1], [0.0, -0.4, 10.1]]) * half_digit
+    terms = np.concatenate([[1.0, 2.0], losing.ravel()])
+    alone, together = worked(profile, leaf(terms, profile))[1], [(0.3, 0.5, 1.0), (1, 1, 1), (1, 1)]
+    alike = sum(sum(group) ** 2 - sum(x**2 for x in group) for group in together) * half_digit**2 / 3
+    for x in (terms, terms[::-1]):
+        total = np.sum(leaf([x, x], profile), axis=1)
+        np.testing.assert_allclose(total.variance, alone + alike, rtol=1e-5)
+    for axis, shape in ((None, (2, 7)), ((0, 2), (2, 1, 7)), (-1, (1, 14))):
+        x = leaf(terms.reshape(shape), profile)
+        for keepdims in (False, True):
+            total = np.sum(x, axis=axis, keepdims=keepdims)
+            np.testing.assert_allclose(total.variance, alone + alike, rtol=1e-5)
+
+
+def test_equal_terms_that_add_exactly_lose_nothing():
+    total = np.sum(known([[1.0, 1.0, 1.0], [1.0, -1.0, 1.0]], 0.0), axis=1)
+    assert (total.bound > 0).tolist() == (total.variance > 0).tolist() == [False, True]
+
+
+@PROFILES
 @pytest.mark.parametrize("weights", [WEIGHTS, np.abs(WEIGHTS), np.array([1, 2, -4, 0.5, 0, 8]), MIXED[::-1]])
 @pytest.mark.parametrize("errors", [(0.0, 0.0), (ERRORS, 0.0), (0.0, ERRORS), (ERRORS, ERRORS[::-1])])
 def test_a_product_rounds_each_product_too_unless_it_is_exact(profile, weights, errors):

@@ -161,6 +161,14 @@ def test_a_sum_of_one_sign_is_explained_one_term_after_the_other(terms):
     assert explained(one_by_one, expected(lambda t: np.sum(t, axis=-1), profiles("float32")[0], x))
 
 
+@pytest.mark.parametrize("excess", [0.3, 0.7, 2.4])
+def test_terms_that_round_alike_are_explained_one_term_after_the_other(excess):
+    x = np.full((1, 1000), round_to(np.array(excess * 2**-23), DTYPES["float32"]))
+    x[:, 0] = 1
+    one_by_one = np.cumsum(x, axis=-1, dtype=np.float32)[:, -1]
+    assert explained(one_by_one, expected(lambda t: np.sum(t, axis=-1), profiles("float32")[0], x))
+
+
 def test_float64_is_judged_against_a_reference_that_rounds_too():
     x = Stream("float64").normal((50, 33))
     one_by_one = np.cumsum(x, axis=-1)[:, -1]
