@@ -259,7 +259,7 @@ def audit(
             console.print(audit_details(found.entries))
         console.print(audit_summary(found))
     if not found.complete:
-        raise CannotRun("Interrupted.")
+        raise CannotRun("The audit ended early: it was interrupted, or one of its processes was killed.")
     return int(bool(found.failing))
 
 

@@ -14,9 +14,7 @@ from __future__ import annotations
 import argparse
 import collections
 import functools
-import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -264,10 +262,7 @@ def measured(tasks: Sequence[Task], kept: Path, jobs: int) -> Iterator[Tally]:
     missing = [task for task in tasks if task not in done]
     yield from (done[task] for task in tasks if task in done)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        kept.open("ab") as file,
-        ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool,
-    ):
+    with kept.open("ab") as file, auditing.worker_pool(jobs) as pool:
         for one in track(pool.map(tally, missing), "judge power", len(missing)):
             file.write(msgspec.json.encode(one) + b"\n")
             file.flush()

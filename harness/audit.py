@@ -11,8 +11,10 @@ import functools
 import math
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Literal
 
 import msgspec
@@ -123,7 +125,7 @@ def run_audit(
     jobs: int | None = None,
     on_done: Callable[[Sequence[Entry]], None] = lambda entries: None,
 ) -> Audit:
-    """Audit specs in several processes; an interrupt ends it early and keeps what was learned.
+    """Audit specs in several processes; an interrupt or a killed process ends it and keeps what was learned.
 
     Args:
         specs: names of the specs.
@@ -138,16 +140,33 @@ def run_audit(
     tasks = [(spec, dtype, tier, seed) for spec in specs for dtype in dtypes for seed in seeds]
     found: dict[int, list[Entry]] = {}
     complete = False
-    with ProcessPoolExecutor(jobs or os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+    with worker_pool(jobs) as pool:
         futures = {pool.submit(audit, *task): number for number, task in enumerate(tasks)}
         try:
             for future in as_completed(futures):
                 found[futures[future]] = future.result()
                 on_done(found[futures[future]])
             complete = True
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, BrokenProcessPool):
             pool.shutdown(wait=False, cancel_futures=True)
     return Audit(tier, complete, tuple(entry for number in sorted(found) for entry in found[number]))
+
+
+def worker_pool(jobs: int | None = None) -> ProcessPoolExecutor:
+    """Processes that end with the one that asked for them, as many as there are cores if ``jobs`` is None."""
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(jobs or os.cpu_count(), spawn, initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """A pool's process waits for work for ever if the one that gives it is killed."""
+
+    def watch() -> None:
+        if parent := multiprocessing.parent_process():
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def audit(spec_name: str, dtype_name: str, tier: str, seed: int = 0) -> list[Entry]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import multiprocessing
+import subprocess
+import sys
 
 import msgspec
 import numpy as np
@@ -13,7 +16,7 @@ from assay.cli import main
 from assay.harness import audit as auditing
 from assay.harness import controls as zoo_of_controls
 from assay.harness import faults as zoo_of_faults
-from assay.harness.audit import Audit, Entry, audit
+from assay.harness.audit import Audit, Entry, audit, run_audit
 from assay.harness.controls import controls
 from assay.harness.faults import GENERAL, faults
 from assay.harness.judge import Judgement, judge
@@ -55,6 +58,27 @@ def test_in_bfloat16_no_control_fails_and_faults_are_caught(name):
 
 
 # --- the audit itself ---
+
+
+def test_a_killed_process_ends_the_audit_and_costs_nothing_that_was_learned():
+    def kill(entries):
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    found = run_audit(["relu", "lstm"], ["float16"], "smoke", jobs=1, on_done=kill)
+    assert (found.specs, found.complete) == (("relu",), False)
+
+
+def test_processes_of_the_audit_end_with_the_one_that_asked_for_them():
+    script = (
+        "import os, time; from assay.harness.audit import worker_pool; pool = worker_pool(1);"
+        "print(pool.submit(os.getpid).result(), flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout.readline()
+        parent.kill()
+        # Both write here: it ends when both have ended.
+        assert parent.communicate(timeout=60)
 
 
 def test_a_judge_that_lets_everything_pass_is_found_out(monkeypatch):
