@@ -217,15 +217,20 @@ def batch_norm_inference_vjp(
     bias: Optional,
     cotangent: Array,
     *,
+    centred: bool = False,
     epsilon: float = 1e-5,
 ) -> tuple[Array, Array, Array, Optional, Optional]:
     """Gradient of `batch_norm_inference`: ``g a`` for x and ``-a Σ g`` for the mean.
 
     With ``c = Σ g x - μ Σ g`` it is ``-a c / (2 (σ² + ε))`` for the variance and ``c / √(σ² + ε)`` for scale.
+    ``centred``, it is ``c = Σ g (x - μ)``, which differs where μ is infinite.
     """
     axes, slope = _leading(x), _slope(variance, scale, epsilon)
     total = np.sum(cotangent, axis=axes)
-    correlation = np.sum(cotangent * x, axis=axes) - mean * total
+    if centred:
+        correlation = np.sum(cotangent * (x - mean), axis=axes)
+    else:
+        correlation = np.sum(cotangent * x, axis=axes) - mean * total
     return (
         cotangent * slope,
         -slope * total,

@@ -174,12 +174,18 @@ batch_norm_inference = Spec(
         USE_SCALE,
         USE_BIAS,
         Parameter("constant_statistics", (True, False), "whether statistics have no gradient", facet=True),
+        Parameter(
+            "centred",
+            (False, True),
+            "whether the scale's gradient is Σ g (x - μ) or Σ g x - μ Σ g: an infinite μ tells them apart",
+            facet=True,
+        ),
     ),
     axes="batch height width channels",
     sizes=((4, 3, 2, 7), (1, 1, 1, 1), (3, 5, 2, 65)),
-    # No infinities: what gradients an infinite mean has hangs on the order, (x - μ) γ or x γ - μ γ.
-    data=("normal", "offset", "wide", "nan"),
+    data=("normal", "offset", "wide", "nan", "infinities"),
     constraints=(FITS,),
+    excluded=("centred and data != 'infinities'",),
     sources=(
         Source("Ioffe and Szegedy (2015), Batch normalization", "https://arxiv.org/abs/1502.03167"),
         Source(

@@ -11,6 +11,7 @@ BIASED = {
     "bessel == False": "flax updates the running variance with n",
     "lone_value == 'bias'": "gives the bias for a single value per channel",
 }
+CENTRED = {"centred or data != 'infinities'": "sums what is centred first"}
 
 
 @binds("batch_norm", "flax.nnx.BatchNorm", where=BIASED)
@@ -147,7 +148,7 @@ def masked_batch_norm_linen(
     )
 
 
-@binds("batch_norm_inference", "flax.nnx.BatchNorm")
+@binds("batch_norm_inference", "flax.nnx.BatchNorm", where=CENTRED)
 def batch_norm_inference(x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
     options = {"epsilon": epsilon, "use_running_average": True}
     return nnx_batch_norm(x, mean, variance, scale, bias, options)[0]
@@ -188,7 +189,7 @@ def batch_norm_linen(
     return linen_batch_norm(x, running_mean, running_variance, scale, bias, options)
 
 
-@binds("batch_norm_inference", "flax.linen.BatchNorm")
+@binds("batch_norm_inference", "flax.linen.BatchNorm", where=CENTRED)
 def batch_norm_inference_linen(
     x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float
 ) -> Any:

@@ -12,6 +12,7 @@ BIASED = {
     "lone_value == 'bias'": "gives the bias for a single value per channel",
 }
 SCALED = {"use_scale": "always scales"}
+FOLDED = {"not centred": "folds the mean into the offset"}
 
 
 @binds("batch_norm", "keras.layers.BatchNormalization", where=BIASED)
@@ -101,7 +102,7 @@ def masked_batch_norm(
     return y, states["moving_mean"], states["moving_variance"]
 
 
-@binds("batch_norm_inference", "keras.layers.BatchNormalization")
+@binds("batch_norm_inference", "keras.layers.BatchNormalization", where=FOLDED)
 def batch_norm_inference(x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
     layer = keras.layers.BatchNormalization(
         epsilon=epsilon, center=bias is not None, scale=scale is not None, dtype=dtype_of(x)
@@ -110,7 +111,7 @@ def batch_norm_inference(x: Any, mean: Any, variance: Any, scale: Any, bias: Any
     return call_layer(layer, x, weights=weights, training=False)[0]
 
 
-@binds("batch_norm_inference", "keras.ops.batch_normalization")
+@binds("batch_norm_inference", "keras.ops.batch_normalization", where=FOLDED)
 def batch_norm_inference_op(
     x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float
 ) -> Any:

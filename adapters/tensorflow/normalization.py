@@ -118,7 +118,11 @@ def masked_batch_norm(
     )
 
 
-@binds("batch_norm_inference", "tf.nn.batch_normalization")
+@binds(
+    "batch_norm_inference",
+    "tf.nn.batch_normalization",
+    where={"not centred": "folds the mean into the offset"},
+)
 def batch_norm_inference(x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
     return tf.nn.batch_normalization(x, mean, variance, bias, scale, epsilon)
 
@@ -126,7 +130,11 @@ def batch_norm_inference(x: Any, mean: Any, variance: Any, scale: Any, bias: Any
 @binds(
     "batch_norm_inference",
     "tf.compat.v1.nn.fused_batch_norm",
-    where=FUSED | {"constant_statistics": "takes the statistics as constants"},
+    where=FUSED
+    | {
+        "constant_statistics": "takes the statistics as constants",
+        "centred or data != 'infinities'": "sums what is centred first",
+    },
 )
 def fused_batch_norm_inference(
     x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float

@@ -11,7 +11,10 @@ BESSEL = {
     "bessel": "torch updates the running variance with n - 1 for n",
     "lone_value == 'error' or max(x[:-1]) > 1": "torch refuses a single value per channel",
 }
-STATISTICS = {"constant_statistics": "torch refuses to differentiate its running statistics"}
+STATISTICS = {
+    "constant_statistics": "torch refuses to differentiate its running statistics",
+    "centred or data != 'infinities'": "sums what is centred first",
+}
 
 
 @binds("batch_norm", "torch.nn.functional.batch_norm", where=BESSEL)
