@@ -237,30 +237,30 @@ def _sum(
     x, keep = operand(a, profile), _keep(keepdims)
     count = _window(x.value, axis)
     total = contract(profile, lambda t: np.sum(t, axis=axis, keepdims=keep), [x], count)
-    if total.bound is None or total.variance is None or count < 2:
+    if total.bound is None:
         return total
     axes = range(x.value.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     lines = np.moveaxis(x.value, tuple(axes), range(-len(axes), 0)).reshape(*total.value.shape, count)
-    alike = np.minimum(_lost_alike(profile, lines), np.square(total.bound))
-    return dataclasses.replace(total, variance=total.variance + alike)
+    alike = np.fmin(_lost_alike(profile, lines), np.square(total.bound))
+    return dataclasses.replace(total, variance=variance_of(total) + alike)
 
 
 def _lost_alike(profile: Profile, terms: Array) -> Array:
     """Variance of what terms less than a last digit of their sum apart lose, beyond what each loses alone.
 
-    The sums are those over the last axis.
+    The sums are those over the last axis; NaN where they are not finite.
     """
     half_digit = profile.u_acc * np.abs(terms).sum(axis=-1, keepdims=True)
     terms = np.sort(terms, axis=-1)
     place = np.floor(terms / (2 * half_digit))
     apart = place[..., :-1] != place[..., 1:]
     if apart.all():
-        return np.zeros(terms.shape[:-1])
+        return np.asarray(0.0)
     last = np.concatenate([apart, np.ones_like(apart[..., :1])], axis=-1)
     loss = np.minimum(np.abs(terms), half_digit)
     up_to = np.maximum.accumulate(np.where(last, np.cumsum(loss, axis=-1), 0.0), axis=-1)
-    together = np.sum(np.square(np.diff(up_to, axis=-1, prepend=0.0)) - np.square(loss), axis=-1) / 3
-    return np.where(np.isfinite(together), together, 0.0)
+    together = np.diff(up_to, axis=-1, prepend=0.0)
+    return np.asarray(np.sum(np.square(together) - np.square(loss), axis=-1) / 3)
 
 
 def _mean(

@@ -87,14 +87,18 @@ def test_terms_within_a_last_digit_of_each_other_lose_alike(profile):
     terms = np.concatenate([[1.0, 2.0], losing.ravel()])
     alone, together = worked(profile, leaf(terms, profile))[1], [(0.3, 0.5, 1.0), (1, 1, 1), (1, 1)]
     alike = sum(sum(group) ** 2 - sum(x**2 for x in group) for group in together) * half_digit**2 / 3
-    for x in (terms, terms[::-1]):
-        total = np.sum(leaf([x, x], profile), axis=1)
-        np.testing.assert_allclose(total.variance, alone + alike, rtol=1e-5)
+    total = np.sum(leaf([terms, np.roll(terms, 5), terms[::-1]], profile), axis=1)
+    np.testing.assert_allclose(total.variance, alone + alike, rtol=1e-5)
     for axis, shape in ((None, (2, 7)), ((0, 2), (2, 1, 7)), (-1, (1, 14))):
         x = leaf(terms.reshape(shape), profile)
         for keepdims in (False, True):
             total = np.sum(x, axis=axis, keepdims=keepdims)
             np.testing.assert_allclose(total.variance, alone + alike, rtol=1e-5)
+
+
+def test_equal_terms_beside_an_infinity_lose_nothing():
+    total = np.sum(known([[np.inf, 1.1, 1.1], [np.inf, -np.inf, 1.1]], 1e-3), axis=1)
+    assert total.variance.tolist() == [0, 0]
 
 
 def test_equal_terms_that_add_exactly_lose_nothing():
