@@ -15,6 +15,7 @@ import argparse
 import collections
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
 
@@ -237,7 +238,8 @@ def examples(tallies: Sequence[Tally]) -> dict[str, list[str]]:
 def plot(tallies: Sequence[Tally]) -> str:
     """Misses and false alarms of each rule in percent, as SVG."""
     first = [t for t in tallies if t.faults or t.hidden]
-    controls, faults = sum(t.controls for t in tallies), sum(t.faults for t in first)
+    controls = max(1, sum(t.controls for t in tallies))
+    faults = max(1, sum(t.faults for t in first))
     bars = [
         {
             "rule": rule,
@@ -254,19 +256,19 @@ def environment() -> jinja2.Environment:
     return jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=False)
 
 
-def measured(tasks: Sequence[Task], kept: Path, jobs: int) -> Iterator[Tally]:
-    """The tallies of all tasks: those kept first, then those that are missing, each kept when it is done."""
+def measured(tasks: Sequence[Task], kept: Path, jobs: int) -> list[Tally]:
+    """The tallies of all tasks: those kept before, and those that are missing, each kept when it is done."""
     lines = kept.read_bytes().splitlines() if kept.exists() else []
     known = [msgspec.json.decode(line, type=Tally) for line in lines]
     done = {(t.spec, t.dtype, t.tier, t.seed): t for t in known}
-    missing = [task for task in tasks if task not in done]
-    yield from (done[task] for task in tasks if task in done)
     kept.parent.mkdir(parents=True, exist_ok=True)
     with kept.open("ab") as file, auditing.worker_pool(jobs) as pool:
-        for one in track(pool.map(tally, missing), "judge power", len(missing)):
+        missing = {pool.submit(tally, task): task for task in tasks if task not in done}
+        for future in track(as_completed(missing), "judge power", len(missing)):
+            done[missing[future]] = one = future.result()
             file.write(msgspec.json.encode(one) + b"\n")
             file.flush()
-            yield one
+    return [done[task] for task in tasks]
 
 
 def main() -> None:
@@ -285,7 +287,7 @@ def main() -> None:
         for spec in asked.spec
         for dtype in asked.dtype
     ]
-    tallies = list(measured(tasks, asked.kept, asked.jobs))
+    tallies = measured(tasks, asked.kept, asked.jobs)
     (asked.out / "judge-power.svg").write_text(plot(tallies))
     page = render(tallies, asked.tier, asked.seeds, asked.dtype)
     (asked.out / "judge-power.md").write_text(page)
