@@ -229,6 +229,28 @@ def test_the_mean_gets_the_opposite_of_what_the_input_gets():
     assert_same(np.sum(dx, axis=0), -dmean)
 
 
+@proves(batch_norm_inference_vjp, by="law")
+def test_gradients_of_what_is_centred_first_are_the_same_but_for_an_infinite_mean():
+    arrays = draw("x", 4, 5), draw("mean", 5), np.ones(5), draw("scale", 5), draw("bias", 5), draw("g", 4, 5)
+    of_sums = batch_norm_inference_vjp(*map(carried, arrays))
+    of_differences = batch_norm_inference_vjp(*map(carried, arrays), centred=True)
+    for one, other in zip(of_sums, of_differences, strict=True):
+        assert_same(one, other)
+
+
+@proves(batch_norm_inference_vjp, by="worked figures")
+def test_an_infinite_mean_has_a_gradient_of_the_scale_by_sums_and_none_by_differences():
+    x, mean, g = np.array([[1.0], [2.0]]), np.array([np.inf]), np.array([[1.0], [-3.0]])
+    weights = np.array([3.0]), np.array([2.0]), np.array([0.0])
+    by_sums = batch_norm_inference_vjp(x, mean, *weights, g, epsilon=1.0)
+    with np.errstate(invalid="ignore"):
+        by_differences = batch_norm_inference_vjp(x, mean, *weights, g, centred=True, epsilon=1.0)
+    assert [dscale.item() for dscale in (by_sums[3], -by_sums[2])] == [np.inf, np.inf]
+    assert all(np.isnan(d).all() for d in by_differences[2:4])
+    assert_same(by_differences[0], g)
+    assert_same(by_sums[0], g)
+
+
 @proves(batch_norm, by="law")
 def test_batch_of_two_copies_has_the_same_outputs_and_half_the_bessel_correction():
     x = draw("x", 4, 5)
