@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import expit
 
 from .activations import softmax, softmax_vjp
 from .checks import Array, require, require_mask, require_rank, require_shape
+from .dropping import DroppingGRU, DroppingLSTM, DroppingRNN, Mask
 from .lstm_variants import layer_norm_lstm, layer_norm_lstm_vjp
 from .recurrent_sequences import stacked_lstm, stacked_lstm_vjp
-from .steps import Carry, affine, bias_gradient, check_layer, logistic_slope, total
+from .steps import Carry
 
 __all__ = [
     "attention_dropout",
@@ -78,7 +77,7 @@ def lstm_dropout(
     networks, arXiv:1512.05287, equations 5 to 7 ("untied" and "tied" weights: masks by gate and shared).
     """
     masks = _masks_of_products(input_mask, recurrent_mask, rate, recurrent_rate, training)
-    return _DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).outputs
+    return DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).outputs
 
 
 def lstm_dropout_vjp(
@@ -98,7 +97,7 @@ def lstm_dropout_vjp(
 ) -> Carry:
     """Gradient of `lstm_dropout`: backpropagation through time, through the same masks."""
     masks = _masks_of_products(input_mask, recurrent_mask, rate, recurrent_rate, training)
-    return _DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).vjp(cotangents)[:6]
+    return DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).vjp(cotangents)[:6]
 
 
 def gru_dropout(
@@ -148,7 +147,7 @@ def gru_dropout(
     arXiv:1406.1078.
     """
     masks = _masks_of_products(input_mask, recurrent_mask, rate, recurrent_rate, training)
-    return _DroppingGRU(x, h, kernel, recurrent_kernel, bias, recurrent_bias, reset_after, masks).outputs
+    return DroppingGRU(x, h, kernel, recurrent_kernel, bias, recurrent_bias, reset_after, masks).outputs
 
 
 def gru_dropout_vjp(
@@ -169,7 +168,7 @@ def gru_dropout_vjp(
 ) -> tuple[Array | None, ...]:
     """Gradient of `gru_dropout`: backpropagation through time, through the same masks."""
     masks = _masks_of_products(input_mask, recurrent_mask, rate, recurrent_rate, training)
-    layer = _DroppingGRU(x, h, kernel, recurrent_kernel, bias, recurrent_bias, reset_after, masks)
+    layer = DroppingGRU(x, h, kernel, recurrent_kernel, bias, recurrent_bias, reset_after, masks)
     *gradients, of_recurrent_bias = layer.vjp(cotangents)
     return *gradients, of_recurrent_bias if reset_after else None
 
@@ -280,7 +279,7 @@ def lstm_update_dropout(
     equations 5 and 9; the comparison is Moon et al. (2015), RNNDrop.
     """
     masks = _update_masks(dropping, update_mask, rate, training)
-    return _DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).outputs
+    return DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).outputs
 
 
 def lstm_update_dropout_vjp(
@@ -299,7 +298,7 @@ def lstm_update_dropout_vjp(
 ) -> Carry:
     """Gradient of `lstm_update_dropout`: backpropagation through time, through the same mask."""
     masks = _update_masks(dropping, update_mask, rate, training)
-    return _DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).vjp(cotangents)[:6]
+    return DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).vjp(cotangents)[:6]
 
 
 def layer_norm_lstm_update_dropout(
@@ -350,7 +349,7 @@ def layer_norm_lstm_update_dropout(
     Source: Semeniuta, Severyn and Barth (2016), arXiv:1603.05118, in the cell of Ba, Kiros and Hinton (2016),
     arXiv:1607.06450; together ``dropout_keep_prob`` of ``tf.contrib.rnn.LayerNormBasicLSTMCell``.
     """
-    mask = _Mask("update_mask", update_mask, rate, training)
+    mask = Mask("update_mask", update_mask, rate, training)
     mask.check((*x.shape[:2], h.shape[-1]), "batch, time, units")
     weights = (kernel, recurrent_kernel, bias, scale, None, cell_scale, cell_bias)
     return layer_norm_lstm(x, h, c, *weights, carried=carried, epsilon=epsilon, drop=mask)
@@ -375,7 +374,7 @@ def layer_norm_lstm_update_dropout_vjp(
     epsilon: float = 1e-5,
 ) -> tuple[Array | None, ...]:
     """Gradient of `layer_norm_lstm_update_dropout`: that of the layer, the candidate's under the mask."""
-    mask = _Mask("update_mask", update_mask, rate, training)
+    mask = Mask("update_mask", update_mask, rate, training)
     weights = (kernel, recurrent_kernel, bias, scale, None, cell_scale, cell_bias)
     gradients = layer_norm_lstm_vjp(
         x, h, c, *weights, cotangents, carried=carried, epsilon=epsilon, drop=mask
@@ -429,7 +428,7 @@ def lstm_dropout_wrapper(
     and Ghahramani (2016), arXiv:1512.05287, of states, with masks that all steps share.
     """
     masks = _masks_around(input_mask, output_mask, state_mask, cell_mask, rate, training)
-    return _DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).outputs
+    return DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).outputs
 
 
 def lstm_dropout_wrapper_vjp(
@@ -450,7 +449,7 @@ def lstm_dropout_wrapper_vjp(
 ) -> Carry:
     """Gradient of `lstm_dropout_wrapper`: backpropagation through time, through the same masks."""
     masks = _masks_around(input_mask, output_mask, state_mask, cell_mask, rate, training)
-    return _DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).vjp(cotangents)[:6]
+    return DroppingLSTM(x, h, c, kernel, recurrent_kernel, bias, masks).vjp(cotangents)[:6]
 
 
 def stacked_lstm_dropout(
@@ -517,8 +516,8 @@ def stacked_lstm_dropout_vjp(
     return stacked_lstm_vjp(x, h, c, *weights, cotangents, drop=between)
 
 
-def _between(x: Array, h: Array, mask: Array | None, rate: float, training: bool) -> _Mask:
-    between = _Mask("mask", mask, rate, training)
+def _between(x: Array, h: Array, mask: Array | None, rate: float, training: bool) -> Mask:
+    between = Mask("mask", mask, rate, training)
     require_rank("h", h, 3, "layers, batch, units")
     layers, batch, units = h.shape
     between.check((batch, layers - 1, x.shape[1], units), "batch, layers - 1, time, units")
@@ -592,258 +591,10 @@ def _products(query: Array, key: Array) -> Array:
     return np.einsum("bqhd,bkhd->bhqk", query * (1.0 / math.sqrt(query.shape[-1])), key)
 
 
-def _mask_of(kept: Array | None, weights: Array, rate: float, training: bool) -> _Mask:
+def _mask_of(kept: Array | None, weights: Array, rate: float, training: bool) -> Mask:
     if kept is not None:
         require_mask("mask", kept, weights.shape, "batch, heads, queries, keys")
-    return _Mask("mask", None if kept is None else kept[:, np.newaxis], rate, training)
-
-
-class _Mask:
-    """A mask over ``(batch, time, …)`` that scales what it keeps; without an array it changes nothing."""
-
-    def __init__(self, name: str, kept: Array | None, rate: float, training: bool) -> None:
-        require(0 <= rate < 1, f"rate must be at least 0 and below 1; got {rate}")
-        acting = training and rate > 0
-        self.name, self.kept, self.scale = name, kept if acting else None, 1.0 - rate
-
-    def check(self, shape: tuple[int, ...], axes: str) -> None:
-        """Raise unless the mask has this shape, or length 1 in places."""
-        if self.kept is not None:
-            require_mask(self.name, self.kept, shape, axes)
-
-    def __call__(self, t: int, values: Array) -> Array:
-        """The values of step t, or their gradients: dropped, and scaled."""
-        if self.kept is None:
-            return values
-        kept = self.kept[:, t if self.kept.shape[1] > 1 else 0]
-        return np.where(np.broadcast_to(kept, values.shape), values / self.scale, 0.0)
-
-
-NO_MASK = _Mask("no mask", None, 0.0, training=False)
-
-PLACES = ("input", "recurrent", "update", "cell", "carried", "output", "state")
-
-
-class _Dropping:
-    """A recurrent layer with a mask in any of the places where literature has put one.
-
-    Where the dictionary of masks names none, nothing is dropped. A cell has ``input`` and ``recurrent``, in
-    the products of each of its gates, and those that it says itself.
-    """
-
-    gates: int
-
-    def __init__(
-        self,
-        x: Array,
-        carry: dict[str, Array],
-        kernel: Array,
-        recurrent_kernel: Array,
-        bias: Array,
-        masks: dict[str, _Mask],
-    ) -> None:
-        check_layer(x, carry, kernel, recurrent_kernel, bias, "forward", self.gates)
-        (batch, time, features), units = x.shape, recurrent_kernel.shape[0]
-        self.masks = dict.fromkeys(PLACES, NO_MASK) | masks
-        for name, mask in self.masks.items():
-            inside = (self.gates,) if name in ("input", "recurrent") else ()
-            last = features if name == "input" else units
-            mask.check((batch, time, *inside, last), "batch, time, gates, …" if inside else "batch, time, …")
-        self.kernel = np.reshape(kernel, (features, self.gates, units))
-        self.recurrent_kernel = np.reshape(recurrent_kernel, (units, self.gates, units))
-        self.bias = np.reshape(bias, (self.gates, units))
-        self.x, self.states = x, [carry["h"]]
-        self.given: list[Array] = []
-        self.steps: list[tuple[Array, ...]] = []
-        self.into_products: list[Array] = []
-
-    def _factors(self, t: int) -> tuple[Array, Array]:
-        """What the kernels of step t are multiplied with: its input and the state, dropped for each gate."""
-        factors = {"input": self.x[:, t], "recurrent": self.states[t]}
-        step, state = (
-            self.masks[name](t, np.stack([values] * self.gates, axis=1)) for name, values in factors.items()
-        )
-        return step, state
-
-    def _back(self, t: int, given: Array, carry: Carry) -> tuple[Array, Array, Carry]:
-        """Gradients of the sums of inputs, of the products with states, and of the carry before step t."""
-        raise NotImplementedError
-
-    def _through(self, place: str, t: int, slope: Array, kernel: Array) -> Array:
-        """The gradient of what a kernel is multiplied with, ``(batch, gates, …)``."""
-        return self.masks[place](t, np.einsum("bgu,fgu->bgf", slope, kernel))
-
-    def _into_state(self, t: int, slope: Array) -> Array:
-        return np.sum(self._through("recurrent", t, slope, self.recurrent_kernel), axis=1)
-
-    @property
-    def outputs(self) -> Carry:
-        """What is given out at each step, and the last hidden state."""
-        return np.stack(self.given, axis=1), self.states[-1]
-
-    def vjp(self, cotangents: Carry) -> Carry:
-        """Gradients of x, the carry, the kernels and the bias, and of a bias inside the candidate's reset."""
-        given, *last = cotangents
-        carry, slopes, products, into_x = tuple(last), [], [], []
-        for t in reversed(range(len(self.steps))):
-            slope, product, carry = self._back(t, given[:, t], carry)
-            slopes.append(slope)
-            products.append(product)
-            into_x.append(np.sum(self._through("input", t, slope, self.kernel), axis=1))
-        slopes, products = slopes[::-1], products[::-1]
-        inputs, states = ([step[place] for step in self.steps] for place in (0, 1))
-        return (
-            np.stack(into_x[::-1], axis=1),
-            *carry,
-            _kernel_gradient(inputs, slopes),
-            _kernel_gradient(states, products),
-            np.reshape(bias_gradient(slopes), (-1,)),
-            bias_gradient(products)[-1],
-        )
-
-
-class _DroppingRNN(_Dropping):
-    """A fully connected recurrent layer."""
-
-    gates = 1
-
-    def __init__(
-        self,
-        x: Array,
-        h: Array,
-        kernel: Array,
-        recurrent_kernel: Array,
-        bias: Array,
-        masks: dict[str, _Mask],
-    ) -> None:
-        super().__init__(x, {"h": h}, kernel, recurrent_kernel, bias, masks)
-        for t in range(x.shape[1]):
-            step, state = self._factors(t)
-            z = np.einsum("bgf,fgu->bgu", step, self.kernel)
-            z = z + self.bias + np.einsum("bgv,vgu->bgu", state, self.recurrent_kernel)
-            self.steps.append((step, state))
-            self.given.append(np.tanh(z[:, 0]))
-            self.states.append(self.given[-1])
-
-    def _back(self, t: int, given: Array, carry: Carry) -> tuple[Array, Array, Carry]:
-        slope = (given + carry[0]) * (1.0 - np.square(self.given[t]))
-        slope = slope[:, np.newaxis]
-        return slope, slope, (self._into_state(t, slope),)
-
-
-class _DroppingLSTM(_Dropping):
-    """Long short-term memory.
-
-    Its masks ``update`` and ``cell`` stand around the candidate and the new cell state, ``carried`` around
-    the cell state that is carried on, ``output`` and ``state`` around the hidden state that is given out and
-    that is carried on.
-    """
-
-    gates = 4
-
-    def __init__(
-        self,
-        x: Array,
-        h: Array,
-        c: Array,
-        kernel: Array,
-        recurrent_kernel: Array,
-        bias: Array,
-        masks: dict[str, _Mask],
-    ) -> None:
-        super().__init__(x, {"h": h, "c": c}, kernel, recurrent_kernel, bias, masks)
-        self.cells = [c]
-        for t in range(x.shape[1]):
-            self._step(t)
-
-    def _step(self, t: int) -> None:
-        step, state = self._factors(t)
-        z = np.einsum("bgf,fgu->bgu", step, self.kernel)
-        z = z + self.bias + np.einsum("bgv,vgu->bgu", state, self.recurrent_kernel)
-        i, f, g, o = expit(z[:, 0]), expit(z[:, 1]), np.tanh(z[:, 2]), expit(z[:, 3])
-        update = self.masks["update"](t, g)
-        cell = self.masks["cell"](t, f * self.cells[-1] + i * update)
-        squashed = np.tanh(cell)
-        hidden = o * squashed
-        self.steps.append((step, state, i, f, g, o, update, squashed))
-        self.cells.append(self.masks["carried"](t, cell))
-        self.given.append(self.masks["output"](t, hidden))
-        self.states.append(self.masks["state"](t, hidden))
-
-    @property
-    def outputs(self) -> Carry:
-        """What is given out at each step, and the last hidden and cell state."""
-        return *super().outputs, self.cells[-1]
-
-    def _back(self, t: int, given: Array, carry: Carry) -> tuple[Array, Array, Carry]:
-        _, _, i, f, g, o, update, squashed = self.steps[t]
-        hidden = self.masks["output"](t, given) + self.masks["state"](t, carry[0])
-        into_cell = self.masks["carried"](t, carry[1]) + hidden * o * (1.0 - np.square(squashed))
-        into_cell = self.masks["cell"](t, into_cell)
-        by_gate = (
-            into_cell * update * logistic_slope(i),
-            into_cell * self.cells[t] * logistic_slope(f),
-            self.masks["update"](t, into_cell * i) * (1.0 - np.square(g)),
-            hidden * squashed * logistic_slope(o),
-        )
-        slope = np.stack(by_gate, axis=1)
-        return slope, slope, (self._into_state(t, slope), into_cell * f)
-
-
-class _DroppingGRU(_Dropping):
-    """Gated recurrent unit, whose reset gate acts on the product with the dropped state, or on that state."""
-
-    gates = 3
-
-    def __init__(
-        self,
-        x: Array,
-        h: Array,
-        kernel: Array,
-        recurrent_kernel: Array,
-        bias: Array,
-        recurrent_bias: Array | None,
-        reset_after: bool,
-        masks: dict[str, _Mask],
-    ) -> None:
-        super().__init__(x, {"h": h}, kernel, recurrent_kernel, bias, masks)
-        require(
-            (recurrent_bias is not None) == reset_after,
-            "recurrent_bias must be given where reset_after is True, and None otherwise",
-        )
-        if recurrent_bias is not None:
-            require_shape("recurrent_bias", recurrent_bias, (h.shape[-1],), "units")
-        self.recurrent_bias, self.reset_after = recurrent_bias, reset_after
-        for t in range(x.shape[1]):
-            self._step(t)
-
-    def _step(self, t: int) -> None:
-        step, state = self._factors(t)
-        sums = np.einsum("bgf,fgu->bgu", step, self.kernel) + self.bias
-        gates = sums[:, :2] + np.einsum("bgv,vgu->bgu", state[:, :2], self.recurrent_kernel[:, :2])
-        r, z, seen = expit(gates[:, 0]), expit(gates[:, 1]), state[:, 2]
-        factor = seen if self.reset_after else r * seen
-        product = affine(factor, self.recurrent_kernel[:, 2], self.recurrent_bias)
-        n = np.tanh(sums[:, 2] + (r * product if self.reset_after else product))
-        factors = np.concatenate((state[:, :2], factor[:, np.newaxis]), axis=1)
-        self.steps.append((step, factors, r, z, n, product if self.reset_after else seen))
-        self.given.append(z * self.states[-1] + (1.0 - z) * n)
-        self.states.append(self.given[-1])
-
-    def _back(self, t: int, given: Array, carry: Carry) -> tuple[Array, Array, Carry]:
-        _, _, r, z, n, reset = self.steps[t]
-        hidden = given + carry[0]
-        candidate = hidden * (1.0 - z) * (1.0 - np.square(n))
-        product = candidate * r if self.reset_after else candidate
-        into_factor = np.matmul(product, np.transpose(self.recurrent_kernel[:, 2]))
-        gates = (
-            (candidate if self.reset_after else into_factor) * reset * logistic_slope(r),
-            hidden * (self.states[t] - n) * logistic_slope(z),
-        )
-        slopes, products = (np.stack((*gates, last), axis=1) for last in (candidate, product))
-        by_gate = self._through("recurrent", t, products, self.recurrent_kernel)
-        through_candidate = by_gate[:, 2] if self.reset_after else by_gate[:, 2] * r
-        return slopes, products, (hidden * z + np.sum(by_gate[:, :2], axis=1) + through_candidate,)
+    return Mask("mask", None if kept is None else kept[:, np.newaxis], rate, training)
 
 
 def _masks_of_products(
@@ -852,10 +603,10 @@ def _masks_of_products(
     rate: float,
     recurrent_rate: float,
     training: bool,
-) -> dict[str, _Mask]:
+) -> dict[str, Mask]:
     return {
-        "input": _Mask("input_mask", input_mask, rate, training),
-        "recurrent": _Mask("recurrent_mask", recurrent_mask, recurrent_rate, training),
+        "input": Mask("input_mask", input_mask, rate, training),
+        "recurrent": Mask("recurrent_mask", recurrent_mask, recurrent_rate, training),
     }
 
 
@@ -875,15 +626,15 @@ def _dropping_rnn(
     rate: float,
     recurrent_rate: float,
     training: bool,
-) -> _DroppingRNN:
+) -> DroppingRNN:
     given = _for_one_gate(input_mask), _for_one_gate(recurrent_mask)
     masks = _masks_of_products(*given, rate, recurrent_rate, training)
-    return _DroppingRNN(x, h, kernel, recurrent_kernel, bias, masks)
+    return DroppingRNN(x, h, kernel, recurrent_kernel, bias, masks)
 
 
-def _update_masks(dropping: str, mask: Array | None, rate: float, training: bool) -> dict[str, _Mask]:
+def _update_masks(dropping: str, mask: Array | None, rate: float, training: bool) -> dict[str, Mask]:
     require(dropping in ("update", "cell"), f"dropping must be 'update' or 'cell'; got {dropping!r}")
-    return {dropping: _Mask("update_mask", mask, rate, training)}
+    return {dropping: Mask("update_mask", mask, rate, training)}
 
 
 def _masks_around(
@@ -893,18 +644,11 @@ def _masks_around(
     cell_mask: Array | None,
     rate: float,
     training: bool,
-) -> dict[str, _Mask]:
+) -> dict[str, Mask]:
     return {
         # A wrapper stands outside the cell: all its gates share what enters it.
-        "input": _Mask("input_mask", _for_one_gate(input_mask), rate, training),
-        "output": _Mask("output_mask", output_mask, rate, training),
-        "state": _Mask("state_mask", state_mask, rate, training),
-        "carried": _Mask("cell_mask", cell_mask, rate, training),
+        "input": Mask("input_mask", _for_one_gate(input_mask), rate, training),
+        "output": Mask("output_mask", output_mask, rate, training),
+        "state": Mask("state_mask", state_mask, rate, training),
+        "carried": Mask("cell_mask", cell_mask, rate, training),
     }
-
-
-def _kernel_gradient(factors: Sequence[Array], slopes: Sequence[Array]) -> Array:
-    """``Σₜ aₜᵀ δₜ`` of each gate, the gates side by side."""
-    products = [np.einsum("bgf,bgu->fgu", a, slope) for a, slope in zip(factors, slopes, strict=True)]
-    summed = total(products)
-    return np.reshape(summed, (summed.shape[0], -1))
