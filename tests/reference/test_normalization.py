@@ -245,7 +245,7 @@ def test_an_infinite_mean_has_a_gradient_of_the_scale_by_sums_and_none_by_differ
     by_sums = batch_norm_inference_vjp(x, mean, *weights, g, epsilon=1.0)
     with np.errstate(invalid="ignore"):
         by_differences = batch_norm_inference_vjp(x, mean, *weights, g, centred=True, epsilon=1.0)
-    assert [dscale.item() for dscale in (by_sums[3], -by_sums[2])] == [np.inf, np.inf]
+    assert [gradient.item() for gradient in (by_sums[3], -by_sums[2])] == [np.inf, np.inf]
     assert all(np.isnan(d).all() for d in by_differences[2:4])
     assert_same(by_differences[0], g)
     assert_same(by_sums[0], g)
