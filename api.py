@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .adapters.kernel import Kernel, find_function, library_name
-from .harness.check import Checker, OnProbe
-from .harness.look import Options
+from .adapters.kernel.function import Kernel, find_function, library_name
+from .harness.checking.check import Checker, OnProbe
+from .harness.checking.examination import Options
+from .harness.checking.kernels import InProcess, InWorker, Subject
+from .harness.checking.probes import Questions
 from .harness.plan import select_specs
-from .harness.probes import Questions
-from .harness.processes import KernelSettings
-from .harness.subjects import InProcess, InWorker, Subject
+from .harness.running.processes import KernelSettings
 from .reports.check import KernelFails, Report
 
 __all__ = ["Declared", "KernelFails", "Report", "check", "check_file", "conforms", "declared", "prepare"]

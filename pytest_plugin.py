@@ -14,9 +14,9 @@ import pytest
 
 if TYPE_CHECKING:
     from .api import Declared
-    from .harness.check import Checker
-    from .harness.checked import Finding
-    from .harness.probes import Probe
+    from .harness.checking.check import Checker
+    from .harness.checking.checks import Finding
+    from .harness.checking.probes import Probe
 
 __all__ = ["KernelTest"]
 
@@ -53,7 +53,7 @@ CHECKERS: pytest.StashKey[list[Checker]] = pytest.StashKey()
 
 
 def _tests(collector: pytest.Module, name: str, declared: Declared) -> Iterator[pytest.Item]:
-    from .harness.processes import Unstarted
+    from .harness.running.processes import Unstarted
 
     config = collector.config
     chosen = {"sizes": config.getoption("--assay-tier"), "device": config.getoption("--assay-device")}

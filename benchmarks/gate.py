@@ -17,7 +17,7 @@ from pathlib import Path
 
 from assay.harness.record import read
 
-COMMAND = [sys.executable, "-m", "assay.cli"]
+COMMAND = [sys.executable, "-m", "assay"]
 
 
 def gate(baseline: Path, out: Path, cache: Path) -> tuple[float, float]:

@@ -24,18 +24,18 @@ import msgspec
 import numpy as np
 from rich.progress import track
 
-from assay.harness import audit as auditing
-from assay.harness import controls as zoo_of_controls
-from assay.harness import faults as zoo_of_faults
-from assay.harness.controls import controls
-from assay.harness.expectation import Expectation
-from assay.harness.faults import faults
-from assay.harness.judge import Answer, Judgement
-from assay.harness.variants import correct, simulated
+from assay.harness.auditing import audit as auditing
+from assay.harness.auditing import controls as zoo_of_controls
+from assay.harness.auditing import faults as zoo_of_faults
+from assay.harness.auditing.controls import controls
+from assay.harness.auditing.faults import faults
+from assay.harness.auditing.variants import correct, simulated
+from assay.harness.judging.expectation import Expectation
+from assay.harness.judging.judge import Answer, Judgement
 from assay.numerics.dtypes import DTYPES, widen
 from assay.numerics.simulated import Arithmetic
 from assay.specs import all_specs
-from assay.specs.cases import DTYPE_ORDER, TIERS
+from assay.specs.language.cases import DTYPE_ORDER, TIERS
 
 HERE = Path(__file__).resolve().parent
 Array = np.ndarray[Any, Any]

@@ -14,7 +14,7 @@ import re
 import sys
 from pathlib import Path
 
-from assay.harness.compare import KINDS, read_gate
+from assay.harness.gating.compare import KINDS, read_gate
 from assay.reports.difference import Difference, Group
 from assay.reports.markdown import code, plain, row
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from ..adapters.binding import FRAMEWORKS, Binding, bindings
 from ..specs import all_specs
-from ..specs.case import Case, parse
-from ..specs.cases import DTYPE_ORDER, cases
-from ..specs.spec import Spec, evaluate
+from ..specs.language.case import Case, parse
+from ..specs.language.cases import DTYPE_ORDER, cases
+from ..specs.language.spec import Spec, evaluate
 
 __all__ = ["Question", "checked_dtypes", "implementations", "plan", "refusal", "select_specs"]
 

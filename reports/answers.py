@@ -13,7 +13,7 @@ import jinja2
 from ..adapters.binding import Binding, bindings
 from ..harness.record import Record, Target, Verdict
 from ..specs import all_specs
-from ..specs.case import parse
+from ..specs.language.case import parse
 from ..specs.questions import CONFIRMED, Inquiry, Point
 from .overview import command, version_of
 from .snippet import snippet

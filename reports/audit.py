@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..harness.audit import Audit, Entry
+from ..harness.auditing.audit import Audit, Entry
 from .overview import plural
 
 __all__ = ["audit_details", "audit_summary"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..harness.checked import Checked
+from ..harness.checking.checks import Checked
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,7 +39,7 @@ class Report:
             raise KernelFails(f"\n{self}")
 
     def to_json(self) -> str:
-        """The data as JSON; `assay.harness.check.Checked` is its schema."""
+        """The data as JSON; `assay.harness.checking.check.Checked` is its schema."""
         return msgspec.json.encode(self.data).decode()
 
     def __bool__(self) -> bool:

@@ -10,9 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..harness.checked import CHECKS, EARLIER, Checked, Finding, Line
-from ..harness.fooled import Fooled
-from ..harness.judge import Judgement
+from ..harness.checking.checks import CHECKS, EARLIER, Checked, Finding, Line
+from ..harness.checking.fooled import Fooled
+from ..harness.judging.judge import Judgement
 from .console import STYLES, Printable
 from .overview import MARKS, number, plural
 

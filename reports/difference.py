@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..harness.compare import KINDS, Change, Gate, Tally
+from ..harness.gating.compare import KINDS, Change, Gate, Tally
 from .overview import Mark, command, plural
 
 __all__ = ["ANNOTATIONS", "KIND_MARKS", "Difference", "Group", "workflow_commands"]

@@ -15,7 +15,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from ..harness.compare import KINDS, Change, Gate
+from ..harness.gating.compare import KINDS, Change, Gate
 from . import difference as differences
 from .console import Printable, broken
 from .difference import KIND_MARKS, Difference

@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ..adapters.binding import Binding
-from ..harness.explain import Explanation
+from ..harness.running.explain import Explanation
 from ..numerics.dtypes import widen
-from ..specs.case import encode
-from ..specs.spec import Spec
+from ..specs.language.case import encode
+from ..specs.language.spec import Spec
 from .overview import number
 
 __all__ = ["explanation_page", "spec_page", "spec_table"]

@@ -12,9 +12,9 @@ from typing import Any
 
 from ..adapters import binding as adapters
 from ..adapters.binding import Binding
-from ..harness.repro import definition
-from ..harness.stochastic import SEED
-from ..specs.case import Case
+from ..harness.judging.stochastic import SEED
+from ..harness.running.repro import definition
+from ..specs.language.case import Case
 
 __all__ = ["snippet"]
 

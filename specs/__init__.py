@@ -9,7 +9,7 @@ import functools
 import importlib
 import pkgutil
 
-from .spec import Spec
+from .language.spec import Spec
 
 __all__ = ["all_specs"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..reference import activations as reference
-from .spec import Constraint, Input, Parameter, Source, Spec
+from .language.spec import Constraint, Input, Parameter, Source, Spec
 
 
 def elementwise(function: Callable[..., Any], vjp: Callable[..., Any], *sources: Source, **more: Any) -> Spec:

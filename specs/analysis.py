@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..reference import analysis as reference
-from .spec import Constraint, Input, Parameter, Source, Spec
+from .language.spec import Constraint, Input, Parameter, Source, Spec
 
 INTERVALS = Source(
     "Moore, Kearfott and Cloud (2009), Introduction to interval analysis",

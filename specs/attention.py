@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..reference import attention as reference
-from .spec import Constraint, Input, Parameter, Source, Spec
+from .language.spec import Constraint, Input, Parameter, Source, Spec
 
 dot_product_attention = Spec(
     name="dot_product_attention",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..reference import constraints as reference
-from .spec import Constraint, Input, Parameter, Source, Spec
+from .language.spec import Constraint, Input, Parameter, Source, Spec
 
 KERNEL = Input("kernel", "features, units", meaning="what is constrained")
 AXIS = Parameter("axis", (0, 1), "the axis along which norms are taken: 0 for what each unit is fed by")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..reference import convolution as reference
-from .spec import Constraint, Input, Parameter, Source, Spec, sizes_of
+from .language.spec import Constraint, Input, Parameter, Source, Spec, sizes_of
 
 DATA = ("normal", "wide", "nan", "infinities")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..reference import dense as reference
-from .spec import Constraint, Input, Parameter, Source, Spec
+from .language.spec import Constraint, Input, Parameter, Source, Spec
 
 dense = Spec(
     name="dense",

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..numerics.dtypes import widen
 from ..reference import dropout as reference
-from .spec import Constraint, Input, Parameter, Source, Spec
+from .language.spec import Constraint, Input, Parameter, Source, Spec
 
 
 def read_mask(names: Mapping[str, Any], answers: Sequence[tuple[Any, ...]]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from .dropout import (
     mask,
     one_of_each,
 )
+from .language.spec import Constraint, Input, Parameter, Source, Spec
 from .lstm_variants import (
     BIAS,
     FOR_HALF,
@@ -26,7 +27,6 @@ from .lstm_variants import (
     layer_norm_lstm,
 )
 from .recurrent import C, H, X, gru
-from .spec import Constraint, Input, Parameter, Source, Spec
 
 Names = Mapping[str, Any]
 Answers = Sequence[tuple[Any, ...]]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..reference import losses_classification as reference
+from .language.spec import Constraint, Input, Parameter, Source, Spec
 from .losses_regression import MEAN_OF_MEANS, REDUCTION, ROW_MEAN
-from .spec import Constraint, Input, Parameter, Source, Spec
 
 ROWS = "*(batch, steps)[:rank]"
 LOGITS = Input("logits", f"{ROWS}, classes", meaning="unnormalised log-probabilities")

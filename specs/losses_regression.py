@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..reference import losses_regression as reference
-from .spec import Constraint, Input, Parameter, Source, Spec
+from .language.spec import Constraint, Input, Parameter, Source, Spec
 
 PREDICTIONS = Input("predictions", "batch, features", meaning="what the model says")
 TARGETS = Input("targets", "batch, features", meaning="what is true")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..reference import losses_sampled as reference
-from .spec import Constraint, Input, Parameter, Source, Spec
+from .language.spec import Constraint, Input, Parameter, Source, Spec
 
 SHARED: dict[str, Any] = {
     "inputs": (

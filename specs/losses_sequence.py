@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..reference import losses_sequence as reference
+from .language.spec import Constraint, Input, Parameter, Source, Spec
 from .losses_classification import KERAS, OPTAX, TORCH_CROSS_ENTROPY
-from .spec import Constraint, Input, Parameter, Source, Spec
 
 sequence_cross_entropy = Spec(
     name="sequence_cross_entropy",

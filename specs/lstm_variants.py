@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..reference import lstm_variants as reference
+from .language.spec import Input, Parameter, Source, Spec
 from .recurrent import CARRY_FITS, FEATURES_FIT, C, H, X
-from .spec import Input, Parameter, Source, Spec
 
 AXES = "batch time features units"
 SIZES = ((3, 4, 2, 5), (1, 1, 1, 3), (2, 2, 9, 8))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..reference import normalization as reference
-from .spec import Constraint, Input, Parameter, Source, Spec
+from .language.spec import Constraint, Input, Parameter, Source, Spec
 
 X = Input("x", "batch, *(height, width, 2)[:spatial], channels", meaning="what is normalized")
 SCALE = Input("scale", "channels", kind="weight", meaning="factor of each channel", when="use_scale")

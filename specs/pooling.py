@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..reference import pooling as reference
-from .spec import Constraint, Input, Parameter, Source, Spec, sizes_of
+from .language.spec import Constraint, Input, Parameter, Source, Spec, sizes_of
 
 X = Input("x", "batch, height, width, channels", meaning="what is pooled")
 AXES = "batch height width channels"

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from . import all_specs
-from .case import Case, parse
+from .language.case import Case, parse
 
 __all__ = ["CONFIRMED", "Inquiry", "Otherwise", "Point", "inquiries"]
 

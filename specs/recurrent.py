@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..reference import recurrent as reference
-from .spec import Constraint, Input, Parameter, Source, Spec
+from .language.spec import Constraint, Input, Parameter, Source, Spec
 
 X = Input("x", "batch, time, features", meaning="the sequence")
 H = Input("h", "batch, units", meaning="initial hidden state")

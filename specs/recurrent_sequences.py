@@ -13,9 +13,9 @@ from typing import Any
 
 from ..reference import recurrent_sequences as reference
 from ..reference.sequences import DIRECTIONS, MASKED_OUTPUTS
+from .language.spec import Constraint, Input, Parameter, Source, Spec
 from .lstm_variants import BIAS, DATA, KERNEL, RECURRENT_KERNEL, TORCH_LSTM
 from .recurrent import AXES, CANDIDATE_BIAS, CARRY_FITS, FEATURES_FIT, RESET_AFTER, C, H, X
-from .spec import Constraint, Input, Parameter, Source, Spec
 
 Function = Callable[..., Any]
 

@@ -44,6 +44,6 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
     answers = sorted({case for inquiry in inquiries() for case in inquiry.cases})
     cases = [f"--case={case}" for case in dict.fromkeys((*smoke, *answers))]
     subprocess.run(
-        [sys.executable, "-m", "assay.cli", "run", "--out", out, *cases], check=True, capture_output=True
+        [sys.executable, "-m", "assay", "run", "--out", out, *cases], check=True, capture_output=True
     )
     return read(out / "run.json")

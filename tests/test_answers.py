@@ -9,13 +9,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from assay.cli import main
-from assay.harness.expectation import Expectation
+from assay.cli.app import main
+from assay.harness.auditing.variants import question
+from assay.harness.judging.expectation import Expectation
 from assay.harness.record import Record, Target, Verdict
-from assay.harness.variants import question
 from assay.reports.answers import ABSENT, Answers, page
 from assay.specs import all_specs
-from assay.specs.case import parse
+from assay.specs.language.case import parse
 from assay.specs.questions import CONFIRMED, Inquiry, Point, inquiries
 
 ROOT = Path(__file__).resolve().parents[1]

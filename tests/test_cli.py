@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.cli import main
+from assay.cli.app import main
 from assay.harness.record import read
 
 KERNELS = Path(__file__).parent / "harness" / "kernels.py"

@@ -11,10 +11,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from assay.cli import main
-from assay.harness.compare import read_gate
+from assay.cli.app import main
+from assay.harness.gating.compare import read_gate
+from assay.harness.gating.waivers import read_waivers
 from assay.harness.record import read, write
-from assay.harness.waivers import read_waivers
 from assay.reports.console import Progress
 from assay.reports.difference import Difference
 

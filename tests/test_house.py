@@ -22,6 +22,19 @@ ROOT = Path(__file__).resolve().parents[1]
 #: The parts in the order of design: a module imports from its own part and from those before it. `assay` is
 #: the public face, the root `__init__.py`.
 PARTS = ("numerics", "reference", "specs", "adapters", "harness", "reports", "assay", "cli", "__main__")
+#: The rooms of a part, each with those of the same part that it may import from beside itself; the room with
+#: no name holds the modules that lie in none, such as harness/record.py.
+ROOMS = {
+    "specs": {"language": (), "": ("language",), "variants": ("language",)},
+    "harness": {
+        "": (),
+        "judging": ("",),
+        "running": ("", "judging"),
+        "auditing": ("", "judging", "running"),
+        "checking": ("", "judging", "running", "auditing"),
+        "gating": ("", "judging", "running"),
+    },
+}
 FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "flax", "optax"}
 #: Packages of extras that are not frameworks; like those, they are loaded when they are first used.
 EXTRAS = {"onnx", "safetensors"}
@@ -60,6 +73,15 @@ def package_files() -> list[PurePosixPath]:
 def part_of(module: tuple[str, ...]) -> str:
     """The part that a module belongs to, its name given relative to the package."""
     return module[0] if module and module[0] in PARTS else "assay"
+
+
+def may_enter(module: tuple[str, ...], target: tuple[str, ...]) -> bool:
+    """Whether a module may import from the room of another one; of other parts it may."""
+    rooms = ROOMS.get(module[0], {})
+    if target[:1] != module[:1] or not rooms:
+        return True
+    own, other = ("".join(name for name in one[1:2] if name in rooms) for one in (module, target))
+    return other in (own, *rooms[own])
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
@@ -101,7 +123,8 @@ def outside_names(node: ast.Import | ast.ImportFrom) -> list[str]:
 def import_faults(path: PurePosixPath, source: str) -> list[str]:
     """What is wrong with the imports of one module, one sentence each."""
     package = path.parent.parts
-    part = part_of((*package, path.stem))
+    module = (*package, path.stem)
+    part = part_of(module)
     allowed = INDEPENDENT.get(part, declared_dependencies()) + HOSTS.get(str(path), ())
 
     def sentences(node: ast.Import | ast.ImportFrom, at_import: bool) -> Iterator[str]:
@@ -109,9 +132,11 @@ def import_faults(path: PurePosixPath, source: str) -> list[str]:
             targets = own_targets(node, package)
             if not targets:
                 yield "the import leaves the package"
-            for target in map(part_of, targets):
-                if PARTS.index(target) > PARTS.index(part):
-                    yield f"{part} may not import from {target}, which stands above it"
+            for target in targets:
+                if PARTS.index(part_of(target)) > PARTS.index(part):
+                    yield f"{part} may not import from {part_of(target)}, which stands above it"
+                if not may_enter(module, target):
+                    yield f"{'/'.join(module)} may not import from the room of {'/'.join(target)}"
             return
         for name in outside_names(node):
             top = name.partition(".")[0]
@@ -151,12 +176,20 @@ def test_imports_run_one_way() -> None:
         ("reference/dense.py", "def f():\n    from ..specs import x", "reference may not import from specs"),
         ("specs/dense.py", "from ..adapters import torch", "specs may not import from adapters"),
         ("adapters/jax/dense.py", "from ...harness import run", "adapters may not import from harness"),
-        ("harness/run.py", "from ..reports.html import page", "harness may not import from reports"),
+        ("harness/running/run.py", "from ...reports.html import page", "harness may not import from reports"),
         ("reports/html.py", "from ..cli import main", "reports may not import from cli"),
+        ("specs/language/cases.py", "from ..dense import dense", "specs/language/cases may not import"),
+        ("specs/language/case.py", "from ..variants import faults_of", "the room of specs/variants"),
+        ("specs/dense.py", "from .variants import faults_of", "the room of specs/variants"),
+        ("harness/record.py", "from .judging.judge import judge", "the room of harness/judging"),
+        ("harness/judging/judge.py", "from ..running.ask import ask", "the room of harness/running"),
+        ("harness/running/run.py", "from ..gating import gate", "the room of harness/gating"),
+        ("harness/auditing/audit.py", "from ..checking.check import Checker", "the room of harness/checking"),
+        ("harness/gating/gate.py", "from ..auditing.audit import audit", "the room of harness/auditing"),
         ("reports/html.py", "from .. import __version__", "reports may not import from assay"),
-        ("harness/run.py", "from ...elsewhere import x", "leaves the package"),
-        ("harness/run.py", "import assay.numerics", "imports are relative"),
-        ("cli.py", "from assay import __version__", "imports are relative"),
+        ("harness/running/run.py", "from ....elsewhere import x", "leaves the package"),
+        ("harness/running/run.py", "import assay.numerics", "imports are relative"),
+        ("cli/app.py", "from assay import __version__", "imports are relative"),
         ("specs/dense.py", "import torch", "torch is loaded when it is first used"),
         ("reference/dense.py", "def dense():\n    import torch", "reference never imports a framework"),
         ("reference/dense.py", "import scipy.stats", "reference may not import scipy.stats"),
@@ -169,10 +202,10 @@ def test_imports_run_one_way() -> None:
         ("adapters/jax/dense.py", "try:\n    import flax\nfinally:\n    pass", "flax is loaded when"),
         ("adapters/jax/dense.py", "class Dense:\n    import optax", "optax is loaded when"),
         ("adapters/jax/dense.py", "if not TYPE_CHECKING:\n    import jax", "jax is loaded when"),
-        ("harness/run.py", "import pandas", "harness may not import pandas"),
-        ("harness/run.py", "import pytest", "harness may not import pytest"),
-        ("cli.py", "import pytest", "cli may not import pytest"),
-        ("harness/export.py", "import onnx", "onnx is loaded when it is first used"),
+        ("harness/running/run.py", "import pandas", "harness may not import pandas"),
+        ("harness/running/run.py", "import pytest", "harness may not import pytest"),
+        ("cli/app.py", "import pytest", "cli may not import pytest"),
+        ("harness/checking/export.py", "import onnx", "onnx is loaded when it is first used"),
         ("reference/dense.py", "def f():\n    import safetensors", "reference may not import safetensors"),
     ],
 )
@@ -191,10 +224,14 @@ def test_a_forbidden_import_is_found(path: str, source: str, complaint: str) -> 
         ("adapters/torch/dense.py", "from ...specs import dense\nfrom ..binding import binding"),
         ("adapters/torch/dense.py", "def linear():\n    import torch"),
         ("adapters/torch/dense.py", "if TYPE_CHECKING:\n    import torch"),
-        ("harness/run.py", "import msgspec\nimport execnet"),
+        ("harness/running/run.py", "import msgspec\nimport execnet"),
         ("pytest_plugin.py", "import pytest\nfrom .api import check"),
-        ("harness/export.py", "def f():\n    import onnx"),
-        ("cli.py", "from . import __version__\nfrom .harness import run\nimport cyclopts"),
+        ("harness/checking/export.py", "def f():\n    import onnx"),
+        ("cli/app.py", "from .. import __version__\nfrom ..harness.running import run\nimport cyclopts"),
+        ("specs/dense.py", "from .language.spec import Spec"),
+        ("specs/variants/dense.py", "from ..language.variant import Fault"),
+        ("harness/judging/judge.py", "from ..record import Outcome"),
+        ("harness/checking/check.py", "from ..auditing.faults import faults\nfrom .probes import Probe"),
         ("__init__.py", "from .reports import html"),
     ],
 )

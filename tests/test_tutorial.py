@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.cli import main
+from assay.cli.app import main
 
 TUTORIAL = Path(__file__).parents[1] / "docs" / "kernels.md"
 BLOCK = re.compile(r"```(python|console)\n(.*?)```", re.DOTALL)
@@ -64,7 +64,7 @@ def rewrite() -> None:
             if language == "python":
                 Path(folder, first.removeprefix("# ")).write_text(text)
                 return block.group()
-            command = [sys.executable, "-m", "assay.cli", *first.removeprefix("$ assay ").split()]
+            command = [sys.executable, "-m", "assay", *first.removeprefix("$ assay ").split()]
             shown = subprocess.run(
                 command, cwd=folder, env={**os.environ, "COLUMNS": "100"}, capture_output=True, text=True
             ).stdout

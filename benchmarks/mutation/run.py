@@ -43,8 +43,8 @@ EXPLAINED = HERE / "explained.toml"
 PAGE = ROOT / "docs" / "mutation.md"
 
 TARGETS: dict[str, tuple[str, ...]] = {
-    "harness/judge.py": ("tests/meta/test_judge.py",),
-    "harness/stochastic.py": ("tests/meta/test_judge.py", "tests/harness/test_stochastic.py"),
+    "harness/judging/judge.py": ("tests/meta/test_judge.py",),
+    "harness/judging/stochastic.py": ("tests/meta/test_judge.py", "tests/harness/test_stochastic.py"),
     "numerics/tolerance.py": ("tests/numerics/test_tolerance.py",),
     "numerics/ulps.py": ("tests/numerics/test_ulps.py",),
     "numerics/_moments.py": ("tests/numerics/test_moments.py", "tests/numerics/test_carried.py"),

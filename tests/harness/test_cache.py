@@ -8,12 +8,12 @@ import threading
 
 import pytest
 
-from assay.harness import cache
-from assay.harness.cache import CachedExpectation
-from assay.harness.expectation import Expectation
+from assay.harness.judging import cache
+from assay.harness.judging.cache import CachedExpectation
+from assay.harness.judging.expectation import Expectation
 from assay.numerics.profiles import profiles
 from assay.specs import all_specs
-from assay.specs.case import parse
+from assay.specs.language.case import parse
 
 CASES = [
     "layer_norm/default/bfloat16/normal/3x2x17",

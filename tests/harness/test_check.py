@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import assay
-from assay.adapters.kernel import find_function
-from assay.harness.checked import CHECKS, Checked
+from assay.adapters.kernel.function.function import find_function
+from assay.harness.checking.checks import CHECKS, Checked
 
 KERNELS = Path(__file__).with_name("kernels.py")
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from support.compared import ABSENT, API, TORCH, off, record, verdict
 
-from assay.harness.compare import KINDS, compare, read_gate
+from assay.harness.gating.compare import KINDS, compare, read_gate
 from assay.harness.record import Margin, Target, Worst
 
 

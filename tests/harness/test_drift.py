@@ -7,15 +7,15 @@ import itertools
 
 import pytest
 
-from assay.harness.controls import controls, result
-from assay.harness.drift import alike, improvement, loosest, loss
-from assay.harness.judge import judge
+from assay.harness.auditing.controls import controls, result
+from assay.harness.auditing.variants import inner, question, simulated
+from assay.harness.gating.drift import alike, improvement, loosest, loss
+from assay.harness.judging.judge import judge
 from assay.harness.record import Margin, Verdict
-from assay.harness.variants import inner, question, simulated
 from assay.numerics.dtypes import DTYPES
 from assay.numerics.simulated import ORDERS, Arithmetic
 from assay.specs import all_specs
-from assay.specs.case import parse
+from assay.specs.language.case import parse
 
 CASES = [
     "dense/default/{}/normal/9x129x7",

@@ -11,8 +11,8 @@ import zipfile
 
 import pytest
 
-from assay.harness import environments
-from assay.harness.environments import Unmade, environment, frameworks_of, requirements_of
+from assay.harness.gating import environments
+from assay.harness.gating.environments import Unmade, environment, frameworks_of, requirements_of
 
 UV = """#!{python}
 import os, pathlib, sys

@@ -10,15 +10,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from assay.cli import main
-from assay.harness.expectation import Expectation
-from assay.harness.export import FORMATS, Manifest, export, judge_folder, schema, selected
-from assay.harness.judge import Answer, judge
-from assay.harness.look import Forward
-from assay.harness.onnx_nodes import OPERATORS, export_onnx, model, operator_of
+from assay.cli.app import main
+from assay.harness.checking.examination import Forward
+from assay.harness.checking.export import FORMATS, Manifest, export, judge_folder, schema, selected
+from assay.harness.checking.onnx_nodes import OPERATORS, export_onnx, model, operator_of
+from assay.harness.judging.expectation import Expectation
+from assay.harness.judging.judge import Answer, judge
 from assay.numerics.dtypes import DTYPES, round_to
 from assay.specs import all_specs
-from assay.specs.cases import cases
+from assay.specs.language.cases import cases
 
 SPECS = all_specs()
 SOME = ("softmax", "layer_norm", "embedding", "sparse_softmax_cross_entropy", "batch_norm")

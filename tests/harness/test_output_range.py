@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from assay.adapters.binding import bindings
-from assay.harness.processes import Worker, WorkerSettings
+from assay.harness.running.processes import Worker, WorkerSettings
 from assay.numerics.carried import carry
 from assay.numerics.dtypes import decode, encode
 from assay.numerics.generator import Stream

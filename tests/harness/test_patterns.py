@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from assay.harness.patterns import Wrong, patterns
+from assay.harness.checking.patterns import Wrong, patterns
 from assay.numerics.generator import Stream
 
 SHAPE = (5, 40)

@@ -9,15 +9,15 @@ import sys
 import pytest
 
 from assay.adapters.binding import bindings
-from assay.harness.explain import explain
-from assay.harness.judge import Judgement
-from assay.harness.processes import WorkerSettings
+from assay.harness.auditing.variants import question
+from assay.harness.judging.judge import Judgement
 from assay.harness.record import Target
-from assay.harness.repro import script
-from assay.harness.variants import question
+from assay.harness.running.explain import explain
+from assay.harness.running.processes import WorkerSettings
+from assay.harness.running.repro import script
 from assay.numerics.dtypes import widen
 from assay.specs import all_specs
-from assay.specs.cases import cases
+from assay.specs.language.cases import cases
 
 SPECS = all_specs()
 GELU = "gelu/default/float32/normal/3x17"

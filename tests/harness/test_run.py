@@ -12,11 +12,11 @@ import pytest
 
 from assay.adapters.binding import load_bindings
 from assay.harness.plan import Question, implementations
-from assay.harness.processes import WorkerSettings
 from assay.harness.record import read
-from assay.harness.run import Run, RunSettings
+from assay.harness.running.processes import WorkerSettings
+from assay.harness.running.run import Run, RunSettings
 from assay.specs import all_specs
-from assay.specs.case import parse
+from assay.specs.language.case import parse
 
 FAULTY = Path(__file__).with_name("faulty_bindings.py")
 LESSER = Path(__file__).with_name("lesser_torch.py")

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from scipy.special import ndtr, ndtri
 
-from assay.harness import stochastic
-from assay.harness.expectation import Expectation
-from assay.harness.judge import Answer
-from assay.harness.stochastic import (
+from assay.harness.auditing.variants import correct, question
+from assay.harness.judging import stochastic
+from assay.harness.judging.expectation import Expectation
+from assay.harness.judging.judge import Answer
+from assay.harness.judging.stochastic import (
     SIGNIFICANCE,
     _problems,
     _uncertainty,
@@ -17,12 +18,11 @@ from assay.harness.stochastic import (
     judge_stochastic,
     probes,
 )
-from assay.harness.variants import correct, question
 from assay.numerics.dtypes import DTYPES, round_to, widen
 from assay.numerics.generator import Stream
 from assay.specs import all_specs
-from assay.specs.case import parse
-from assay.specs.distribution import Bernoulli, Normal
+from assay.specs.language.case import parse
+from assay.specs.language.distribution import Bernoulli, Normal
 
 SHAPE, KEEP = (33, 129), 0.7
 

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from support.compared import TORCH, record, verdict
 
-from assay.harness.compare import compare
-from assay.harness.deviations import Deviation, on_file
+from assay.harness.gating.compare import compare
+from assay.harness.gating.waivers import apply, read_waivers, waiver, write_waiver
+from assay.harness.judging.deviations import Deviation, on_file
 from assay.harness.record import Margin
-from assay.harness.waivers import apply, read_waivers, waiver, write_waiver
 from assay.specs import all_specs
-from assay.specs.case import parse
+from assay.specs.language.case import parse
 
 TODAY = datetime.date(2026, 3, 1)
 RIGHT = (verdict(),)
@@ -130,7 +130,8 @@ def test_a_waiver_of_what_was_not_asked_is_no_complaint():
 
 
 def test_a_deviation_on_file_that_no_longer_shows_is_a_complaint_where_all_was_asked(monkeypatch):
-    monkeypatch.setattr("assay.harness.waivers.on_file", lambda: (entry(parameters={"a": 1}, outcome=None),))
+    known = entry(parameters={"a": 1}, outcome=None)
+    monkeypatch.setattr("assay.harness.gating.waivers.on_file", lambda: (known,))
     right = {"before": (verdict(),), "after": (verdict(),)}
     assert "the deviation 'known' (* in *) no longer holds" in applied(**right).complaints[0]
     assert applied(tier="smoke", **right).complaints == ()

@@ -12,20 +12,20 @@ import msgspec
 import numpy as np
 import pytest
 
-from assay.cli import main
-from assay.harness import audit as auditing
-from assay.harness import controls as zoo_of_controls
-from assay.harness import faults as zoo_of_faults
-from assay.harness.audit import Audit, Entry, audit, run_audit
-from assay.harness.controls import controls
-from assay.harness.faults import GENERAL, faults
-from assay.harness.judge import Judgement, judge
-from assay.harness.variants import answer, correct, question, run
+from assay.cli.app import main
+from assay.harness.auditing import audit as auditing
+from assay.harness.auditing import controls as zoo_of_controls
+from assay.harness.auditing import faults as zoo_of_faults
+from assay.harness.auditing.audit import Audit, Entry, audit, run_audit
+from assay.harness.auditing.controls import controls
+from assay.harness.auditing.faults import GENERAL, faults
+from assay.harness.auditing.variants import answer, correct, question, run
+from assay.harness.judging.judge import Judgement, judge
 from assay.numerics.dtypes import DTYPES
 from assay.specs import all_specs
-from assay.specs.case import parse
-from assay.specs.variant import Control, Fault, call_by_name, each_way
-from assay.specs.zoo import faults_of
+from assay.specs.language.case import parse
+from assay.specs.language.variant import Control, Fault, call_by_name, each_way
+from assay.specs.variants import faults_of
 
 SPECS = all_specs()
 
@@ -71,7 +71,7 @@ def test_a_killed_process_ends_the_audit_and_costs_nothing_that_was_learned():
 
 def test_processes_of_the_audit_end_with_the_one_that_asked_for_them():
     script = (
-        "import os, time; from assay.harness.audit import worker_pool; pool = worker_pool(1);"
+        "import os, time; from assay.harness.auditing.audit import worker_pool; pool = worker_pool(1);"
         "print(pool.submit(os.getpid).result(), flush=True); time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
@@ -248,7 +248,7 @@ def test_the_command_says_what_slipped_and_exits_with_1(monkeypatch, capsys):
     slip = Entry(
         "gelu", "float32", "fault", "a fault", False, "slipped", 3, "gelu/default/…", effect=9, noise=2
     )
-    monkeypatch.setattr("assay.cli.run_audit", lambda *_: Audit("smoke", True, (slip,)))
+    monkeypatch.setattr("assay.cli.app.run_audit", lambda *_: Audit("smoke", True, (slip,)))
     assert main(["audit", "gelu"]) == 1
     out = " ".join(capsys.readouterr().out.split())
     assert "slipped gelu, float32: a fault" in out

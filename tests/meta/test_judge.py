@@ -15,18 +15,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from assay.harness import stochastic
-from assay.harness.expectation import Expectation, Expected
-from assay.harness.judge import Answer, Judgement, judge
-from assay.harness.stochastic import OTHER_SEED, SEED, SIGNIFICANCE, is_stochastic, judge_stochastic
+from assay.harness.judging import stochastic
+from assay.harness.judging.expectation import Expectation, Expected
+from assay.harness.judging.judge import Answer, Judgement, judge
+from assay.harness.judging.stochastic import OTHER_SEED, SEED, SIGNIFICANCE, is_stochastic, judge_stochastic
 from assay.numerics.dtypes import DTYPES, encode, round_to, widen
 from assay.numerics.generator import Stream
 from assay.numerics.profiles import profiles
 from assay.numerics.simulated import to_precision
 from assay.numerics.tolerance import CHECKS_PER_RUN, FALSE_ALARMS_PER_RUN
 from assay.numerics.ulps import ulp
-from assay.specs.case import Case
-from assay.specs.spec import Constraint, Input, Parameter, Spec
+from assay.specs.language.case import Case
+from assay.specs.language.spec import Constraint, Input, Parameter, Spec
 
 SINGLE, HALF = DTYPES["float32"], DTYPES["bfloat16"]
 ULP = float(ulp(1.0, SINGLE))

@@ -19,7 +19,7 @@ from support.proof import VJP, all_calls, assert_same, carried, family_of, measu
 from support.proof_page import page, structure
 
 from assay.specs import all_specs
-from assay.specs.case import Case
+from assay.specs.language.case import Case
 
 TESTS = Path(__file__).resolve().parents[1]
 PAGE = TESTS.parent / "docs" / "proof.md"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from support.proof import assert_same, carried, proves
 
-from assay.harness.expectation import Expectation
+from assay.harness.judging.expectation import Expectation
 from assay.specs import all_specs
-from assay.specs.cases import cases
+from assay.specs.language.cases import cases
 
 #: Specs of which a part of the batch is no question of its own, and why.
 WHOLE = {

@@ -11,12 +11,12 @@ import pytest
 from support.complex_step import directional_derivative
 from support.proof import assert_same, carried, proves
 
-from assay.harness.expectation import Expectation
+from assay.harness.judging.expectation import Expectation
 from assay.numerics.dtypes import widen
 from assay.numerics.generator import Stream
 from assay.specs import all_specs
-from assay.specs.cases import cases
-from assay.specs.spec import evaluate
+from assay.specs.language.cases import cases
+from assay.specs.language.spec import evaluate
 
 #: Where a reference gives another gradient than its derivative, because that is what implementations do. Such
 #: a gradient is proved by a law: of a row in which everything is masked, in test_attention.py; or by the

@@ -12,7 +12,7 @@ from reports.test_junit import check_structure
 from rich.console import Console
 from support.compared import record, verdict
 
-from assay.harness.compare import compare
+from assay.harness.gating.compare import compare
 from assay.reports import gate as reports
 from assay.reports.difference import Difference
 from assay.reports.markdown import LIMIT

@@ -11,8 +11,8 @@ import pytest
 from assay.adapters.binding import bindings
 from assay.reports.snippet import snippet
 from assay.specs import all_specs
-from assay.specs.case import parse
-from assay.specs.cases import cases
+from assay.specs.language.case import parse
+from assay.specs.language.cases import cases
 
 SPECS = all_specs()
 
@@ -61,7 +61,7 @@ import sys
 from assay.adapters.binding import bindings
 from assay.reports.snippet import snippet
 from assay.specs import all_specs
-from assay.specs.case import Case
+from assay.specs.language.case import Case
 
 for binding in bindings().values():
     spec = all_specs()[binding.spec]

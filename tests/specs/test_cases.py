@@ -8,15 +8,15 @@ import itertools
 import numpy as np
 import pytest
 
-from assay.harness.expectation import Expectation
+from assay.harness.judging.expectation import Expectation
 from assay.harness.plan import implementations
 from assay.numerics.dtypes import DTYPES
 from assay.numerics.profiles import profiles
 from assay.specs import all_specs
-from assay.specs.case import Case, decode, encode, parse
-from assay.specs.cases import cases, invalid_cases
-from assay.specs.covering import cover
-from assay.specs.spec import evaluate
+from assay.specs.language.case import Case, decode, encode, parse
+from assay.specs.language.cases import cases, invalid_cases
+from assay.specs.language.covering import cover
+from assay.specs.language.spec import evaluate
 
 SPECS = all_specs()
 each_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)

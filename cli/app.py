@@ -1,0 +1,379 @@
+"""The command ``assay``: runs, reports and audits; gate and kernels are in ``cli_gate`` and ``cli_kernel``.
+
+Exit status: 0 ran to its end, 1 something that ``--fail-on`` names was found, 2 wrong usage, 3 could not
+run at all. What went wrong is said in a sentence that says what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import cyclopts
+import msgspec
+from cyclopts import Parameter
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.markup import escape
+
+from ..adapters.binding import bindings, load_bindings
+from ..harness import record as records
+from ..harness.auditing.audit import run_audit
+from ..harness.gating.environments import Unmade
+from ..harness.plan import checked_dtypes, implementations, plan, select_specs
+from ..harness.running.explain import Explanation
+from ..harness.running.explain import explain as look
+from ..harness.running.processes import Unstarted, WorkerSettings, checked_framework
+from ..harness.running.provenance import version
+from ..harness.running.run import Run, RunSettings
+from ..reports import write_all
+from ..reports.audit import audit_details, audit_summary
+from ..reports.console import Bar, Progress, table
+from ..reports.pages import explanation_page, spec_page, spec_table
+from ..specs.language.cases import DTYPE_ORDER
+from .gate import gate, waive
+from .kernel import check, export, judge
+from .options import ALL_FRAMEWORKS, CannotRun, Device, Names, Tier, Usage
+
+__all__ = ["app", "main"]
+
+app = cyclopts.App(
+    name="assay",
+    help="The test oracle for neural-network layers and losses.",
+    version=version,
+    help_format="plaintext",
+)
+
+
+@app.command
+def run(
+    *specs: str,
+    framework: Names = ALL_FRAMEWORKS,
+    device: Device = "cpu",
+    dtype: Names = DTYPE_ORDER,
+    tier: Tier = "standard",
+    case: Names = (),
+    mode: str = "",
+    bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = (),
+    python: Path = Path(sys.executable),
+    out: Path = Path("report"),
+    resume: Annotated[bool, Parameter(negative="")] = False,
+    fail_on: str = "",
+    time_limit: float = 120.0,
+) -> int:
+    """Put cases to frameworks; write run.json, junit.xml, summary.md and index.html.
+
+    Parameters
+    ----------
+    specs
+        Names or globs of specs, such as gelu or 'conv*'; all if none is given.
+    framework
+        torch, tensorflow, keras (on TensorFlow), keras[jax], keras[torch] or jax; may be given many times.
+    device
+        Where torch and jax run.
+    dtype
+        float32, float64, bfloat16, float16; may be given many times.
+    tier
+        smoke meets every option once, standard every pair of options, full every triple and the grid:
+        every combination of small sizes, strides, dilations and paddings of convolutions and poolings.
+    case
+        A case id, instead of a tier; may be given many times.
+    mode
+        How functions are run instead of the framework's default: eager, jit, graph, xla or compiled.
+    bindings_from
+        A Python file of further bindings; may be given many times.
+    python
+        The interpreter whose frameworks are asked.
+    out
+        Folder of the results.
+    resume
+        Go on where an interrupted run in the same folder stopped.
+    fail_on
+        Outcomes, joined by commas, that make the exit status 1; 'findings' means every failing one.
+    time_limit
+        Seconds after which a call counts as hung.
+    """
+    failing = _outcomes(fail_on)
+    for path in bindings_from:
+        load_bindings(path)
+    chosen = select_specs(specs)
+    settings = RunSettings(
+        questions=plan(chosen.values(), tier, checked_dtypes(dtype), case),
+        workers=[_worker(name, device, mode, python, bindings_from, time_limit) for name in framework],
+        folder=out,
+        tier="chosen cases" if case else tier,
+        command=shlex.join(["assay", *sys.argv[1:]]),
+        resume=resume,
+    )
+    console = Console()
+    try:
+        record = _asked(settings, console)
+    except KeyboardInterrupt:
+        write_all(records.read(out / "run.json"), out)
+        raise CannotRun(
+            f"Interrupted. {out}/run.json holds what was learned; add --resume to go on."
+        ) from None
+    console.print(table(record))
+    for path in write_all(record, out):
+        console.print(f"[dim]wrote[/dim] {escape(str(path))}")
+    return int(any(verdict.outcome in failing for verdict in record.verdicts))
+
+
+@app.command(name="list")
+def list_specs(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
+    """List the specs and the implementations of each.
+
+    Parameters
+    ----------
+    as_json
+        Print JSON instead of a table.
+    """
+    chosen = select_specs(())
+    apis = {name: [b.api for b in implementations(spec)] for name, spec in chosen.items()}
+    if as_json:
+        facts = [{"name": n, "family": s.family, "implementations": apis[n]} for n, s in chosen.items()]
+        print(json.dumps(facts, indent=2))
+    else:
+        Console().print(spec_table([(s.family, n, s.summary, apis[n]) for n, s in chosen.items()]))
+
+
+@app.command
+def show(spec: str) -> None:
+    """Show what a spec says: formula, parameters, facets, shapes, sources, implementations.
+
+    Parameters
+    ----------
+    spec
+        Name of the spec.
+    """
+    for chosen in select_specs((spec,)).values():
+        Console().print(spec_page(chosen, implementations(chosen)))
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Where:
+    """The implementation that one case is put to, and where it runs."""
+
+    implementation: str
+    """Public API, as reports print it."""
+
+    device: Device = "cpu"
+    """Where to run."""
+
+    framework: str = ""
+    """Framework, if another than the implementation's default, such as keras[jax]."""
+
+    mode: str = ""
+    """How to run it, if not in the framework's default way."""
+
+    bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = ()
+    """A Python file of further bindings; may be given many times."""
+
+    python: Path = Path(sys.executable)
+    """The interpreter whose framework is asked."""
+
+    def look(self, case: str) -> Explanation:
+        """Run the case there."""
+        for path in self.bindings_from:
+            load_bindings(path)
+        owners = {binding.api: binding.framework for binding in bindings().values()}
+        if self.implementation not in owners:
+            raise Usage(f"no implementation is called {self.implementation!r}; see `assay show SPEC`")
+        name = self.framework or owners[self.implementation]
+        worker = _worker(name, self.device, self.mode, self.python, self.bindings_from, 120.0)
+        return look(case, self.implementation, worker)
+
+
+@app.command
+def explain(case: str, *, where: Where) -> None:
+    """Run one case on one implementation: what was given, got and expected, and what would explain it.
+
+    Parameters
+    ----------
+    case
+        Case id, as reports print it.
+    """
+    Console().print(explanation_page(where.look(case)))
+
+
+@app.command
+def repro(case: str, *, where: Where) -> None:
+    """Print a standalone script that shows the result with the framework alone.
+
+    Parameters
+    ----------
+    case
+        Case id, as reports print it.
+    """
+    print(where.look(case).script)
+
+
+@app.command
+def audit(
+    *specs: str,
+    dtype: Names = DTYPE_ORDER,
+    tier: Tier = "standard",
+    seeds: int = 1,
+    jobs: int | None = None,
+    details: Annotated[bool, Parameter(negative="")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Put known faults and correct controls through the judge; exit with 1 if it errs.
+
+    Parameters
+    ----------
+    specs
+        Names or globs of specs, such as gelu or 'conv*'; all if none is given.
+    dtype
+        float32, float64, bfloat16, float16; may be given many times.
+    tier
+        The cases that they are put through, as for a run.
+    seeds
+        How many times to draw the numbers of every case.
+    jobs
+        Processes; as many as there are cores if not given.
+    details
+        Print every fault and control with the case that decided.
+    as_json
+        Print JSON instead of tables.
+    """
+    chosen = tuple(select_specs(specs))
+    checked_dtypes(dtype)
+    if seeds < 1 or (jobs is not None and jobs < 1):
+        raise Usage("--seeds and --jobs must be at least 1")
+    parts = len(chosen) * len(dtype) * seeds
+    with Bar("audit", parts) as bar:
+        found = run_audit(chosen, dtype, tier, range(seeds), jobs, lambda entries: bar.advance())
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(found)).decode())
+    else:
+        console = Console()
+        if details:
+            console.print(audit_details(found.entries))
+        console.print(audit_summary(found))
+    if not found.complete:
+        raise CannotRun("The audit ended early: it was interrupted, or one of its processes was killed.")
+    return int(bool(found.failing))
+
+
+@app.command
+def report(file: Path, *, out: Path | None = None) -> None:
+    """Render the reports of a record again, from the record alone.
+
+    Parameters
+    ----------
+    file
+        A run.json.
+    out
+        Folder of the reports; by default the record's own.
+    """
+    record = records.read(file)
+    console = Console()
+    console.print(table(record))
+    for path in write_all(record, out or file.parent):
+        console.print(f"[dim]wrote[/dim] {escape(str(path))}")
+
+
+@app.command
+def answers(
+    *numbers: int,
+    framework: Names = ALL_FRAMEWORKS,
+    python: Path = Path(sys.executable),
+    out: Path | None = None,
+) -> None:
+    """Answer what practitioners ask, by measuring the frameworks that are installed.
+
+    Parameters
+    ----------
+    numbers
+        Numbers of questions; all if none is given.
+    framework
+        torch, tensorflow, keras (on TensorFlow), keras[jax], keras[torch] or jax; may be given many times.
+    python
+        The interpreter whose frameworks are asked.
+    out
+        A Markdown file to write instead of printing.
+    """
+    from ..reports.answers import Answers, page
+    from ..specs.questions import inquiries
+
+    chosen = tuple(inquiry for inquiry in inquiries() if inquiry.number in numbers or not numbers)
+    if unknown := set(numbers) - {inquiry.number for inquiry in chosen}:
+        raise Usage(f"there is no question {min(unknown)}; they are numbered 1 to {len(inquiries())}")
+    ids = sorted({one for inquiry in chosen for one in inquiry.cases})
+    with tempfile.TemporaryDirectory() as folder:
+        workers = [_worker(name, "cpu", "", python, (), 120.0) for name in framework]
+        settings = RunSettings(questions=plan((), "", ids=ids), workers=workers, folder=Path(folder))
+        try:
+            record = _asked(settings, Console(stderr=True))
+        except KeyboardInterrupt:
+            raise CannotRun("Interrupted.") from None
+    text = page(Answers(record, chosen))
+    if out:
+        out.write_text(text, "utf-8")
+    else:
+        Console().print(Markdown(text))
+
+
+app.command(check)
+app.command(export)
+app.command(judge)
+app.command(gate)
+app.command(waive)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    errors = Console(stderr=True)
+    try:
+        status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except cyclopts.CycloptsError as error:
+        errors.print(f"[bold red]assay:[/] {escape(str(error))}\nSee `assay --help`.")
+        return 2
+    except (Usage, ValueError, FileNotFoundError) as error:
+        errors.print(f"[bold red]assay:[/] {escape(str(error))}")
+        return 2
+    except (CannotRun, Unmade, Unstarted, OSError) as error:
+        errors.print(f"[bold red]assay:[/] {escape(str(error))}")
+        return 3
+    return status if isinstance(status, int) else 0
+
+
+def _outcomes(text: str) -> frozenset[str]:
+    """The outcomes that ``--fail-on`` names."""
+    named = frozenset(filter(None, (part.strip() for part in text.split(","))))
+    unknown = named - set(records.OUTCOMES) - {"findings"}
+    if unknown:
+        allowed = ", ".join((*records.OUTCOMES, "findings"))
+        raise Usage(f"--fail-on: no outcome is called {sorted(unknown)[0]!r}; allowed are {allowed}")
+    return (named - {"findings"}) | frozenset(records.FAILING if "findings" in named else ())
+
+
+def _asked(settings: RunSettings, console: Console) -> records.Record:
+    """The record of a run, with bars while it goes on."""
+    with Progress(console) as progress:
+        task = Run(settings, progress.advance)
+        for name, total in task.counts().items():
+            progress.start(name, total)
+        record = task.execute()
+    if not any(target.available for target in record.targets):
+        raise CannotRun("No framework could be asked. " + " ".join(t.reason for t in record.targets))
+    return record
+
+
+def _worker(
+    name: str, device: str, mode: str, python: Path, files: Sequence[Path], time_limit: float
+) -> WorkerSettings:
+    chosen, further = checked_framework(name), tuple(map(str, files))
+    return WorkerSettings(chosen, device, mode, str(python), further, time_limit=time_limit)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

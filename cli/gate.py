@@ -1,0 +1,259 @@
+"""The commands ``assay gate`` and ``assay waive``: whether an upgrade changes what layers mean or how well.
+
+Exit status: 0 clean, 1 something changed or a waiver is not true, 2 wrong usage, 3 could not run or could not
+compare everything. What was learned before an interrupt is compared and reported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+from rich.console import Console
+from rich.markup import escape
+
+from ..adapters.binding import load_bindings
+from ..harness.gating.compare import read_gate
+from ..harness.gating.environments import frameworks_of
+from ..harness.gating.gate import Asking, Side, run_gate
+from ..harness.gating.waivers import apply, read_waivers, waiver, write_waiver
+from ..harness.plan import checked_dtypes
+from ..harness.record import Verdict
+from ..harness.running.processes import checked_framework
+from ..harness.running.run import Run
+from ..reports.console import Progress
+from ..reports.difference import Difference, workflow_commands
+from ..reports.gate import console as gate_on_console
+from ..reports.gate import write_gate
+from ..specs.language.cases import DTYPE_ORDER
+from .options import ALL_FRAMEWORKS, Device, Names, Tier
+
+__all__ = ["gate", "waive"]
+
+WAIVERS = Path("assay-waivers.toml")
+"""The file of waivers that is read without being named, if it is there."""
+
+
+def gate(
+    records: tuple[Path, ...] = (),
+    /,
+    *,
+    baseline: str = "",
+    candidate: str = "",
+    baseline_python: str = "",
+    candidate_python: str = "",
+    spec: Names = (),
+    framework: Names = (),
+    device: Device = "cpu",
+    dtype: Names = DTYPE_ORDER,
+    tier: Tier = "smoke",
+    mode: str = "",
+    waivers: Path | None = None,
+    bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = (),
+    out: Path = Path("gate"),
+    resume: Annotated[bool, Parameter(negative="")] = False,
+    time_limit: float = 120.0,
+    start_limit: float = 300.0,
+) -> int:
+    """Compare a baseline with a candidate, case by case; write gate.json and reports of what changed.
+
+    Each side is a record, a set of requirements that is installed in an environment of its own, or an
+    interpreter whose environment is asked as it is. Give two records; or a record, which is the baseline, and
+    a candidate; or a baseline and a candidate.
+
+    Parameters
+    ----------
+    records
+        One or two run.json: the baseline, then the candidate.
+    baseline
+        Requirements of the baseline, such as "keras==3.12.3".
+    candidate
+        Requirements of the candidate, such as "keras==3.15.1", or "--pre keras".
+    baseline_python
+        The baseline's interpreter; with --baseline, the one that its environment is made with.
+    candidate_python
+        The candidate's interpreter; with --candidate, the one that its environment is made with.
+    spec
+        Names or globs of specs; may be given many times. All if none is given.
+    framework
+        torch, tensorflow, keras, keras[jax], keras[torch] or jax; may be given many times. By default those
+        of the baseline's record, or those that the requirements name.
+    device
+        Where torch and jax run.
+    dtype
+        float32, float64, bfloat16, float16; may be given many times.
+    tier
+        smoke meets every option once, standard every pair of options, full every triple; grid meets all
+        combinations of a few small values.
+    mode
+        How functions are run instead of the framework's default: eager, jit, graph, xla or compiled.
+    waivers
+        TOML file of changes that are known; assay-waivers.toml is read if it is there.
+    bindings_from
+        A Python file of further bindings; may be given many times.
+    out
+        Folder of the results.
+    resume
+        Go on where an interrupted gate in the same folder stopped.
+    time_limit
+        Seconds after which a call counts as hung.
+    start_limit
+        Seconds after which a framework counts as not starting.
+    """
+    sides = _sides(records, (baseline, candidate), (baseline_python, candidate_python))
+    known = read_waivers(waivers or WAIVERS) if waivers or WAIVERS.is_file() else ()
+    for path in bindings_from:
+        load_bindings(path)
+    asking = Asking(
+        specs=spec,
+        frameworks=tuple(map(checked_framework, framework or _named(sides))),
+        tier=tier,
+        dtypes=checked_dtypes(dtype),
+        device=device,
+        mode=mode,
+        bindings=tuple(map(str, bindings_from)),
+        time_limit=time_limit,
+        start_limit=start_limit,
+        resume=resume,
+        command=shlex.join(["assay", *sys.argv[1:]]),
+    )
+    screen = Console()
+    with _terminable(), _Watch(screen) as watch:
+        compared, candidate_record, failure = run_gate(sides, asking, out, watch)
+    compared = apply(compared, candidate_record, known, datetime.date.today())
+    if sides[0].record and not compared.troubles:  # half a record makes no baseline
+        newer = sides[1].record or out / "candidate" / "run.json"
+        accept = shlex.join(["cp", str(newer), str(sides[0].record)])
+        compared = msgspec.structs.replace(compared, accept=accept)
+    if failure is not None:
+        words = "interrupted" if isinstance(failure, KeyboardInterrupt) else str(failure)
+        troubles = (*compared.troubles, f"the run ended early: {words}; add --resume to go on")
+        compared = msgspec.structs.replace(compared, troubles=troubles)
+    difference = Difference(compared, str(out))
+    screen.print(gate_on_console(difference))
+    for written in write_gate(compared, out):
+        screen.print(f"[dim]wrote[/dim] {escape(str(written))}")
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in workflow_commands(difference):
+            print(line)
+    return compared.status
+
+
+def waive(
+    file: Path,
+    number: int,
+    /,
+    *,
+    reason: str = "",
+    link: str = "",
+    expires: datetime.date | None = None,
+    waivers: Path = WAIVERS,
+) -> None:
+    """Write a waiver of one group of changes, for a person to edit; comments and order of the file survive.
+
+    Parameters
+    ----------
+    file
+        The gate.json.
+    number
+        The group, as the gate's reports print it.
+    reason
+        Why the change is accepted, in a sentence; an entry without one is refused when it is read.
+    link
+        The framework's note, issue or commit.
+    expires
+        The day on which it is looked at again, as 2026-12-31.
+    waivers
+        The TOML file to add it to.
+    """
+    found = read_gate(file)
+    groups = {group.number: group for group in Difference(found).groups}
+    if number not in groups:
+        raise ValueError(f"{file} has no change {number}; it has {len(groups)}")
+    group = groups[number]
+    if group.known:
+        raise ValueError(f"change {number} is known already, as {group.known!r}")
+    for implementation in group.implementations:
+        changes = [c for c in group.changes if c.verdict.implementation == implementation]
+        name = write_waiver(waivers, waiver(changes, found.candidate.targets, reason, link, expires))
+        print(f"wrote {name} to {waivers}" + ("" if reason else "; fill in its reason"))
+
+
+def _sides(
+    files: tuple[Path, ...], requirements: tuple[str, str], pythons: tuple[str, str]
+) -> tuple[Side, Side]:
+    """The baseline and the candidate that the command line names.
+
+    Raises:
+        ValueError: a side is missing, or named twice.
+    """
+    if len(files) > 2:
+        raise ValueError(f"{len(files)} records were given; a gate compares two")
+    names = ("baseline", "candidate")
+    given: tuple[Path | None, ...] = (*files, None, None)[:2]
+    found = []
+    for name, record, wanted, python in zip(names, given, requirements, pythons, strict=True):
+        if record and (wanted or python):
+            raise ValueError(f"the {name} is the record {record}; leave out --{name} and --{name}-python")
+        if not (record or wanted or python):
+            raise ValueError(f"there is no {name}; give a record, --{name} or --{name}-python")
+        found.append(Side(record, wanted, python or sys.executable))
+    return found[0], found[1]
+
+
+def _named(sides: tuple[Side, Side]) -> tuple[str, ...]:
+    """The frameworks to ask where none is named: none means those of the record."""
+    if any(side.record for side in sides):
+        return ()
+    return frameworks_of([side.requirements for side in sides]) or ALL_FRAMEWORKS
+
+
+class _Watch:
+    """Shows how far each of the two runs is."""
+
+    def __init__(self, screen: Console) -> None:
+        self._screen = screen
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> _Watch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def __call__(self, name: str, run: Run) -> Callable[[Verdict], None]:
+        self._stack.close()
+        self._screen.print(f"[bold]{name}[/bold]")
+        progress = self._stack.enter_context(Progress(self._screen))
+        for target, total in run.counts().items():
+            progress.start(target, total)
+        return progress.advance
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Take a request to end, as a CI sends it when a job is cancelled, for one interrupt."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, end)
+    except ValueError:  # only the main thread may say so
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,390 @@
+"""The audit: faults and controls put through the very cases and judge that frameworks get.
+
+A fault must be caught, a control must pass. A fault that slips is looked at once more: its effect in each
+case, computed without rounding, beside the error that the controls make. Where it nowhere moves a result
+further than correct implementations do, there or on ordinary numbers, it is below the dtype's resolution.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+from ...numerics.dtypes import dtype
+from ...specs import all_specs
+from ...specs.language.case import Case
+from ...specs.language.cases import DTYPE_ORDER, cases
+from ...specs.language.spec import Spec
+from ...specs.language.variant import Control, Fault
+from ..judging.expectation import Expectation
+from ..judging.judge import Answer, Judgement, judge
+from ..judging.stochastic import is_stochastic, judge_stochastic, probes
+from ..plan import implementations
+from . import controls as zoo_of_controls
+from . import faults as zoo_of_faults
+from .controls import GeneralControl, controls
+from .faults import GENERAL, GeneralFault, faults
+from .variants import Result, correct, question
+
+__all__ = ["AUDIT_FAILING", "Audit", "Entry", "audit", "run_audit"]
+
+Array = np.ndarray[Any, Any]
+AnyFault = Fault | GeneralFault
+AnyControl = Control | GeneralControl
+Distance = Callable[[Array, Array], float]
+
+AuditOutcome = Literal["caught", "slipped", "below resolution", "no effect", "passes", "false alarm", "blind"]
+"""Of faults the first four, of controls the next two (or ``no effect``: never asked), of cases the last."""
+
+LARGEST = float(np.finfo(np.float64).max)
+"""What stands for infinity, which JSON has not."""
+
+STORED = 1.0
+"""Units of roundoff by which storing a result may move it, whatever was computed."""
+
+AUDIT_FAILING: tuple[AuditOutcome, ...] = ("slipped", "false alarm", "blind")
+
+COARSE = tuple(
+    fault
+    for fault in GENERAL
+    for name in ("zeros", "first element never written")
+    if fault.name in (name, f"gradients: {name}")
+)
+"""Faults of which every case must catch one."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What came of one fault or control of a spec in a dtype, or a case that catches nothing.
+
+    ``case`` is the one that caught the fault, raised the false alarm or came nearest to it, with its margin:
+    the largest error over its tolerance. ``effect`` and ``noise`` stand beside a fault that was not caught:
+    its effect in the case where it stands out most, and the error of correct implementations, in units of
+    roundoff.
+    """
+
+    spec: str
+    dtype: str
+    kind: Literal["fault", "control", "case"]
+    name: str
+    general: bool
+    outcome: AuditOutcome
+    cases: int
+    case: str = ""
+    check: str = ""
+    message: str = ""
+    margin: float = 0.0
+    effect: float = 0.0
+    noise: float = 0.0
+
+    @property
+    def failing(self) -> bool:
+        """Whether the audit fails of it."""
+        return self.outcome in AUDIT_FAILING
+
+
+class Audit(msgspec.Struct, frozen=True):
+    """What came of an audit; ``complete`` says that it was not cut off."""
+
+    tier: str
+    complete: bool
+    entries: tuple[Entry, ...]
+
+    @property
+    def specs(self) -> tuple[str, ...]:
+        """Names of the specs that were audited."""
+        return tuple(dict.fromkeys(entry.spec for entry in self.entries))
+
+    @property
+    def failing(self) -> tuple[Entry, ...]:
+        """Faults that slipped, false alarms, and what a spec says itself that no case lets act.
+
+        The last is told where the first dtype was audited, which meets every pair of options, and not in the
+        few cases of the smoke tier.
+        """
+        partial = self.tier == "smoke" or DTYPE_ORDER[0] not in {e.dtype for e in self.entries}
+        acting = {(e.spec, e.name) for e in self.entries if e.outcome != "no effect" or partial}
+        idle = (e for e in self.entries if not e.general and (e.spec, e.name) not in acting)
+        return (*(entry for entry in self.entries if entry.failing), *idle)
+
+
+def run_audit(
+    specs: Sequence[str],
+    dtypes: Sequence[str],
+    tier: str,
+    seeds: Sequence[int] = (0,),
+    jobs: int | None = None,
+    on_done: Callable[[Sequence[Entry]], None] = lambda entries: None,
+) -> Audit:
+    """Audit specs in several processes; an interrupt or a killed process ends it and keeps what was learned.
+
+    Args:
+        specs: names of the specs.
+        dtypes: formats, each audited by itself.
+        tier: which cases, as for a run.
+        seeds: numbers that the data sets are drawn from.
+        jobs: processes; as many as there are cores if None.
+        on_done: called with what came of a spec in a dtype from a seed.
+    """
+    # Arrays are small: threads of the linear algebra library would only get in each other's way.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    tasks = [(spec, dtype, tier, seed) for spec in specs for dtype in dtypes for seed in seeds]
+    found: dict[int, list[Entry]] = {}
+    complete = False
+    with worker_pool(jobs) as pool:
+        futures = {pool.submit(audit, *task): number for number, task in enumerate(tasks)}
+        try:
+            for future in as_completed(futures):
+                found[futures[future]] = future.result()
+                on_done(found[futures[future]])
+            complete = True
+        except (KeyboardInterrupt, BrokenProcessPool):
+            pool.shutdown(wait=False, cancel_futures=True)
+    return Audit(tier, complete, tuple(entry for number in sorted(found) for entry in found[number]))
+
+
+def worker_pool(jobs: int | None = None) -> ProcessPoolExecutor:
+    """Processes that end with the one that asked for them, as many as there are cores if ``jobs`` is None."""
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(jobs or os.cpu_count(), spawn, initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """A pool's process waits for work for ever if the one that gives it is killed."""
+
+    def watch() -> None:
+        if parent := multiprocessing.parent_process():
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def audit(spec_name: str, dtype_name: str, tier: str, seed: int = 0) -> list[Entry]:
+    """Put every fault and control of a spec through its cases in one dtype."""
+    correct.cache_clear()
+    spec = all_specs()[spec_name]
+    questions = _Questions(spec, dtype_name, tier, seed)
+    return [
+        *(_controlled(control, questions) for control in controls(spec, dtype_name)),
+        *(_faulty(fault, questions) for fault in faults(spec)),
+        *(_blind(expectation, questions) for expectation in questions.all if not _sees(expectation)),
+    ]
+
+
+class _Questions:
+    """The valid cases of a spec in one dtype, with their expectations."""
+
+    def __init__(self, spec: Spec, dtype_name: str, tier: str, seed: int) -> None:
+        restrictions = [tuple(b.where) for b in implementations(spec)] or [()]
+        chosen = [c for c in cases(spec, tier, restrictions) if c.valid and c.dtype == dtype_name]
+        self.spec, self.dtype = spec, dtype_name
+        self.all = [question(Case(spec, c.parameters, c.dtype, c.data, c.size, seed)) for c in chosen]
+        self._noise: dict[Expectation, list[float]] = {}
+        self._ordinary: dict[str, float] = {}
+
+    def hear(self, expectation: Expectation, result: Result) -> None:
+        """Note how far a control lies from what is right."""
+        errors = _compare(result, expectation, _farthest)
+        self._noise[expectation] = list(map(max, self._noise.get(expectation, errors), errors))
+        if expectation.case.data == self.spec.data[0]:
+            typical = zip(_arrays_of(expectation), _compare(result, expectation, _ordinary), strict=True)
+            self._ordinary |= {name: max(error, self._ordinary.get(name, 0.0)) for name, error in typical}
+
+    def noise(self, expectation: Expectation) -> list[float]:
+        """How far correct implementations may be off: storing, this case, and ordinary numbers."""
+        ordinary = [self._ordinary.get(name, 0.0) for name in _arrays_of(expectation)]
+        here = self._noise.get(expectation, ordinary)
+        return [max(STORED, *pair) for pair in zip(here, ordinary, strict=True)]
+
+
+def _arrays_of(expectation: Expectation) -> tuple[str, ...]:
+    """Names of outputs, states and gradients."""
+    spec = expectation.case.spec
+    return (*spec.outputs, *spec.states, *(f"gradient of {name}" for name in expectation.wrt))
+
+
+# --- controls ---
+
+
+def _controlled(control: AnyControl, questions: _Questions) -> Entry:
+    put, nearest, where = 0, 0.0, ""
+    for expectation in questions.all:
+        result = zoo_of_controls.result(control, expectation)
+        if result is None:
+            continue
+        put += 1
+        questions.hear(expectation, result)
+        judgement = _judged(expectation, result.stored(expectation.case), functools.partial(_stored, control))
+        margin = _margin(judgement)
+        if judgement.failing:
+            alarm = judgement.check, judgement.message, margin
+            return _entry(questions, control, "false alarm", put, expectation.case.id, *alarm)
+        if margin >= nearest:
+            nearest, where = margin, expectation.case.id
+    return _entry(questions, control, "passes" if put else "no effect", put, where, margin=nearest)
+
+
+def _sees(expectation: Expectation) -> bool:
+    """Whether the case catches at least one of the coarsest faults."""
+    answers = (functools.partial(zoo_of_faults.answer, fault) for fault in COARSE)
+    found = ((answer(expectation), answer) for answer in answers)
+    return any(a is not None and _judged(expectation, a, again).failing for a, again in found)
+
+
+def _blind(expectation: Expectation, questions: _Questions) -> Entry:
+    """A case that lets everything pass."""
+    message = "every result would pass here"
+    case = expectation.case.id
+    return Entry(questions.spec.name, questions.dtype, "case", case, True, "blind", 1, case, message=message)
+
+
+def _stored(control: AnyControl, expectation: Expectation) -> Answer | None:
+    result = zoo_of_controls.result(control, expectation)
+    return result.stored(expectation.case) if result else None
+
+
+# --- faults ---
+
+
+def _faulty(fault: AnyFault, questions: _Questions) -> Entry:
+    put, nearest, where = 0, 0.0, ""
+    for expectation in questions.all:
+        answer = zoo_of_faults.answer(fault, expectation)
+        if answer is None:
+            continue
+        put += 1
+        once = isinstance(fault, GeneralFault) and fault.draws_once
+        judgement = _judged(expectation, answer, functools.partial(zoo_of_faults.answer, fault), once)
+        margin = _margin(judgement)
+        if judgement.failing:
+            facts = judgement.check, judgement.message, margin
+            return _entry(questions, fault, "caught", put, expectation.case.id, *facts)
+        if margin >= nearest:
+            nearest, where = margin, expectation.case.id
+    return _uncaught(fault, questions, put, nearest, where)
+
+
+def _uncaught(fault: AnyFault, questions: _Questions, put: int, margin: float, where: str) -> Entry:
+    """Whether a fault that no case caught has an effect above the noise of correct implementations."""
+    largest = effect = noise = 0.0
+    for expectation in questions.all:
+        for moved, errs in _effects(fault, expectation, questions):
+            excess = moved / errs if errs else math.inf
+            if moved and excess >= largest:
+                largest, effect, noise, where = excess, moved, errs, expectation.case.id
+    outcome: AuditOutcome = "no effect" if not effect else "below resolution" if largest <= 1 else "slipped"
+    return _entry(questions, fault, outcome, put, where, margin=margin, effect=effect, noise=noise)
+
+
+def _effects(
+    fault: AnyFault, expectation: Expectation, questions: _Questions
+) -> Iterator[tuple[float, float]]:
+    """How far the fault moves each array, and how far correct implementations are off there."""
+    result = zoo_of_faults.result(fault, expectation)
+    if result is None or any(
+        w.shape != r.shape for w, r in zip(result.arrays, correct(expectation).arrays, strict=True)
+    ):
+        return
+    yield from zip(_compare(result, expectation, _farthest), questions.noise(expectation), strict=True)
+
+
+# --- both ---
+
+
+def _judged(
+    expectation: Expectation,
+    answer: Answer,
+    again: Callable[[Expectation], Answer | None],
+    once: bool = False,
+) -> Judgement:
+    """The verdict of a run, but for what would explain it: a stochastic layer is asked with two seeds.
+
+    Args:
+        expectation: the question.
+        answer: what the variant returns.
+        again: what it returns to another question, None where that is what is right.
+        once: whether it draws the same whatever the seed.
+    """
+    if not is_stochastic(expectation.case):
+        return judge(expectation, answer, explain=False)
+    other = expectation if once else question(expectation.case, seed=1)
+
+    def put(asked: Expectation) -> Answer:
+        return again(asked) or correct(asked).stored(asked.case)
+
+    pairs = [(put(expectation.asking(p)), put(other.asking(p))) for p in probes(expectation)]
+    return judge_stochastic(expectation, answer, pairs or [(answer, put(other))], explain=False)
+
+
+def _margin(judgement: Judgement) -> float:
+    return max((m.worst for m in judgement.margins), default=0.0)
+
+
+def _compare(result: Result, expectation: Expectation, distance: Distance) -> list[float]:
+    """Distance of each array from what is right, in units of roundoff."""
+    form = dtype(expectation.case.dtype)
+    with np.errstate(all="ignore"):
+        return [
+            distance(_difference(wrong, right), form.u * np.abs(right) + form.smallest_subnormal)
+            for wrong, right in zip(result.arrays, correct(expectation).arrays, strict=True)
+        ]
+
+
+def _difference(wrong: Array, right: Array) -> Array:
+    """Infinite where NaN or an infinity stands on one side only."""
+    same = (wrong == right) | (np.isnan(wrong) & np.isnan(right))
+    difference = np.abs(np.subtract(wrong, right, dtype=np.float64))
+    return np.where(same, 0.0, np.where(np.isnan(difference), np.inf, difference))
+
+
+def _farthest(difference: Array, unit: Array) -> float:
+    """The largest distance of an element."""
+    return float((difference / unit).max(initial=0.0))
+
+
+def _ordinary(difference: Array, unit: Array) -> float:
+    """The largest distance of an element that has not cancelled: one of at least the RMS of all."""
+    known = np.isfinite(difference) & np.isfinite(unit)
+    if not known.any():
+        return 0.0
+    ordinary = known & (unit >= np.sqrt(np.mean(np.square(unit[known]))))
+    return float((difference[ordinary] / unit[ordinary]).max(initial=0.0))
+
+
+def _entry(
+    questions: _Questions,
+    variant: AnyFault | AnyControl,
+    outcome: AuditOutcome,
+    put: int,
+    case: str = "",
+    check: str = "",
+    message: str = "",
+    margin: float = 0.0,
+    effect: float = 0.0,
+    noise: float = 0.0,
+) -> Entry:
+    return Entry(
+        spec=questions.spec.name,
+        dtype=questions.dtype,
+        kind="control" if isinstance(variant, Control | GeneralControl) else "fault",
+        name=variant.name,
+        general=isinstance(variant, GeneralControl) or any(variant is fault for fault in GENERAL),
+        outcome=outcome,
+        cases=put,
+        case=case,
+        check=check,
+        message=message,
+        margin=min(margin, LARGEST),
+        effect=min(effect, LARGEST),
+        noise=min(noise, LARGEST),
+    )

@@ -1,0 +1,1 @@
+"""Two runs compared: environments, drift, the gate, and waivers of known changes."""

@@ -1,0 +1,1 @@
+"""What is expected of a case, and the verdict on what came of it."""

@@ -1,0 +1,170 @@
+"""Deviations on file: differences that are understood, each with its reason, link and expected outcome.
+
+A deviation never widens a tolerance. It names either other parameter values, under which the reference
+must explain the result in full, or the very outcome and message that are expected. A waiver is a deviation
+in a file of the user's, which names an outcome and says for how long.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import fnmatch
+import functools
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from ...specs.language.case import Case
+from ...specs.language.spec import evaluate
+from ..record import Outcome, Target, Verdict
+from .expectation import Expectation
+from .judge import Answer, Judgement, judge
+
+__all__ = ["Deviation", "deviating", "on_file"]
+
+FILE = Path(__file__).resolve().parents[2] / "specs" / "deviations.toml"
+
+Globs = str | tuple[str, ...]
+
+
+class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One understood difference.
+
+    Args:
+        name: what reports call it.
+        reason: why it is so, in a sentence.
+        link: the framework's documentation, issue or source.
+        spec: globs over names of specs.
+        implementation: globs over public APIs.
+        case: globs over case ids.
+        framework: globs over frameworks; ``keras`` is Keras on any backend, ``keras[jax]`` on one.
+        device: ``cpu``, ``cuda`` or a glob.
+        dtype: globs over dtypes.
+        when: expression over the names of a case.
+        versions: distributions with their version ranges, as ``{jax = ">=0.4"}``.
+        parameters: values under which the reference says what the implementation does.
+        outcome: the outcome that is expected instead.
+        message: text that the verdict's message must then contain.
+        profile: rounding profile that the verdict must then name.
+        expires: the first day on which it no longer holds.
+
+    Raises:
+        ValueError: there is no reason, or not exactly one of ``parameters`` and ``outcome``, or a version
+            range cannot be read.
+    """
+
+    name: str
+    reason: str
+    link: str
+    spec: Globs = "*"
+    implementation: Globs = "*"
+    case: Globs = "*"
+    framework: Globs = "*"
+    device: Globs = "*"
+    dtype: Globs = "*"
+    when: str = "True"
+    versions: dict[str, str] = {}
+    parameters: dict[str, Any] = {}
+    outcome: Outcome | None = None
+    message: str = ""
+    profile: str = ""
+    expires: datetime.date | None = None
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise ValueError(f"{self.name!r} gives no reason; say in a sentence why it is so")
+        if bool(self.parameters) == bool(self.outcome):
+            raise ValueError(f"{self.name!r} must name either the outcome that is expected or parameters")
+        for package, versions in self.versions.items():
+            try:
+                SpecifierSet(versions)
+            except InvalidSpecifier:
+                raise ValueError(f"{self.name!r}: {versions!r} is no version range of {package}") from None
+
+    def concerns(self, spec: str, api: str, target: Target) -> bool:
+        """Whether this deviation speaks of some cases of a spec on this implementation."""
+        return (
+            _fits(spec, self.spec)
+            and _fits(api, self.implementation)
+            and _fits(target.device, self.device)
+            and any(_fits(name, self.framework) for name in (target.framework, _family(target.framework)))
+            and all(
+                n in target.versions and target.versions[n] in SpecifierSet(r, prereleases=True)
+                for n, r in self.versions.items()
+            )
+        )
+
+    def covers(self, case: Case) -> bool:
+        """Whether this deviation speaks of the case, where it concerns the implementation."""
+        return (
+            _fits(case.id, self.case)
+            and _fits(case.dtype, self.dtype)
+            and bool(evaluate(self.when, case.names | {"broken": case.breaks.label if case.breaks else ""}))
+        )
+
+    def explains(self, expectation: Expectation, answer: Answer, judgement: Judgement) -> bool:
+        """Whether the result is what this deviation says it is."""
+        if self.parameters:
+            return not judge(Expectation(expectation.case, self.parameters), answer, explain=False).failing
+        return self._expects(judgement)
+
+    def holds(self, verdict: Verdict) -> bool:
+        """Whether a verdict is what this deviation says, or was found to be so when it was judged."""
+        return verdict.deviation == self.name or self._expects(verdict)
+
+    def _expects(self, found: Judgement | Verdict) -> bool:
+        return (
+            found.outcome == self.outcome
+            and self.message in found.message
+            and self.profile in ("", found.profile)
+        )
+
+
+def _family(framework: str) -> str:
+    return framework.partition("[")[0]
+
+
+def _fits(text: str, patterns: Globs) -> bool:
+    """Whether a text is, or matches, one of the globs; ``keras[jax]`` is taken as it stands."""
+    named = (patterns,) if isinstance(patterns, str) else patterns
+    return any(text == pattern or fnmatch.fnmatchcase(text, pattern) for pattern in named)
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    deviation: tuple[Deviation, ...] = ()
+
+
+@functools.cache
+def on_file(path: Path = FILE) -> tuple[Deviation, ...]:
+    """The deviations in a TOML file.
+
+    Raises:
+        ValueError: an entry is not of the form of `Deviation`.
+    """
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=_File).deviation
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+
+
+def deviating(
+    expectation: Expectation, api: str, target: Target, answer: Answer, judgement: Judgement
+) -> Judgement | None:
+    """The judgement as a deviation on file, or None if no entry explains it."""
+    case = expectation.case
+    for deviation in on_file():
+        if (
+            deviation.concerns(case.spec.name, api, target)
+            and deviation.covers(case)
+            and deviation.explains(expectation, answer, judgement)
+        ):
+            return dataclasses.replace(
+                judgement,
+                outcome="deviates",
+                deviation=deviation.name,
+                message=f"{deviation.reason} ({deviation.link})",
+            )
+    return None

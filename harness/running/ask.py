@@ -1,0 +1,137 @@
+"""One case put to one implementation: request, answer, judgement, verdict."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...adapters.binding import Binding
+from ...numerics.dtypes import encode
+from ..judging.deviations import deviating
+from ..judging.expectation import Expectation
+from ..judging.judge import Answer, Judgement, judge
+from ..judging.stochastic import OTHER_SEED, SEED, Pair, is_stochastic, judge_stochastic, probes
+from ..record import Target, Timings, Verdict
+from .processes import Crashed, Hung, Worker
+from .repro import script
+
+__all__ = ["Asked", "ask"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A case with what the reference expects of it, the implementation asked, and where it runs."""
+
+    expectation: Expectation
+    binding: Binding
+    target: Target
+
+    def request(self, seed: int = SEED, probe: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What the worker is sent; the first data set of a configuration is run twice.
+
+        Args:
+            seed: what a stochastic layer draws from.
+            probe: inputs in the place of the case's own.
+        """
+        expectation, case = self.expectation, self.expectation.case
+        inputs = {**expectation.inputs, **(probe or {})}
+        return {
+            "binding": self.binding.key,
+            "parameters": {**case.arguments, "seed": seed},
+            "inputs": {
+                i.name: encode(inputs[i.name]) if i in case.given else None
+                for i in case.spec.inputs
+                if i.kind != "recovered"
+            },
+            "wrt": expectation.wrt,
+            "cotangents": [encode(c) for c in expectation.cotangents] if case.valid else None,
+            "repeat": case.valid and case.data == case.spec.data[0] and not probe,
+        }
+
+
+class MissingAPI(Exception):
+    """The framework has no such function, class or argument in this version."""
+
+
+def ask(asked: Asked, worker: Worker, timings: Timings) -> tuple[Verdict, Answer | None]:
+    """Ask, and judge what comes back; a crash or a hang of the worker is a verdict too."""
+    request = asked.request()
+    inputs = _digest(request)
+    try:
+        answer = _answer(worker, request, timings)
+        pairs = _under_two_seeds(asked, answer, lambda *of: _answer(worker, asked.request(*of), timings))
+    except MissingAPI as error:
+        return _verdict(asked, Judgement("unsupported", "missing API", str(error)), inputs), None
+    except Crashed as error:
+        return _verdict(asked, Judgement("crashed", "raised", str(error)), inputs), None
+    except Hung as error:
+        return _verdict(asked, Judgement("hung", "raised", str(error)), inputs), None
+    begun = time.thread_time()
+    judgement = _judge(asked, answer, pairs)
+    timings["judge"] += time.thread_time() - begun
+    return _verdict(asked, judgement, inputs, answer), answer
+
+
+def _digest(request: Mapping[str, Any]) -> str:
+    """Fingerprint of every bit of the inputs and cotangents that an implementation is handed."""
+    fingerprint = hashlib.blake2b(digest_size=8)
+    for name, wire in (*request["inputs"].items(), *enumerate(request["cotangents"] or ())):
+        kind, shape, data = wire or ("none", (), b"")
+        fingerprint.update(f"{name}:{kind}{tuple(shape)}".encode())
+        fingerprint.update(data)
+    return fingerprint.hexdigest()
+
+
+def _answer(worker: Worker, request: dict[str, Any], timings: Timings) -> Answer:
+    reply = worker.ask(request)
+    if "missing" in reply:
+        raise MissingAPI(reply["missing"])
+    timings["first calls, with compilation" if reply["first"] else "further calls"] += reply["seconds"]
+    return Answer.from_reply(reply)
+
+
+def _under_two_seeds(
+    asked: Asked, answer: Answer, put: Callable[[int, dict[str, Any]], Answer]
+) -> list[Pair]:
+    """What a stochastic layer answers under two seeds to each question that shows what it drew."""
+    if not is_stochastic(asked.expectation.case):
+        return []
+    found = probes(asked.expectation)
+    return [(put(SEED, p), put(OTHER_SEED, p)) for p in found] or [(answer, put(OTHER_SEED, {}))]
+
+
+def _judge(asked: Asked, answer: Answer, pairs: list[Pair]) -> Judgement:
+    admitted = admitted_profiles(asked.target)
+    if pairs:
+        judgement = judge_stochastic(asked.expectation, answer, pairs, admitted)
+    else:
+        judgement = judge(asked.expectation, answer, admitted)
+    if not judgement.failing:
+        return judgement
+    return deviating(asked.expectation, asked.binding.api, asked.target, answer, judgement) or judgement
+
+
+def _verdict(asked: Asked, judgement: Judgement, inputs: str, answer: Answer | None = None) -> Verdict:
+    return Verdict(
+        case=asked.expectation.case.id,
+        implementation=asked.binding.api,
+        target=asked.target.name,
+        inputs=inputs,
+        digest=answer.digest if answer else "",
+        seconds=round(answer.seconds, 6) if answer else 0.0,
+        reproduction=script(asked.expectation, asked.binding, asked.target, judgement)
+        if judgement.failing
+        else None,
+        **vars(judgement),
+    )
+
+
+def admitted_profiles(target: Target) -> tuple[str, ...]:
+    """Profiles that the target's own precision flags ask for."""
+    flags = target.flags
+    torch_tf32 = "True" in (flags.get("matmul.allow_tf32"), flags.get("cudnn.allow_tf32"))
+    jax_tf32 = target.device == "cuda" and flags.get("default_matmul_precision") in ("None", "tensorfloat32")
+    return ("tf32",) if torch_tf32 or jax_tf32 else ()

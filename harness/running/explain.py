@@ -1,0 +1,64 @@
+"""One case on one implementation, looked at closely."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from ...numerics.profiles import profiles
+from ...specs import all_specs
+from ...specs.language.case import parse
+from ..judging.expectation import Expectation
+from ..judging.judge import Answer, Judgement
+from ..plan import implementations, refusal
+from ..record import Verdict
+from .ask import Asked, ask
+from .processes import Worker, WorkerSettings
+from .provenance import target_facts
+from .repro import script
+
+__all__ = ["Explanation", "explain"]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A verdict with all that led to it."""
+
+    asked: Asked
+    verdict: Verdict
+    answer: Answer | None
+
+    @property
+    def script(self) -> str:
+        """A standalone script, also for a result that conforms."""
+        verdict = self.verdict
+        judgement = Judgement(verdict.outcome, verdict.check, verdict.message, worst=verdict.worst)
+        return script(self.asked.expectation, self.asked.binding, self.asked.target, judgement)
+
+    @property
+    def profiles(self) -> tuple[tuple[str, str, bool], ...]:
+        """Name, summary and whether it is declared, of every rounding profile of the dtype."""
+        return tuple((p.name, p.summary, p.declared) for p in profiles(self.asked.expectation.case.dtype))
+
+
+def explain(case_id: str, api: str, settings: WorkerSettings) -> Explanation:
+    """Run the case on the implementation.
+
+    Raises:
+        ValueError: no such case or implementation, or the implementation does not support the case.
+        Unstarted: the framework cannot be asked here.
+    """
+    case = parse(case_id, all_specs())
+    known = {b.api: b for b in implementations(case.spec) if b.framework == settings.family}
+    if api not in known:
+        raise ValueError(f"{case.spec.name} has no implementation {api!r}; it has {', '.join(known)}")
+    reason = refusal(known[api], case)
+    if reason is not None:
+        raise ValueError(f"{api} cannot be asked {case_id}: {reason}")
+    worker = Worker(settings)
+    try:
+        target = target_facts(settings, worker.start())
+        asked = Asked(Expectation(case), known[api], target)
+        return Explanation(asked, *ask(asked, worker, defaultdict(float)))
+    finally:
+        worker.stop()

@@ -1,0 +1,191 @@
+"""Worker processes: started, asked with a time limit, and started anew after a crash or a hang."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import execnet
+
+from ...adapters.binding import FRAMEWORKS
+
+__all__ = [
+    "Crashed",
+    "Hung",
+    "KernelSettings",
+    "Unstarted",
+    "Worker",
+    "WorkerSettings",
+    "checked_framework",
+]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+BOOTSTRAP = """
+import sys, types
+root, package, service, arguments = channel.receive()
+module = types.ModuleType(package)
+module.__path__ = [root]
+sys.modules[package] = module
+import importlib
+getattr(importlib.import_module(package + ".harness.running.worker"), service)(channel, *arguments)
+"""
+"""Runs in the worker: gives it this package's parts without the root module, whose imports it lacks."""
+
+
+class Crashed(Exception):
+    """The worker process died; the message is the end of what it wrote."""
+
+
+class Hung(Exception):
+    """The worker gave no answer within its time limit."""
+
+
+class Unstarted(Exception):
+    """The worker could not start: the framework, the device or the interpreter is missing."""
+
+
+def checked_framework(name: str) -> str:
+    """The name, if it is one of a framework such as ``torch`` or ``keras[jax]``.
+
+    Raises:
+        ValueError: no framework is called so; says which there are.
+    """
+    if name.partition("[")[0] not in FRAMEWORKS:
+        raise ValueError(
+            f"no framework is called {name!r}; allowed are {', '.join(FRAMEWORKS)}, keras[jax], keras[torch]"
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What a worker is started with.
+
+    ``framework`` as ``torch`` or ``keras[jax]``; ``mode`` empty for the framework's default; ``python`` is
+    the interpreter; ``bindings`` are files of further bindings; limits are in seconds.
+    """
+
+    framework: str
+    device: str = "cpu"
+    mode: str = ""
+    python: str = sys.executable
+    bindings: tuple[str, ...] = ()
+    start_limit: float = 300.0
+    time_limit: float = 120.0
+
+    service = "serve"
+    """Function of ``harness.worker`` that the process runs."""
+
+    def arguments(self, log: Path) -> tuple[Any, ...]:
+        """What the service is given beside its channel."""
+        return self.framework, self.device, self.mode, self.bindings, str(log)
+
+    @property
+    def family(self) -> str:
+        """The framework without its backend: ``keras`` for ``keras[jax]``."""
+        return self.framework.partition("[")[0]
+
+    @property
+    def target(self) -> str:
+        """Name of what this worker stands for: ``torch/cpu``, ``tensorflow/cpu/graph``."""
+        return "/".join(part for part in (self.framework, self.device, self.mode) if part)
+
+
+@dataclass(frozen=True)
+class KernelSettings(WorkerSettings):
+    """What a worker is started with that asks a user's kernel.
+
+    ``framework`` stands for the kernel in messages; ``file`` and ``function`` say where it is, ``vjp`` names
+    a function of the same file, ``like`` the array type; both may be empty.
+    """
+
+    file: str = ""
+    function: str = ""
+    vjp: str = ""
+    like: str = ""
+
+    service = "serve_kernel"
+
+    def arguments(self, log: Path) -> tuple[Any, ...]:
+        """What the service is given beside its channel."""
+        return self.file, self.function, self.vjp, self.like, self.device, str(log)
+
+
+class Worker:
+    """One process, started on first use; ``ask`` starts a fresh one after a crash or a hang."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self.settings = settings
+        self._group: Any = None
+        self._channel: Any = None
+        self._log = Path(tempfile.mkdtemp(prefix="assay-")) / "worker.log"
+
+    def start(self) -> dict[str, Any]:
+        """Start the process and return its facts. Raises Unstarted."""
+        settings = self.settings
+        self._group = execnet.Group()
+        try:
+            gateway = self._group.makegateway(f"popen//python={settings.python}//execmodel=main_thread_only")
+        except (OSError, EOFError) as error:
+            raise Unstarted(f"the interpreter {settings.python} does not start: {error}") from error
+        self._channel = gateway.remote_exec(BOOTSTRAP)
+        package = __package__.partition(".")[0]
+        self._channel.send((str(ROOT), package, settings.service, settings.arguments(self._log)))
+        try:
+            facts: dict[str, Any] = self._receive(settings.start_limit)
+        except (Crashed, Hung) as error:
+            raise Unstarted(f"{settings.framework} did not start: {error}") from error
+        if "unavailable" in facts:
+            self.stop()
+            raise Unstarted(facts["unavailable"])
+        return facts
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a request and wait for its answer. Raises Crashed, Hung or Unstarted."""
+        if self._channel is None:
+            self.start()
+        try:
+            self._channel.send(dict(request))
+        except OSError as error:
+            self._fail(Crashed(str(error)))
+        return self._receive(self.settings.time_limit)
+
+    def stop(self) -> None:
+        """End the process, by force if it does not end by itself."""
+        if self._group is not None:
+            self._group.terminate(timeout=0.5)
+        self._group = self._channel = None
+
+    def _receive(self, limit: float) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = self._channel.receive(timeout=limit)
+        except self._channel.TimeoutError:
+            self._fail(Hung(f"no answer within {limit:g} s"))
+        except (EOFError, OSError):
+            self._fail(Crashed(self._last_words()))
+        except self._channel.RemoteError as error:
+            self._fail(Crashed(str(error).strip()[-2000:]))
+        return answer
+
+    def _fail(self, error: Exception) -> Any:
+        self.stop()
+        raise error
+
+    def _last_words(self) -> str:
+        """End of the worker's log, or faulthandler's first lines where a signal ended the process."""
+        try:
+            lines = self._log.read_text(errors="replace").strip().splitlines()
+        except OSError:
+            lines = []
+        fatal = [number for number, line in enumerate(lines) if line.startswith("Fatal Python error")]
+        told = lines[fatal[-1] :] if fatal else lines[-8:]
+        if "Current thread" in "".join(told):  # others, listed before it, do not matter
+            current = next(number for number, line in enumerate(told) if line.startswith("Current thread"))
+            told = [told[0], *told[current:]]
+        told = told[:8]
+        return "\n".join(told)[:2000] or "the process ended without a word"

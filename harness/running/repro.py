@@ -1,0 +1,206 @@
+"""Scripts that show a result with the framework alone, without assay installed.
+
+A script is made of the very functions that were run: the binding, what it calls, and how the framework is
+driven, each copied from its source with the imports it needs.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import builtins
+import importlib
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from types import FunctionType, ModuleType
+from typing import Any
+
+from ...adapters.binding import Binding
+from ...adapters.lazy import Lazy
+from ...numerics.dtypes import encode
+from ..judging.expectation import Expectation
+from ..judging.judge import Judgement
+from ..judging.stochastic import SEED
+from ..record import Target
+
+__all__ = ["script"]
+
+PACKAGE = __package__.partition(".")[0]
+
+TEMPLATE = '''\
+"""{api} on {target}: {outcome}.
+
+Case {case}
+{message}
+
+Needs {needs} only. Ends with status 1 while the result is as reported.
+"""
+
+{imports}
+
+{sources}
+
+
+def unpack(packed):
+    dtype, shape, text = packed
+    return load((dtype, shape, base64.b64decode(text)), {device!r})
+
+
+INPUTS = {{
+{inputs}
+}}
+PARAMETERS = {parameters}
+COTANGENTS = {cotangents}
+
+run = prepare({function}, PARAMETERS, {wrt!r}, {mode!r})
+inputs = {{name: None if packed is None else unpack(packed) for name, packed in INPUTS.items()}}
+{ending}'''
+
+SHOW_WORST = """\
+outputs, gradients = run(inputs, [unpack(packed) for packed in COTANGENTS])
+arrays = dict(zip({names!r}, (*outputs, *gradients)))
+got = float(arrays[{array!r}][{index}])
+expected, tolerance = {expected}, {tolerance}
+print({array!r}, {index!r}, "got", got, "expected", expected, "tolerance", tolerance)
+both_nan = got != got and expected != expected
+raise SystemExit(not (both_nan or got == expected or abs(got - expected) <= tolerance))
+"""
+
+SHOW_SHAPES = """\
+outputs, gradients = run(inputs, {cotangents})
+for name, array in zip({names!r}, (*outputs, *gradients)):
+    print(name, tuple(array.shape), array.dtype)
+    print(array)
+raise SystemExit(1)
+"""
+
+
+def script(expectation: Expectation, binding: Binding, target: Target, judgement: Judgement) -> str:
+    """Source of a script that repeats what ``judgement`` found."""
+    case = expectation.case
+    parameters = {n: v for n, v in {**case.arguments, "seed": SEED}.items() if n in binding.arguments}
+    sources = _Sources(importlib.import_module(_driver(target.framework)))
+    for function in (binding.function, sources.driver.load, sources.driver.prepare):
+        sources.add(function)
+    return TEMPLATE.format(
+        api=binding.api,
+        target=target.name,
+        outcome=judgement.outcome,
+        case=case.id,
+        message=textwrap.fill(judgement.message, 100),
+        needs=" and ".join(f"{n} {v}" for n, v in target.versions.items()) or target.framework,
+        imports="\n".join([*_environment(target), *sorted({"import base64", *sources.imports})]),
+        sources="\n\n\n".join(sources.texts.values()),
+        device=target.device,
+        inputs=textwrap.indent("\n".join(_inputs(expectation)), "    "),
+        parameters=repr(parameters),
+        cotangents=repr([_pack(c) for c in expectation.cotangents] if case.valid else []),
+        function=binding.function.__name__,
+        wrt=expectation.wrt,
+        mode=target.mode,
+        ending=_ending(expectation, judgement),
+    )
+
+
+def _ending(expectation: Expectation, judgement: Judgement) -> str:
+    spec = expectation.case.spec
+    names = (*spec.outputs, *spec.states, *(f"gradient of {name}" for name in expectation.wrt))
+    worst = judgement.worst
+    if worst is None:
+        packed = "[unpack(packed) for packed in COTANGENTS]" if expectation.case.valid else "None"
+        return SHOW_SHAPES.format(names=names, cotangents=packed)
+    return SHOW_WORST.format(
+        names=names,
+        array=worst.array,
+        index=worst.index,
+        expected=_literal(worst.expected),
+        tolerance=_literal(worst.tolerance),
+    )
+
+
+def _literal(number: str) -> str:
+    return number if number.lstrip("-")[0].isdigit() else f"float({number!r})"
+
+
+def _environment(target: Target) -> Iterator[str]:
+    backend = target.framework.partition("[")[2].rstrip("]")
+    if target.framework.startswith("keras"):
+        yield f"import os\n\nos.environ['KERAS_BACKEND'] = {backend or 'tensorflow'!r}\n"
+
+
+def _driver(framework: str) -> str:
+    """Module that drives the framework: for Keras, its backend's."""
+    base, _, backend = framework.partition("[")
+    name = (backend.rstrip("]") or "tensorflow") if base == "keras" else base
+    return f"{PACKAGE}.adapters.{name}.framework"
+
+
+def _inputs(expectation: Expectation) -> Iterator[str]:
+    for given in expectation.case.spec.inputs:
+        if given.kind != "recovered":
+            array = expectation.inputs.get(given.name)
+            yield f"{given.name!r}: {None if array is None else _pack(array)!r},"
+
+
+def _pack(array: Any) -> tuple[str, tuple[int, ...], str]:
+    name, shape, data = encode(array)
+    return name, shape, base64.b64encode(data).decode()
+
+
+class _Sources:
+    """Functions of the adapters with everything they name: functions, imports and constants."""
+
+    def __init__(self, driver: ModuleType) -> None:
+        self.driver = driver
+        self.imports: set[str] = set()
+        self.texts: dict[str, str] = {}
+
+    def add(self, function: Callable[..., Any]) -> None:
+        if function.__name__ in self.texts:
+            return
+        text, tree = definition(function)
+        self.texts[function.__name__] = ""
+        for name in sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}):
+            if name in function.__globals__ and name != function.__name__:
+                self._need(name, function.__globals__[name])
+        del self.texts[function.__name__]  # to stand behind what it calls
+        self.texts[function.__name__] = text
+
+    def _need(self, name: str, value: Any) -> None:
+        if isinstance(value, Lazy | ModuleType):
+            module = value.__name__
+            self.imports.add(f"import {module}" if module == name else f"import {module} as {name}")
+        elif isinstance(value, FunctionType) and value.__module__.startswith(f"{PACKAGE}."):
+            self.add(value)
+        elif hasattr(value, "__module__") and hasattr(value, "__name__"):
+            self.imports.add(f"from {value.__module__} import {value.__name__}")
+        elif name not in vars(builtins):
+            self.texts[name] = f"{name} = {value!r}"
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes annotations, decorators and docstrings off a function."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        node.decorator_list, node.returns = [], None
+        every = [
+            *node.args.posonlyargs,
+            *node.args.args,
+            *node.args.kwonlyargs,
+            node.args.vararg,
+            node.args.kwarg,
+        ]
+        for argument in every:
+            if argument is not None:
+                argument.annotation = None
+        if ast.get_docstring(node) and len(node.body) > 1:
+            node.body = node.body[1:]
+        self.generic_visit(node)
+        return node
+
+
+def definition(function: Callable[..., Any]) -> tuple[str, ast.AST]:
+    """Source of a function without its decorators and annotations, and its tree."""
+    tree = _Bare().visit(ast.parse(textwrap.dedent(inspect.getsource(function))))
+    return ast.unparse(tree), tree

@@ -1,0 +1,238 @@
+"""What a specification is: inputs, parameters, constraints, sizes and data, all as printable values.
+
+A spec says *what is asked*, never how a framework is asked (adapters) nor what is right (reference).
+Shapes, conditions and constraints are short Python expressions over the names of axes and parameters,
+so that one string is evaluated by the harness, printed by ``assay show`` and read by a person.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
+
+__all__ = ["Constraint", "Input", "Parameter", "Source", "Spec", "evaluate", "shape_of", "sizes_of"]
+
+Value = bool | int | float | str | None | tuple[Any, ...]
+Names = Mapping[str, Any]
+
+
+@functools.cache
+def _compiled(expression: str) -> tuple[CodeType, bool]:
+    """Code of an expression, and whether it holds comprehensions, which see global names only."""
+    code = compile(expression.strip(), f"<{expression}>", "eval")
+    return code, any(isinstance(constant, CodeType) for constant in code.co_consts)
+
+
+_FUNCTIONS: dict[str, Any] = {"len": len, "min": min, "max": max, "all": all, "any": any, "__builtins__": {}}
+
+
+def evaluate(expression: str, names: Names) -> Any:
+    """Value of a Python ``expression`` over the names of axes and parameters."""
+    code, nested = _compiled(expression)
+    return eval(code, _FUNCTIONS | dict(names)) if nested else eval(code, _FUNCTIONS, names)
+
+
+def sizes_of(*lengths: Iterable[int]) -> tuple[tuple[int, ...], ...]:
+    """Every size that takes one of the lengths for each axis."""
+    return tuple(itertools.product(*lengths))
+
+
+def shape_of(axes: str, names: Names) -> tuple[int, ...]:
+    """Shape that a list of ``axes`` expressions stands for."""
+    return evaluate(f"({axes},)" if axes else "()", names)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """An option of a layer; the first of ``values`` is the default, cases cover them all.
+
+    A *facet* is a parameter that frameworks silently disagree on. ``plain`` is the value under which the
+    others are seen best where digits are few, if that is not the default: no reduction of the losses, say.
+    """
+
+    name: str
+    values: tuple[Value, ...]
+    meaning: str
+    facet: bool = False
+    plain: Value = None
+
+    @property
+    def default(self) -> Value:
+        """The value that a case id may leave out."""
+        return self.values[0]
+
+
+@dataclass(frozen=True)
+class Input:
+    """An array given to the layer.
+
+    ``axes`` lists its shape as expressions over axis and parameter names: ``"batch, channels // groups"``.
+    ``kind`` says what fills it: ``data`` follows the case's data set; ``weight``, ``positive``,
+    ``probability`` and ``unit`` are drawn benignly; ``index`` (below ``limit``), ``mask`` and ``lengths``
+    (up to ``limit``) carry no gradient; ``recovered`` is read off what a stochastic layer returned, and was
+    drawn from its ``distribution`` (see `assay.specs.language.distribution`).
+    ``when`` is the condition under which the input is given at all; otherwise it is ``None``. No gradient is
+    asked of a ``constant``, such as the weights of classes, nor under the condition ``frozen``, where some
+    frameworks take the input as one: there the vjp gives a gradient all the same.
+    """
+
+    name: str
+    axes: str
+    kind: str = "data"
+    meaning: str = ""
+    limit: str | None = None
+    when: str = "True"
+    constant: bool = False
+    frozen: str = "False"
+    distribution: str = ""
+
+    KINDS = ("data", "weight", "positive", "probability", "unit", "index", "mask", "lengths", "recovered")
+
+    def __post_init__(self) -> None:
+        if self.kind not in self.KINDS:
+            raise ValueError(f"input {self.name!r}: kind {self.kind!r} is not one of {', '.join(self.KINDS)}")
+        if (self.kind == "recovered") != bool(self.distribution):
+            raise ValueError(f"input {self.name!r}: what is recovered, and that alone, has a distribution")
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether a gradient with respect to this input is asked for."""
+        return not self.constant and self.kind in ("data", "weight", "positive", "probability", "unit")
+
+    def shape(self, names: Names) -> tuple[int, ...]:
+        """Shape of the input in a case with these axis lengths and parameter values."""
+        return shape_of(self.axes, names)
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A rule that valid cases obey, and a change to a valid case that breaks it.
+
+    In ``rule`` the name of an input stands for its shape. ``broken_by`` gives new values to parameters
+    and axis lengths, new axes to inputs, or another data set to ``data``. Where the rule is broken, the
+    reference and every implementation must raise.
+    """
+
+    label: str
+    rule: str
+    meaning: str
+    broken_by: Mapping[str, Value]
+
+    def holds(self, names: Names) -> bool:
+        """Whether a case with these names obeys the rule."""
+        return bool(evaluate(self.rule, names))
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a definition comes from: a paper with its section, or a framework's page."""
+
+    title: str
+    link: str
+
+
+@dataclass(frozen=True, eq=False)
+class Spec:
+    """The contract of one layer or loss.
+
+    ``reference`` takes the inputs in order and the parameters by keyword, and returns one array or a
+    tuple, one per name in ``outputs``; ``vjp`` takes the inputs, then one cotangent per differentiable
+    output (a tuple where there are several), and returns one gradient per differentiable input
+    (``None`` for an input that is absent). Both take only the parameters that their signatures name:
+    the others (``use_bias``) act through ``when`` and ``axes``. States come after the outputs and have no
+    cotangent. ``excluded`` holds conditions of valid cases that are out of scope. ``grid`` gives values of
+    ``size`` and of parameters, of which every combination is asked in the tier of that name. A stochastic
+    layer's ``recover`` reads its ``recovered`` inputs off the outputs. Where these hide what was drawn,
+    ``probe`` gives other inputs, one mapping for each further question that is asked with the same seed, and
+    ``recover`` reads the outputs of those. Both are given arrays, parameters and lengths of axes by name,
+    ``recover`` also the outputs of each question that it reads.
+    """
+
+    name: str
+    reference: Callable[..., Any]
+    vjp: Callable[..., Any]
+    inputs: tuple[Input, ...]
+    axes: str
+    sizes: tuple[tuple[int, ...], ...]
+    data: tuple[str, ...]
+    parameters: tuple[Parameter, ...] = ()
+    outputs: tuple[str, ...] = ("y",)
+    states: tuple[str, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    excluded: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    signed_zeros: bool = False
+    grid: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    recover: Callable[[Names, Sequence[tuple[Any, ...]]], dict[str, Any]] | None = None
+    probe: Callable[[Names], Sequence[dict[str, Any]]] | None = None
+    family: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "family", self.reference.__module__.rpartition(".")[2])
+        for size in self.sizes:
+            if len(size) != len(self.axis_names):
+                raise ValueError(f"{self.name}: size {size} does not fit the axes ({self.axes})")
+
+    @property
+    def axis_names(self) -> tuple[str, ...]:
+        """Names of the axes whose lengths a case chooses, in the order of its id."""
+        return tuple(self.axes.replace(",", " ").split())
+
+    @property
+    def summary(self) -> str:
+        """First line of the reference's docstring."""
+        return (inspect.getdoc(self.reference) or "").partition("\n")[0]
+
+    @property
+    def formula(self) -> str:
+        """Docstring of the reference: the definition in full."""
+        return inspect.getdoc(self.reference) or ""
+
+    def parameter(self, name: str) -> Parameter:
+        """The parameter called ``name``."""
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        known = ", ".join(p.name for p in self.parameters) or "none"
+        raise ValueError(f"{self.name} has no parameter {name!r}; it has: {known}")
+
+    @property
+    def defaults(self) -> dict[str, Value]:
+        """Default value of every parameter."""
+        return {parameter.name: parameter.default for parameter in self.parameters}
+
+    def given(self, names: Names) -> tuple[Input, ...]:
+        """The inputs that are present in a case with these names."""
+        return tuple(i for i in self.inputs if evaluate(i.when, names))
+
+    def broken(self, names: Names) -> tuple[Constraint, ...]:
+        """The constraints that a case with these names breaks; empty for a valid case."""
+        return tuple(c for c in self.constraints if not c.holds(names))
+
+    def admits(self, names: Names) -> bool:
+        """Whether a case with these names is in scope: valid, and by no expression in ``excluded``."""
+        return not self.broken(names) and not any(evaluate(rule, names) for rule in self.excluded)
+
+    def constraint(self, label: str) -> Constraint:
+        """The constraint with this label."""
+        for constraint in self.constraints:
+            if constraint.label == label:
+                return constraint
+        known = ", ".join(c.label for c in self.constraints) or "none"
+        raise ValueError(f"{self.name} has no constraint {label!r}; it has: {known}")
+
+    def accepted(self, function: Callable[..., Any], parameters: Names) -> dict[str, Value]:
+        """Those of the ``parameters`` that the signature of ``function`` names."""
+        return {name: value for name, value in parameters.items() if name in _keywords(function)}
+
+
+@functools.cache
+def _keywords(function: Callable[..., Any]) -> frozenset[str]:
+    return frozenset(
+        name for name, p in inspect.signature(function).parameters.items() if p.kind is p.KEYWORD_ONLY
+    )

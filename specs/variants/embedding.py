@@ -1,0 +1,173 @@
+"""Faults and controls of the embedding layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..language.variant import Control, Fault, each_way
+
+Array = Any
+
+CHOSEN = "out_of_range == 'error' and negative == 'out_of_range'"
+"""All indices are rows, and none counts from the end."""
+
+
+def one_hot_product(indices: Array, table: Array) -> Array:
+    """A product with ones and zeros, which spreads NaN and loses the sign of zero."""
+    return (indices[..., np.newaxis] == np.arange(table.shape[0])) @ table
+
+
+def overwritten(gradient: Array, indices: Array, cotangent: Array) -> Array:
+    """The cotangent of the last place alone, in rows that several places chose."""
+    last = np.zeros_like(gradient)
+    last[indices.reshape(-1)] = cotangent.reshape(-1, gradient.shape[-1])
+    return np.where(gradient == 0, gradient, last)
+
+
+def averaged(gradient: Array, indices: Array, rows: int) -> Array:
+    """The sum divided by how often a row was chosen."""
+    times = np.sum(indices.reshape(-1) == np.arange(rows)[:, np.newaxis], axis=1)
+    return gradient / np.maximum(times, 1)[:, np.newaxis]
+
+
+def once_per_sample(gradient: Array, indices: Array, cotangent: Array, rows: int) -> Array:
+    """Of the places of a sample that chose a row, the last one alone."""
+    total = np.zeros_like(gradient)
+    for sample, given in zip(indices, cotangent, strict=True):
+        last = np.zeros_like(gradient)
+        last[sample] = given
+        total = total + last
+    return np.where(gradient == 0, gradient, total)
+
+
+def shortened(result: Array) -> Array:
+    """Rows of a norm above 1 are scaled to norm 1."""
+    norm = np.sqrt(np.sum(result**2, axis=-1, keepdims=True))
+    return np.where(norm > 1, result / norm, result)
+
+
+def place_by_place(
+    indices: Array, table: Array, cotangent: Array, *, out_of_range: str, negative: str, padding_index: Any
+) -> tuple[Array]:
+    """Adds one cotangent after the other to the row that its place chose."""
+    rows, features = table.shape
+    places = np.where(indices < 0, indices + rows, indices) if negative == "wrap" else indices
+    places = indices % rows if out_of_range == "modulo" else places
+    none = (places < 0) | (places >= rows)
+    clamped = np.clip(places, 0, rows - 1)
+    goes = np.where(none & (out_of_range in ("nan", "zero")), -1, clamped).reshape(-1)
+    goes = np.where(goes == (-1 if padding_index is None else padding_index), -1, goes)
+    gradient = 0 * np.zeros_like(table)
+    for place, given in zip(goes, np.reshape(cotangent, (-1, features)), strict=True):
+        gradient = np.where((np.arange(rows) == place)[:, np.newaxis], gradient + given, gradient)
+    return (gradient,)
+
+
+FAULTS = {
+    "embedding": (
+        *each_way(
+            Fault(
+                name="indices count from 1",
+                inputs={"indices": lambda indices, rows: (indices - 1) % rows},
+                where=CHOSEN,
+            )
+        ),
+        Fault(
+            name="last row is a copy of the one before",
+            inputs={"indices": lambda indices, rows: np.minimum(indices, rows - 2)},
+            where=f"{CHOSEN} and rows > 1",
+        ),
+        Fault(
+            name="NaN of other rows, by a one-hot product", reference=one_hot_product, where="data == 'nan'"
+        ),
+        Fault(
+            name="sign of zero lost, by a one-hot product",
+            reference=one_hot_product,
+            where="data == 'zeros'",
+        ),
+        Fault(
+            name="scaled by the root of the features",
+            results={"y": lambda result, features: result * np.sqrt(features)},
+        ),
+        Fault(name="rows shortened to norm 1", results={"y": shortened}),
+        Fault(
+            name="padding row read as zeros",
+            results={
+                "y": lambda result, indices, padding_index: np.where(
+                    (indices == padding_index)[..., np.newaxis], 0, result
+                )
+            },
+            where="padding == 'blocked'",
+        ),
+        Fault(
+            name="padding row read as it is", parameters={"padding": "'blocked'"}, where="padding == 'zeroed'"
+        ),
+        *each_way(
+            Fault(
+                name="index beyond the rows taken modulo their number",
+                inputs={"indices": lambda indices, rows: indices % rows},
+            )
+        ),
+        *each_way(
+            Fault(
+                name="index below minus the rows counted from the end twice",
+                inputs={"indices": lambda indices, rows: np.where(indices < -rows, indices + rows, indices)},
+                where="data == 'far_below'",
+            )
+        ),
+        *each_way(
+            Fault(
+                name="index of minus the rows taken as none",
+                inputs={"indices": lambda indices, rows: np.where(indices == -rows, -rows - 1, indices)},
+                where="out_of_range != 'error' and rows > 1",
+            )
+        ),
+        *each_way(
+            Fault(
+                name="index beyond the rows clamped",
+                parameters={"out_of_range": "'clamp'"},
+                where="out_of_range in ('nan', 'zero', 'modulo')",
+            )
+        ),
+        *each_way(
+            Fault(
+                name="index beyond the rows gives NaN",
+                parameters={"out_of_range": "'nan'"},
+                where="out_of_range == 'clamp'",
+            )
+        ),
+        Fault(
+            name="index beyond the rows gives zeros",
+            parameters={"out_of_range": "'zero'"},
+            where="out_of_range in ('nan', 'clamp', 'modulo')",
+        ),
+        *each_way(
+            Fault(
+                name="negative indices the other way",
+                parameters={"negative": "'wrap' if negative == 'out_of_range' else 'out_of_range'"},
+            )
+        ),
+        Fault(name="gradient of the last place alone", gradients={"table": overwritten}),
+        Fault(name="gradient once for each sample", gradients={"table": once_per_sample}, where=CHOSEN),
+        Fault(name="gradient averaged over the places of a row", gradients={"table": averaged}),
+        Fault(name="padding row has a gradient", parameters={"padding_index": "None"}, spoils="gradients"),
+        Fault(
+            name="row 0 has no gradient",
+            gradients={"table": lambda gradient, rows: np.where(np.arange(rows)[:, np.newaxis], gradient, 0)},
+        ),
+        Fault(
+            name="gradient kept from before in rows not chosen",
+            gradients={
+                "table": lambda gradient, indices, rows: np.where(
+                    np.isin(np.arange(rows), indices)[:, np.newaxis], gradient, 1.0
+                )
+            },
+        ),
+    ),
+}
+
+CONTROLS = {
+    "embedding": (Control(name="gradient place by place", vjp=place_by_place),),
+}

@@ -1,0 +1,933 @@
+"""Faults and controls of the losses of classification."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, xlogy
+
+from ...numerics.dtypes import dtype, nearest
+from ...reference.activations import log_softmax, softmax
+from ...reference.reductions import reduce, spread
+from ..language.variant import Control, Fault, each_way
+from .activations import log_of_softmax, log_softmax_without_shift
+from .losses_regression import MEAN_FOR_SUM, ROW_MEAN, SUM_FOR_MEAN
+
+Array = Any
+LogSoftmax = Callable[[Array], Array]
+
+
+# --- logarithms of the softmax ---
+
+
+def clipped_log(logits: Array) -> Array:
+    """``log(softmax(x))`` with probabilities held in [1e-7, 1 - 1e-7]."""
+    return np.log(np.clip(softmax(logits), 1e-7, 1 - 1e-7))
+
+
+def log_with_epsilon(logits: Array) -> Array:
+    """``log(softmax(x) + 1e-8)``."""
+    return np.log(softmax(logits) + 1e-8)
+
+
+def online_log_softmax(logits: Array) -> Array:
+    """One pass over the classes: the sum is rescaled when the maximum grows."""
+    classes = np.moveaxis(logits, -1, 0)
+    top, total = classes[0], np.ones_like(classes[0])
+    for logit in classes[1:]:
+        higher = np.maximum(top, logit)
+        # Classes of -inf that come first have no distance from a maximum of -inf.
+        kept = np.where(top == higher, 1.0, np.exp(top - higher))
+        added = np.where(logit == higher, 1.0, np.exp(logit - higher))
+        total, top = total * kept + added, higher
+    return np.moveaxis(classes - top - np.log(total), 0, -1)
+
+
+# --- cross entropies upon them ---
+
+
+def cross_entropy_by(logarithm: LogSoftmax) -> Callable[..., Array]:
+    """Softmax cross entropy by some logarithm of the softmax."""
+
+    def reference(
+        logits: Array,
+        targets: Array,
+        class_weights: Array | None = None,
+        *,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        zero_target: str = "zero",
+    ) -> Array:
+        shares = smoothed(targets, label_smoothing)
+        shares = shares if class_weights is None else class_weights * shares
+        terms = shares * logarithm(logits)
+        terms = np.where(shares == 0, 0.0, terms) if zero_target == "zero" else terms
+        return reduce(-np.sum(terms, axis=-1), reduction)
+
+    return reference
+
+
+def smoothed(targets: Array, label_smoothing: float) -> Array:
+    """``(1 - ε) t + ε/C``."""
+    if not label_smoothing:
+        return targets
+    return (1.0 - label_smoothing) * targets + label_smoothing / targets.shape[-1]
+
+
+def sparse_cross_entropy_by(logarithm: LogSoftmax, weighted_smoothing: bool = True) -> Callable[..., Array]:
+    """Cross entropy of labels by some logarithm of the softmax, whose distributions are formed in full."""
+
+    def reference(
+        logits: Array,
+        labels: Array,
+        class_weights: Array | None = None,
+        *,
+        label_smoothing: float = 0.0,
+        ignored: int | None = None,
+        reduction: str = "mean",
+        empty: str = "nan",
+        out_of_range: str = "error",
+    ) -> Array:
+        classes = logits.shape[-1]
+        known, counted = (labels >= 0) & (labels < classes), labels != ignored
+        label = np.where(known, labels, 0)
+        weights = np.ones(classes) if class_weights is None else class_weights
+        hits = (label[..., np.newaxis] == np.arange(classes)) * 1.0
+        shares = weights * ((1.0 - label_smoothing) * hits)
+        if label_smoothing:
+            shares = shares + (weights if weighted_smoothing else 1.0) * (label_smoothing / classes)
+        losses = -np.sum(np.where(shares == 0, 0.0, shares * logarithm(logits)), axis=-1)
+        losses = np.where(known, losses, np.nan if out_of_range == "nan" else 0.0)
+        losses = np.where(counted, losses, 0.0)
+        if reduction in ("none", "sum"):
+            return reduce(losses, reduction)
+        if reduction != "mean_batch" and not counted.any():
+            return np.sum(losses) + (0.0 if empty == "zero" else np.nan)
+        rows = float(np.sum(counted) if reduction == "mean_rows" else counted.size)
+        of_labels = np.sum(np.where(counted, np.take(weights, label), 0.0))
+        return np.sum(losses) / (of_labels if reduction == "mean" else rows)
+
+    return reference
+
+
+def _in_bfloat16(labels: Array) -> Array:
+    return nearest(labels, dtype("bfloat16"))
+
+
+def _of_ignored(logits: Array, labels: Array, ignored: int, losses: Array) -> Array:
+    """The logits of ignored rows, in the shape of the losses."""
+    rows = np.sum(np.where((labels == ignored)[..., np.newaxis], logits, 0), axis=-1)
+    return rows if np.ndim(losses) else np.sum(rows)
+
+
+# --- sigmoid cross entropies ---
+
+
+def sigmoid_cross_entropy_by(terms: Callable[[Array, Array, Array], Array]) -> Callable[..., Array]:
+    """Sigmoid cross entropy by ``terms(logits, targets, weights)``."""
+
+    def reference(
+        logits: Array,
+        targets: Array,
+        positive_weight: Array | None = None,
+        *,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        row_mean: bool = False,
+    ) -> Array:
+        if label_smoothing:
+            targets = (1.0 - label_smoothing) * targets + 0.5 * label_smoothing
+        weight = 1.0 if positive_weight is None else positive_weight
+        return reduce(terms(logits, targets, weight), reduction, row_mean=row_mean)
+
+    return reference
+
+
+def stable_terms(x: Array, t: Array, w: Array) -> Array:
+    """``(1 - t) x + (1 + (w - 1) t) (log(1 + exp(-|x|)) + max(-x, 0))``, as TensorFlow has it; it cancels."""
+    return (1.0 - t) * x + (1.0 + (w - 1.0) * t) * (np.log1p(np.exp(-np.abs(x))) + np.maximum(-x, 0.0))
+
+
+def softplus_terms(x: Array, t: Array, w: Array) -> Array:
+    """``w t ζ(-x) + (1 - t) ζ(x)`` with ``ζ(x) = max(x, 0) + log(1 + exp(-|x|))``."""
+    rest = np.log1p(np.exp(-np.abs(x)))
+    return w * t * (np.maximum(-x, 0.0) + rest) + (1.0 - t) * (np.maximum(x, 0.0) + rest)
+
+
+def log_of_sigmoid(x: Array, t: Array, w: Array) -> Array:
+    """``-w t log σ(x) - (1 - t) log(1 - σ(x))``, infinite where σ is 0 or 1."""
+    p = expit(x)
+    return -w * xlogy(t, p) - xlogy(1.0 - t, 1.0 - p)
+
+
+def clipped_log_of_sigmoid(x: Array, t: Array, w: Array) -> Array:
+    """The same with σ held in [1e-7, 1 - 1e-7]."""
+    p = np.clip(expit(x), 1e-7, 1 - 1e-7)
+    return -w * t * np.log(p) - (1.0 - t) * np.log(1.0 - p)
+
+
+def without_absolute_value(x: Array, t: Array, w: Array) -> Array:
+    """``(1 - t) x + (1 + (w - 1) t) log(1 + exp(-x))``, which overflows for negative logits."""
+    return (1.0 - t) * x + (1.0 + (w - 1.0) * t) * np.log1p(np.exp(-x))
+
+
+def log_for_log1p(x: Array, t: Array, w: Array) -> Array:
+    """The stable form with ``log(1 + e)``, which loses small losses."""
+    return (1.0 - t) * x + (1.0 + (w - 1.0) * t) * (np.log(1.0 + np.exp(-np.abs(x))) + np.maximum(-x, 0.0))
+
+
+# --- divergences ---
+
+
+def reduce_terms(terms: Array, reduction: str) -> Array:
+    """Terms of a divergence as they are, summed over each row, or further."""
+    if reduction in ("elements", "mean", "sum"):
+        return reduce(terms, reduction.replace("elements", "none"))
+    return reduce(np.sum(terms, axis=-1), "none" if reduction == "rows" else "mean")
+
+
+def spread_terms(cotangent: Array, shape: tuple[int, ...], reduction: str) -> Array:
+    """The cotangent of each term."""
+    if reduction in ("elements", "mean", "sum"):
+        return spread(cotangent, shape, reduction.replace("elements", "none"))
+    rows = spread(cotangent, shape[:-1], "none" if reduction == "rows" else "mean")
+    return np.broadcast_to(rows[..., np.newaxis], shape)
+
+
+def entropy(targets: Array, reduction: str) -> Array:
+    """``Σ p log p``, reduced."""
+    return reduce_terms(xlogy(targets, targets), reduction)
+
+
+def kl_of_quotient(
+    targets: Array, predictions: Array, *, epsilon: float = 0.0, reduction: str = "batchmean"
+) -> Array:
+    """``p log(p/q)``, the logarithm of a quotient."""
+    p, q = np.maximum(targets, epsilon), np.maximum(predictions, epsilon)
+    return reduce_terms(np.where(p == 0, 0.0, p * np.log(p / q)), reduction)
+
+
+def kl_by_one_product(
+    targets: Array, log_predictions: Array, *, reduction: str = "batchmean", zero_target: str = "zero"
+) -> Array:
+    """``p (log p - log q)``."""
+    terms = targets * (np.log(np.where(targets == 0, 1.0, targets)) - log_predictions)
+    return reduce_terms(np.where(targets == 0, 0.0, terms) if zero_target == "zero" else terms, reduction)
+
+
+def kl_of_negated(log_targets: Array, log_predictions: Array, *, reduction: str = "batchmean") -> Array:
+    """``-Σ p (log q - log p)``, a mean by a factor."""
+    terms = np.exp(log_targets) * (log_predictions - log_targets)
+    if reduction == "elements":
+        return -terms
+    rows = np.sum(terms, axis=-1)
+    counts = {"batchmean": len(terms), "mean": terms.size}
+    return -rows if reduction == "rows" else -np.sum(rows) * (1.0 / counts.get(reduction, 1))
+
+
+# --- losses of probabilities ---
+
+
+def categorical_by_gathering(
+    predictions: Array,
+    targets: Array | None = None,
+    labels: Array | None = None,
+    *,
+    epsilon: float = 0.0,
+    normalized: str = "none",
+    zero_target: str = "zero",
+) -> Array:
+    """Quotients by a difference of logarithms; of labels the one probability that counts."""
+    total = np.log(np.sum(predictions, axis=-1, keepdims=True)) if normalized == "before" else 0.0
+    log_p = np.log(predictions) - total
+    if labels is not None:
+        return -np.take_along_axis(log_p, labels[:, np.newaxis], axis=-1)[:, 0]
+    terms = targets * log_p
+    return np.sum(np.where(targets == 0, -0.0, -terms) if zero_target == "zero" else -terms, axis=-1)
+
+
+def binary_by_difference(
+    predictions: Array,
+    targets: Array,
+    *,
+    guard: str = "none",
+    epsilon: float = 1e-7,
+    row_mean: bool = False,
+    zero_target: str = "zero",
+) -> Array:
+    """``log1p(-p)``, as a user of NumPy would write it."""
+    losses = -(targets * np.log(predictions) + (1.0 - targets) * np.log1p(-predictions))
+    return reduce(losses, "none", row_mean=row_mean)
+
+
+# --- what they share ---
+
+TERM_REDUCTIONS = (
+    *each_way(
+        Fault(
+            name="mean of the terms for that of the rows",
+            parameters={"reduction": "'mean'"},
+            where="reduction == 'batchmean'",
+        )
+    ),
+    *each_way(
+        Fault(
+            name="mean of the rows for that of the terms",
+            parameters={"reduction": "'batchmean'"},
+            where="reduction == 'mean'",
+        )
+    ),
+    Fault(
+        name="sum for the mean of the rows",
+        parameters={"reduction": "'sum'"},
+        where="reduction == 'batchmean'",
+    ),
+    Fault(
+        name="mean of the rows for the sum",
+        parameters={"reduction": "'batchmean'"},
+        where="reduction == 'sum'",
+    ),
+)
+WITHOUT_SMOOTHING = each_way(Fault(name="label smoothing left out", parameters={"label_smoothing": "0.0"}))
+SMOOTHED_TWICE = each_way(
+    Fault(
+        name="label smoothing applied twice",
+        parameters={"label_smoothing": "label_smoothing * (2 - label_smoothing)"},
+    )
+)
+SMOOTHED_OVER_OTHERS = each_way(
+    Fault(
+        name="label smoothing over the other classes alone",
+        parameters={"label_smoothing": "label_smoothing * classes / max(classes - 1, 1)"},
+        where="classes > 1",
+    )
+)
+SMOOTHING = (*WITHOUT_SMOOTHING, *SMOOTHED_TWICE, *SMOOTHED_OVER_OTHERS)
+WITHOUT_WEIGHTS = each_way(
+    Fault(
+        name="class weights left out",
+        inputs={"class_weights": lambda class_weights: np.ones_like(class_weights)},
+    )
+)
+REVERSED_WEIGHTS = Fault(
+    name="class weights in the other order",
+    inputs={"class_weights": lambda class_weights: class_weights[::-1]},
+)
+BASE_2 = Fault(name="logarithm to base 2", results={"y": lambda result: result / np.log(2)})
+MEAN_OVER_BATCH = Fault(
+    name="mean over the batch, not its steps",
+    results={"y": lambda result, steps: result * steps},
+    where="reduction.startswith('mean') and rank == 2",
+)
+LOGARITHMS: dict[str, LogSoftmax] = {
+    "no maximum subtracted": log_softmax_without_shift,
+    "logarithm of the softmax": log_of_softmax,
+    "probabilities clipped at 1e-7": clipped_log,
+    "epsilon in the logarithm": log_with_epsilon,
+}
+
+FAULTS = {
+    "softmax_cross_entropy": (
+        *(
+            Fault(name=name, reference=cross_entropy_by(logarithm), rounds=True)
+            for name, logarithm in LOGARITHMS.items()
+        ),
+        Fault(
+            name="softmax along the rows",
+            inputs={"logits": lambda logits: log_softmax(logits, axis=0)},
+        ),
+        BASE_2,
+        *SUM_FOR_MEAN,
+        *MEAN_FOR_SUM,
+        Fault(
+            name="mean over the classes as well",
+            results={"y": lambda result, classes: result / classes},
+            where="reduction == 'mean'",
+        ),
+        MEAN_OVER_BATCH,
+        *SMOOTHING,
+        *WITHOUT_WEIGHTS,
+        REVERSED_WEIGHTS,
+        Fault(
+            name="mean divided by the weights",
+            results={
+                "y": lambda result, targets, class_weights: (
+                    result * targets[..., 0].size / np.sum(targets * class_weights)
+                )
+            },
+            where="weighted and reduction == 'mean'",
+        ),
+        *each_way(
+            Fault(
+                name="targets normalized",
+                inputs={"targets": lambda targets: targets / np.sum(targets, axis=-1, keepdims=True)},
+            )
+        ),
+        Fault(
+            name="label of the largest target for the targets",
+            inputs={
+                "targets": lambda targets: (
+                    (np.argmax(targets, axis=-1)[..., np.newaxis] == np.arange(targets.shape[-1])) * 1.0
+                )
+            },
+        ),
+        Fault(
+            name="gradient supposes that targets sum to one, or does not",
+            parameters={"gradient": "'exact' if gradient == 'unit_sum' else 'unit_sum'"},
+            spoils="gradients",
+            where="not weighted",
+        ),
+        Fault(
+            name="gradient of the targets is that of the logits",
+            gradients={
+                "targets": lambda gradient, logits, targets: gradient * 0 + (softmax(logits) - targets)
+            },
+        ),
+        Fault(
+            name="no gradient of the targets", gradients={"targets": lambda targets: np.zeros_like(targets)}
+        ),
+        Fault(
+            name="smoothing forgotten in the gradient of the targets",
+            gradients={"targets": lambda gradient, label_smoothing: gradient / (1 - label_smoothing)},
+        ),
+    ),
+    "sparse_softmax_cross_entropy": (
+        *(
+            Fault(name=name, reference=sparse_cross_entropy_by(logarithm), rounds=True)
+            for name, logarithm in LOGARITHMS.items()
+        ),
+        BASE_2,
+        *SUM_FOR_MEAN,
+        *MEAN_FOR_SUM,
+        MEAN_OVER_BATCH,
+        *SMOOTHING,
+        *WITHOUT_WEIGHTS,
+        REVERSED_WEIGHTS,
+        *each_way(
+            Fault(
+                name="labels from 1",
+                inputs={"labels": lambda labels, classes: np.where(labels > 0, labels - 1, labels)},
+            )
+        ),
+        *each_way(
+            Fault(
+                name="labels through bfloat16",
+                inputs={"labels": lambda labels, classes: np.minimum(_in_bfloat16(labels), classes - 1)},
+                where="data != 'out_of_range'",
+            )
+        ),
+        *each_way(
+            Fault(
+                name="ignored labels counted",
+                parameters={"ignored": "None"},
+                where="ignored is not None and reduction != 'mean_batch'",
+            )
+        ),
+        *each_way(
+            Fault(
+                name="mean over all rows, ignored ones as well",
+                parameters={"reduction": "'mean_batch'"},
+                where="ignored is not None and reduction == 'mean'",
+            )
+        ),
+        *each_way(
+            Fault(
+                name="mean over the rows, not their weights",
+                parameters={"reduction": "'mean_rows'"},
+                where="weighted and reduction == 'mean'",
+            )
+        ),
+        *each_way(
+            Fault(
+                name="mean over the rows that count for that over all",
+                parameters={"reduction": "'mean_rows'"},
+                where="reduction == 'mean_batch'",
+            )
+        ),
+        Fault(
+            name="loss of an ignored row times 0",
+            results={
+                "y": lambda result, logits, labels, ignored: (
+                    result + 0 * _of_ignored(logits, labels, ignored, result)
+                )
+            },
+            where="ignored is not None",
+        ),
+        Fault(
+            name="gradient of an ignored row times 0",
+            gradients={
+                "logits": lambda gradient, logits, labels, ignored: (
+                    gradient + np.where((labels == ignored)[..., np.newaxis], 0 * softmax(logits), 0)
+                )
+            },
+            where="ignored is not None",
+        ),
+        Fault(
+            name="a label that is no class counts from the end",
+            inputs={"labels": lambda labels, classes: labels % classes},
+        ),
+        Fault(
+            name="a label that is no class is the nearest one",
+            inputs={"labels": lambda labels, classes: np.clip(labels, 0, classes - 1)},
+        ),
+        Fault(
+            name="smoothed share not weighted",
+            reference=sparse_cross_entropy_by(log_softmax, weighted_smoothing=False),
+            where="weighted and label_smoothing > 0",
+        ),
+        Fault(
+            name="gradient is the softmax alone",
+            gradients={"logits": lambda logits, cotangent: cotangent[..., np.newaxis] * softmax(logits)},
+            where="reduction == 'none'",
+        ),
+        Fault(
+            name="empty mean 0 for NaN, or the reverse",
+            parameters={"empty": "'zero' if empty == 'nan' else 'nan'"},
+        ),
+    ),
+    "sigmoid_cross_entropy": (
+        Fault(
+            name="logarithm of the logistic function",
+            reference=sigmoid_cross_entropy_by(log_of_sigmoid),
+            rounds=True,
+        ),
+        Fault(
+            name="probabilities clipped at 1e-7",
+            reference=sigmoid_cross_entropy_by(clipped_log_of_sigmoid),
+            rounds=True,
+        ),
+        Fault(
+            name="exponential of negative logits overflows",
+            reference=sigmoid_cross_entropy_by(without_absolute_value),
+            rounds=True,
+        ),
+        Fault(name="log for log1p", reference=sigmoid_cross_entropy_by(log_for_log1p), rounds=True),
+        BASE_2,
+        *SUM_FOR_MEAN,
+        *MEAN_FOR_SUM,
+        *ROW_MEAN,
+        *WITHOUT_SMOOTHING,
+        *SMOOTHED_TWICE,
+        *each_way(
+            Fault(
+                name="targets smoothed towards 0",
+                parameters={"label_smoothing": "0.0"},
+                inputs={"targets": lambda targets, label_smoothing: (1 - label_smoothing) * targets},
+            )
+        ),
+        *each_way(
+            Fault(
+                name="positive weight left out",
+                inputs={"positive_weight": lambda positive_weight: np.ones_like(positive_weight)},
+            )
+        ),
+        Fault(
+            name="positive weight of both terms",
+            reference=sigmoid_cross_entropy_by(lambda x, t, w: w * stable_terms(x, t, 1.0)),
+            where="weighted",
+        ),
+        Fault(
+            name="positive weight of the negative term",
+            reference=sigmoid_cross_entropy_by(lambda x, t, w: stable_terms(-x, 1.0 - t, w)),
+            where="weighted",
+        ),
+        *each_way(Fault(name="targets reversed", inputs={"targets": lambda targets: 1 - targets})),
+        Fault(
+            name="gradient without the positive weight in the negative part",
+            gradients={
+                "logits": lambda gradient, logits, targets, positive_weight: (
+                    gradient * (expit(logits) - positive_weight * targets) / (expit(logits) - targets)
+                )
+            },
+            where="weighted and label_smoothing == 0",
+        ),
+        Fault(
+            name="no gradient of the targets", gradients={"targets": lambda targets: np.zeros_like(targets)}
+        ),
+        Fault(
+            name="smoothing forgotten in the gradient of the targets",
+            gradients={"targets": lambda gradient, label_smoothing: gradient / (1 - label_smoothing)},
+        ),
+    ),
+    "kl_divergence": (
+        *TERM_REDUCTIONS,
+        BASE_2,
+        Fault(
+            name="without the entropy",
+            results={
+                "y": lambda targets, log_predictions, reduction: reduce_terms(
+                    -np.where(targets == 0, 0, targets * log_predictions), reduction
+                )
+            },
+        ),
+        Fault(
+            name="the entropy twice",
+            results={"y": lambda result, targets, reduction: result + entropy(targets, reduction)},
+        ),
+        Fault(
+            name="0 log 0 is NaN",
+            results={
+                "y": lambda targets, log_predictions, reduction: reduce_terms(
+                    targets * (np.log(targets) - log_predictions), reduction
+                )
+            },
+        ),
+        Fault(
+            name="epsilon in the logarithm",
+            results={
+                "y": lambda targets, log_predictions, reduction: reduce_terms(
+                    targets * (np.log(targets + 1e-3) - log_predictions), reduction
+                )
+            },
+            where="data == 'normal'",
+        ),
+        *each_way(
+            Fault(
+                name="predictions normalized",
+                inputs={"log_predictions": lambda log_predictions: log_softmax(log_predictions)},
+            )
+        ),
+        Fault(
+            name="predictions taken as probabilities",
+            inputs={"log_predictions": lambda log_predictions: np.log(np.abs(log_predictions))},
+        ),
+        Fault(
+            name="gradient of the targets without the 1",
+            gradients={
+                "targets": lambda gradient, cotangent, targets, reduction: (
+                    gradient - spread_terms(cotangent, targets.shape, reduction)
+                )
+            },
+        ),
+        Fault(
+            name="gradient of a target of 0",
+            gradients={
+                "targets": lambda gradient, targets, zero_gradient: np.where(
+                    targets == 0, 0.0 if zero_gradient != "zero" else -np.inf, gradient
+                )
+            },
+        ),
+        Fault(
+            name="gradient of the predictions not negated",
+            gradients={"log_predictions": lambda gradient: -gradient},
+        ),
+        Fault(
+            name="gradient of the predictions as of a softmax",
+            gradients={
+                "log_predictions": lambda gradient, cotangent, targets, log_predictions, reduction: (
+                    gradient + spread_terms(cotangent, targets.shape, reduction) * np.exp(log_predictions)
+                )
+            },
+        ),
+    ),
+    "kl_divergence_with_log_targets": (
+        *TERM_REDUCTIONS,
+        BASE_2,
+        *each_way(
+            Fault(
+                name="divergence the other way round",
+                inputs={
+                    "log_targets": lambda log_predictions: log_predictions,
+                    "log_predictions": lambda log_targets: log_targets,
+                },
+            )
+        ),
+        Fault(
+            name="targets weigh by their logarithm",
+            results={
+                "y": lambda log_targets, log_predictions, reduction: reduce_terms(
+                    log_targets * (log_targets - log_predictions), reduction
+                )
+            },
+        ),
+        Fault(
+            name="without the entropy",
+            results={
+                "y": lambda log_targets, log_predictions, reduction: reduce_terms(
+                    -np.exp(log_targets) * log_predictions, reduction
+                )
+            },
+        ),
+        *each_way(
+            Fault(
+                name="targets normalized",
+                inputs={"log_targets": lambda log_targets: log_softmax(log_targets)},
+            )
+        ),
+        Fault(
+            name="generalized divergence, p - q subtracted",
+            results={
+                "y": lambda result, log_targets, log_predictions, reduction: (
+                    result + reduce_terms(np.exp(log_predictions) - np.exp(log_targets), reduction)
+                )
+            },
+        ),
+        Fault(
+            name="gradient of the targets without the 1",
+            gradients={
+                "log_targets": lambda gradient, cotangent, log_targets, reduction: (
+                    gradient - spread_terms(cotangent, log_targets.shape, reduction) * np.exp(log_targets)
+                )
+            },
+        ),
+        Fault(
+            name="gradient of the targets, not of their logarithms",
+            gradients={"log_targets": lambda gradient, log_targets: gradient * np.exp(-log_targets)},
+        ),
+        Fault(
+            name="gradient of the predictions times their distance",
+            gradients={
+                "log_predictions": lambda gradient, log_targets, log_predictions: (
+                    gradient * (log_targets - log_predictions)
+                )
+            },
+        ),
+    ),
+    "kl_divergence_probabilities": (
+        *TERM_REDUCTIONS,
+        BASE_2,
+        *each_way(
+            Fault(
+                name="divergence the other way round",
+                inputs={
+                    "targets": lambda predictions: predictions,
+                    "predictions": lambda targets: targets,
+                },
+            )
+        ),
+        *each_way(Fault(name="not clipped", parameters={"epsilon": "0.0"}, where="epsilon > 0")),
+        *each_way(Fault(name="clipped at 1e-7", parameters={"epsilon": "1e-7"}, where="epsilon == 0")),
+        *each_way(Fault(name="clipped at 1e-8", parameters={"epsilon": "epsilon / 10"}, where="epsilon > 0")),
+        Fault(
+            name="0 log 0 is NaN",
+            results={
+                "y": lambda targets, predictions, reduction: reduce_terms(
+                    targets * np.log(targets / predictions), reduction
+                )
+            },
+            where="epsilon == 0",
+        ),
+        Fault(
+            name="without the entropy",
+            results={
+                "y": lambda result, targets, epsilon, reduction: (
+                    result - entropy(np.maximum(targets, epsilon), reduction)
+                )
+            },
+        ),
+        Fault(
+            name="targets not clipped",
+            results={
+                "y": lambda targets, predictions, epsilon, reduction: reduce_terms(
+                    xlogy(targets, np.maximum(targets, epsilon) / np.maximum(predictions, epsilon)), reduction
+                )
+            },
+            where="epsilon > 0",
+        ),
+        Fault(
+            name="gradient of the targets without the 1",
+            gradients={
+                "targets": lambda gradient, cotangent, targets, reduction: (
+                    gradient - spread_terms(cotangent, targets.shape, reduction)
+                )
+            },
+        ),
+        Fault(
+            name="gradient of what is clipped",
+            gradients={
+                "predictions": lambda gradient, cotangent, targets, predictions, epsilon, reduction: np.where(
+                    predictions < epsilon,
+                    -spread_terms(cotangent, targets.shape, reduction)
+                    * np.maximum(targets, epsilon)
+                    / epsilon,
+                    gradient,
+                )
+            },
+            where="epsilon > 0",
+        ),
+        Fault(
+            name="gradient of a target of 0",
+            gradients={
+                "targets": lambda gradient, targets, zero_gradient: np.where(
+                    targets == 0, 0.0 if zero_gradient != "zero" else -np.inf, gradient
+                )
+            },
+            where="epsilon == 0",
+        ),
+        Fault(
+            name="gradient of the predictions not divided by them",
+            gradients={"predictions": lambda gradient, predictions: gradient * predictions},
+        ),
+    ),
+    "categorical_cross_entropy": (
+        *each_way(
+            Fault(
+                name="clipped at 1e-8",
+                parameters={"epsilon": "1e-8"},
+                where="epsilon > 0 and data == 'zeros'",
+            )
+        ),
+        *each_way(Fault(name="clipped at 1e-2", parameters={"epsilon": "1e-2"})),
+        *each_way(
+            Fault(
+                name="not clipped",
+                parameters={"epsilon": "0.0"},
+                where="epsilon > 0 and normalized != 'after'",
+            )
+        ),
+        *each_way(
+            Fault(
+                name="rows divided by their sum without being asked",
+                parameters={"normalized": "'before'"},
+                where="normalized == 'none'",
+            )
+        ),
+        *each_way(
+            Fault(
+                name="rows not divided by their sum",
+                parameters={"normalized": "'none'"},
+                where="normalized != 'none'",
+            )
+        ),
+        *each_way(
+            Fault(
+                name="divided by the sum on the other side of the clipping",
+                parameters={"normalized": "'after' if normalized == 'before' else 'before'"},
+                where="normalized != 'none' and epsilon > 0",
+            )
+        ),
+        Fault(
+            name="NaN for a target of 0",
+            results={
+                "y": lambda result, predictions, targets: np.where(
+                    np.any((targets == 0) & (predictions == 0), axis=-1), np.nan, result
+                )
+            },
+            where="epsilon == 0 and zero_target == 'zero' and not sparse and data == 'zeros'",
+        ),
+        *each_way(
+            Fault(
+                name="softmax of probabilities",
+                inputs={"predictions": lambda predictions: softmax(predictions)},
+            )
+        ),
+        *each_way(
+            Fault(
+                name="labels of the next row",
+                inputs={"labels": lambda labels: np.roll(labels, 1)},
+                where="sparse",
+            )
+        ),
+        Fault(name="mean over the classes", results={"y": lambda result, classes: result / classes}),
+        BASE_2,
+        Fault(
+            name="gradient where clipped",
+            gradients={
+                "predictions": lambda gradient, predictions, epsilon: np.where(
+                    predictions < epsilon, -1.0 / epsilon, gradient
+                )
+            },
+            where="epsilon > 0 and data == 'zeros'",
+        ),
+        Fault(
+            name="gradient supposes a softmax",
+            gradients={"predictions": lambda gradient, predictions: gradient * predictions},
+        ),
+    ),
+    "binary_cross_entropy": (
+        *(
+            fault
+            for guard in ("none", "clip", "add", "log")
+            for fault in each_way(
+                Fault(
+                    name=f"guarded by {guard}",
+                    parameters={"guard": f"'{guard}'"},
+                    where=f"guard != '{guard}' and gradient == 'exact' and data == 'zeros'",
+                )
+            )
+        ),
+        *each_way(
+            Fault(
+                name="epsilon 1e-8",
+                parameters={"epsilon": "1e-8"},
+                where="guard in ('clip', 'add') and data == 'zeros'",
+            )
+        ),
+        *each_way(
+            Fault(name="epsilon of 1e-3 left out", parameters={"epsilon": "1e-7"}, where="epsilon == 1e-3")
+        ),
+        Fault(
+            name="gradient derived where it is bounded",
+            parameters={"gradient": "'exact'"},
+            where="gradient == 'bounded'",
+            spoils="gradients",
+        ),
+        *each_way(
+            Fault(
+                name="sigmoid of probabilities",
+                inputs={"predictions": lambda predictions: expit(predictions)},
+            )
+        ),
+        *each_way(
+            Fault(name="targets of the other class", inputs={"targets": lambda targets: 1.0 - targets})
+        ),
+        Fault(
+            name="term of the other class left out",
+            results={
+                "y": lambda predictions, targets, row_mean: reduce(
+                    -xlogy(targets, predictions), "none", row_mean=row_mean
+                )
+            },
+        ),
+        BASE_2,
+        Fault(
+            name="sum of the last axis for its mean",
+            results={"y": lambda result, features: result * features},
+            where="row_mean",
+        ),
+        Fault(
+            name="gradient supposes a sigmoid",
+            gradients={
+                "predictions": lambda gradient, predictions: gradient * predictions * (1.0 - predictions)
+            },
+        ),
+    ),
+}
+
+CONTROLS = {
+    "categorical_cross_entropy": (
+        Control(
+            name="difference of logarithms",
+            reference=categorical_by_gathering,
+            where="epsilon == 0 and data == 'normal'",
+        ),
+    ),
+    "binary_cross_entropy": (
+        Control(
+            name="log1p",
+            reference=binary_by_difference,
+            where="guard == 'none' and (zero_target == 'nan' or data == 'normal')",
+        ),
+    ),
+    "softmax_cross_entropy": (Control(name="online", reference=cross_entropy_by(online_log_softmax)),),
+    "sparse_softmax_cross_entropy": (
+        Control(
+            name="online, of distributions",
+            reference=sparse_cross_entropy_by(online_log_softmax),
+            # The logarithm is added to each of many far larger logits before these are summed.
+            where="data != 'saturated' or label_smoothing == 0",
+        ),
+    ),
+    "sigmoid_cross_entropy": (
+        Control(
+            name="by softplus",
+            reference=sigmoid_cross_entropy_by(softplus_terms),
+            where="data != 'infinities' or zero_target == 'nan'",
+        ),
+    ),
+    "kl_divergence": (Control(name="one product", reference=kl_by_one_product),),
+    "kl_divergence_with_log_targets": (Control(name="negated, times 1/n", reference=kl_of_negated),),
+    "kl_divergence_probabilities": (Control(name="logarithm of the quotient", reference=kl_of_quotient),),
+}

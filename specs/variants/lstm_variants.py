@@ -1,0 +1,285 @@
+"""Faults and controls of the relatives of the LSTM."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from ...reference.lstm_variants import (
+    layer_norm_lstm,
+    peephole_lstm,
+    peephole_lstm_vjp,
+    projection_lstm,
+    projection_lstm_vjp,
+    time_gated_lstm,
+    time_gated_lstm_vjp,
+)
+from ..language.variant import Control, Fault, each_way
+from .recurrent import (
+    BIAS_MISSING,
+    BIAS_TWICE,
+    NO_INITIAL_STATE,
+    cotangents_of,
+    gates_in_order,
+    outputs_of,
+    over_time,
+)
+
+Array = Any
+Function = Callable[..., Any]
+
+
+# --- the layers written in another way, with options that are wrong ---
+
+
+def layer_norm_lstm_by(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    scale: Array,
+    recurrent_scale: Array | None,
+    cell_scale: Array,
+    cell_bias: Array,
+    *,
+    normalized: str = "gates",
+    carried: str = "cell",
+    forget_bias: float = 0.0,
+    epsilon: float = 1e-5,
+    of_cell: bool = True,
+    together: bool = False,
+    factors: Array | None = None,
+    scaling: str = "update",
+) -> tuple[Array, ...]:
+    """Gates one by one, each with its part of the weights; the norm by the root of the mean square.
+
+    There may be factors of the candidate ``(batch, time, units)``, or in its place of its sum or of the cell.
+    """
+    features = x.shape[-1]
+    factors = np.ones((*x.shape[:2], c.shape[-1])) if factors is None else factors
+
+    def norm(z: Array) -> Array:
+        centred = z - np.mean(z, axis=-1, keepdims=True)
+        return centred / np.sqrt(np.mean(np.square(centred), axis=-1, keepdims=True) + epsilon)
+
+    def part(array: Array, gate: int) -> Array:
+        return np.split(array, 4, axis=-1)[gate]
+
+    def sums(step: Array, before: Array) -> list[Array]:
+        if normalized == "products":
+            z = norm(step @ kernel) * scale + norm(before @ recurrent_kernel) * recurrent_scale + bias
+            return [part(z, gate) for gate in range(4)]
+        if together:
+            z = norm(step @ kernel + before @ recurrent_kernel) * scale + bias
+            return [part(z, gate) for gate in range(4)]
+        return [
+            norm(step @ part(kernel, gate) + before @ part(recurrent_kernel, gate)) * part(scale, gate)
+            + part(bias, gate)
+            for gate in range(4)
+        ]
+
+    def cell(step: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
+        (before, state), factor = carry, step[:, features:]
+        i, f, g, o = sums(step[:, :features], before)
+        update = np.tanh(g * factor if scaling == "sum" else g)
+        update = update * factor if scaling == "update" else update
+        state = expit(f + forget_bias) * state + expit(i) * update
+        state = state * factor if scaling == "cell" else state
+        seen = norm(state) * cell_scale + cell_bias if of_cell else state
+        return expit(o) * np.tanh(seen), seen if carried == "normalized" else state
+
+    return over_time(cell, np.concatenate((x, factors), axis=-1), (h, c), "forward")
+
+
+def lstm_by(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    *,
+    peepholes: Array | None = None,
+    projection: Array | None = None,
+    decays: Array | None = None,
+    output_sees_old: bool = False,
+    decays_input: bool = False,
+    projects_before_tanh: bool = False,
+) -> tuple[Array, ...]:
+    """Both products in one, and whatever is given besides."""
+    kernels = np.concatenate((kernel, recurrent_kernel), axis=0)
+    p = np.zeros((3, c.shape[-1])) if peepholes is None else peepholes
+    steps = np.ones(x.shape[:2]) if decays is None else decays
+
+    def cell(step: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
+        (before, state), decay = carry, step[:, -1:]
+        z = np.matmul(np.concatenate((step[:, :-1], before), axis=-1), kernels) + bias
+        i, f, g, o = np.split(z, 4, axis=-1)
+        i, f = expit(i + p[0] * state), expit(f + p[1] * state)
+        new = decay * f * state + i * np.tanh(g) * (decay if decays_input else 1)
+        gate = expit(o + p[2] * (state if output_sees_old else new))
+        if projection is None:
+            return gate * np.tanh(new), new
+        if projects_before_tanh:
+            return np.tanh((gate * new) @ projection), new
+        return (gate * np.tanh(new)) @ projection, new
+
+    return over_time(cell, np.concatenate((x, steps[..., None]), axis=-1), (h, c), "forward")
+
+
+def peephole_by(*inputs: Array, **options: Any) -> tuple[Array, ...]:
+    """`lstm_by` with the inputs of `peephole_lstm`."""
+    return lstm_by(*inputs[:-1], peepholes=inputs[-1], **options)
+
+
+def projection_by(*inputs: Array, **options: Any) -> tuple[Array, ...]:
+    """`lstm_by` with the inputs of `projection_lstm`."""
+    return lstm_by(*inputs[:-1], projection=inputs[-1], **options)
+
+
+def time_gated_by(
+    x: Array, elapsed: Array, *others: Array, decay: str = "logarithmic", **options: Any
+) -> tuple[Array, ...]:
+    """`lstm_by` with the inputs of `time_gated_lstm`."""
+    decays = np.exp(-elapsed) if decay == "exponential" else 1 / np.log(np.e + elapsed)
+    return lstm_by(x, *others, decays=decays, **options)
+
+
+# --- faults ---
+
+
+SHARED = (
+    *BIAS_TWICE,
+    *BIAS_MISSING,
+    *NO_INITIAL_STATE,
+    *gates_in_order("f, i, g, o", (1, 0, 2, 3)),
+    *gates_in_order("i, g, f, o, that of BlockLSTM", (0, 2, 1, 3)),
+    *each_way(Fault(name="initial cell state ignored", inputs={"c": lambda c: np.zeros_like(c)})),
+    Fault(name="final cell state squashed", results={"final_c": lambda result: np.tanh(result)}),
+)
+"""What any of them can get wrong."""
+
+FAULTS = {
+    "layer_norm_lstm": (
+        *SHARED,
+        *outputs_of(layer_norm_lstm)[:2],
+        *each_way(
+            Fault(
+                name="carries the other cell state",
+                parameters={"carried": "'cell' if carried == 'normalized' else 'normalized'"},
+            )
+        ),
+        *each_way(
+            Fault(
+                name="forget bias 1 for 0, and the reverse",
+                parameters={"forget_bias": "1 - forget_bias"},
+            )
+        ),
+        *each_way(
+            Fault(
+                name="epsilon 1e-3 for 1e-5, and the reverse",
+                parameters={"epsilon": "1e-3 if epsilon == 1e-5 else 1e-5"},
+            )
+        ),
+        *each_way(Fault(name="scale missing", inputs={"scale": lambda scale: np.ones_like(scale)})),
+        *each_way(
+            Fault(
+                name="one scale for both products",
+                inputs={"recurrent_scale": lambda scale: scale},
+                where="normalized == 'products'",
+            )
+        ),
+        Fault(name="cell not normalized", reference=functools.partial(layer_norm_lstm_by, of_cell=False)),
+        Fault(
+            name="all gates normalized together",
+            reference=functools.partial(layer_norm_lstm_by, together=True),
+            where="normalized == 'gates'",
+        ),
+        Fault(
+            name="gradient of the cell's scale missing",
+            gradients={"cell_scale": lambda gradient: np.zeros_like(gradient)},
+        ),
+    ),
+    "peephole_lstm": (
+        *SHARED,
+        *outputs_of(peephole_lstm)[:2],
+        *cotangents_of(peephole_lstm_vjp)[:3],
+        *each_way(Fault(name="no peepholes", inputs={"peepholes": lambda peepholes: 0 * peepholes})),
+        *each_way(
+            Fault(
+                name="peepholes of i and f swapped",
+                inputs={"peepholes": lambda peepholes: peepholes[[1, 0, 2]]},
+            )
+        ),
+        Fault(
+            name="output gate sees the old cell",
+            reference=functools.partial(peephole_by, output_sees_old=True),
+        ),
+        Fault(
+            name="gradient of the peepholes from the last step only",
+            gradients={"peepholes": lambda gradient, x: gradient / x.shape[1]},
+            where="time > 1",
+        ),
+    ),
+    "projection_lstm": (
+        *SHARED,
+        *outputs_of(projection_lstm)[:2],
+        *cotangents_of(projection_lstm_vjp)[:3],
+        Fault(
+            name="projected before the tanh",
+            reference=functools.partial(projection_by, projects_before_tanh=True),
+        ),
+        Fault(
+            name="hidden state projected twice",
+            inputs={"projection": lambda projection: projection * np.sum(projection**2)},
+        ),
+        Fault(
+            name="gradient of the projection missing",
+            gradients={"projection": lambda gradient: np.zeros_like(gradient)},
+        ),
+        Fault(
+            name="gradient of the initial hidden state missing",
+            gradients={"h": lambda gradient: np.zeros_like(gradient)},
+        ),
+    ),
+    "time_gated_lstm": (
+        *SHARED,
+        *outputs_of(time_gated_lstm)[:2],
+        *cotangents_of(time_gated_lstm_vjp)[:3],
+        *each_way(Fault(name="no decay", inputs={"elapsed": lambda elapsed: np.zeros_like(elapsed)})),
+        *each_way(
+            Fault(
+                name="the other decay",
+                parameters={"decay": "'exponential' if decay == 'logarithmic' else 'logarithmic'"},
+            )
+        ),
+        Fault(
+            name="time elapsed after the step",
+            inputs={"elapsed": lambda elapsed: np.roll(elapsed, -1, axis=1)},
+            where="time > 1",
+        ),
+        Fault(
+            name="time since the start",
+            inputs={"elapsed": lambda elapsed: np.cumsum(elapsed, axis=1)},
+            where="time > 1",
+        ),
+        Fault(name="input decayed too", reference=functools.partial(time_gated_by, decays_input=True)),
+        Fault(
+            name="gradient of the time elapsed of the other sign",
+            gradients={"elapsed": lambda gradient: -gradient},
+        ),
+    ),
+}
+
+CONTROLS = {
+    "layer_norm_lstm": (Control(name="gate by gate", reference=layer_norm_lstm_by),),
+    "peephole_lstm": (Control(name="both products in one", reference=peephole_by),),
+    "projection_lstm": (Control(name="both products in one", reference=projection_by),),
+    "time_gated_lstm": (Control(name="both products in one", reference=time_gated_by),),
+}

@@ -1,0 +1,474 @@
+"""Faults and controls of the recurrent layers."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from ...reference.recurrent import gru, gru_vjp, lstm, lstm_vjp, simple_rnn, simple_rnn_vjp
+from ..language.variant import Control, Fault, each_way
+
+Array = Any
+Function = Callable[..., Any]
+Gates = tuple[int, ...]
+
+
+# --- cells, and one loop over time for all of them ---
+
+
+def over_time(
+    cell: Callable[[Array, tuple[Array, ...]], tuple[Array, ...]],
+    x: Array,
+    carry: tuple[Array, ...],
+    direction: str,
+) -> tuple[Array, ...]:
+    """Hidden states and final carry of a cell that takes a step and a carry, whose first is the output."""
+    ordered, states = x if direction == "forward" else x[:, ::-1], []
+    for t in range(x.shape[1]):
+        carry = cell(ordered[:, t], carry)
+        states.append(carry[0])
+    return np.stack(states[::-1] if direction == "backward" else states, axis=1), *carry
+
+
+def simple_rnn_of_one_product(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None = None,
+    *,
+    activation: str = "tanh",
+    direction: str = "forward",
+) -> tuple[Array, ...]:
+    """``φ([xₜ hₜ₋₁] [W; U] + b)``, both products in one."""
+    kernels = np.concatenate((kernel, recurrent_kernel), axis=0)
+
+    def cell(step: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
+        z = np.matmul(np.concatenate((step, carry[0]), axis=-1), kernels)
+        z = z if bias is None else z + bias
+        return (np.tanh(z) if activation == "tanh" else np.maximum(z, 0.0),)
+
+    return over_time(cell, x, (h,), direction)
+
+
+def lstm_by(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None = None,
+    *,
+    forget_bias: float = 0.0,
+    direction: str = "forward",
+    activation: str = "tanh",
+    recurrent_activation: str = "sigmoid",
+    gate: Function | None = None,
+    candidate: Function | None = None,
+    squashed: Function | None = None,
+    coupled: bool = False,
+    peephole: bool = False,
+) -> tuple[Array, ...]:
+    """Long short-term memory of one product of ``[xₜ hₜ₋₁]``, with other functions or gates."""
+    gate = gate or FUNCTIONS[recurrent_activation]
+    candidate, squashed = (function or FUNCTIONS[activation] for function in (candidate, squashed))
+    kernels = np.concatenate((kernel, recurrent_kernel), axis=0)
+
+    def cell(step: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
+        before, state = carry
+        z = np.matmul(np.concatenate((step, before), axis=-1), kernels)
+        i, f, g, o = np.split(z if bias is None else z + bias, 4, axis=-1)
+        into = 1.0 - gate(f + forget_bias) if coupled else gate(i)
+        state = gate(f + forget_bias) * state + into * candidate(g)
+        return gate(o + state if peephole else o) * squashed(state), state
+
+    return over_time(cell, x, (h, c), direction)
+
+
+def gru_by(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None = None,
+    recurrent_bias: Array | None = None,
+    *,
+    reset_after: bool = True,
+    update: str = "keep",
+    direction: str = "forward",
+    gate: Function = expit,
+    candidate: Function = np.tanh,
+    bias_outside: bool = False,
+    resets_state: bool = False,
+) -> tuple[Array, ...]:
+    """Gated recurrent unit, the state by ``n + z (hₜ₋₁ - n)`` or ``1 - z`` there, with other functions."""
+    units = h.shape[-1]
+    if bias is not None and recurrent_bias is not None and bias_outside:
+        bias = np.concatenate((bias[: 2 * units], bias[2 * units :] + recurrent_bias), axis=0)
+        recurrent_bias = None
+
+    def cell(step: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
+        (before,) = carry
+        by_step = np.matmul(step, kernel) if bias is None else np.matmul(step, kernel) + bias
+        into = np.split(by_step, 3, axis=-1)
+        r, z = (
+            gate(into[n] + np.matmul(before, recurrent_kernel[:, n * units : (n + 1) * units]))
+            for n in range(2)
+        )
+        product = np.matmul(before if reset_after else r * before, recurrent_kernel[:, 2 * units :])
+        product = product if recurrent_bias is None else product + recurrent_bias
+        n = candidate(into[2] + (r * product if reset_after else product))
+        share = z if update == "keep" else 1.0 - z
+        return (n + share * ((r * before if resets_state else before) - n),)
+
+    return over_time(cell, x, (h,), direction)
+
+
+def hard_sigmoid(x: Array) -> Array:
+    """``x/6 + 1/2`` held in [0, 1]."""
+    return np.clip(x / 6 + 0.5, 0, 1)
+
+
+def steep(x: Array) -> Array:
+    """``x/5 + 1/2`` held in [0, 1], the hard sigmoid of Keras before its third version."""
+    return np.clip(x / 5 + 0.5, 0, 1)
+
+
+FUNCTIONS = {
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0.0),
+    "sigmoid": expit,
+    "hard_sigmoid": hard_sigmoid,
+}
+HARD = "recurrent_activation == 'hard_sigmoid'"
+
+
+# --- changes to any of the layers ---
+
+
+def with_outputs(reference: Function, change: Function) -> Function:
+    """The layer with its outputs changed: ``change`` takes and returns all of them."""
+
+    @functools.wraps(reference)
+    def changed(*inputs: Any, **parameters: Any) -> Any:
+        return change(*reference(*inputs, **parameters))
+
+    return changed
+
+
+def with_cotangents(vjp: Function, change: Function) -> Function:
+    """The gradient for other cotangents: ``change`` takes and returns all of them."""
+
+    @functools.wraps(vjp)
+    def changed(*inputs: Any, **parameters: Any) -> Any:
+        return vjp(*inputs[:-1], change(*inputs[-1]), **parameters)
+
+    return changed
+
+
+def permuted(array: Array, gates: Gates) -> Array:
+    """Blocks along the last axis in another order."""
+    parts = np.split(array, len(gates), axis=-1)
+    return np.concatenate([parts[gate] for gate in gates], axis=-1)
+
+
+def gates_in_order(name: str, gates: Gates) -> tuple[Fault, Fault]:
+    """The gates taken to stand in another order, in all weights."""
+    return each_way(
+        Fault(
+            name=f"gates in the order {name}",
+            inputs={
+                "kernel": lambda kernel: permuted(kernel, gates),
+                "recurrent_kernel": lambda recurrent_kernel: permuted(recurrent_kernel, gates),
+                "bias": lambda bias: permuted(bias, gates),
+            },
+        )
+    )
+
+
+def of_recurrent_kernel(name: str, gates: Gates) -> Fault:
+    """The gates taken to stand in another order in the recurrent kernel alone."""
+    return Fault(
+        name=f"gates of the recurrent kernel in the order {name}",
+        inputs={"recurrent_kernel": lambda recurrent_kernel: permuted(recurrent_kernel, gates)},
+    )
+
+
+def transposed_by_gate(recurrent_kernel: Array) -> Array:
+    """Each gate's square part transposed."""
+    units = len(recurrent_kernel)
+    parts = np.split(recurrent_kernel, recurrent_kernel.shape[1] // units, axis=-1)
+    return np.concatenate([part.T for part in parts], axis=-1)
+
+
+def outputs_of(layer: Function) -> tuple[Fault, ...]:
+    """Faults of which states are returned."""
+
+    def late(sequence: Array, *finals: Array) -> tuple[Array, ...]:
+        return np.concatenate((np.zeros_like(sequence[:, :1]), sequence[:, :-1]), axis=1), *finals
+
+    def repeated(sequence: Array, *finals: Array) -> tuple[Array, ...]:
+        return np.concatenate((sequence[:, :-1], sequence[:, -2:-1]), axis=1), *finals
+
+    def at_end(sequence: Array, h: Array, *finals: Array) -> tuple[Array, ...]:
+        return sequence, sequence[:, -1], *finals
+
+    def stale(sequence: Array, h: Array, *finals: Array) -> tuple[Array, ...]:
+        return sequence, sequence[:, -2], *finals
+
+    def swapped_samples(sequence: Array, h: Array, *finals: Array) -> tuple[Array, ...]:
+        return sequence, h[::-1], *finals
+
+    return (
+        Fault(name="hidden states one step late", reference=with_outputs(layer, late)),
+        Fault(name="last step is the one before", reference=with_outputs(layer, repeated), where="time > 1"),
+        Fault(
+            name="final state is that at the last input",
+            reference=with_outputs(layer, at_end),
+            where="direction == 'backward'",
+        ),
+        Fault(
+            name="final state one step stale",
+            reference=with_outputs(layer, stale),
+            where="time > 1 and direction != 'backward'",
+        ),
+        Fault(name="final states of other samples", reference=with_outputs(layer, swapped_samples)),
+    )
+
+
+def cotangents_of(vjp: Function) -> tuple[Fault, ...]:
+    """Faults of which cotangents flow back."""
+
+    def sequence_alone(sequence: Array, *finals: Array) -> tuple[Array, ...]:
+        return sequence, *(np.zeros_like(final) for final in finals)
+
+    def finals_alone(sequence: Array, *finals: Array) -> tuple[Array, ...]:
+        return np.zeros_like(sequence), *finals
+
+    def final_twice(sequence: Array, h: Array, *finals: Array) -> tuple[Array, ...]:
+        return sequence, 2 * h, *finals
+
+    def turned(sequence: Array, *finals: Array) -> tuple[Array, ...]:
+        return sequence[:, ::-1], *finals
+
+    return (
+        Fault(name="gradient of the final state left out", vjp=with_cotangents(vjp, sequence_alone)),
+        Fault(name="gradient of the sequence left out", vjp=with_cotangents(vjp, finals_alone)),
+        Fault(name="gradient of the final state twice", vjp=with_cotangents(vjp, final_twice)),
+        Fault(
+            name="gradient of the sequence in the other order",
+            vjp=with_cotangents(vjp, turned),
+            where="direction != 'forward'",
+        ),
+    )
+
+
+def each_step_apart(layer: Function, vjp: Function) -> Function:
+    """The gradient that is not carried through time: every step starts from a constant state.
+
+    Steps become samples of a sequence of length one. For layers whose carry is their hidden state.
+    """
+
+    @functools.wraps(vjp)
+    def gradient(x: Array, h: Array, *others: Any, **parameters: Any) -> tuple[Array, ...]:
+        weights, (of_sequence, of_final) = others[:-1], others[-1]
+        known = {k: v for k, v in parameters.items() if k in ("activation", "reset_after", "update")}
+        sequence, _ = layer(x, h, *weights, **known)
+        before = np.concatenate((h[:, None], sequence[:, :-1]), axis=1)
+        into = np.concatenate((of_sequence[:, :-1], of_sequence[:, -1:] + of_final[:, None]), axis=1)
+        flat = [np.reshape(a, (-1, a.shape[-1])) for a in (x, before, into)]
+        dx, dh, *rest = vjp(
+            flat[0][:, None], flat[1], *weights, (flat[2][:, None], np.zeros_like(flat[1])), **parameters
+        )
+        return np.reshape(dx, x.shape), np.reshape(dh, before.shape)[:, 0], *rest
+
+    return gradient
+
+
+BIAS_TWICE = each_way(Fault(name="bias added twice", inputs={"bias": lambda bias: 2 * bias}))
+BIAS_MISSING = each_way(Fault(name="bias missing", inputs={"bias": lambda bias: np.zeros_like(bias)}))
+NO_INITIAL_STATE = each_way(
+    Fault(name="initial hidden state ignored", inputs={"h": lambda h: np.zeros_like(h)})
+)
+DIRECTION = (
+    *each_way(
+        Fault(name="always forward", parameters={"direction": "'forward'"}, where="direction != 'forward'")
+    ),
+    *each_way(
+        Fault(
+            name="backward states in the other order",
+            parameters={
+                "direction": "'backward' if direction == 'backward_reversed' else 'backward_reversed'"
+            },
+            where="direction != 'forward'",
+        )
+    ),
+)
+SHARED = (
+    *BIAS_TWICE,
+    *BIAS_MISSING,
+    *NO_INITIAL_STATE,
+    *DIRECTION,
+    Fault(
+        name="recurrent kernel transposed",
+        inputs={"recurrent_kernel": lambda recurrent_kernel: transposed_by_gate(recurrent_kernel)},
+    ),
+    Fault(
+        name="recurrent product left out",
+        inputs={"recurrent_kernel": lambda recurrent_kernel: np.zeros_like(recurrent_kernel)},
+    ),
+    Fault(
+        name="initial state of the first sample for all",
+        inputs={"h": lambda h: np.broadcast_to(h[:1], h.shape)},
+    ),
+    Fault(name="gradient of the initial state missing", gradients={"h": lambda h: np.zeros_like(h)}),
+    Fault(
+        name="gradient of the bias averaged over the batch",
+        gradients={"bias": lambda gradient, x: gradient / len(x)},
+    ),
+    Fault(
+        name="gradient of the recurrent kernel transposed",
+        gradients={"recurrent_kernel": lambda gradient: transposed_by_gate(gradient)},
+    ),
+)
+"""What any recurrent layer can get wrong."""
+
+FAULTS = {
+    "simple_rnn": (
+        *SHARED,
+        *outputs_of(simple_rnn),
+        *cotangents_of(simple_rnn_vjp),
+        *each_way(
+            Fault(
+                name="relu for tanh, and the reverse",
+                parameters={"activation": "'tanh' if activation == 'relu' else 'relu'"},
+            )
+        ),
+        Fault(
+            name="no activation at the last step",
+            reference=with_outputs(
+                simple_rnn, lambda sequence, h: (sequence, np.arctanh(np.clip(h, -0.999, 0.999)))
+            ),
+            where="activation == 'tanh'",
+        ),
+        Fault(
+            name="gradient not carried through time",
+            vjp=each_step_apart(simple_rnn, simple_rnn_vjp),
+            where="direction == 'forward'",
+        ),
+    ),
+    "lstm": (
+        *SHARED,
+        *outputs_of(lstm),
+        *cotangents_of(lstm_vjp),
+        *gates_in_order("f, i, g, o", (1, 0, 2, 3)),
+        *gates_in_order("i, f, o, g", (0, 1, 3, 2)),
+        *gates_in_order("i, o, f, g, that of ONNX", (0, 2, 3, 1)),
+        of_recurrent_kernel("f, i, g, o", (1, 0, 2, 3)),
+        *each_way(
+            Fault(name="forget bias 1 for 0, and the reverse", parameters={"forget_bias": "1 - forget_bias"})
+        ),
+        Fault(
+            name="forget bias added to the input gate",
+            inputs={
+                "bias": lambda bias, forget_bias: (
+                    bias + forget_bias * np.repeat([1.0, -1.0, 0.0, 0.0], len(bias) // 4)
+                )
+            },
+        ),
+        *each_way(Fault(name="initial cell state ignored", inputs={"c": lambda c: np.zeros_like(c)})),
+        *each_way(Fault(name="initial states swapped", inputs={"h": lambda c: c, "c": lambda h: h})),
+        Fault(
+            name="final states swapped",
+            reference=with_outputs(lstm, lambda sequence, h, c: (sequence, c, h)),
+        ),
+        Fault(
+            name="final cell state squashed",
+            results={"final_c": lambda result: np.tanh(result)},
+        ),
+        Fault(name="cell state not squashed", reference=functools.partial(lstm_by, squashed=lambda c: c)),
+        *each_way(
+            Fault(
+                name="hard sigmoid for sigmoid, and the reverse",
+                parameters={
+                    "recurrent_activation": (
+                        "'sigmoid' if recurrent_activation == 'hard_sigmoid' else 'hard_sigmoid'"
+                    )
+                },
+            )
+        ),
+        *each_way(
+            Fault(
+                name="tanh for the activation, and relu for tanh",
+                parameters={"activation": "'relu' if activation == 'tanh' else 'tanh'"},
+            )
+        ),
+        Fault(name="hard sigmoid of slope 1/5", reference=functools.partial(lstm_by, gate=steep), where=HARD),
+        Fault(
+            name="candidate by the sigmoid",
+            reference=functools.partial(lstm_by, candidate=expit),
+            where="activation != 'sigmoid'",
+        ),
+        Fault(
+            name="input gate coupled to the forget gate", reference=functools.partial(lstm_by, coupled=True)
+        ),
+        Fault(name="output gate sees the cell", reference=functools.partial(lstm_by, peephole=True)),
+        Fault(
+            name="gradient of the final cell state left out",
+            vjp=with_cotangents(lstm_vjp, lambda sequence, h, c: (sequence, h, np.zeros_like(c))),
+        ),
+        Fault(name="gradient of the initial cell state missing", gradients={"c": lambda c: np.zeros_like(c)}),
+    ),
+    "gru": (
+        *SHARED,
+        *outputs_of(gru),
+        *cotangents_of(gru_vjp),
+        *gates_in_order("z, r, n, that of Keras", (1, 0, 2)),
+        *gates_in_order("n, r, z", (2, 0, 1)),
+        of_recurrent_kernel("z, r, n", (1, 0, 2)),
+        *each_way(
+            Fault(
+                name="reset on the other side of the product",
+                parameters={"reset_after": "not reset_after"},
+            )
+        ),
+        *each_way(
+            Fault(
+                name="update gate weighs the other state",
+                parameters={"update": "'replace' if update == 'keep' else 'keep'"},
+            )
+        ),
+        *each_way(
+            Fault(
+                name="recurrent bias missing",
+                inputs={"recurrent_bias": lambda recurrent_bias: np.zeros_like(recurrent_bias)},
+            )
+        ),
+        Fault(
+            name="recurrent bias outside of the reset",
+            reference=functools.partial(gru_by, bias_outside=True),
+        ),
+        Fault(name="hard sigmoid for the gates", reference=functools.partial(gru_by, gate=hard_sigmoid)),
+        Fault(name="candidate by the sigmoid", reference=functools.partial(gru_by, candidate=expit)),
+        Fault(name="reset of the state that is kept", reference=functools.partial(gru_by, resets_state=True)),
+        Fault(
+            name="gradient not carried through time",
+            vjp=each_step_apart(gru, gru_vjp),
+            where="direction == 'forward'",
+        ),
+        Fault(
+            name="gradient of the recurrent bias is that of the bias",
+            gradients={"recurrent_bias": lambda gradient: 2 * gradient},
+        ),
+    ),
+}
+
+CONTROLS = {
+    "simple_rnn": (Control(name="both products in one", reference=simple_rnn_of_one_product),),
+    "lstm": (Control(name="both products in one", reference=lstm_by),),
+    "gru": (Control(name="n + z (h - n)", reference=gru_by, where="update == 'keep'"),),
+}
