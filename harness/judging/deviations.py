@@ -23,7 +23,7 @@ from ..record import Outcome, Target, Verdict
 from .expectation import Expectation
 from .judge import Answer, Judgement, judge
 
-__all__ = ["Deviation", "deviating", "on_file"]
+__all__ = ["Deviation", "deviating", "fits", "on_file"]
 
 FILE = Path(__file__).resolve().parents[2] / "specs" / "deviations.toml"
 
@@ -87,10 +87,10 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def concerns(self, spec: str, api: str, target: Target) -> bool:
         """Whether this deviation speaks of some cases of a spec on this implementation."""
         return (
-            _fits(spec, self.spec)
-            and _fits(api, self.implementation)
-            and _fits(target.device, self.device)
-            and any(_fits(name, self.framework) for name in (target.framework, _family(target.framework)))
+            fits(spec, self.spec)
+            and fits(api, self.implementation)
+            and fits(target.device, self.device)
+            and any(fits(name, self.framework) for name in (target.framework, _family(target.framework)))
             and all(
                 n in target.versions and target.versions[n] in SpecifierSet(r, prereleases=True)
                 for n, r in self.versions.items()
@@ -100,8 +100,8 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def covers(self, case: Case) -> bool:
         """Whether this deviation speaks of the case, where it concerns the implementation."""
         return (
-            _fits(case.id, self.case)
-            and _fits(case.dtype, self.dtype)
+            fits(case.id, self.case)
+            and fits(case.dtype, self.dtype)
             and bool(evaluate(self.when, case.names | {"broken": case.breaks.label if case.breaks else ""}))
         )
 
@@ -127,7 +127,7 @@ def _family(framework: str) -> str:
     return framework.partition("[")[0]
 
 
-def _fits(text: str, patterns: Globs) -> bool:
+def fits(text: str, patterns: Globs) -> bool:
     """Whether a text is, or matches, one of the globs; ``keras[jax]`` is taken as it stands."""
     named = (patterns,) if isinstance(patterns, str) else patterns
     return any(text == pattern or fnmatch.fnmatchcase(text, pattern) for pattern in named)
