@@ -34,7 +34,7 @@ def table(difference: Difference) -> str:
     lines = [
         f"{', '.join(map(plain, difference.tested))}; tier {gate.candidate.tier}, "
         f"Python {gate.candidate.targets[0].python}. {counts}; "
-        f"{difference.identical:,} of {difference.compared:,} answers equal in every bit, "
+        f"{difference.identical:,} of {difference.compared:,} answers equal, "
         f"{difference.improved:,} clearly more accurate.",
         "",
         row(["", "layer", "what", "cases", "implementations"]),

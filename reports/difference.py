@@ -170,7 +170,7 @@ class Difference:
 
     @property
     def identical(self) -> int:
-        """Number of cases whose answers are equal in every bit."""
+        """Number of cases whose answers are equal: in every bit, or in what they raised."""
         return sum(tally.identical for tally in self.gate.tallies)
 
     @property

@@ -128,7 +128,7 @@ def _equal(difference: Difference) -> str:
     better = f", {difference.improved:,} clearly more accurate" if difference.improved else ""
     return (
         f"{difference.identical:,} of {plural(difference.compared, 'answer')} that both gave "
-        f"are equal in every bit{better}"
+        f"are equal, in every bit or in what they raised{better}"
     )
 
 
@@ -199,7 +199,7 @@ def _item(group: differences.Group, difference: Difference) -> str:
 def _layers(difference: Difference) -> Iterator[str]:
     """Counts of the layers in which anything changed."""
     kinds = [kind for kind, _ in difference.counts]
-    yield row(["layer", *kinds, "equal in every bit"])
+    yield row(["layer", *kinds, "equal"])
     yield row(["---", *["---:"] * (len(kinds) + 1)])
     for spec, tallies in difference.layers.items():
         counts = [sum(tally.kinds.get(kind, 0) for tally in tallies) for kind in kinds]

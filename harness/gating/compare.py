@@ -92,7 +92,10 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """How one implementation compares: number of cases of each class, and of answers equal in every bit."""
+    """How one implementation compares: number of cases of each class, and of answers that are equal.
+
+    ``identical`` answers have the same bits, or none because both raised, with the same message.
+    """
 
     spec: str
     implementation: str
@@ -310,13 +313,20 @@ class _Tally:
         self.kinds[change.kind] += 1
         if old is not None and new is not None and _ran(old) and _ran(new):
             self.compared += 1
-            self.identical += bool(old.digest) and old.digest == new.digest
+            self.identical += _identical(old, new)
             if change.kind == "same" and old.outcome == new.outcome == "conforms":
                 self.improved += improvement(old, new)
 
     def count(self, spec: str, implementation: str, target: str) -> Tally:
         numbers = self.compared, self.identical, self.improved
         return Tally(spec, implementation, target, dict(self.kinds), *numbers)
+
+
+def _identical(old: Verdict, new: Verdict) -> bool:
+    """Whether two answers are equal: in every bit, or, where none came back, in how they were raised."""
+    if old.digest or new.digest:
+        return old.digest == new.digest
+    return (old.outcome, old.check, old.message) == (new.outcome, new.check, new.message)
 
 
 def _ran(verdict: Verdict | None) -> bool:

@@ -126,10 +126,23 @@ def test_what_a_deviation_on_file_accounts_for_is_a_change_that_is_known():
     assert (change.kind, change.known, change.failing) == ("changed", "a", False)
 
 
-def test_answers_equal_in_every_bit_are_counted_by_implementation():
-    found = gate(verdict(), verdict(digest="e"))
+ANSWERS = {
+    "the same bits": (verdict(), verdict(), 1),
+    "other bits": (verdict(), verdict(digest="e"), 0),
+    "bits and none": (verdict(), raising("TypeError: x"), 0),
+    "the same exception": (raising("TypeError: x"), raising("TypeError: x"), 1),
+    "the same exception with another text": (raising("TypeError: x"), raising("TypeError: y"), 0),
+    "both raise, as they should": (verdict(digest=""), verdict(digest=""), 1),
+    "one raises as it should": (verdict("accepts"), verdict(digest=""), 0),
+    "nobody was asked": (verdict("unsupported", digest=""), verdict("unsupported", digest=""), None),
+}
+
+
+@pytest.mark.parametrize(("before", "after", "equal"), ANSWERS.values(), ids=ANSWERS)
+def test_equal_answers_are_counted_by_implementation(before, after, equal):
+    found = gate(before, after)
     counts = {tally.implementation: (tally.identical, tally.compared) for tally in found.tallies}
-    assert counts == {API: (0, 1), "torch.nn.GELU": (1, 1)}
+    assert counts == {API: (0, 0) if equal is None else (equal, 1), "torch.nn.GELU": (1, 1)}
 
 
 def test_other_inputs_are_trouble_and_never_a_change():
