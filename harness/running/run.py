@@ -122,9 +122,12 @@ class Run:
         self._targets[settings.target] = target
         self._stream.begin(target)
         try:
-            while queue and not self._stopped.is_set():
-                with contextlib.suppress(IndexError):  # another worker may have taken the last
-                    self._answer(queue.popleft(), worker, target)
+            while not self._stopped.is_set():
+                try:
+                    tasks = queue.popleft()
+                except IndexError:  # another worker may have taken the last
+                    break
+                self._answer(tasks, worker, target)
         finally:
             worker.stop()
             self._working -= 1
@@ -165,7 +168,6 @@ class Run:
             verdicts=tuple(sorted(self._stream.verdicts, key=self._place)),
             timings={name: round(value, 3) for name, value in self.timings.items()},
         )
-
 
     def _place(self, verdict: Verdict) -> tuple[int, int, str]:
         """Where a verdict stands in the record, whoever gave it first."""
