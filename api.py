@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .adapters.kernel.function import Kernel, find_function, library_name
+from .errors import Usage
 from .harness.checking.check import Checker, OnProbe
 from .harness.checking.examination import Options
 from .harness.checking.kernels import InProcess, InWorker, Subject
@@ -210,7 +211,7 @@ class InFile:
 def _one_spec(name: str) -> list[Any]:
     found = list(select_specs((name,)).values())
     if len(found) != 1:
-        raise ValueError(f"{name!r} names {len(found)} specs; a kernel is checked against one")
+        raise Usage(f"{name!r} names {len(found)} specs; a kernel is checked against one")
     return found
 
 
@@ -218,7 +219,7 @@ def _subject(
     fn: Function, like: Any, device: str, vjp: Function | None, isolate: bool, time_limit: float
 ) -> Subject:
     if isinstance(fn, type):
-        raise ValueError(
+        raise Usage(
             f"{fn.__name__} is a class; give a function that calls it, such as {fn.__name__}.apply"
         )
     if not isolate:
@@ -256,7 +257,7 @@ def _in_file(fn: Function, vjp: Function | None) -> InFile:
         return InFile(Path(file), function)
     other, gradient = _where(vjp)
     if other != file:
-        raise ValueError("with isolate=True the vjp must be in the same file as the kernel")
+        raise Usage("with isolate=True the vjp must be in the same file as the kernel")
     return InFile(Path(file), function, gradient)
 
 
@@ -269,7 +270,7 @@ def _where(fn: Function) -> tuple[str, str]:
     except TypeError:
         file = ""
     if not name or "<" in name or not Path(file).is_file():
-        raise ValueError(
+        raise Usage(
             f"isolate=True needs a function of a Python file, found by its name; {name or fn!r} is none."
             " Put it at the top of a module, or leave isolate out"
         )

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..errors import Usage
+
 __all__ = ["FRAMEWORKS", "Binding", "binder", "bindings", "load_bindings"]
 
 FRAMEWORKS = ("torch", "tensorflow", "keras", "jax")
@@ -97,9 +99,12 @@ def load_bindings(path: Path) -> None:
     """Run a file of further bindings, such as a user's own; they count from then on.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        Usage: there is no such file, or it does not run.
     """
     spec = importlib.util.spec_from_file_location(f"bindings_{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
-        raise FileNotFoundError(f"no Python file of bindings at {path}")
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        raise Usage(f"no Python file of bindings at {path}")
+    try:
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    except (Exception, SystemExit) as error:  # a user's file may raise anything
+        raise Usage(f"the bindings in {path} do not run: {type(error).__name__}: {error}") from error

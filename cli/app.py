@@ -1,7 +1,7 @@
-"""The command ``assay``: runs, reports and audits; gate and kernels are in ``cli_gate`` and ``cli_kernel``.
+"""The command ``assay``: runs, reports and audits; gate and kernels have modules of their own.
 
 Exit status: 0 ran to its end, 1 something that ``--fail-on`` names was found, 2 wrong usage, 3 could not
-run at all. What went wrong is said in a sentence that says what to do.
+run, or a defect of assay's own. What went wrong is said in a sentence that says what to do; see `ending`.
 """
 
 from __future__ import annotations
@@ -18,36 +18,41 @@ from typing import Annotated
 import cyclopts
 import msgspec
 from cyclopts import Parameter
-from rich.console import Console
 from rich.markdown import Markdown
 from rich.markup import escape
 
 from ..adapters.binding import bindings, load_bindings
+from ..errors import Usage
 from ..harness import record as records
 from ..harness.auditing.audit import run_audit
-from ..harness.gating.environments import Unmade
 from ..harness.plan import checked_dtypes, implementations, plan, select_specs
 from ..harness.running.explain import Explanation
 from ..harness.running.explain import explain as look
-from ..harness.running.processes import Unstarted, WorkerSettings, checked_framework
+from ..harness.running.processes import WorkerSettings, checked_framework
 from ..harness.running.provenance import version
 from ..harness.running.run import Run, RunSettings
 from ..reports import write_all
 from ..reports.audit import audit_details, audit_summary
-from ..reports.console import Bar, Progress, table
+from ..reports.console import Bar, Progress, Screen, table
 from ..reports.pages import explanation_page, spec_page, spec_table
 from ..specs.language.cases import DTYPE_ORDER
+from .ending import DEBUG, CannotRun, keeping, status_of, unread
 from .gate import gate, waive
 from .kernel import check, export, judge
-from .options import ALL_FRAMEWORKS, CannotRun, Device, Names, Tier, Usage
+from .options import ALL_FRAMEWORKS, Device, Names, Tier
 
 __all__ = ["app", "main"]
 
 app = cyclopts.App(
     name="assay",
-    help="The test oracle for neural-network layers and losses.",
+    help=(
+        "The test oracle for neural-network layers and losses.\n\n"
+        "Exit status: 0 ran to its end, 1 what was looked for was found, 2 wrong usage, 3 could not run, or "
+        f"a defect of assay's own; {DEBUG}=1 prints the traceback of whatever ends a command."
+    ),
     version=version,
     help_format="plaintext",
+    console=Screen(),
 )
 
 
@@ -111,17 +116,16 @@ def run(
         command=shlex.join(["assay", *sys.argv[1:]]),
         resume=resume,
     )
-    console = Console()
-    try:
-        record = _asked(settings, console)
-    except KeyboardInterrupt:
-        write_all(records.read(out / "run.json"), out)
-        raise CannotRun(
-            f"Interrupted. {out}/run.json holds what was learned; add --resume to go on."
-        ) from None
-    console.print(table(record))
-    for path in write_all(record, out):
-        console.print(f"[dim]wrote[/dim] {escape(str(path))}")
+    console = Screen()
+    with keeping(out / "run.json", out / "verdicts.jsonl"):
+        try:
+            record = _asked(settings, console)
+        except KeyboardInterrupt:
+            write_all(records.read(out / "run.json"), out)
+            raise CannotRun(
+                f"Interrupted. {out}/run.json holds what was learned; add --resume to go on."
+            ) from None
+        _reported(record, out, console)
     return int(any(verdict.outcome in failing for verdict in record.verdicts))
 
 
@@ -140,7 +144,7 @@ def list_specs(*, as_json: Annotated[bool, Parameter(name="--json", negative="")
         facts = [{"name": n, "family": s.family, "implementations": apis[n]} for n, s in chosen.items()]
         print(json.dumps(facts, indent=2))
     else:
-        Console().print(spec_table([(s.family, n, s.summary, apis[n]) for n, s in chosen.items()]))
+        Screen().print(spec_table([(s.family, n, s.summary, apis[n]) for n, s in chosen.items()]))
 
 
 @app.command
@@ -153,7 +157,7 @@ def show(spec: str) -> None:
         Name of the spec.
     """
     for chosen in select_specs((spec,)).values():
-        Console().print(spec_page(chosen, implementations(chosen)))
+        Screen().print(spec_page(chosen, implementations(chosen)))
 
 
 @Parameter(name="*")
@@ -200,7 +204,7 @@ def explain(case: str, *, where: Where) -> None:
     case
         Case id, as reports print it.
     """
-    Console().print(explanation_page(where.look(case)))
+    Screen().print(explanation_page(where.look(case)))
 
 
 @app.command
@@ -254,7 +258,7 @@ def audit(
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(found)).decode())
     else:
-        console = Console()
+        console = Screen()
         if details:
             console.print(audit_details(found.entries))
         console.print(audit_summary(found))
@@ -274,11 +278,7 @@ def report(file: Path, *, out: Path | None = None) -> None:
     out
         Folder of the reports; by default the record's own.
     """
-    record = records.read(file)
-    console = Console()
-    console.print(table(record))
-    for path in write_all(record, out or file.parent):
-        console.print(f"[dim]wrote[/dim] {escape(str(path))}")
+    _reported(records.read(file), out or file.parent, Screen())
 
 
 @app.command
@@ -312,14 +312,14 @@ def answers(
         workers = [_worker(name, "cpu", "", python, (), 120.0) for name in framework]
         settings = RunSettings(questions=plan((), "", ids=ids), workers=workers, folder=Path(folder))
         try:
-            record = _asked(settings, Console(stderr=True))
+            record = _asked(settings, Screen(stderr=True))
         except KeyboardInterrupt:
             raise CannotRun("Interrupted.") from None
     text = page(Answers(record, chosen))
     if out:
         out.write_text(text, "utf-8")
     else:
-        Console().print(Markdown(text))
+        Screen().print(Markdown(text))
 
 
 app.command(check)
@@ -331,18 +331,24 @@ app.command(waive)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    errors = Console(stderr=True)
+    try:
+        return _status(arguments, Screen(stderr=True))
+    except BrokenPipeError:
+        return unread()
+
+
+def _status(arguments: Sequence[str] | None, errors: Screen) -> int:
+    """Run the command line; say what ended it early, and return its exit status."""
     try:
         status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
     except cyclopts.CycloptsError as error:
         errors.print(f"[bold red]assay:[/] {escape(str(error))}\nSee `assay --help`.")
         return 2
-    except (Usage, ValueError, FileNotFoundError) as error:
-        errors.print(f"[bold red]assay:[/] {escape(str(error))}")
-        return 2
-    except (CannotRun, Unmade, Unstarted, OSError) as error:
-        errors.print(f"[bold red]assay:[/] {escape(str(error))}")
-        return 3
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        return status_of(error, errors)
     return status if isinstance(status, int) else 0
 
 
@@ -356,7 +362,15 @@ def _outcomes(text: str) -> frozenset[str]:
     return (named - {"findings"}) | frozenset(records.FAILING if "findings" in named else ())
 
 
-def _asked(settings: RunSettings, console: Console) -> records.Record:
+def _reported(record: records.Record, folder: Path, console: Screen) -> None:
+    """Write the reports of a record, then show it: the reports are there whoever reads the screen."""
+    written = write_all(record, folder)
+    console.print(table(record))
+    for path in written:
+        console.print(f"[dim]wrote[/dim] {escape(str(path))}")
+
+
+def _asked(settings: RunSettings, console: Screen) -> records.Record:
     """The record of a run, with bars while it goes on."""
     with Progress(console) as progress:
         task = Run(settings, progress.advance)

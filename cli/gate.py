@@ -1,7 +1,8 @@
 """The commands ``assay gate`` and ``assay waive``: whether an upgrade changes what layers mean or how well.
 
 Exit status: 0 clean, 1 something changed or a waiver is not true, 2 wrong usage, 3 could not run or could not
-compare everything. What was learned before an interrupt is compared and reported.
+compare everything, or a defect of assay's own. What was learned before an interrupt or a defect is compared
+and reported.
 """
 
 from __future__ import annotations
@@ -19,23 +20,24 @@ from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
-from rich.console import Console
 from rich.markup import escape
 
 from ..adapters.binding import load_bindings
-from ..harness.gating.compare import read_gate
+from ..errors import Usage
+from ..harness.gating.compare import Gate, read_gate
 from ..harness.gating.environments import frameworks_of
-from ..harness.gating.gate import Asking, Side, run_gate
+from ..harness.gating.gate import SIDES, Asking, Side, run_gate
 from ..harness.gating.waivers import apply, read_waivers, waiver, write_waiver
 from ..harness.plan import checked_dtypes
 from ..harness.record import Verdict
 from ..harness.running.processes import checked_framework
 from ..harness.running.run import Run
-from ..reports.console import Progress
+from ..reports.console import Progress, Screen
 from ..reports.difference import Difference, workflow_commands
 from ..reports.gate import console as gate_on_console
 from ..reports.gate import write_gate
 from ..specs.language.cases import DTYPE_ORDER
+from .ending import EXPECTED, keeping
 from .options import ALL_FRAMEWORKS, Device, Names, Tier
 
 __all__ = ["gate", "waive"]
@@ -127,26 +129,40 @@ def gate(
         resume=resume,
         command=shlex.join(["assay", *sys.argv[1:]]),
     )
-    screen = Console()
-    with _terminable(), _Watch(screen) as watch:
-        compared, candidate_record, failure = run_gate(sides, asking, out, watch)
-    compared = apply(compared, candidate_record, known, datetime.date.today())
-    if sides[0].record and not compared.troubles:  # half a record makes no baseline
-        newer = sides[1].record or out / "candidate" / "run.json"
-        accept = shlex.join(["cp", str(newer), str(sides[0].record)])
-        compared = msgspec.structs.replace(compared, accept=accept)
-    if failure is not None:
-        words = "interrupted" if isinstance(failure, KeyboardInterrupt) else str(failure)
-        troubles = (*compared.troubles, f"the run ended early: {words}; add --resume to go on")
-        compared = msgspec.structs.replace(compared, troubles=troubles)
-    difference = Difference(compared, str(out))
+    screen = Screen()
+    runs = [out / n / "run.json" for n, side in zip(SIDES, sides, strict=True) if side.record is None]
+    with keeping(*runs):
+        with _terminable(), _Watch(screen) as watch:
+            compared, candidate_record, failure = run_gate(sides, asking, out, watch)
+        compared = apply(compared, candidate_record, known, datetime.date.today())
+        compared = _ended_early(compared, failure) if failure else compared
+        if sides[0].record and not compared.troubles:  # half a record makes no baseline
+            newer = sides[1].record or out / "candidate" / "run.json"
+            accept = shlex.join(["cp", str(newer), str(sides[0].record)])
+            compared = msgspec.structs.replace(compared, accept=accept)
+        _reported(compared, out, screen)
+        if failure is not None and not isinstance(failure, (KeyboardInterrupt, *EXPECTED)):
+            raise failure
+    return compared.status
+
+
+def _ended_early(compared: Gate, failure: BaseException) -> Gate:
+    """The gate with what ended a run of it."""
+    words = "interrupted" if isinstance(failure, KeyboardInterrupt) else str(failure) or repr(failure)
+    troubles = (*compared.troubles, f"the run ended early: {words}; add --resume to go on")
+    return msgspec.structs.replace(compared, troubles=troubles)
+
+
+def _reported(compared: Gate, folder: Path, screen: Screen) -> None:
+    """Write the reports of a gate, then show it: the reports are there whoever reads the screen."""
+    difference = Difference(compared, str(folder))
+    written = write_gate(compared, folder)
     screen.print(gate_on_console(difference))
-    for written in write_gate(compared, out):
-        screen.print(f"[dim]wrote[/dim] {escape(str(written))}")
+    for path in written:
+        screen.print(f"[dim]wrote[/dim] {escape(str(path))}")
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in workflow_commands(difference):
             print(line)
-    return compared.status
 
 
 def waive(
@@ -179,10 +195,10 @@ def waive(
     found = read_gate(file)
     groups = {group.number: group for group in Difference(found).groups}
     if number not in groups:
-        raise ValueError(f"{file} has no change {number}; it has {len(groups)}")
+        raise Usage(f"{file} has no change {number}; it has {len(groups)}")
     group = groups[number]
     if group.known:
-        raise ValueError(f"change {number} is known already, as {group.known!r}")
+        raise Usage(f"change {number} is known already, as {group.known!r}")
     for implementation in group.implementations:
         changes = [c for c in group.changes if c.verdict.implementation == implementation]
         name = write_waiver(waivers, waiver(changes, found.candidate.targets, reason, link, expires))
@@ -198,15 +214,14 @@ def _sides(
         ValueError: a side is missing, or named twice.
     """
     if len(files) > 2:
-        raise ValueError(f"{len(files)} records were given; a gate compares two")
-    names = ("baseline", "candidate")
+        raise Usage(f"{len(files)} records were given; a gate compares two")
     given: tuple[Path | None, ...] = (*files, None, None)[:2]
     found = []
-    for name, record, wanted, python in zip(names, given, requirements, pythons, strict=True):
+    for name, record, wanted, python in zip(SIDES, given, requirements, pythons, strict=True):
         if record and (wanted or python):
-            raise ValueError(f"the {name} is the record {record}; leave out --{name} and --{name}-python")
+            raise Usage(f"the {name} is the record {record}; leave out --{name} and --{name}-python")
         if not (record or wanted or python):
-            raise ValueError(f"there is no {name}; give a record, --{name} or --{name}-python")
+            raise Usage(f"there is no {name}; give a record, --{name} or --{name}-python")
         found.append(Side(record, wanted, python or sys.executable))
     return found[0], found[1]
 
@@ -221,7 +236,7 @@ def _named(sides: tuple[Side, Side]) -> tuple[str, ...]:
 class _Watch:
     """Shows how far each of the two runs is."""
 
-    def __init__(self, screen: Console) -> None:
+    def __init__(self, screen: Screen) -> None:
         self._screen = screen
         self._stack = contextlib.ExitStack()
 

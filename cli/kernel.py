@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.markup import escape
 
+from ..errors import Usage
 from ..harness.plan import select_specs
+from ..reports.console import Screen
 from ..specs.language.case import decode
 from ..specs.language.spec import Spec, Value
-from .options import CannotRun, Device, Names, Tier, Usage
+from .ending import CannotRun
+from .options import Device, Names, Tier
 
 __all__ = ["check", "export", "judge"]
 
@@ -109,7 +111,7 @@ def check(
     if as_json:
         print(report.to_json())
     else:
-        Console().print(report)
+        Screen().print(report)
     return int(not report.passed)
 
 
@@ -146,7 +148,7 @@ def export(
             written = len(vectors.export(cases, out, format).cases)
     except ImportError as error:
         raise CannotRun(f"{format} cannot be written: {error}. Try `pip install assay[export]`.") from error
-    Console().print(f"wrote {written} cases into {escape(str(out))}")
+    Screen().print(f"wrote {written} cases into {escape(str(out))}")
 
 
 def judge(folder: Path, *, accumulate: Literal["float32", "tf32", "dtype"] | None = None) -> int:
@@ -164,7 +166,7 @@ def judge(folder: Path, *, accumulate: Literal["float32", "tf32", "dtype"] | Non
     from ..reports.check_page import judgements_page
 
     found = judge_folder(folder, PROFILES[accumulate])
-    Console().print(judgements_page(found))
+    Screen().print(judgements_page(found))
     return int(any(judgement.failing for judgement in found.values()))
 
 

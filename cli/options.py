@@ -1,4 +1,4 @@
-"""What the commands share: the types of options, and errors with their exit status."""
+"""What the commands share: the types of options."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from ..specs.language.cases import TIERS
 
-__all__ = ["ALL_FRAMEWORKS", "CannotRun", "Device", "Names", "Tier", "Usage"]
+__all__ = ["ALL_FRAMEWORKS", "Device", "Names", "Tier"]
 
 Tier = Literal["smoke", "standard", "full", "grid"]
 Device = Literal["cpu", "cuda"]
@@ -17,11 +17,3 @@ Names = Annotated[tuple[str, ...], Parameter(negative="")]
 ALL_FRAMEWORKS = ("torch", "tensorflow", "keras", "jax")
 
 assert tuple(TIERS) == get_args(Tier)
-
-
-class Usage(Exception):
-    """The command line asks for something that does not exist; the exit status is 2."""
-
-
-class CannotRun(Exception):
-    """Nothing could be run; the exit status is 3."""

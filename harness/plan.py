@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..adapters.binding import FRAMEWORKS, Binding, bindings
+from ..errors import Usage
 from ..specs import all_specs
 from ..specs.language.case import Case, parse
 from ..specs.language.cases import DTYPE_ORDER, cases
@@ -37,7 +38,7 @@ def select_specs(patterns: Sequence[str]) -> dict[str, Spec]:
         if not matches:
             near = difflib.get_close_matches(pattern, known, n=3)
             hint = f"; did you mean {' or '.join(near)}?" if near else "; see `assay list`"
-            raise ValueError(f"no spec is called {pattern!r}{hint}")
+            raise Usage(f"no spec is called {pattern!r}{hint}")
         chosen |= {name: known[name] for name in matches}
     return chosen
 
@@ -50,7 +51,7 @@ def checked_dtypes(names: Sequence[str]) -> Sequence[str]:
     """
     unknown = [name for name in names if name not in DTYPE_ORDER]
     if unknown:
-        raise ValueError(f"no dtype is called {unknown[0]!r}; allowed are {', '.join(DTYPE_ORDER)}")
+        raise Usage(f"no dtype is called {unknown[0]!r}; allowed are {', '.join(DTYPE_ORDER)}")
     return names
 
 

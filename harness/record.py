@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from ..errors import Usage
+
 __all__ = [
     "FAILING",
     "OUTCOMES",
@@ -203,13 +205,13 @@ def read(path: Path) -> Record:
         ValueError: the file is no record; says why.
     """
     if not path.is_file():
-        raise ValueError(f"there is no file {path}; `assay run` writes a run.json into its folder --out")
+        raise Usage(f"there is no file {path}; `assay run` writes a run.json into its folder --out")
     try:
         record = msgspec.json.decode(path.read_bytes(), type=Record)
     except msgspec.DecodeError as error:
-        raise ValueError(f"{path} is no assay record: {error}") from error
+        raise Usage(f"{path} is no assay record: {error}") from error
     if record.format != FORMAT:
-        raise ValueError(f"{path} has format {record.format}; this assay reads format {FORMAT}")
+        raise Usage(f"{path} has format {record.format}; this assay reads format {FORMAT}")
     return record
 
 

@@ -40,7 +40,7 @@ from .overview import (
     worst_first,
 )
 
-__all__ = ["STYLES", "Bar", "Printable", "Progress", "broken", "plain_text", "table"]
+__all__ = ["STYLES", "Bar", "Printable", "Progress", "Screen", "broken", "plain_text", "table"]
 
 STYLES = {
     "crashed": "bold magenta",
@@ -57,6 +57,15 @@ STYLES = {
 
 NAMES = 26
 """Columns that the names of specs are sure of; more only where there is room."""
+
+
+class Screen(Console):
+    """A console that raises where nobody reads it any more; rich would end the process, with status 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command. Raises BrokenPipeError."""
+        self.quiet = True
+        raise BrokenPipeError
 
 
 def table(record: Record, findings: int = 40) -> Group:
@@ -255,7 +264,7 @@ class Bar:
     """One bar for one long task, on stderr; nothing where that is no terminal. A context manager."""
 
     def __init__(self, name: str, total: int) -> None:
-        console = Console(stderr=True)
+        console = Screen(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._bars = Bars(*columns, console=console, disable=not console.is_terminal, transient=True)
         self._task = self._bars.add_task(name, total=total)
@@ -286,7 +295,7 @@ class Progress:
         interval: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._console = console or Console(stderr=True)
+        self._console = console or Screen(stderr=True)
         self._interval, self._clock = interval, clock
         self._lock = threading.Lock()
         self._totals: Counter[str] = Counter()

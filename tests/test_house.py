@@ -21,7 +21,18 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: The parts in the order of design: a module imports from its own part and from those before it. `assay` is
 #: the public face, the root `__init__.py`.
-PARTS = ("numerics", "reference", "specs", "adapters", "harness", "reports", "assay", "cli", "__main__")
+PARTS = (
+    "errors",
+    "numerics",
+    "reference",
+    "specs",
+    "adapters",
+    "harness",
+    "reports",
+    "assay",
+    "cli",
+    "__main__",
+)
 #: The rooms of a part, each with those of the same part that it may import from beside itself; the room with
 #: no name holds the modules that lie in none, such as harness/record.py.
 ROOMS = {

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import Usage
 from ...numerics.dtypes import DTYPES, decode, encode
 from ..framework import Wire
 from ..jax import framework as jax_side
@@ -347,15 +348,15 @@ def library(name: str, device: str) -> Library:
     """
     if name in LIBRARIES:
         if name == "numpy" and device != "cpu":
-            raise ValueError(f"NumPy has no device {device!r}; say like='torch' or another array type")
+            raise Usage(f"NumPy has no device {device!r}; say like='torch' or another array type")
         return LIBRARIES[name](device)
     try:
         module = importlib.import_module(name)
     except ImportError as error:
-        raise ValueError(f"no array type is called {name!r}: {error}") from error
+        raise Usage(f"no array type is called {name!r}: {error}") from error
     if not hasattr(module, "from_dlpack"):
         known = ", ".join(LIBRARIES)
-        raise ValueError(f"{name} has no from_dlpack; allowed are {known} and modules that have it")
+        raise Usage(f"{name} has no from_dlpack; allowed are {known} and modules that have it")
     return DLPack(device, name)
 
 

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import Usage
 from ...numerics.dtypes import DTYPES, decode
 from ..framework import Wire, as_tuple
 from ..jax.framework import x64
@@ -309,20 +310,22 @@ def find_function(path: Path, name: str) -> Callable[..., Any]:
             for n, v in vars(module).items()
             if callable(v) and getattr(v, "__module__", "") == module.__name__
         ]
-        raise ValueError(f"{path} has no function {name!r}; it has {', '.join(known) or 'none'}")
+        raise Usage(f"{path} has no function {name!r}; it has {', '.join(known) or 'none'}")
     return function  # type: ignore[no-any-return]
 
 
 def _run_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path) if path.suffix == ".py" else None
     if spec is None or spec.loader is None or not path.is_file():
-        raise ValueError(f"there is no Python file {path}")
+        raise Usage(f"there is no Python file {path}")
     module = importlib.util.module_from_spec(spec)
     # Dataclasses, pickling and numba's cache look a function's module up by its name.
     sys.modules.setdefault(path.stem, module)
     sys.path.insert(0, str(path.resolve().parent))
     try:
         spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # a user's file may raise anything
+        raise Usage(f"{path} does not run: {_describe(error)}") from error
     finally:
         sys.path.remove(str(path.resolve().parent))
     return module

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...adapters.kernel.memory import PATTERNS
+from ...errors import Usage
 from ...numerics.dtypes import decode, encode, widen
 from ...numerics.profiles import Profile
 from ..judging.expectation import Expectation, Expected
@@ -50,9 +51,9 @@ class Options:
     def __post_init__(self) -> None:
         if self.accumulate not in PROFILES:
             allowed = ", ".join(name for name in PROFILES if name)
-            raise ValueError(f"accumulate is {self.accumulate!r}; it must be one of {allowed}, or None")
+            raise Usage(f"accumulate is {self.accumulate!r}; it must be one of {allowed}, or None")
         if self.repeats < 2:
-            raise ValueError(f"repeats is {self.repeats}; it takes at least 2 calls to compare")
+            raise Usage(f"repeats is {self.repeats}; it takes at least 2 calls to compare")
 
 
 KEPT = 256
@@ -72,7 +73,7 @@ class Looker:
         self.expectation = functools.lru_cache(maxsize=KEPT)(Expectation)
         """The expectation of a case, kept for those who ask for it again."""
         if options.gradients and not self.facts.differentiates:
-            raise ValueError(
+            raise Usage(
                 f"gradients are asked for, but {self.facts.library} has no reverse mode: give vjp=,"
                 " or leave gradients out"
             )

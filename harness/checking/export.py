@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from ...errors import Usage
 from ...numerics.dtypes import DTYPES
 from ...numerics.profiles import profiles
 from ...specs import all_specs
@@ -132,14 +133,14 @@ def export(chosen: Iterable[Case], folder: Path, arrays: str = "npz") -> Manifes
         ImportError: safetensors is not installed.
     """
     if arrays not in FORMATS:
-        raise ValueError(f"no format is called {arrays!r}; there are {', '.join(FORMATS)}")
+        raise Usage(f"no format is called {arrays!r}; there are {', '.join(FORMATS)}")
     files: dict[str, Arrays] = {}
     facts = []
     for case in chosen:
         if case.valid and case.spec.recover is None:
             facts.append(_written(case, files.setdefault(case.spec.name, {}), arrays))
     if not facts:
-        raise ValueError("no case is left to export: stochastic specs and invalid cases have no vectors")
+        raise Usage("no case is left to export: stochastic specs and invalid cases have no vectors")
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         _write(folder / f"{name}.{arrays}", content)
@@ -226,7 +227,7 @@ def judge_folder(folder: Path, admitted: tuple[str, ...] = ()) -> dict[str, Judg
         if found is not None:
             returned[name] = _read(found)
     if not returned:
-        raise ValueError(
+        raise Usage(
             f"nothing came back: put files such as {manifest.cases[0].file} into {folder / RETURNED}"
         )
     return {
@@ -261,13 +262,13 @@ def _typed(array: Array, dtype: str) -> Array:
 def _read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     if not path.is_file():
-        raise ValueError(f"there is no {path}; `assay export` writes one")
+        raise Usage(f"there is no {path}; `assay export` writes one")
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
     except msgspec.DecodeError as error:
-        raise ValueError(f"{path} is no manifest of vectors: {error}") from error
+        raise Usage(f"{path} is no manifest of vectors: {error}") from error
     if manifest.format != FORMAT:
-        raise ValueError(f"{path} has format {manifest.format}; this assay reads format {FORMAT}")
+        raise Usage(f"{path} has format {manifest.format}; this assay reads format {FORMAT}")
     return manifest
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import Usage
 from ...numerics.dtypes import dtype, round_to
 from ...specs.language.case import Case
 from ...specs.language.spec import evaluate
@@ -181,7 +182,7 @@ def export_onnx(cases: Sequence[Case], folder: Path) -> list[Path]:
     """
     written = [_write(case, operator, folder) for case in cases if (operator := operator_of(case))]
     if not written:
-        raise ValueError(f"no case has an ONNX operator; those of {', '.join(OPERATORS)} can have one")
+        raise Usage(f"no case has an ONNX operator; those of {', '.join(OPERATORS)} can have one")
     return written
 
 

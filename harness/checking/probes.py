@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...adapters.kernel.memory import LAYOUTS
+from ...errors import Usage
 from ...specs.language.case import Case, encode, parse
 from ...specs.language.cases import DTYPE_ORDER, cases
 from ...specs.language.spec import Spec, Value, evaluate
@@ -78,13 +79,13 @@ class Questions:
     def __post_init__(self) -> None:
         for name in self.dtypes:
             if name not in DTYPE_ORDER:
-                raise ValueError(f"no dtype is called {name!r}; allowed are {', '.join(DTYPE_ORDER)}")
+                raise Usage(f"no dtype is called {name!r}; allowed are {', '.join(DTYPE_ORDER)}")
         if isinstance(self.sizes, str) and self.sizes not in SEAMS:
-            raise ValueError(f"sizes is {self.sizes!r}; it must be smoke, sweep or a list of sizes")
+            raise Usage(f"sizes is {self.sizes!r}; it must be smoke, sweep or a list of sizes")
         for name in self.parameters:
             self.spec.parameter(name)
         if self.spec.recover is not None:
-            raise ValueError(
+            raise Usage(
                 f"{self.spec.name} is stochastic, and kernels are asked deterministic specs only: give the"
                 " mask to the kernel yourself, and check what it does with it in a test of your own"
             )
@@ -122,7 +123,7 @@ def probes(questions: Questions, facts: KernelFacts) -> list[Probe]:
     chosen = [case for case in cases(spec, TIERS[questions.tier], [rules], questions.dtypes) if case.valid]
     chosen = [case for case in chosen if all(evaluate(rule, case.names) for rule in rules)]
     if not chosen:
-        raise ValueError(
+        raise Usage(
             f"no case of {spec.name} is left for {facts.name}: it takes {', '.join(facts.inputs(spec))}, and"
             f" of the parameters {', '.join(_taken(spec, facts)) or 'none'}; see `assay show {spec.name}`"
         )
@@ -247,8 +248,8 @@ def _has_room(base: Case, layout: str) -> bool:
 def _parsed(text: str, spec: Spec) -> Probe:
     case_id, _, layout = text.partition("@")
     if layout and layout not in LAYOUTS:
-        raise ValueError(f"{text!r}: no layout is called {layout!r}; there are {', '.join(LAYOUTS)}")
+        raise Usage(f"{text!r}: no layout is called {layout!r}; there are {', '.join(LAYOUTS)}")
     case = parse(case_id, {spec.name: spec})
     if not case.valid or not spec.admits(case.names):
-        raise ValueError(f"{text!r} is no valid case of {spec.name}: {encode(case.data)}")
+        raise Usage(f"{text!r} is no valid case of {spec.name}: {encode(case.data)}")
     return Probe(case, layout or "contiguous", "layouts" if layout else "values")

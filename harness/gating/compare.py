@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 from packaging.utils import canonicalize_name
 
+from ...errors import Usage
 from ..record import Record, Target, Verdict
 from ..running.provenance import version
 from .drift import alike, improvement, loosest, loss
@@ -199,13 +200,13 @@ def read_gate(path: Path) -> Gate:
         ValueError: there is no such file, or it is no gate; says why.
     """
     if not path.is_file():
-        raise ValueError(f"there is no file {path}; `assay gate` writes a gate.json into its folder --out")
+        raise Usage(f"there is no file {path}; `assay gate` writes a gate.json into its folder --out")
     try:
         gate = msgspec.json.decode(path.read_bytes(), type=Gate)
     except msgspec.DecodeError as error:
-        raise ValueError(f"{path} is no gate of assay's: {error}") from error
+        raise Usage(f"{path} is no gate of assay's: {error}") from error
     if gate.format != FORMAT:
-        raise ValueError(f"{path} has format {gate.format}; this assay reads format {FORMAT}")
+        raise Usage(f"{path} has format {gate.format}; this assay reads format {FORMAT}")
     return gate
 
 
@@ -405,6 +406,10 @@ def _otherwise(old: Verdict, new: Verdict) -> bool:
     )
 
 
-def replaced(gate: Gate, changes: Iterable[Change], complaints: Iterable[str]) -> Gate:
-    """The gate with waivers applied."""
-    return msgspec.structs.replace(gate, changes=tuple(changes), complaints=tuple(complaints))
+def replaced(
+    gate: Gate, changes: Iterable[Change], complaints: Iterable[str], troubles: Iterable[str] = ()
+) -> Gate:
+    """The gate with waivers applied, and with what more could not be compared."""
+    return msgspec.structs.replace(
+        gate, changes=tuple(changes), complaints=tuple(complaints), troubles=(*gate.troubles, *troubles)
+    )

@@ -23,6 +23,8 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from ...errors import Usage
+
 __all__ = ["Unmade", "environment", "frameworks_of", "requirements_of"]
 
 WORKER = ("execnet", "numpy", "ml_dtypes")
@@ -55,10 +57,10 @@ def requirements_of(text: str) -> list[str]:
     Raises:
         ValueError: a word is no requirement, or none is there.
     """
-    words = shlex.split(text)
+    words = _words(text)
     names = _names(words)
     if not names and not any(word.startswith("-") for word in words):
-        raise ValueError(f"{text!r} names no package; write requirements such as 'keras==3.12.3'")
+        raise Usage(f"{text!r} names no package; write requirements such as 'keras==3.12.3'")
     needed = [
         BRINGS[name]
         for name in names
@@ -72,7 +74,7 @@ def frameworks_of(texts: Sequence[str]) -> tuple[str, ...]:
     """The frameworks that requirement sets are about; empty if they name none."""
     found: dict[str, None] = {}
     for text in texts:
-        names = _names(shlex.split(text))
+        names = _names(_words(text))
         backends = list(dict.fromkeys(BACKENDS[name] for name in names if name in BACKENDS))
         if "keras" in names:
             others = [backend for backend in backends if backend != "tensorflow"]
@@ -115,6 +117,14 @@ def environment(
     return _interpreter(home)
 
 
+def _words(text: str) -> list[str]:
+    """The words of a requirement set, as a shell takes them."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise Usage(f"{text!r} is no list of requirements: {str(error).lower()}") from error
+
+
 def _names(words: Sequence[str]) -> set[str]:
     """Canonical names of the packages among words; what follows an option is none."""
     names: set[str] = set()
@@ -125,7 +135,7 @@ def _names(words: Sequence[str]) -> set[str]:
             names.add(canonicalize_name(Requirement(word).name))
         except InvalidRequirement:
             if not re.search(r"[/\\]|\.whl$", word):
-                raise ValueError(f"{word!r} is no requirement; write one such as 'keras==3.12.3'") from None
+                raise Usage(f"{word!r} is no requirement; write one such as 'keras==3.12.3'") from None
     return names
 
 

@@ -13,17 +13,21 @@ from pathlib import Path
 
 import msgspec
 
+from ...errors import Usage
 from ...specs import all_specs
 from ...specs.language.case import parse
 from .. import record as records
 from ..plan import Question, plan, select_specs
 from ..record import Record, Target, Verdict
-from ..running.processes import Unstarted, WorkerSettings
+from ..running.processes import WorkerSettings
 from ..running.run import Run, RunSettings
 from .compare import Gate, compare
 from .environments import environment, requirements_of
 
-__all__ = ["Asking", "Side", "run_gate"]
+__all__ = ["SIDES", "Asking", "Side", "run_gate"]
+
+SIDES = ("baseline", "candidate")
+"""What the two are called, and the folders in which their runs leave their records."""
 
 Watch = Callable[[str, Run], Callable[[Verdict], None]]
 """Told a side's name and the run that begins; returns what is told of each verdict."""
@@ -119,7 +123,7 @@ def run_gate(
     like = next(filter(None, on_file), None)
     done: list[Record] = []
     failure: BaseException | None = None
-    for name, record, python in zip(("baseline", "candidate"), on_file, pythons, strict=True):
+    for name, record, python in zip(SIDES, on_file, pythons, strict=True):
         if record is None and failure is None:
             record, failure = _run(name, asking, python, like, folder / name, watch)
         elif record is None:
@@ -148,8 +152,8 @@ def _run(
     run.on_verdict = watch(name, run)
     try:
         return run.execute(), None
-    except (KeyboardInterrupt, Unstarted, OSError) as error:
-        if run.record is None:
+    except (KeyboardInterrupt, Exception) as error:
+        if run.record is None or isinstance(error, Usage):
             raise
         return run.record, error
 

@@ -17,9 +17,10 @@ from pathlib import Path
 import msgspec
 import tomlkit
 
+from ...errors import Usage
 from ...specs import all_specs
 from ...specs.language.case import Case, parse
-from ..judging.deviations import Deviation, on_file
+from ..judging.deviations import Deviation, NoValue, on_file
 from ..record import Record, Target, Verdict
 from .compare import Change, Gate, replaced
 
@@ -44,29 +45,47 @@ def read_waivers(path: Path) -> tuple[Deviation, ...]:
         ValueError: there is no such file, or an entry is not of the form of a waiver; says which.
     """
     if not path.is_file():
-        raise ValueError(f"there is no file of waivers at {path}; `assay waive` writes one")
+        raise Usage(f"there is no file of waivers at {path}; `assay waive` writes one")
     try:
         entries = msgspec.toml.decode(path.read_bytes(), type=_File).waiver
-    except msgspec.DecodeError as error:
-        raise ValueError(f"{path}: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Usage(f"{path}: {error}") from error
     for entry in entries:
         if entry.parameters:
-            raise ValueError(
+            raise Usage(
                 f"{path}: {entry.name!r} names parameters; a waiver names the outcome that is expected"
             )
     twice = [name for name, count in Counter(entry.name for entry in entries).items() if count > 1]
     if twice:
-        raise ValueError(f"{path}: two waivers are called {twice[0]!r}; give each a name of its own")
+        raise Usage(f"{path}: two waivers are called {twice[0]!r}; give each a name of its own")
     return entries
 
 
 def apply(gate: Gate, candidate: Record, waivers: Sequence[Deviation], today: datetime.date) -> Gate:
-    """The gate, with the changes that waivers account for, and with what is not true of waivers."""
+    """The gate, with the changes that waivers account for, and with what is not true of waivers.
+
+    A deviation on file whose condition raises is trouble: what it says could not be compared.
+
+    Raises:
+        Usage: the condition of a waiver raises; says which, and in which case.
+    """
     scope = _Scope((*gate.baseline.targets, *gate.candidate.targets))
+    of_candidate = _Scope(candidate.targets)
     valid = [_Meant(entry, scope) for entry in waivers if not _expired(entry, today)]
-    changes = [_known(change, valid) for change in gate.changes]
-    complaints = _complaints("waiver", waivers, candidate, today)
-    return replaced(gate, changes, (*complaints, *_complaints("deviation", on_file(), candidate, today)))
+    try:
+        changes = [_known(change, valid) for change in gate.changes]
+        complaints = [*_complaints("waiver", waivers, candidate, of_candidate, today)]
+    except NoValue as error:
+        raise Usage(
+            f"the waiver {error}; correct it, or say in its spec and case what it is about"
+        ) from error
+    troubles: list[str] = []
+    for entry in on_file():
+        try:
+            complaints += _complaints("deviation", (entry,), candidate, of_candidate, today)
+        except NoValue as error:
+            troubles.append(f"a defect of assay's own, in the deviation {error}")
+    return replaced(gate, changes, complaints, troubles)
 
 
 def _known(change: Change, waivers: Iterable[_Meant]) -> Change:
@@ -92,10 +111,9 @@ def _expired(entry: Deviation, today: datetime.date) -> bool:
 
 
 def _complaints(
-    noun: str, entries: Sequence[Deviation], candidate: Record, today: datetime.date
+    noun: str, entries: Sequence[Deviation], candidate: Record, scope: _Scope, today: datetime.date
 ) -> Iterator[str]:
     """What is not true any more of waivers or deviations, one sentence for each glob of an entry."""
-    scope = _Scope(candidate.targets)
     for entry in entries:
         if _expired(entry, today):
             yield (
@@ -220,8 +238,8 @@ def write_waiver(path: Path, entry: dict[str, object]) -> str:
     """
     try:
         document = tomlkit.parse(path.read_text("utf-8") if path.exists() else HEAD)
-    except tomlkit.exceptions.TOMLKitError as error:
-        raise ValueError(f"{path} is no TOML: {error}") from error
+    except (tomlkit.exceptions.TOMLKitError, UnicodeDecodeError) as error:
+        raise Usage(f"{path} is no TOML: {error}") from error
     tables = document.setdefault("waiver", tomlkit.aot())
     taken = {table["name"] for table in tables}
     table = tomlkit.table()

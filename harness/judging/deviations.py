@@ -23,11 +23,15 @@ from ..record import Outcome, Target, Verdict
 from .expectation import Expectation
 from .judge import Answer, Judgement, judge
 
-__all__ = ["Deviation", "deviating", "fits", "on_file"]
+__all__ = ["Deviation", "NoValue", "deviating", "fits", "on_file"]
 
 FILE = Path(__file__).resolve().parents[2] / "specs" / "deviations.toml"
 
 Globs = str | tuple[str, ...]
+
+
+class NoValue(Exception):
+    """A condition raises in a case; says which entry, condition and case."""
 
 
 class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,6 +87,10 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 SpecifierSet(versions)
             except InvalidSpecifier:
                 raise ValueError(f"{self.name!r}: {versions!r} is no version range of {package}") from None
+        try:
+            compile(self.when.strip(), "when", "eval")
+        except (SyntaxError, ValueError) as error:
+            raise ValueError(f"{self.name!r}: {self.when!r} is no expression: {error}") from None
 
     def concerns(self, spec: str, api: str, target: Target) -> bool:
         """Whether this deviation speaks of some cases of a spec on this implementation."""
@@ -98,12 +106,22 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
     def covers(self, case: Case) -> bool:
-        """Whether this deviation speaks of the case, where it concerns the implementation."""
-        return (
-            fits(case.id, self.case)
-            and fits(case.dtype, self.dtype)
-            and bool(evaluate(self.when, case.names | {"broken": case.breaks.label if case.breaks else ""}))
-        )
+        """Whether this deviation speaks of the case, where it concerns the implementation.
+
+        Raises:
+            NoValue: the condition has no value in this case.
+        """
+        return fits(case.id, self.case) and fits(case.dtype, self.dtype) and self._meant(case)
+
+    def _meant(self, case: Case) -> bool:
+        names = case.names | {"broken": case.breaks.label if case.breaks else ""}
+        try:
+            return bool(evaluate(self.when, names))
+        except Exception as error:
+            raise NoValue(
+                f"{self.name!r}: the condition {self.when!r} raises {type(error).__name__}: {error}, "
+                f"in the case {case.id}"
+            ) from error
 
     def explains(self, expectation: Expectation, answer: Answer, judgement: Judgement) -> bool:
         """Whether the result is what this deviation says it is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+from ...errors import Usage
 from ...numerics.profiles import profiles
 from ...specs import all_specs
 from ...specs.language.case import parse
@@ -51,10 +52,10 @@ def explain(case_id: str, api: str, settings: WorkerSettings) -> Explanation:
     case = parse(case_id, all_specs())
     known = {b.api: b for b in implementations(case.spec) if b.framework == settings.family}
     if api not in known:
-        raise ValueError(f"{case.spec.name} has no implementation {api!r}; it has {', '.join(known)}")
+        raise Usage(f"{case.spec.name} has no implementation {api!r}; it has {', '.join(known)}")
     reason = refusal(known[api], case)
     if reason is not None:
-        raise ValueError(f"{api} cannot be asked {case_id}: {reason}")
+        raise Usage(f"{api} cannot be asked {case_id}: {reason}")
     worker = Worker(settings)
     try:
         target = target_facts(settings, worker.start())

@@ -12,6 +12,7 @@ from typing import Any
 import execnet
 
 from ...adapters.binding import FRAMEWORKS
+from ...errors import Usage
 
 __all__ = [
     "Crashed",
@@ -56,7 +57,7 @@ def checked_framework(name: str) -> str:
         ValueError: no framework is called so; says which there are.
     """
     if name.partition("[")[0] not in FRAMEWORKS:
-        raise ValueError(
+        raise Usage(
             f"no framework is called {name!r}; allowed are {', '.join(FRAMEWORKS)}, keras[jax], keras[torch]"
         )
     return name

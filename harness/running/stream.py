@@ -9,6 +9,7 @@ from typing import IO
 
 import msgspec
 
+from ...errors import Usage
 from ..record import Target, Verdict
 
 __all__ = ["Stream"]
@@ -53,7 +54,7 @@ class Stream:
         """Note that a target has started."""
         earlier = self.targets.setdefault(target.name, target)
         if earlier.versions != target.versions:
-            raise ValueError(
+            raise Usage(
                 f"cannot resume: {target.name} ran {earlier.versions} then and is {target.versions} now; "
                 "start anew without --resume"
             )

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import Usage
 from ...numerics import data as data_sets
 from ...numerics.dtypes import DTYPES, dtype, round_to
 from ...numerics.generator import Stream
@@ -190,37 +191,37 @@ def parse(case_id: str, specs: dict[str, Spec]) -> Case:
     """
     parts = case_id.strip().split("/")
     if len(parts) != 5:
-        raise ValueError(
+        raise Usage(
             f"case id {case_id!r} has {len(parts)} parts; it needs five: spec/parameters/dtype/data/size, "
             "as in gelu/approximate=true/float32/normal/3x17"
         )
     name, changed, dtype_name, data, last = parts
     size, hash_sign, seed = last.partition("#")
     if name not in specs:
-        raise ValueError(f"case id {case_id!r}: no spec is called {name!r} (see `assay list`)")
+        raise Usage(f"case id {case_id!r}: no spec is called {name!r} (see `assay list`)")
     spec = specs[name]
     values = spec.defaults
     for item in [] if changed == "default" else changed.split(","):
         key, equals, text = item.partition("=")
         if not equals:
-            raise ValueError(f"case id {case_id!r}: {item!r} is not of the form parameter=value")
+            raise Usage(f"case id {case_id!r}: {item!r} is not of the form parameter=value")
         values[key] = decode(text, spec.parameter(key).values)
     if dtype_name not in DTYPES:
-        raise ValueError(f"case id {case_id!r}: dtype {dtype_name!r} is not one of {', '.join(DTYPES)}")
+        raise Usage(f"case id {case_id!r}: dtype {dtype_name!r} is not one of {', '.join(DTYPES)}")
     if data.startswith(BREAKS):
         spec.constraint(data.removeprefix(BREAKS))
     elif data not in spec.data:
-        raise ValueError(
+        raise Usage(
             f"case id {case_id!r}: {name} has no data set {data!r}; it has {', '.join(spec.data)}"
         )
     lengths = tuple(size.split("x"))
     if len(lengths) != len(spec.axis_names) or not all(text.isdigit() for text in lengths):
-        raise ValueError(
+        raise Usage(
             f"case id {case_id!r}: size {size!r} must be {len(spec.axis_names)} lengths joined by 'x', "
             f"for the axes {', '.join(spec.axis_names)}"
         )
     if hash_sign and not seed.isdigit():
-        raise ValueError(f"case id {case_id!r}: the seed after '#' must be a number; got {seed!r}")
+        raise Usage(f"case id {case_id!r}: the seed after '#' must be a number; got {seed!r}")
     return Case(
         spec, tuple(values.items()), dtype_name, data, tuple(int(text) for text in lengths), int(seed or 0)
     )

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
+from ...errors import Usage
+
 __all__ = ["Constraint", "Input", "Parameter", "Source", "Spec", "evaluate", "shape_of", "sizes_of"]
 
 Value = bool | int | float | str | None | tuple[Any, ...]
@@ -199,7 +201,7 @@ class Spec:
             if parameter.name == name:
                 return parameter
         known = ", ".join(p.name for p in self.parameters) or "none"
-        raise ValueError(f"{self.name} has no parameter {name!r}; it has: {known}")
+        raise Usage(f"{self.name} has no parameter {name!r}; it has: {known}")
 
     @property
     def defaults(self) -> dict[str, Value]:
@@ -224,7 +226,7 @@ class Spec:
             if constraint.label == label:
                 return constraint
         known = ", ".join(c.label for c in self.constraints) or "none"
-        raise ValueError(f"{self.name} has no constraint {label!r}; it has: {known}")
+        raise Usage(f"{self.name} has no constraint {label!r}; it has: {known}")
 
     def accepted(self, function: Callable[..., Any], parameters: Names) -> dict[str, Value]:
         """Those of the ``parameters`` that the signature of ``function`` names."""

@@ -9,6 +9,8 @@ import msgspec
 import pytest
 from support.compared import TORCH, record, verdict
 
+from assay.errors import Usage
+from assay.harness.gating import waivers
 from assay.harness.gating.compare import compare
 from assay.harness.gating.waivers import apply, read_waivers, waiver, write_waiver
 from assay.harness.judging.deviations import Deviation, on_file
@@ -37,6 +39,31 @@ def test_a_waiver_accounts_for_a_change_and_the_gate_passes():
     found = applied(entry())
     assert [(change.kind, change.known) for change in found.changes] == [("regressed", "known")]
     assert (found.status, found.complaints) == (0, ())
+
+
+def test_a_waiver_whose_condition_raises_is_told_with_its_condition_and_case():
+    with pytest.raises(
+        Usage, match="the waiver 'known': the condition 'strides\\[1\\] > 1' raises NameError"
+    ):
+        applied(entry(when="strides[1] > 1"))
+    with pytest.raises(Usage, match=f"in the case {verdict().case}"):
+        applied(entry(when="strides[1] > 1"), after=RIGHT)
+
+
+def test_a_deviation_on_file_whose_condition_raises_is_trouble_and_the_rest_is_compared(monkeypatch):
+    planted = entry(name="planted", when="strides[1] > 1")
+    monkeypatch.setattr(waivers, "on_file", lambda: (planted,))
+    found = applied()
+    assert [change.kind for change in found.changes] == ["regressed"]
+    (told,) = found.troubles
+    assert told.startswith("a defect of assay's own, in the deviation 'planted': the condition")
+    assert applied(after=RIGHT).status == 3
+
+
+@pytest.mark.parametrize("when", ["features ==", "features = 3", "\0"])
+def test_a_condition_that_is_no_expression_is_refused(when):
+    with pytest.raises(ValueError, match="is no expression"):
+        entry(when=when)
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from assay.harness import deviations
-from assay.harness.onnx_nodes import OPERATORS
+from assay.harness.checking.onnx_nodes import OPERATORS
+from assay.harness.judging import deviations
 from assay.harness.plan import implementations
 from assay.specs import all_specs
-from assay.specs.case import Case
-from assay.specs.cases import TIERS, cases, invalid_cases
-from assay.specs.spec import Spec, evaluate
+from assay.specs.language.case import Case
+from assay.specs.language.cases import TIERS, cases, invalid_cases
+from assay.specs.language.spec import Spec, evaluate
 
 SPECS = all_specs()
 
@@ -69,7 +69,7 @@ def conditions(spec: Spec) -> Iterator[Condition]:
             yield written(f"adapters/{binding.framework}/{spec.family}.py", binding.key, rule, of)
     if spec.name in OPERATORS:
         operator = OPERATORS[spec.name]
-        yield written("harness/onnx_nodes.py", operator.name, operator.where)
+        yield written("harness/checking/onnx_nodes.py", operator.name, operator.where)
     for entry in deviations.on_file():
         if deviations.fits(spec.name, entry.spec):
             yield Condition(deviations.FILE.name, entry.name, entry.when, entry.covers)
