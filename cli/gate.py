@@ -27,7 +27,7 @@ from ..errors import Usage
 from ..harness.gating.compare import Gate, read_gate
 from ..harness.gating.environments import frameworks_of
 from ..harness.gating.gate import SIDES, Asking, Side, run_gate
-from ..harness.gating.waivers import apply, read_waivers, waiver, write_waiver
+from ..harness.gating.waivers import apply, read_waivers, waivers_of, write_waiver
 from ..harness.plan import checked_dtypes
 from ..harness.record import Verdict
 from ..harness.running.processes import checked_framework
@@ -201,8 +201,9 @@ def waive(
         raise Usage(f"change {number} is known already, as {group.known!r}")
     for implementation in group.implementations:
         changes = [c for c in group.changes if c.verdict.implementation == implementation]
-        name = write_waiver(waivers, waiver(changes, found.candidate.targets, reason, link, expires))
-        print(f"wrote {name} to {waivers}" + ("" if reason else "; fill in its reason"))
+        for entry in waivers_of(changes, found.candidate.targets, reason, link, expires):
+            name = write_waiver(waivers, entry)
+            print(f"wrote {name} to {waivers}" + ("" if reason else "; fill in its reason"))
 
 
 def _sides(

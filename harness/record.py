@@ -9,24 +9,27 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from ..errors import Usage
 
 __all__ = [
+    "CHECKS",
     "FAILING",
     "OUTCOMES",
     "Implementation",
     "Margin",
     "Outcome",
+    "Problem",
     "Record",
     "SpecFacts",
     "Target",
     "Timings",
     "Verdict",
     "Worst",
+    "problems_of",
     "read",
     "schema",
     "write",
@@ -45,6 +48,7 @@ Outcome = Literal[
     "deviates",
     "rejects",
     "accepts",
+    "unresolved",
     "unsupported",
     "crashed",
     "hung",
@@ -53,6 +57,7 @@ Outcome = Literal[
 OUTCOMES: dict[str, str] = {
     "conforms": "structure and special values exact; errors explained by a declared rounding profile",
     "deviates": "differs exactly as a deviation on file says",
+    "unresolved": "of some array nothing can be judged: every element's tolerance is infinite",
     "unsupported": "the implementation has no such thing; the reason is given",
     "inaccurate": "right meaning, but more error than any declared rounding profile explains",
     "differs": "wrong value, shape, dtype, special value, state or gradient",
@@ -65,6 +70,10 @@ OUTCOMES: dict[str, str] = {
 
 FAILING = ("inaccurate", "differs", "rejects", "accepts", "crashed", "hung")
 """Outcomes that a gate does not let pass."""
+
+
+CHECKS = ("raised", "structure", "special values", "values", "states", "gradients", "repeats", "randomness")
+"""What an answer is judged by, in the order of its use to a reader."""
 
 
 class Worst(msgspec.Struct, frozen=True):
@@ -100,9 +109,48 @@ class Margin(msgspec.Struct, frozen=True):
                 msgspec.structs.force_setattr(self, name, sys.float_info.max)
 
 
+class Problem(msgspec.Struct, frozen=True):
+    """One thing that is wrong with an answer; ``deviation`` names the entry on file that says so, if any."""
+
+    outcome: Outcome
+    check: str
+    message: str
+    explained_by: str | None = None
+    worst: Worst | None = None
+    deviation: str | None = None
+
+
+class Told(Protocol):
+    """What a verdict and a judgement have in common: the worst problem, and what stands beside it."""
+
+    @property
+    def outcome(self) -> Outcome: ...
+    @property
+    def check(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def explained_by(self) -> str | None: ...
+    @property
+    def worst(self) -> Worst | None: ...
+    @property
+    def deviation(self) -> str | None: ...
+    @property
+    def further(self) -> tuple[Problem, ...]: ...
+
+
+def problems_of(told: Told) -> tuple[Problem, ...]:
+    """Everything that is wrong, worst first; none where nothing was found or nothing was judged."""
+    if told.outcome in ("conforms", "unresolved", "unsupported"):
+        return ()
+    fields = (getattr(told, name) for name in Problem.__struct_fields__)
+    return (Problem(*fields), *told.further)
+
+
 class Verdict(msgspec.Struct, frozen=True):
     """What came of one case on one implementation.
 
+    Outcome, check and message are those of the worst problem; ``further`` holds the others, worst first.
     ``inputs`` and ``digest`` are fingerprints of every bit that was handed over and that came back. Both are
     empty where nothing was asked, and ``digest`` also where nothing came back.
     """
@@ -118,6 +166,7 @@ class Verdict(msgspec.Struct, frozen=True):
     margins: tuple[Margin, ...] = ()
     worst: Worst | None = None
     deviation: str | None = None
+    further: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     inputs: str = ""
     digest: str = ""
@@ -133,6 +182,11 @@ class Verdict(msgspec.Struct, frozen=True):
     def failing(self) -> bool:
         """Whether a gate does not let it pass."""
         return self.outcome in FAILING
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything that is wrong, worst first."""
+        return problems_of(self)
 
     @property
     def margin(self) -> float | None:

@@ -388,9 +388,16 @@ def _raised(message: str) -> str:
     return found[1] if found else ""
 
 
+def _kinds(verdict: Verdict) -> set[tuple[str, str, str | None]]:
+    """What a verdict says is wrong, each with its check, but for how much."""
+    return {(problem.outcome, problem.check, problem.deviation) for problem in verdict.problems}
+
+
 def _otherwise(old: Verdict, new: Verdict) -> bool:
     """Whether two failing verdicts are of different wrong answers, and not of one rounded differently."""
     if (_outcome(old), _raised(old.message)) != (_outcome(new), _raised(new.message)):
+        return True
+    if _kinds(old) != _kinds(new):
         return True
     if old.digest == new.digest:
         return False

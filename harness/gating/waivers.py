@@ -20,11 +20,11 @@ import tomlkit
 from ...errors import Usage
 from ...specs import all_specs
 from ...specs.language.case import Case, parse
-from ..judging.deviations import Deviation, NoValue, on_file
-from ..record import Record, Target, Verdict
+from ..judging.deviations import Deviation, NoValue, on_file, unexplained
+from ..record import Problem, Record, Target, Verdict
 from .compare import Change, Gate, replaced
 
-__all__ = ["apply", "read_waivers", "waiver", "write_waiver"]
+__all__ = ["apply", "read_waivers", "waivers_of", "write_waiver"]
 
 THOROUGH = ("standard", "full")
 """Tiers that meet every pair of options, so that what they do not meet is not there."""
@@ -89,14 +89,16 @@ def apply(gate: Gate, candidate: Record, waivers: Sequence[Deviation], today: da
 
 
 def _known(change: Change, waivers: Iterable[_Meant]) -> Change:
-    """The change with the name of the waiver that expects it."""
+    """The change with the name of the waiver that expects it, if waivers expect all that is wrong."""
     if change.known:
         return change
     expected = _expected(change)
-    for meant in waivers:
-        if meant.covers(expected) and meant.entry.holds(expected):
-            return msgspec.structs.replace(change, known=meant.entry.name)
-    return change
+    entries = [meant.entry for meant in waivers if meant.covers(expected)]
+    names = [
+        next((entry.name for entry in entries if entry.excuses(problem, expected.profile)), "")
+        for problem in unexplained(expected)
+    ]
+    return msgspec.structs.replace(change, known=names[0]) if all(names) else change
 
 
 def _expected(change: Change) -> Verdict:
@@ -198,19 +200,19 @@ class _Meant:
 # --- writing -----------------------------------------------------------------------------------------------
 
 
-def waiver(
+def waivers_of(
     changes: Sequence[Change],
     targets: Iterable[Target],
     reason: str,
     link: str,
     expires: datetime.date | None,
-) -> dict[str, object]:
-    """The entry that accounts for changes that are alike, as narrow as one entry can be."""
+) -> list[dict[str, object]]:
+    """The entries that account for changes that are alike, one for each problem, as narrow as can be."""
     verdicts = [change.verdict for change in changes]
     expected = _expected(changes[0])
     named = {target.name: target for target in targets}
     found = [named[verdict.target] for verdict in verdicts if verdict.target in named]
-    entry: dict[str, object] = {
+    shared: dict[str, object] = {
         "name": _name(changes[0]),
         "reason": reason,
         "link": link,
@@ -218,13 +220,19 @@ def waiver(
         "case": _common([verdict.case for verdict in verdicts]),
         "framework": _common(dict.fromkeys(target.framework for target in found)),
         "device": _common(dict.fromkeys(target.device for target in found)),
-        "outcome": expected.outcome,
-        "message": _quote(expected),
+    }
+    last: dict[str, object] = {
         "profile": expected.profile or "",
         "versions": _versions(found),
         "expires": expires,
     }
-    return {name: value for name, value in entry.items() if value or name in ("reason", "link")}
+    entries = [shared | _wrong(problem) | last for problem in unexplained(expected)]
+    kept = ("reason", "link")
+    return [{name: value for name, value in entry.items() if value or name in kept} for entry in entries]
+
+
+def _wrong(problem: Problem) -> dict[str, object]:
+    return {"outcome": problem.outcome, "check": problem.check, "message": _quote(problem)}
 
 
 def write_waiver(path: Path, entry: dict[str, object]) -> str:
@@ -280,9 +288,9 @@ def _common(texts: Iterable[str]) -> str:
     return "/".join(part[0] if len(set(part)) == 1 else "*" for part in zip(*rows, strict=True))
 
 
-def _quote(verdict: Verdict) -> str:
+def _quote(problem: Problem) -> str:
     """The part of a message that does not depend on the case: the text of an exception."""
-    found = RAISED.search(verdict.message)
+    found = RAISED.search(problem.message)
     return found[1].partition(" (at `")[0] if found else ""
 
 

@@ -1,16 +1,17 @@
 """Deviations on file: differences that are understood, each with its reason, link and expected outcome.
 
-A deviation never widens a tolerance. It names either other parameter values, under which the reference
-must explain the result in full, or the very outcome and message that are expected. A waiver is a deviation
+A deviation never widens a tolerance, and excuses one thing. It names either other parameter values, under
+which the reference must explain the result, or the check that fails, with its very outcome and message;
+everything else of the answer must still conform, or be what another entry says. A waiver is a deviation
 in a file of the user's, which names an outcome and says for how long.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import fnmatch
 import functools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,11 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from ...specs.language.case import Case
 from ...specs.language.spec import evaluate
-from ..record import Outcome, Target, Verdict
+from ..record import Outcome, Problem, Target, Verdict
 from .expectation import Expectation
 from .judge import Answer, Judgement, judge
 
-__all__ = ["Deviation", "NoValue", "deviating", "fits", "on_file"]
+__all__ = ["Deviation", "NoValue", "deviating", "fits", "on_file", "unexplained"]
 
 FILE = Path(__file__).resolve().parents[2] / "specs" / "deviations.toml"
 
@@ -51,7 +52,8 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         versions: distributions with their version ranges, as ``{jax = ">=0.4"}``.
         parameters: values under which the reference says what the implementation does.
         outcome: the outcome that is expected instead.
-        message: text that the verdict's message must then contain.
+        check: globs over the checks that may then fail.
+        message: text that the message must then contain.
         profile: rounding profile that the verdict must then name.
         expires: the first day on which it no longer holds.
 
@@ -73,6 +75,7 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     versions: dict[str, str] = {}
     parameters: dict[str, Any] = {}
     outcome: Outcome | None = None
+    check: Globs = "*"
     message: str = ""
     profile: str = ""
     expires: datetime.date | None = None
@@ -123,22 +126,25 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 f"in the case {case.id}"
             ) from error
 
-    def explains(self, expectation: Expectation, answer: Answer, judgement: Judgement) -> bool:
-        """Whether the result is what this deviation says it is."""
-        if self.parameters:
-            return not judge(Expectation(expectation.case, self.parameters), answer, explain=False).failing
-        return self._expects(judgement)
+    def excuses(self, problem: Problem, profile: str | None = None) -> bool:
+        """Whether a problem, in a verdict that names this rounding profile, is what this deviation means."""
+        return (
+            problem.outcome == self.outcome
+            and _fits(problem.check, self.check)
+            and self.message in problem.message
+            and self.profile in ("", profile)
+        )
 
     def holds(self, verdict: Verdict) -> bool:
-        """Whether a verdict is what this deviation says, or was found to be so when it was judged."""
-        return verdict.deviation == self.name or self._expects(verdict)
+        """Whether a verdict shows what this deviation says, or was found to do so when it was judged."""
+        told = any(problem.deviation == self.name for problem in verdict.problems)
+        return told or any(self.excuses(problem, verdict.profile) for problem in unexplained(verdict))
 
-    def _expects(self, found: Judgement | Verdict) -> bool:
-        return (
-            found.outcome == self.outcome
-            and self.message in found.message
-            and self.profile in ("", found.profile)
-        )
+
+def unexplained(verdict: Verdict) -> tuple[Problem, ...]:
+    """What an entry must account for: each problem that is no deviation, or else the verdict as it stands."""
+    problems = tuple(problem for problem in verdict.problems if problem.outcome != "deviates")
+    return problems or (Problem(verdict.outcome, verdict.check, verdict.message),)
 
 
 def _family(framework: str) -> str:
@@ -170,19 +176,28 @@ def on_file(path: Path = FILE) -> tuple[Deviation, ...]:
 
 def deviating(
     expectation: Expectation, api: str, target: Target, answer: Answer, judgement: Judgement
-) -> Judgement | None:
-    """The judgement as a deviation on file, or None if no entry explains it."""
+) -> Judgement:
+    """The judgement with every problem that an entry on file accounts for told as a deviation.
+
+    Where entries account for all of them the outcome is ``deviates``; otherwise what is left stands first.
+    """
     case = expectation.case
-    for deviation in on_file():
-        if (
-            deviation.concerns(case.spec.name, api, target)
-            and deviation.covers(case)
-            and deviation.explains(expectation, answer, judgement)
-        ):
-            return dataclasses.replace(
-                judgement,
-                outcome="deviates",
-                deviation=deviation.name,
-                message=f"{deviation.reason} ({deviation.link})",
-            )
-    return None
+    entries = [d for d in on_file() if d.concerns(case.spec.name, api, target) and d.covers(case)]
+    for changed in (d for d in entries if d.parameters):
+        replaced = judge(Expectation(case, changed.parameters), answer, explain=False)
+        told = [_told(problem, entries) for problem in replaced.problems]
+        if all(problem.outcome == "deviates" for problem in told):
+            return judgement.with_problems((_as_deviation(judgement.problems[0], changed), *told))
+    told = [_told(problem, entries) for problem in judgement.problems]
+    return judgement.with_problems(sorted(told, key=lambda problem: problem.outcome == "deviates"))
+
+
+def _told(problem: Problem, entries: Iterable[Deviation]) -> Problem:
+    """The problem, as a deviation if an entry excuses it."""
+    excuse = next((entry for entry in entries if entry.excuses(problem)), None)
+    return _as_deviation(problem, excuse) if excuse else problem
+
+
+def _as_deviation(problem: Problem, entry: Deviation) -> Problem:
+    reason = f"{entry.reason} ({entry.link})"
+    return msgspec.structs.replace(problem, outcome="deviates", message=reason, deviation=entry.name)

@@ -1,24 +1,27 @@
 """The judge: compares what an implementation returned with what the reference expects, and gives a verdict.
 
 Checks run in the order of their use to a reader: raised? shape and dtype; NaN, infinity and zero-sign
-pattern; values; states; gradients; repeat runs equal. No tolerance is typed here: they come with the
-expected arrays, one set per rounding profile, and the tightest profile that explains everything is named.
+pattern; values; states; gradients; repeat runs equal. Every check that can be made is made: a gradient that
+raises hides no wrong value, and a verdict tells all that is wrong, worst first. No tolerance is typed here:
+they come with the expected arrays, one set per rounding profile, and the tightest profile that explains
+everything is named. What no tolerance bounds is not right but unresolved.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from ...numerics.dtypes import DTYPES, decode, widen
 from ...numerics.profiles import Profile, profiles
 from ...numerics.ulps import ulp_distance
-from ..record import FAILING, Margin, Outcome, Worst
+from ..record import CHECKS, FAILING, Margin, Outcome, Problem, Worst, problems_of
 from .expectation import Expectation, Expected
 
 __all__ = ["Answer", "Comparison", "Judgement", "compare", "judge"]
@@ -34,6 +37,9 @@ class Answer:
     gradients: tuple[Array, ...] = ()
     error: str = ""
     gradient_error: str = ""
+    unconnected: tuple[str, ...] = ()
+    """Inputs for which the framework gives no gradient at all, where others give zeros."""
+
     repeats: bool = True
     seconds: float = 0.0
 
@@ -45,6 +51,7 @@ class Answer:
             gradients=tuple(decode(*wire) for wire in reply.get("gradients", ())),
             error=reply.get("error", ""),
             gradient_error=reply.get("gradient_error", ""),
+            unconnected=tuple(reply.get("unconnected", ())),
             repeats=reply.get("repeats", True),
             seconds=reply["seconds"],
         )
@@ -72,12 +79,24 @@ class Judgement:
     margins: tuple[Margin, ...] = ()
     worst: Worst | None = None
     deviation: str | None = None
+    further: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def failing(self) -> bool:
         """Whether a gate does not let it pass."""
         return self.outcome in FAILING
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything that is wrong, worst first."""
+        return problems_of(self)
+
+    def with_problems(self, problems: Sequence[Problem]) -> Judgement:
+        """The same, where this is what is wrong, worst first."""
+        first, *further = problems
+        told = {name: getattr(first, name) for name in Problem.__struct_fields__}
+        return replace(self, **told, further=tuple(further))
 
 
 @dataclass(frozen=True)
@@ -115,6 +134,17 @@ class Comparison:
     def passes(self) -> bool:
         """Whether every element is within its tolerance."""
         return bool(np.all(self.ratio <= 1.0))
+
+    @property
+    def resolved(self) -> bool:
+        """Whether some element, if there is any, is held to a tolerance."""
+        tolerance = self.expected.tolerance
+        return tolerance.size == 0 or bool(np.isfinite(tolerance).any())
+
+    @property
+    def check(self) -> str:
+        """The check that a wrong array fails."""
+        return "special values" if self.special else self.expected.check
 
     @property
     def special(self) -> bool:
@@ -165,17 +195,51 @@ def judge(
     if answer.error:
         return Judgement("rejects", "raised", f"raised where a value is expected: {answer.error}")
     options = [p for p in profiles(case.dtype) if p.declared or p.name in admitted]
-    structure = _structure(expectation.under(options[0]), answer, case.dtype)
-    if structure:
-        return Judgement("differs", "structure", structure)
-    got = (*answer.outputs, *answer.gradients)
+    profile, comparisons = _tightest(expectation, answer, options)
+    problems = [
+        *_structure(expectation.under(options[0]), answer, case.dtype),
+        *_wrong(comparisons, case.dtype),
+        *_zeros_and_repeats(comparisons, answer, signed_zeros=case.spec.signed_zeros),
+    ]
+    if explain and profile is None:
+        others = [p for p in profiles(case.dtype) if p not in options]
+        problems = _explained(problems, _explains(expectation, answer, others))
+    judgement = _passed(profile, comparisons, answer, signed_zeros=case.spec.signed_zeros)
+    return judgement.with_problems(sorted(problems, key=_severity)) if problems else judgement
+
+
+def _tightest(
+    expectation: Expectation, answer: Answer, options: Sequence[Profile]
+) -> tuple[str | None, list[Comparison]]:
+    """The first profile that explains all numbers, if one does, and the comparisons under it or the last."""
     comparisons: list[Comparison] = []
     for profile in options:
-        comparisons = compare(expectation.under(profile), got)
+        comparisons = compare(*_comparable(expectation.under(profile), answer))
         if all(comparison.passes for comparison in comparisons):
-            return _passed(profile, comparisons, answer, signed_zeros=case.spec.signed_zeros)
-    others = [p for p in profiles(case.dtype) if p not in options] if explain else []
-    return _failed(expectation, got, comparisons, others)
+            return profile.name, comparisons
+    return None, comparisons
+
+
+def _passed(
+    profile: str | None, comparisons: Sequence[Comparison], answer: Answer, signed_zeros: bool
+) -> Judgement:
+    """The judgement where no problem is found: what nothing bounds is not right but unresolved."""
+    zeros = [name for name in map(_zero_sign, comparisons) if name and not signed_zeros]
+    notes = (
+        *(f"another sign of zero than the reference in {name}" for name in zeros),
+        *(f"no gradient (None) for {name}, which counts as zeros" for name in answer.unconnected),
+    )
+    margins = tuple(comparison.margin for comparison in comparisons)
+    blank = [comparison.expected.name for comparison in comparisons if not comparison.resolved]
+    if blank:
+        message = f"nothing can be judged of {', '.join(blank)}: every element's tolerance is infinite"
+        return Judgement("unresolved", "", message, profile, margins=margins, notes=notes)
+    return Judgement("conforms", profile=profile, margins=margins, notes=notes)
+
+
+def _severity(problem: Problem) -> tuple[bool, int]:
+    """Other meaning before less accuracy, then the order of the checks."""
+    return problem.outcome == "inaccurate", CHECKS.index(problem.check)
 
 
 def _judge_error(expectation: Expectation, answer: Answer) -> Judgement:
@@ -188,25 +252,48 @@ def _judge_error(expectation: Expectation, answer: Answer) -> Judgement:
     return Judgement("accepts", "raised", f"gave a value of shape {shapes} where {rule} asks for an error")
 
 
-def _structure(expected: Sequence[Expected], answer: Answer, dtype: str) -> str:
-    """What is wrong with the number, shapes and dtypes of the arrays; empty if nothing is."""
-    outputs = [e for e in expected if e.check != "gradients"]
-    if len(answer.outputs) != len(outputs):
-        return f"returned {len(answer.outputs)} arrays; expected {len(outputs)}"
-    for wanted, got in zip(outputs, answer.outputs, strict=True):
-        problem = _mismatch(wanted, got, dtype)
-        if problem:
-            return problem
-    if answer.gradient_error:
-        return f"the value is there but its gradient raises: {answer.gradient_error}"
+def _halves(expected: Sequence[Expected]) -> tuple[list[Expected], list[Expected]]:
+    """Outputs with states, and gradients."""
     gradients = [e for e in expected if e.check == "gradients"]
-    if len(answer.gradients) != len(gradients):
-        return f"gave {len(answer.gradients)} gradients; expected {len(gradients)}"
-    for wanted, got in zip(gradients, answer.gradients, strict=True):
-        problem = _mismatch(wanted, got, dtype)
-        if problem:
-            return problem
-    return ""
+    return [e for e in expected if e.check != "gradients"], gradients
+
+
+def _structure(expected: Sequence[Expected], answer: Answer, dtype: str) -> Iterator[Problem]:
+    """What is wrong with the number, shapes and dtypes of the arrays, and a gradient that raises."""
+    outputs, gradients = _halves(expected)
+    if len(answer.outputs) != len(outputs):
+        message = f"returned {len(answer.outputs)} arrays; expected {len(outputs)}"
+        yield Problem("differs", "structure", message)
+    else:
+        yield from _mismatches(outputs, answer.outputs, dtype)
+    if answer.gradient_error:
+        message = f"the value is there but its gradient raises: {answer.gradient_error}"
+        yield Problem("differs", "gradients", message)
+    elif len(answer.gradients) != len(gradients):
+        message = f"gave {len(answer.gradients)} gradients; expected {len(gradients)}"
+        yield Problem("differs", "structure", message)
+    else:
+        yield from _mismatches(gradients, answer.gradients, dtype)
+
+
+def _mismatches(expected: Sequence[Expected], got: Sequence[Array], dtype: str) -> Iterator[Problem]:
+    told = (_mismatch(wanted, array, dtype) for wanted, array in zip(expected, got, strict=True))
+    return (Problem("differs", "structure", message) for message in told if message)
+
+
+def _comparable(expected: Sequence[Expected], answer: Answer) -> tuple[list[Expected], list[Array]]:
+    """The arrays whose values can be judged, whatever else is wrong: they have the shape, and are numbers."""
+    pairs: list[tuple[Expected, Array]] = []
+    for wanted, got in zip(_halves(expected), (answer.outputs, answer.gradients), strict=True):
+        if len(wanted) == len(got):
+            pairs += [pair for pair in zip(wanted, got, strict=True) if _same_kind(*pair)]
+    return [wanted for wanted, _ in pairs], [got for _, got in pairs]
+
+
+def _same_kind(expected: Expected, got: Array) -> bool:
+    if got.shape != expected.value.shape:
+        return False
+    return not _mismatch(expected, got, "") if expected.exact else got.dtype.name in DTYPES
 
 
 def _mismatch(expected: Expected, got: Array, dtype: str) -> str:
@@ -238,20 +325,14 @@ def _error(expected: Expected, got: Array) -> Array:
     return np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
 
 
-def _passed(
-    profile: Profile, comparisons: Sequence[Comparison], answer: Answer, signed_zeros: bool
-) -> Judgement:
-    margins = tuple(comparison.margin for comparison in comparisons)
-    if not answer.repeats:
-        return Judgement(
-            "differs", "repeats", "a second run on the same inputs gave other bits", margins=margins
-        )
+def _zeros_and_repeats(
+    comparisons: Sequence[Comparison], answer: Answer, signed_zeros: bool
+) -> Iterator[Problem]:
     zeros = [name for name in map(_zero_sign, comparisons) if name]
     if zeros and signed_zeros:
-        message = f"wrong sign of zero in {', '.join(zeros)}"
-        return Judgement("differs", "special values", message, profile.name, margins=margins)
-    notes = tuple(f"another sign of zero than the reference in {name}" for name in zeros)
-    return Judgement("conforms", profile=profile.name, margins=margins, notes=notes)
+        yield Problem("differs", "special values", f"wrong sign of zero in {', '.join(zeros)}")
+    if not answer.repeats:
+        yield Problem("differs", "repeats", "a second run on the same inputs gave other bits")
 
 
 def _zero_sign(comparison: Comparison) -> str:
@@ -263,36 +344,32 @@ def _zero_sign(comparison: Comparison) -> str:
     return comparison.expected.name if other.any() else ""
 
 
-def _failed(
-    expectation: Expectation,
-    got: Sequence[Array],
-    comparisons: Sequence[Comparison],
-    others: Sequence[Profile],
-) -> Judgement:
-    wrong = [comparison for comparison in comparisons if not comparison.passes]
-    first = next((c for c in wrong if c.special), wrong[0])
-    check = "special values" if first.special else first.expected.check
-    unit = DTYPES[expectation.case.dtype].u
-    inaccurate = not any(c.special or c.normwise > math.sqrt(unit) for c in wrong)
-    worst = first.worst()
-    ulps = "" if worst.error_ulps is None else f" ({worst.error_ulps:.3g} ulp away)"
-    message = (
-        f"{worst.array}[{', '.join(map(str, worst.index))}] is {worst.got}; expected {worst.expected} "
-        f"± {worst.tolerance}{ulps}; {worst.wrong} of {worst.size} elements are off"
-    )
-    return Judgement(
-        "inaccurate" if inaccurate else "differs",
-        check,
-        message,
-        explained_by=_explains(expectation, got, others),
-        margins=tuple(comparison.margin for comparison in comparisons),
-        worst=worst,
-    )
+def _wrong(comparisons: Sequence[Comparison], dtype: str) -> Iterator[Problem]:
+    """One problem for each check that arrays fail, told of the first of them."""
+    failed = [comparison for comparison in comparisons if not comparison.passes]
+    for check in dict.fromkeys(comparison.check for comparison in failed):
+        wrong = [comparison for comparison in failed if comparison.check == check]
+        coarse = any(c.special or c.normwise > math.sqrt(DTYPES[dtype].u) for c in wrong)
+        worst = wrong[0].worst()
+        ulps = "" if worst.error_ulps is None else f" ({worst.error_ulps:.3g} ulp away)"
+        place = ", ".join(map(str, worst.index))
+        message = (
+            f"{worst.array}[{place}] is {worst.got}; expected {worst.expected} "
+            f"± {worst.tolerance}{ulps}; {worst.wrong} of {worst.size} elements are off"
+        )
+        yield Problem("differs" if coarse else "inaccurate", check, message, worst=worst)
 
 
-def _explains(expectation: Expectation, got: Sequence[Array], others: Sequence[Profile]) -> str | None:
-    """The first profile that is not declared but would explain the result."""
+def _explained(problems: Sequence[Problem], profile: str | None) -> list[Problem]:
+    """The problems, those of numbers with the profile that would explain them all."""
+    numbers = (msgspec.structs.replace(p, explained_by=profile) if p.worst else p for p in problems)
+    return list(numbers)
+
+
+def _explains(expectation: Expectation, answer: Answer, others: Sequence[Profile]) -> str | None:
+    """The first profile that is not declared but would explain the numbers of an answer."""
     for profile in others:
-        if all(c.passes for c in compare(expectation.under(profile), got)):
+        comparisons = compare(*_comparable(expectation.under(profile), answer))
+        if all(c.passes and c.resolved for c in comparisons):
             return profile.name
     return None

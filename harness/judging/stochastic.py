@@ -24,6 +24,7 @@ from ...numerics.dtypes import dtype, round_to, widen
 from ...numerics.tolerance import CHECKS_PER_RUN, FALSE_ALARMS_PER_RUN
 from ...specs.language.case import Case
 from ...specs.language.distribution import Bernoulli, Distribution
+from ..record import Problem
 from .expectation import Expectation
 from .judge import Answer, Judgement, judge
 
@@ -81,12 +82,11 @@ def judge_stochastic(
     uncertain = _uncertainty(expectation, [first for first, _ in pairs], drawn)
     recovered = Expectation(expectation.case, None, drawn, uncertain)
     judgement = judge(recovered, answer, admitted, explain=explain)
-    if judgement.failing:
-        return judgement
     level = SIGNIFICANCE / len(drawn)
     for name, distribution in expectation.distributions.items():
         for problem in _problems(drawn[name], others[name], distribution, level):
-            return Judgement("differs", "randomness", f"{name} {problem}", margins=judgement.margins)
+            random = Problem("differs", "randomness", f"{name} {problem}")
+            return judgement.with_problems((*judgement.problems, random))
     return judgement
 
 

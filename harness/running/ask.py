@@ -111,7 +111,7 @@ def _judge(asked: Asked, answer: Answer, pairs: list[Pair]) -> Judgement:
         judgement = judge(asked.expectation, answer, admitted)
     if not judgement.failing:
         return judgement
-    return deviating(asked.expectation, asked.binding.api, asked.target, answer, judgement) or judgement
+    return deviating(asked.expectation, asked.binding.api, asked.target, answer, judgement)
 
 
 def _verdict(asked: Asked, judgement: Judgement, inputs: str, answer: Answer | None = None) -> Verdict:

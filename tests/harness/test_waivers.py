@@ -12,9 +12,9 @@ from support.compared import TORCH, record, verdict
 from assay.errors import Usage
 from assay.harness.gating import waivers
 from assay.harness.gating.compare import compare
-from assay.harness.gating.waivers import apply, read_waivers, waiver, write_waiver
+from assay.harness.gating.waivers import apply, read_waivers, waivers_of, write_waiver
 from assay.harness.judging.deviations import Deviation, on_file
-from assay.harness.record import Margin
+from assay.harness.record import Margin, Problem
 from assay.specs import all_specs
 from assay.specs.language.case import parse
 
@@ -213,7 +213,7 @@ def test_the_waiver_that_is_written_accounts_for_the_changes_it_was_written_for(
     after = [msgspec.structs.replace(BROKEN, case=case) for case in cases]
     found = applied(before=before, after=after)
     path = tmp_path / "waivers.toml"
-    name = write_waiver(path, waiver(found.changes, (TORCH,), "it is so", "https://x", None))
+    name = write_waiver(path, *waivers_of(found.changes, (TORCH,), "it is so", "https://x", None))
     (written,) = read_waivers(path)
     assert (written.name, name) == ("gelu-gelu-regressed", "gelu-gelu-regressed")
     assert written.case == "gelu/*/float32/normal/3x17"
@@ -222,9 +222,29 @@ def test_the_waiver_that_is_written_accounts_for_the_changes_it_was_written_for(
     assert applied(written, before=before, after=after).status == 0
 
 
+def test_a_change_with_two_problems_needs_a_waiver_for_each(tmp_path):
+    raised = Problem("differs", "gradients", "its gradient raises: TypeError: no")
+    after = (msgspec.structs.replace(BROKEN, further=(raised,)),)
+    one, other = entry(check="values"), entry(name="other", check="gradients", message="TypeError")
+    assert applied(one, after=after).status == applied(other, after=after).status == 1
+    assert applied(one, other, after=after).status == 0
+    found = applied(after=after)
+    path = tmp_path / "waivers.toml"
+    for written in waivers_of(found.changes, (TORCH,), "it is so", "https://x", None):
+        write_waiver(path, written)
+    assert [e.check for e in read_waivers(path)] == ["values", "gradients"]
+    assert applied(*read_waivers(path), after=after).status == 0
+
+
+def test_a_problem_on_file_needs_no_waiver():
+    known = Problem("deviates", "gradients", "it is so", deviation="on file")
+    after = (msgspec.structs.replace(BROKEN, further=(known,)),)
+    assert applied(entry(check="values"), after=after).status == 0
+
+
 def test_a_waiver_without_a_reason_is_written_and_refused_until_a_person_gives_one(tmp_path):
     path = tmp_path / "waivers.toml"
-    write_waiver(path, waiver(applied().changes, (TORCH,), "", "", TODAY))
+    write_waiver(path, *waivers_of(applied().changes, (TORCH,), "", "", TODAY))
     with pytest.raises(ValueError, match="gives no reason"):
         read_waivers(path)
     path.write_text(path.read_text().replace('reason = ""', 'reason = "the kernel is new"'))
@@ -238,7 +258,8 @@ def test_comments_and_order_of_the_file_survive(tmp_path):
         "link = ''\noutcome = \"differs\"\n\n# the last word\n"
     )
     path.write_text(written)
-    assert write_waiver(path, waiver(applied().changes, (TORCH,), "c", "", None)) == "gelu-gelu-regressed-2"
+    (entry_written,) = waivers_of(applied().changes, (TORCH,), "c", "", None)
+    assert write_waiver(path, entry_written) == "gelu-gelu-regressed-2"
     text = path.read_text()
     assert text.startswith(written.rstrip("\n"))
     assert [one.name for one in read_waivers(path)] == ["gelu-gelu-regressed", "gelu-gelu-regressed-2"]

@@ -165,10 +165,6 @@ STRUCTURE = {
         lambda a: Answer(a.outputs, (*a.gradients, a.gradients[0])),
         "gave 3 gradients; expected 2",
     ),
-    "the gradient raises": (
-        lambda a: Answer(a.outputs, gradient_error="TypeError: no"),
-        "the value is there but its gradient raises: TypeError: no",
-    ),
     **{
         f"{name} has another shape": (
             lambda a, name=name: replaced(a, name, lambda t: t[None]),
@@ -194,6 +190,72 @@ def test_another_structure_differs(fault):
     judgement = judge(expectation, change(correct(expectation)))
     assert (judgement.outcome, judgement.check) == ("differs", "structure")
     assert judgement.message.startswith(says)
+
+
+def test_a_gradient_that_raises_fails_the_check_of_gradients_and_hides_nothing():
+    expectation = asked()
+    right = correct(expectation)
+    raised = judge(expectation, Answer(right.outputs, gradient_error="TypeError: no"))
+    assert (raised.outcome, raised.check, raised.further) == ("differs", "gradients", ())
+    assert raised.message == "the value is there but its gradient raises: TypeError: no"
+    assert [margin.array for margin in raised.margins] == ["y", "total"]
+    spoilt = replaced(right, "y", lambda y: y + np.float32(100))
+    both = judge(expectation, Answer(spoilt.outputs, gradient_error="TypeError: no"))
+    assert [(p.outcome, p.check) for p in both.problems] == [("differs", "values"), ("differs", "gradients")]
+    assert both.worst.array == "y"
+
+
+STRUCTURAL = {
+    "y is of another type": lambda a: replaced(a, "y", lambda y: y.astype(np.float64)),
+    "a state is of another shape": lambda a: replaced(a, "total", lambda t: t[None]),
+    "a state is missing": lambda a: Answer(a.outputs[:1], a.gradients),
+}
+
+
+@pytest.mark.parametrize("fault", STRUCTURAL)
+def test_another_structure_hides_no_wrong_number(fault):
+    expectation = asked()
+    spoilt = replaced(correct(expectation), "gradient of w", lambda w: w + np.float32(100))
+    judgement = judge(expectation, STRUCTURAL[fault](spoilt))
+    assert [(p.check, p.outcome) for p in judgement.problems] == [
+        ("structure", "differs"),
+        ("gradients", "differs"),
+    ]
+    assert judgement.problems[1].worst.array == "gradient of w"
+
+
+def test_a_number_of_another_type_is_judged_all_the_same():
+    expectation = asked()
+    wide = replaced(correct(expectation), "y", lambda y: y.astype(np.float64) + 100)
+    assert [p.check for p in judge(expectation, wide).problems] == ["structure", "values"]
+
+
+def test_everything_that_is_wrong_is_told_worst_first():
+    arrays = (
+        expects([1.0], ULP),
+        expects([1.0], ULP, check="states", name="total"),
+        expects([1.0], ULP, check="gradients", name="gradient of x"),
+        expects([1.0], ULP, check="gradients", name="gradient of w"),
+    )
+    off, far, nan = (np.float32([number]) for number in (1 + 2 * ULP, 2.0, np.nan))
+    answer = Answer((off, far), (nan, far), repeats=False)
+    judgement = judge(states(*arrays), answer)
+    assert [(p.outcome, p.check) for p in judgement.problems] == [
+        ("differs", "special values"),
+        ("differs", "states"),
+        ("differs", "gradients"),
+        ("differs", "repeats"),
+        ("inaccurate", "values"),
+    ]
+    assert [p.worst.array if p.worst else "" for p in judgement.problems] == [
+        "gradient of x",
+        "total",
+        "gradient of w",
+        "",
+        "y",
+    ]
+    assert judgement.problems[0].message == judgement.message
+    assert judge(states(*arrays), Answer((off * 0 + 1,) * 2, (off * 0 + 1,) * 2)).problems == ()
 
 
 def test_a_shape_is_told_beside_the_one_expected():
@@ -259,12 +321,28 @@ def test_where_nothing_may_be_off_the_next_number_fails_and_the_same_conforms():
     assert judged([0.0], 0, [float(SINGLE.smallest_subnormal)]).outcome == "differs"
 
 
-def test_where_nothing_is_known_everything_conforms_and_is_counted():
+def test_what_nothing_bounds_is_unresolved_and_counted():
     got = [0.0, np.nan, np.inf, 2.0]
     judgement = judged([1.0, 1.0, 1.0, 1.0], [np.inf, np.inf, np.inf, np.inf], got)
-    assert judgement.outcome == "conforms"
+    assert (judgement.outcome, judgement.failing, judgement.problems) == ("unresolved", False, ())
+    assert judgement.message == "nothing can be judged of y: every element's tolerance is infinite"
+    assert (judgement.profile, judgement.check) == ("float32", "")
     assert [(m.unresolved, m.worst) for m in judgement.margins] == [(4, 0.0)]
+
+
+def test_one_array_without_bounds_is_enough_and_one_element_with_a_bound_too():
+    arrays = expects([1.0], ULP), expects([1.0], np.inf, check="states", name="total")
+    one = np.float32([1.0])
+    assert judge(states(*arrays), Answer((one, one))).outcome == "unresolved"
+    assert judge(states(*arrays), Answer((2 * one, one))).outcome == "differs"
+    assert judged([1.0, 1.0], [np.inf, ULP], [7.0, 1.0]).outcome == "conforms"
     assert judged([1.0, 1.0], [np.inf, ULP], [1.0, 2.0]).margins[0].unresolved == 1
+
+
+def test_a_profile_that_bounds_nothing_explains_nothing():
+    case = Case(LAYER, (), "float32", "normal", (2, 5))
+    found = {p.name: (expects([1.0], ULP if p.declared else np.inf),) for p in profiles("float32")}
+    assert judge(Stated(case, found), Answer((np.float32([2.0]),))).explained_by is None
 
 
 def test_nothing_at_all_conforms():
@@ -300,6 +378,12 @@ def test_a_failure_has_a_margin_for_each_array():
     spoilt = judge(expectation, replaced(at_the_edge(expectation), "total", one_step_out))
     assert [margin.array for margin in judgement.margins] == list(NAMES)
     assert [margin.worst > 1 for margin in spoilt.margins] == [False, True, False, False]
+
+
+def test_an_input_without_any_gradient_is_noted():
+    expectation = asked()
+    answer = dataclasses.replace(correct(expectation), unconnected=("w",))
+    assert judge(expectation, answer).notes == ("no gradient (None) for w, which counts as zeros",)
 
 
 # --- special values ---
@@ -456,7 +540,7 @@ def test_a_second_run_with_other_bits_differs_though_both_are_right():
     answer = correct(expectation)
     assert judge(expectation, dataclasses.replace(answer, repeats=True)).outcome == "conforms"
     judgement = judge(expectation, dataclasses.replace(answer, repeats=False))
-    assert (judgement.outcome, judgement.check, judgement.profile) == ("differs", "repeats", None)
+    assert (judgement.outcome, judgement.check, judgement.profile) == ("differs", "repeats", "float32")
     assert judgement.message == "a second run on the same inputs gave other bits"
     assert [margin.array for margin in judgement.margins] == list(NAMES)
 
@@ -577,7 +661,8 @@ def test_one_array_that_differs_is_enough():
     inaccurate = judge(states(*arrays), Answer((np.float32([1 + 2 * ULP]), np.float32([1 - 2 * ULP]))))
     assert (inaccurate.outcome, inaccurate.check) == ("inaccurate", "values")
     differs = judge(states(*arrays), Answer((np.float32([1 + 2 * ULP]), np.float32([2.0]))))
-    assert (differs.outcome, differs.check, differs.worst.array) == ("differs", "values", "y")
+    assert (differs.outcome, differs.check, differs.worst.array) == ("differs", "states", "total")
+    assert [(p.outcome, p.check) for p in differs.further] == [("inaccurate", "values")]
 
 
 # --- the worst element ---
