@@ -130,7 +130,7 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Whether a problem, in a verdict that names this rounding profile, is what this deviation means."""
         return (
             problem.outcome == self.outcome
-            and _fits(problem.check, self.check)
+            and fits(problem.check, self.check)
             and self.message in problem.message
             and self.profile in ("", profile)
         )
@@ -183,13 +183,13 @@ def deviating(
     """
     case = expectation.case
     entries = [d for d in on_file() if d.concerns(case.spec.name, api, target) and d.covers(case)]
-    for changed in (d for d in entries if d.parameters):
-        replaced = judge(Expectation(case, changed.parameters), answer, explain=False)
-        told = [_told(problem, entries) for problem in replaced.problems]
-        if all(problem.outcome == "deviates" for problem in told):
-            return judgement.with_problems((_as_deviation(judgement.problems[0], changed), *told))
-    told = [_told(problem, entries) for problem in judgement.problems]
-    return judgement.with_problems(sorted(told, key=lambda problem: problem.outcome == "deviates"))
+    accounts = [[_told(problem, entries) for problem in judgement.problems]]
+    for changed in (entry for entry in entries if entry.parameters):
+        left = judge(Expectation(case, changed.parameters), answer, explain=False).problems
+        excused = _as_deviation(judgement.problems[0], changed)
+        accounts.append([excused, *(_told(problem, entries) for problem in left)])
+    best = min(accounts, key=lambda told: len([p for p in told if p.outcome != "deviates"]))
+    return judgement.with_problems(sorted(best, key=lambda problem: problem.outcome == "deviates"))
 
 
 def _told(problem: Problem, entries: Iterable[Deviation]) -> Problem:
