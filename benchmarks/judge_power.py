@@ -25,9 +25,9 @@ import numpy as np
 from rich.progress import track
 
 from assay.harness.auditing import audit as auditing
-from assay.harness.auditing import controls as zoo_of_controls
-from assay.harness.auditing import faults as zoo_of_faults
 from assay.harness.auditing.controls import controls
+from assay.harness.auditing.controls import result as result_of_control
+from assay.harness.auditing.faults import answer as answer_of_fault
 from assay.harness.auditing.faults import faults
 from assay.harness.auditing.variants import correct, simulated
 from assay.harness.judging.expectation import Expectation
@@ -134,7 +134,7 @@ Put = tuple[Expectation, Answer, Callable[[Expectation], Answer | None], bool]
 def control_answers(control: auditing.AnyControl, questions: auditing._Questions) -> Iterator[Put]:
     """The control's answers, noted as what correct implementations do."""
     for expectation in questions.all:
-        result = zoo_of_controls.result(control, expectation)
+        result = result_of_control(control, expectation)
         if result is not None:
             questions.hear(expectation, result)
             again = functools.partial(auditing._stored, control)
@@ -143,7 +143,7 @@ def control_answers(control: auditing.AnyControl, questions: auditing._Questions
 
 def fault_answers(fault: auditing.AnyFault, questions: auditing._Questions) -> Iterator[Put]:
     """The fault's answers where it makes a difference."""
-    again = functools.partial(zoo_of_faults.answer, fault)
+    again = functools.partial(answer_of_fault, fault)
     once = getattr(fault, "draws_once", False)
     for expectation in questions.all:
         if (answer := again(expectation)) is not None:

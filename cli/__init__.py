@@ -1,5 +1,5 @@
 """The command ``assay``: one module for each group of commands."""
 
-from .app import app, main
+from .app import main
 
-__all__ = ["app", "main"]
+__all__ = ["main"]

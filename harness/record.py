@@ -189,6 +189,12 @@ class Verdict(msgspec.Struct, frozen=True):
         return problems_of(self)
 
     @property
+    def told(self) -> str:
+        """Everything that is wrong, in words: a line for each problem."""
+        beside = (f"also {p.outcome} ({p.check}): {p.message}" for p in self.further)
+        return "\n".join((self.message, *beside))
+
+    @property
     def margin(self) -> float | None:
         """Largest margin of any array."""
         return max((margin.worst for margin in self.margins), default=None)

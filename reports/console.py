@@ -50,6 +50,7 @@ STYLES = {
     "accepts": "red",
     "inaccurate": "yellow",
     "deviates": "blue",
+    "unresolved": "cyan",
     "unsupported": "dim",
     "conforms": "green",
 }

@@ -329,7 +329,7 @@ class _Details:
         self.rows.append(
             [
                 self._text(verdict.check),
-                self._text(verdict.message),
+                self._text(verdict.told),
                 self._text(verdict.explained_by or ""),
                 self._text(verdict.deviation or ""),
                 [self._text(note) for note in verdict.notes],

@@ -31,6 +31,7 @@ KINDS = {
     "accepts": "failure",
     "crashed": "error",
     "hung": "error",
+    "unresolved": "skipped",
     "unsupported": "skipped",
 }
 """What JUnit calls an outcome; the others pass."""
@@ -93,7 +94,7 @@ class Writer:
             return self.test(*names, verdict.seconds, kind, "", message)
         if kind:
             return self.test(*names, verdict.seconds, kind, verdict.outcome, message, _text(verdict))
-        said = f"deviates as on file: {verdict.deviation}\n{verdict.message}"
+        said = f"deviates as on file: {verdict.deviation}\n{verdict.told}"
         return self.test(*names, verdict.seconds, text=said if verdict.outcome == "deviates" else "")
 
     def test(
@@ -139,7 +140,7 @@ def class_of(verdict: Verdict) -> str:
 
 
 def _text(verdict: Verdict) -> str:
-    lines = [verdict.message, command("explain", verdict), command("repro", verdict)]
+    lines = [verdict.told, command("explain", verdict), command("repro", verdict)]
     if verdict.explained_by:
         lines.insert(1, f"the profile {verdict.explained_by} would explain it")
     lines += verdict.notes

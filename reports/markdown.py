@@ -46,6 +46,7 @@ def render(record: Record) -> str:
     page.table("Specs and targets", _matrix(overview), "row", "of the matrix")
     page.items("Findings", overview.findings, _finding, "finding")
     page.items("Deviations on file", overview.deviations, _quiet, "deviation")
+    page.items("Unresolved", overview.unresolved, _quiet, "case that nothing bounds")
     page.items("Unsupported", overview.gaps, _quiet, "unsupported implementation")
     return page.text()
 
@@ -164,7 +165,7 @@ def _finding(finding: Finding) -> str:
     return (
         f"- **{MARKS[finding.outcome].glyph} {finding.outcome}**{check} {code(finding.spec)} in "
         f"{code(finding.implementation)}: {'; '.join(fact for fact in facts if fact)}<br>"
-        f"{plain(worst.message)}<br>{code(command('explain', worst), 1_000)}"
+        f"{plain(worst.told)}<br>{code(command('explain', worst), 1_000)}"
     )
 
 

@@ -46,6 +46,7 @@ WORST_FIRST = (
     "accepts",
     "inaccurate",
     "deviates",
+    "unresolved",
     "unsupported",
     "conforms",
 )
@@ -68,6 +69,7 @@ MARKS = {
     "accepts": Mark("?", "?"),
     "inaccurate": Mark("±", "+-"),
     "deviates": Mark("≈", "~"),
+    "unresolved": Mark("○", "o"),
     "unsupported": Mark("–", "-"),
     "conforms": Mark("✓", "ok"),
 }
@@ -226,6 +228,11 @@ class Overview:
         return self._grouped(("deviates",))
 
     @functools.cached_property
+    def unresolved(self) -> tuple[Finding, ...]:
+        """What nothing bounds, grouped; the check is what cannot be judged."""
+        return self._grouped(("unresolved",))
+
+    @functools.cached_property
     def gaps(self) -> tuple[Finding, ...]:
         """What is unsupported, grouped; the check is the reason."""
         return self._grouped(("unsupported",))
@@ -235,7 +242,11 @@ class Overview:
         groups: defaultdict[tuple[str, str, str, str], list[Verdict]] = defaultdict(list)
         for verdict in self.record.verdicts:
             if verdict.outcome in wanted:
-                kind = {"deviates": verdict.deviation, "unsupported": verdict.message}.get(verdict.outcome)
+                kind = {
+                    "deviates": verdict.deviation,
+                    "unresolved": verdict.message,
+                    "unsupported": verdict.message,
+                }.get(verdict.outcome)
                 groups[verdict.spec, verdict.implementation, verdict.outcome, kind or verdict.check].append(
                     verdict
                 )

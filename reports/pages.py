@@ -94,8 +94,8 @@ def explanation_page(explanation: Explanation) -> RenderableType:
         (verdict.outcome, "bold"), f"  {verdict.implementation} on {target.name} ({versions})\n", case.id
     )
     parts: list[RenderableType] = [Panel(head, title="verdict", title_align="left")]
-    if verdict.message:
-        parts.append(Text(verdict.message + "\n"))
+    if verdict.told:
+        parts.append(Text(verdict.told + "\n"))
     parts.append(_table("given", _given(explanation)))
     if verdict.margins:
         parts.append(_arrays(explanation))

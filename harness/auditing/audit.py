@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from typing import Any, Literal
 
 import msgspec
@@ -30,10 +31,11 @@ from ..judging.expectation import Expectation
 from ..judging.judge import Answer, Judgement, judge
 from ..judging.stochastic import is_stochastic, judge_stochastic, probes
 from ..plan import implementations
-from . import controls as zoo_of_controls
-from . import faults as zoo_of_faults
 from .controls import GeneralControl, controls
+from .controls import result as result_of_control
 from .faults import GENERAL, GeneralFault, faults
+from .faults import answer as answer_of_fault
+from .faults import result as result_of_fault
 from .variants import Result, correct, question
 
 __all__ = ["AUDIT_FAILING", "Audit", "Entry", "audit", "run_audit"]
@@ -54,13 +56,8 @@ STORED = 1.0
 
 AUDIT_FAILING: tuple[AuditOutcome, ...] = ("slipped", "false alarm", "blind")
 
-COARSE = tuple(
-    fault
-    for fault in GENERAL
-    for name in ("zeros", "first element never written")
-    if fault.name in (name, f"gradients: {name}")
-)
-"""Faults of which every case must catch one."""
+COARSE: tuple[Callable[[Array], Array], ...] = (np.zeros_like, lambda array: np.full_like(array, 3.0))
+"""What an array may be in place of what is right: each array of each case must be told from one of these."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -177,7 +174,7 @@ def audit(spec_name: str, dtype_name: str, tier: str, seed: int = 0) -> list[Ent
     return [
         *(_controlled(control, questions) for control in controls(spec, dtype_name)),
         *(_faulty(fault, questions) for fault in faults(spec)),
-        *(_blind(expectation, questions) for expectation in questions.all if not _sees(expectation)),
+        *(blind for expectation in questions.all for blind in _blind(expectation, questions)),
     ]
 
 
@@ -219,7 +216,7 @@ def _arrays_of(expectation: Expectation) -> tuple[str, ...]:
 def _controlled(control: AnyControl, questions: _Questions) -> Entry:
     put, nearest, where = 0, 0.0, ""
     for expectation in questions.all:
-        result = zoo_of_controls.result(control, expectation)
+        result = result_of_control(control, expectation)
         if result is None:
             continue
         put += 1
@@ -234,22 +231,29 @@ def _controlled(control: AnyControl, questions: _Questions) -> Entry:
     return _entry(questions, control, "passes" if put else "no effect", put, where, margin=nearest)
 
 
-def _sees(expectation: Expectation) -> bool:
-    """Whether the case catches at least one of the coarsest faults."""
-    answers = (functools.partial(zoo_of_faults.answer, fault) for fault in COARSE)
-    found = ((answer(expectation), answer) for answer in answers)
-    return any(a is not None and _judged(expectation, a, again).failing for a, again in found)
-
-
-def _blind(expectation: Expectation, questions: _Questions) -> Entry:
-    """A case that lets everything pass."""
-    message = "every result would pass here"
+def _blind(expectation: Expectation, questions: _Questions) -> Iterator[Entry]:
+    """The arrays of a case that may be anything: none of the coarsest faults is seen in them."""
+    right = correct(expectation).stored(expectation.case)
     case = expectation.case.id
-    return Entry(questions.spec.name, questions.dtype, "case", case, True, "blind", 1, case, message=message)
+    for place, name in enumerate(_arrays_of(expectation)):
+        coarse = [answer for answer in _spoilt(right, place) if answer.digest != right.digest]
+        if not coarse or any(judge(expectation, answer, explain=False).failing for answer in coarse):
+            continue
+        said = f"every {name} would pass here"
+        yield Entry(questions.spec.name, questions.dtype, "case", case, True, "blind", 1, case, message=said)
+
+
+def _spoilt(right: Answer, place: int) -> Iterator[Answer]:
+    """The right answer with the array at a place, counted over outputs and gradients, replaced by others."""
+    count = len(right.outputs)
+    for spoil in COARSE:
+        arrays = [*right.outputs, *right.gradients]
+        arrays[place] = spoil(arrays[place])
+        yield replace(right, outputs=tuple(arrays[:count]), gradients=tuple(arrays[count:]))
 
 
 def _stored(control: AnyControl, expectation: Expectation) -> Answer | None:
-    result = zoo_of_controls.result(control, expectation)
+    result = result_of_control(control, expectation)
     return result.stored(expectation.case) if result else None
 
 
@@ -259,12 +263,12 @@ def _stored(control: AnyControl, expectation: Expectation) -> Answer | None:
 def _faulty(fault: AnyFault, questions: _Questions) -> Entry:
     put, nearest, where = 0, 0.0, ""
     for expectation in questions.all:
-        answer = zoo_of_faults.answer(fault, expectation)
+        answer = answer_of_fault(fault, expectation)
         if answer is None:
             continue
         put += 1
         once = isinstance(fault, GeneralFault) and fault.draws_once
-        judgement = _judged(expectation, answer, functools.partial(zoo_of_faults.answer, fault), once)
+        judgement = _judged(expectation, answer, functools.partial(answer_of_fault, fault), once)
         margin = _margin(judgement)
         if judgement.failing:
             facts = judgement.check, judgement.message, margin
@@ -290,7 +294,7 @@ def _effects(
     fault: AnyFault, expectation: Expectation, questions: _Questions
 ) -> Iterator[tuple[float, float]]:
     """How far the fault moves each array, and how far correct implementations are off there."""
-    result = zoo_of_faults.result(fault, expectation)
+    result = result_of_fault(fault, expectation)
     if result is None or any(
         w.shape != r.shape for w, r in zip(result.arrays, correct(expectation).arrays, strict=True)
     ):

@@ -31,7 +31,7 @@ KINDS: dict[Kind, str] = {
     "regressed": "was right, and is not now",
     "changed": "another wrong answer, or another deviation",
     "drifted": "still conforms, with more error than rounding explains",
-    "missing": "ran before, and does not now",
+    "missing": "ran or could be judged before, and cannot now",
     "new": "runs now, and did not before",
     "fixed": "was wrong, and is right now: the baseline is out of date",
     "same": "came out as before",
@@ -354,6 +354,9 @@ def _judged(old: Verdict, new: Verdict, usual: Usual) -> tuple[Kind, str, str]:
         if new.deviation is None:
             return "fixed", f"does not deviate as {old.deviation} says", old.message
         return "changed", f"{_outcome(old)}, now as {new.deviation} says", new.message
+    if "unresolved" in (new.outcome, old.outcome) and new.outcome != old.outcome and not new.failing:
+        lost = new.outcome == "unresolved"
+        return ("missing", "cannot be judged any more", new.message) if lost else ("new", _outcome(new), "")
     if new.failing and not old.failing:
         same = "; the bits are those of the baseline" if old.digest == new.digest != "" else ""
         return "regressed", _outcome(new) + same, new.message

@@ -511,7 +511,7 @@ def gradients_in_groups() -> tuple[Fault, ...]:
     return tuple(fault(name, way) for name, way in THROUGH.items())
 
 
-# --- the zoo ---
+# --- faults and controls ---
 
 FAULTS = {
     "batch_norm": (
