@@ -355,8 +355,9 @@ def _judged(old: Verdict, new: Verdict, usual: Usual) -> tuple[Kind, str, str]:
             return "fixed", f"does not deviate as {old.deviation} says", old.message
         return "changed", f"{_outcome(old)}, now as {new.deviation} says", new.message
     if "unresolved" in (new.outcome, old.outcome) and new.outcome != old.outcome and not new.failing:
-        lost = new.outcome == "unresolved"
-        return ("missing", "cannot be judged any more", new.message) if lost else ("new", _outcome(new), "")
+        if new.outcome == "unresolved":
+            return "missing", "cannot be judged any more", new.message
+        return "new", _outcome(new), new.message
     if new.failing and not old.failing:
         same = "; the bits are those of the baseline" if old.digest == new.digest != "" else ""
         return "regressed", _outcome(new) + same, new.message

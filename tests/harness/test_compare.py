@@ -7,7 +7,7 @@ import pytest
 from support.compared import ABSENT, API, TORCH, off, record, verdict
 
 from assay.harness.gating.compare import KINDS, compare, read_gate
-from assay.harness.record import Margin, Target, Worst
+from assay.harness.record import Margin, Problem, Target, Worst
 
 
 def gate(before, after, **changes):
@@ -54,6 +54,14 @@ CLASSES = {
         special(4),
         "changed",
     ),
+    "a second thing is wrong": (
+        verdict("differs", check="values", digest="d"),
+        verdict("differs", check="values", digest="e", further=(Problem("differs", "gradients", "x"),)),
+        "changed",
+    ),
+    "nothing can be judged any more": (verdict(), verdict("unresolved", digest="e"), "missing"),
+    "it can be judged now": (verdict("unresolved"), verdict(digest="e"), "new"),
+    "it can be judged now, and is wrong": (verdict("unresolved"), verdict("differs"), "regressed"),
     "another exception": (
         raising("TypeError: x"),
         raising("ValueError: x"),
