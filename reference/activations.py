@@ -38,6 +38,13 @@ def relu_vjp(x: Array, cotangent: Array, *, nan_gradient: str = "zero") -> tuple
     return (np.where(active, cotangent, 0.0),)
 
 
+GELU_REACH = 40.0
+"""Beyond it both forms are 0 or x, and their slopes 0 or 1, to the last bit of float64.
+
+Arguments are held there, so that neither a cube overflows nor an infinity meets the 0 that outweighs it.
+"""
+
+
 def gelu(x: Array, *, approximate: bool = False) -> Array:
     """Gaussian error linear unit.
 
@@ -48,7 +55,7 @@ def gelu(x: Array, *, approximate: bool = False) -> Array:
     ``(1 + tanh(z))/2 = 1/(1 + exp(-2z))`` keep full relative accuracy for negative ``x``.
 
     Args:
-        x: any shape.
+        x: any shape. The limits are 0 at -∞ and ∞ at ∞.
         approximate: the tanh form instead of the exact one.
 
     Returns:
@@ -56,11 +63,14 @@ def gelu(x: Array, *, approximate: bool = False) -> Array:
 
     Source: Hendrycks and Gimpel (2016), Gaussian error linear units, arXiv:1606.08415, section 2.
     """
-    return x * (_gelu_gate_tanh(x) if approximate else 0.5 * erfc(-_scaled(x)))
+    held = np.clip(x, -GELU_REACH, GELU_REACH)
+    gate = _gelu_gate_tanh(held) if approximate else 0.5 * erfc(-_scaled(held))
+    return np.maximum(x, -GELU_REACH) * np.where(x > GELU_REACH, 1.0, gate)
 
 
 def gelu_vjp(x: Array, cotangent: Array, *, approximate: bool = False) -> tuple[Array]:
-    """Gradient of `gelu`: ``Φ(x) + x φ(x)``, or the derivative of the approximation."""
+    """Gradient of `gelu`: ``Φ(x) + x φ(x)``, or the derivative of the approximation; 0 at -∞ and 1 at ∞."""
+    x = np.clip(x, -GELU_REACH, GELU_REACH)
     if not approximate:
         density = math.sqrt(0.5 / math.pi) * np.exp(-np.square(_scaled(x)))
         return (cotangent * (0.5 * erfc(-_scaled(x)) + x * density),)
@@ -122,20 +132,24 @@ def silu(x: Array) -> Array:
     ``silu(x) = x σ(x) = x / (1 + exp(-x))``
 
     Args:
-        x: any shape.
+        x: any shape. The limits are 0 at -∞ and ∞ at ∞.
 
     Returns:
         The shape of ``x``.
 
     Source: Elfwing, Uchibe and Doya (2017), Sigmoid-weighted linear units, arXiv:1702.03118, section 2.
     """
-    return x * expit(x)
+    return np.maximum(x, SILU_VANISHES) * np.where(x > SILU_PASSES, 1.0, expit(x))
 
 
 def silu_vjp(x: Array, cotangent: Array) -> tuple[Array]:
-    """Gradient of `silu`: ``σ(x) (1 + x (1 - σ(x)))``."""
-    gate = expit(x)
-    return (cotangent * (gate * (1.0 + x * (1.0 - gate))),)
+    """Gradient of `silu`: ``σ(x) (1 + x (1 - σ(x)))``; 0 at -∞ and 1 at ∞."""
+    gate, held = np.where(x > SILU_PASSES, 1.0, expit(x)), np.clip(x, SILU_VANISHES, SILU_PASSES)
+    return (cotangent * (gate * (1.0 + held * (1.0 - gate))),)
+
+
+SILU_VANISHES, SILU_PASSES = -750.0, 50.0
+"""Where σ(x) is 0 or 1 in float64, and ``x σ(x)`` 0 or x: factors x are held there, an infinite one too."""
 
 
 def softmax(x: Array, *, axis: int = -1) -> Array:

@@ -95,6 +95,12 @@ FAULTS = {
             results={"y": lambda x: x * (0.5 * (1 + erf(x)))},
             where="not approximate",
         ),
+        Fault(name="NaN at -∞", results={"y": lambda result, x: np.where(x == -np.inf, np.nan, result)}),
+        Fault(
+            name="gradient NaN where a cube overflows",
+            gradients={"x": lambda gradient, x: np.where(np.abs(x) > 1e3, np.nan, gradient)},
+            where="approximate",
+        ),
         Fault(
             name="gradient is Φ(x) alone",
             gradients={"x": lambda x, cotangent: cotangent * (0.5 * (1 + erf(x * np.sqrt(0.5))))},
@@ -104,6 +110,11 @@ FAULTS = {
         Fault(name="the sigmoid alone", results={"y": lambda x: expit(x)}),
         Fault(name="x σ(1.001 x)", results={"y": lambda x: x * expit(1.001 * x)}),
         Fault(name="left tail lost by 1 + tanh", reference=silu_by_tanh, rounds=True),
+        Fault(name="0 times ∞ at -∞", results={"y": lambda x: x * expit(x)}),
+        Fault(
+            name="gradient 0 times ∞ at ±∞",
+            gradients={"x": lambda gradient, x: np.where(np.isinf(x), np.nan, gradient)},
+        ),
         Fault(name="hard silu", results={"y": lambda x: x * np.clip(x / 6 + 0.5, 0, 1)}),
         Fault(name="gradient is σ(x) alone", gradients={"x": lambda x, cotangent: cotangent * expit(x)}),
         Fault(
