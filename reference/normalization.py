@@ -2,7 +2,7 @@
 
 Channels are the last axis. Variances are those of the data, ``Σ (x - μ)² / n``, taken in two passes; where a
 running variance is Bessel-corrected instead, a parameter says so. Normalized values are computed as
-``a x + (β - a μ)``, which is where implementations round, but from a pivot ``p`` among the data, as
+``a x + (β - a μ)``, which is where implementations round, but from a pivot ``p`` near the data, as
 ``a (x - p) + (β - a (μ - p))``: an error of the slope ``a`` then moves differences only, as it does in truth.
 """
 
@@ -597,18 +597,25 @@ def _counted_moments(x: Array, mask: Array, masking: str, count_epsilon: float) 
 
 
 def _counted_pivot(x: Array, mask: Array) -> Array:
-    """The first element that counts; 0 where it is the only one."""
+    """A number near the first element that counts; 0 where it is the only one."""
     rows = np.reshape(x, (-1, x.shape[-1]))
     first = np.take(rows, [int(np.argmax(mask))], axis=0)[np.newaxis]
-    return first if np.sum(mask) > 1 else np.zeros_like(first)
+    return BESIDE * first if np.sum(mask) > 1 else np.zeros_like(first)
 
 
 def _pivot(x: Array, axes: Axes) -> Array:
-    """The first element along ``axes``, which are kept; 0 where it is the only one."""
+    """A number near the first element along ``axes``, which are kept; 0 where it is the only one."""
     first = x
     for axis in axes:
         first = np.take(first, [0], axis=axis)
-    return first if first.size < x.size else np.zeros_like(x)
+    return BESIDE * first if first.size < x.size else np.zeros_like(x)
+
+
+BESIDE = 1.0078125  # 1 + 2**-7, of few enough digits for every format
+"""The pivot is not one of the data, and is rounded: nothing of ``a x + (β - a μ)`` is exact there, either.
+
+The rounding of ``p`` stands for those of ``a x`` and ``a μ``, which are of the same size.
+"""
 
 
 def _normalized(

@@ -51,6 +51,13 @@ def reciprocal(x: Array, axes: Axes, epsilon: float) -> Array:
     return distances * (1.0 / np.sqrt(variance + epsilon))
 
 
+def multiplied_out(x: Array, axes: Axes, epsilon: float) -> Array:
+    """``x a - μ a``, each product rounded, as where a layer becomes one multiplication and one addition."""
+    _, variance = centred(x, axes)
+    slope = 1.0 / np.sqrt(variance + epsilon)
+    return x * slope - mean_of(x, axes) * slope
+
+
 def welford(x: Array, axes: Axes, epsilon: float) -> Array:
     """One pass that updates the mean and the sum of squares about it (Welford, 1962)."""
     values, like = _terms(x, axes)
@@ -183,6 +190,28 @@ def batch_norm(
     )
     axes = tuple(range(min(first, x.ndim - 2), x.ndim - 1))
     return (affine(standardize(x, axes, epsilon), scale, bias), *running)
+
+
+def batch_norm_folded(
+    x: Array,
+    running_mean: Array,
+    running_variance: Array,
+    scale: Array | None = None,
+    bias: Array | None = None,
+    *,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    bessel: bool = False,
+) -> tuple[Array, Array, Array]:
+    """``x a + (β - μ a)``, from the moments of the batch; its states are right."""
+    _, *running = right.batch_norm(
+        x, running_mean, running_variance, epsilon=epsilon, momentum=momentum, bessel=bessel
+    )
+    axes = _leading(x)
+    return (
+        folded(x, mean_of(x, axes), centred(x, axes)[1], scale, bias, epsilon=epsilon),
+        *running,
+    )
 
 
 def interleaved(x: Array, groups: int) -> Array:
@@ -346,8 +375,9 @@ def masked(
     masked_output: str = "normalized",
     masking: str = "select",
     count_epsilon: float = 0.0,
+    normalize: Function = inference,
 ) -> tuple[Array, Array, Array]:
-    """The places that count, taken out of the array and normalized as it is written."""
+    """The places that count, taken out of the array and normalized as it is written, or in another way."""
     counted = (
         x[mask] if masking != "multiply" else np.reshape(x, (-1, x.shape[-1])) * np.reshape(mask, (-1, 1))
     )
@@ -355,7 +385,7 @@ def masked(
     mean = np.sum(counted, axis=0) / (count + count_epsilon)
     distances = counted - mean if masking != "multiply" else (counted - mean) * np.reshape(mask, (-1, 1))
     variance = np.sum(np.square(distances), axis=0) / (count + count_epsilon)
-    y = inference(x, mean, variance, scale, bias, epsilon=epsilon)
+    y = normalize(x, mean, variance, scale, bias, epsilon=epsilon)
     spread = variance * count / (count - 1) if bessel and count > 1 else variance
     return (
         y if masked_output == "normalized" else np.where(mask[..., np.newaxis], y, 0.0),
@@ -421,6 +451,7 @@ STANDARDIZED: dict[str, Standardize] = {
 STANDARDIZED_RIGHT: dict[str, Standardize] = {
     "(x - μ) / √(σ² + ε)": textbook,
     "times the reciprocal root": reciprocal,
+    "x a - μ a": multiplied_out,
     "Welford's one pass": welford,
     "moments of two halves merged": chan,
 }
@@ -927,9 +958,15 @@ FAULTS = {
 }
 
 CONTROLS = {
-    "batch_norm": standardizing_controls(batch_norm),
+    "batch_norm": (
+        *standardizing_controls(batch_norm),
+        Control(name="folded into a x + b", reference=batch_norm_folded),
+    ),
     "batch_norm_repeated": (Control(name="sums of moments, shared out at the end", reference=repeated),),
-    "masked_batch_norm": (Control(name="places that count taken out", reference=masked),),
+    "masked_batch_norm": (
+        Control(name="places that count taken out", reference=masked),
+        Control(name="folded into a x + b", reference=functools.partial(masked, normalize=folded)),
+    ),
     "batch_norm_inference": (
         Control(name="(x - μ) / √(σ² + ε)", reference=inference),
         Control(name="folded into a x + b", reference=folded),
