@@ -21,13 +21,13 @@ SOURCE = r"""
 
 void gelu(const float *x, float *y, long n) {
     for (long i = 0; i < n; i++)
-        y[i] = (float)(0.5 * x[i] * erfc(-x[i] * M_SQRT1_2));
+        y[i] = (float)(0.5 * fmax(x[i], -40) * erfc(-x[i] * M_SQRT1_2));  // -inf times 0 is NaN
 }
 
 void gelu_tanh(const float *x, float *y, long n) {
     for (long i = 0; i < n; i++) {
         double v = x[i], inner = 0.7978845608028654 * (v + 0.044715 * v * v * v);
-        y[i] = (float)(v / (1 + exp(-2 * inner)));
+        y[i] = (float)(fmax(v, -40) / (1 + exp(-2 * inner)));
     }
 }
 

@@ -13,12 +13,12 @@ class SiLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
         ctx.save_for_backward(x)
-        return torch.nn.functional.silu(x)
+        return torch.nn.functional.silu(x.clamp(min=-750.0))  # -inf times 0 is NaN
 
     @staticmethod
     def backward(ctx, cotangent):
         (x,) = ctx.saved_tensors
-        wide = x.float() if x.dtype != torch.float64 else x
+        wide = (x.float() if x.dtype != torch.float64 else x).clamp(-750.0, 750.0)
         gate = torch.sigmoid(wide)
         return (cotangent.to(wide.dtype) * (gate + wide * gate * torch.sigmoid(-wide))).to(x.dtype)
 
