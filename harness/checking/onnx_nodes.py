@@ -76,8 +76,8 @@ CONV = Operator(
         "strides": "strides",
         "dilations": "dilation",
         "group": "groups",
-        "auto_pad": "{'same': 'SAME_UPPER', 'same_lower': 'SAME_LOWER'}.get(padding)",
-        "pads": "None if isinstance(padding, str) else (*[p[0] for p in padding], *[p[1] for p in padding])",
+        "auto_pad": "('SAME_UPPER' if padding == 'same' else 'SAME_LOWER') if 'same' in padding else None",
+        "pads": "(*[p[0] for p in padding], *[p[1] for p in padding]) if widths else None",
     },
     "True",
     {"x": channels_first, "kernel": kernel_first, "bias": same},
@@ -162,7 +162,7 @@ def _inputs(expectation: Expectation, operator: Operator) -> dict[str, Array]:
 
 
 def _attributes(case: Case, operator: Operator) -> dict[str, Any]:
-    names = case.names | {"isinstance": isinstance, "str": str}
+    names = case.names | {"widths": isinstance(case.names.get("padding"), tuple)}
     values = {name: evaluate(text, names) for name, text in operator.attributes.items()}
     return {n: list(v) if isinstance(v, tuple) else v for n, v in values.items() if v is not None}
 

@@ -19,7 +19,7 @@ import msgspec
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from ...specs.language.case import Case
-from ...specs.language.spec import evaluate
+from ...specs.language.expression import ExpressionError, checked, evaluate
 from ..record import Outcome, Problem, Target, Verdict
 from .expectation import Expectation
 from .judge import Answer, Judgement, judge
@@ -59,7 +59,7 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Raises:
         ValueError: there is no reason, or not exactly one of ``parameters`` and ``outcome``, or a version
-            range cannot be read.
+            range or the condition ``when`` cannot be read.
     """
 
     name: str
@@ -91,9 +91,9 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             except InvalidSpecifier:
                 raise ValueError(f"{self.name!r}: {versions!r} is no version range of {package}") from None
         try:
-            compile(self.when.strip(), "when", "eval")
-        except (SyntaxError, ValueError) as error:
-            raise ValueError(f"{self.name!r}: {self.when!r} is no expression: {error}") from None
+            checked(self.when)
+        except ExpressionError as error:
+            raise ValueError(f"in `when` of {self.name!r} {error}\n   ") from None
 
     def concerns(self, spec: str, api: str, target: Target) -> bool:
         """Whether this deviation speaks of some cases of a spec on this implementation."""

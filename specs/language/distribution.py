@@ -47,5 +47,5 @@ Distribution = Bernoulli | Normal
 
 def distribution_of(recovered: Input, names: Mapping[str, Any]) -> Distribution:
     """The distribution of a recovered input, in a case with these parameters, lengths and arrays."""
-    found = evaluate(recovered.distribution, {**names, "normal": Normal})
+    found = evaluate(recovered.distribution, {**names, "normal": Normal}, ("normal",))
     return found if isinstance(found, Normal) else Bernoulli(found)

@@ -1,7 +1,7 @@
 """What a specification is: inputs, parameters, constraints, sizes and data, all as printable values.
 
 A spec says *what is asked*, never how a framework is asked (adapters) nor what is right (reference).
-Shapes, conditions and constraints are short Python expressions over the names of axes and parameters,
+Shapes, conditions and constraints are expressions (see `expression`) over the names of axes and parameters,
 so that one string is evaluated by the harness, printed by ``assay show`` and read by a person.
 """
 
@@ -12,31 +12,15 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import CodeType
 from typing import Any
 
 from ...errors import Usage
+from .expression import evaluate
 
 __all__ = ["Constraint", "Input", "Parameter", "Source", "Spec", "evaluate", "shape_of", "sizes_of"]
 
 Value = bool | int | float | str | None | tuple[Any, ...]
 Names = Mapping[str, Any]
-
-
-@functools.cache
-def _compiled(expression: str) -> tuple[CodeType, bool]:
-    """Code of an expression, and whether it holds comprehensions, which see global names only."""
-    code = compile(expression.strip(), f"<{expression}>", "eval")
-    return code, any(isinstance(constant, CodeType) for constant in code.co_consts)
-
-
-_FUNCTIONS: dict[str, Any] = {"len": len, "min": min, "max": max, "all": all, "any": any, "__builtins__": {}}
-
-
-def evaluate(expression: str, names: Names) -> Any:
-    """Value of a Python ``expression`` over the names of axes and parameters."""
-    code, nested = _compiled(expression)
-    return eval(code, _FUNCTIONS | dict(names)) if nested else eval(code, _FUNCTIONS, names)
 
 
 def sizes_of(*lengths: Iterable[int]) -> tuple[tuple[int, ...], ...]:

@@ -292,7 +292,8 @@ FAULTS = {
         *each_way(
             Fault(
                 name="diagonal at the other corner",
-                parameters={"causal": "{'none': 'none', 'top_left': 'bottom_right'}.get(causal, 'top_left')"},
+                parameters={"causal": "'top_left' if causal == 'bottom_right' else 'bottom_right'"},
+                where="causal != 'none'",
             )
         ),
         Fault(

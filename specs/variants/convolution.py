@@ -556,8 +556,8 @@ FAULTS = {
             Fault(
                 name="odd crop on the low side",
                 parameters={
-                    "padding": "(*[((s := kernel[i] * dilation[i] - dilation[i] + 1 - strides[i]) - s // 2, "
-                    "s // 2) for i in (0, 1)],)"
+                    "padding": "(*[(s - s // 2, s // 2) for s in "
+                    "[kernel[i] * dilation[i] - dilation[i] + 1 - strides[i] for i in (0, 1)]],)"
                 },
                 where="padding == 'same'",
             )

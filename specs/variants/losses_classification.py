@@ -319,7 +319,7 @@ BASE_2 = Fault(name="logarithm to base 2", results={"y": lambda result: result /
 MEAN_OVER_BATCH = Fault(
     name="mean over the batch, not its steps",
     results={"y": lambda result, steps: result * steps},
-    where="reduction.startswith('mean') and rank == 2",
+    where="reduction in ('mean', 'mean_rows', 'mean_batch') and rank == 2",
 )
 LOGARITHMS: dict[str, LogSoftmax] = {
     "no maximum subtracted": log_softmax_without_shift,

@@ -263,3 +263,20 @@ def test_comments_and_order_of_the_file_survive(tmp_path):
     text = path.read_text()
     assert text.startswith(written.rstrip("\n"))
     assert [one.name for one in read_waivers(path)] == ["gelu-gelu-regressed", "gelu-gelu-regressed-2"]
+
+
+def test_a_condition_that_reaches_for_more_than_names_is_refused_with_the_entry(tmp_path):
+    """A pull request can change a file of waivers: what it says is read before anything is run."""
+    path, touched = tmp_path / "waivers.toml", tmp_path / "touched"
+    whens = ("True", f"open({str(touched)!r}, 'w') or dtype == 'float32'")
+    path.write_text(
+        "".join(
+            f'[[waiver]]\nname = "{name}"\nreason = "so"\nlink = "-"\n'
+            f'outcome = "differs"\nwhen = """{when}"""\n'
+            for name, when in zip(("first", "second"), whens, strict=True)
+        )
+    )
+    with pytest.raises(ValueError, match="`when` of 'second' the expression calls open") as raised:
+        read_waivers(path)
+    assert "$.waiver[1]" in str(raised.value)
+    assert not touched.exists()
