@@ -7,9 +7,12 @@ bfloat16 needs no detour (``np.from_dlpack`` and ``torch.from_numpy`` refuse it)
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
+
+from .lazy import Absent, Unimportable, imported
 
 __all__ = ["Framework", "Runner", "Unavailable", "Wire", "framework"]
 
@@ -34,12 +37,57 @@ class Framework(ABC):
     distributions: tuple[str, ...]
     """Packages whose versions identify what was tested."""
 
+    oldest: ClassVar[Mapping[str, str]] = {}
+    """The first version of each distribution that the bindings know; pyproject.toml asks for the same."""
+
+    parts: tuple[str, ...] = ()
+    """Further modules, of distributions that need not be installed, that bindings call."""
+
+    environment: tuple[str, ...] = ()
+    """Environment variables that it reads: see `assay.adapters.environment`."""
+
     def __init__(self, device: str) -> None:
         self.device = device
 
     @abstractmethod
     def start(self) -> None:
         """Import the framework and find the device. Raises Unavailable."""
+
+    def require(self, module: str, name: str, extra: str) -> None:
+        """Import the framework's own ``module``, in a version that the bindings know.
+
+        Args:
+            module: what is imported.
+            name: what its users call the framework.
+            extra: the extra of assay that installs it.
+
+        Raises:
+            Unavailable: it is not installed, too old, or its import fails.
+        """
+        for distribution, oldest in self.oldest.items():
+            found = _version(distribution)
+            if found and _release(found) < _release(oldest):
+                raise Unavailable(
+                    f"{distribution} {found} is too old: {name} can be asked with {distribution}>={oldest}."
+                )
+        try:
+            imported(module)
+        except Absent:
+            raise Unavailable(f"{name} is not installed. Try `pip install assay[{extra}]`.") from None
+        except Unimportable as error:
+            raise Unavailable(f"{name} cannot be asked: {error}") from error
+
+    def unimportable(self) -> str:
+        """Which of the `parts` are installed and do not import, with the reason; empty if all do."""
+        found = []
+        for part in self.parts:
+            try:
+                imported(part)
+            except Absent:
+                continue
+            except Unimportable as error:
+                found.append(str(error))
+        return "; ".join(dict.fromkeys(found))
 
     @abstractmethod
     def load(self, wire: Wire) -> Native:
@@ -57,13 +105,21 @@ class Framework(ABC):
 
     def versions(self) -> dict[str, str]:
         """Version of every distribution that is installed; ``tensorflow-cpu`` goes by its module's name."""
-        found: dict[str, str] = {}
-        for name in self.distributions:
-            try:
-                found[name.removesuffix("-cpu")] = importlib.metadata.version(name)
-            except importlib.metadata.PackageNotFoundError:
-                continue
-        return found
+        found = {name.removesuffix("-cpu"): _version(name) for name in self.distributions}
+        return {name: version for name, version in found.items() if version}
+
+
+def _version(distribution: str) -> str:
+    """The version that is installed; empty where there is none."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """The numbers that a version begins with: ``2.13.0+cpu`` is (2, 13, 0)."""
+    return tuple(map(int, re.findall(r"\d+", (re.match(r"[\d.]*", version) or [""])[0])))
 
 
 def as_tuple(outputs: Any) -> tuple[Any, ...]:

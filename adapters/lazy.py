@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+import importlib.metadata
 from typing import Any
 
-__all__ = ["Lazy"]
+__all__ = ["Absent", "Lazy", "Unimportable", "imported"]
+
+
+class Absent(ImportError):
+    """There is no such module here: its distribution is not installed, or has no such part."""
+
+
+class Unimportable(ImportError):
+    """A module is there and does not import; the message says which, in what version, and why."""
 
 
 class Lazy:
@@ -18,7 +28,43 @@ class Lazy:
         self.__name__ = name
 
     def __getattr__(self, attribute: str) -> Any:
-        return getattr(importlib.import_module(self.__name__), attribute)
+        return getattr(imported(self.__name__), attribute)
 
     def __repr__(self) -> str:
         return f"<lazy module {self.__name__}>"
+
+
+def imported(name: str) -> Any:
+    """The module called ``name``; it is tried once, for a second try may find what the first left behind.
+
+    Raises:
+        Absent: it is not installed, or its distribution has no such module.
+        Unimportable: it is there, but the import fails.
+    """
+    package = name.partition(".")[0]
+    found = _tried(package)
+    if package != name and not isinstance(found, ImportError):
+        found = _tried(name)
+    if isinstance(found, ImportError):
+        raise found.with_traceback(None)
+    return found
+
+
+@functools.cache
+def _tried(name: str) -> Any:
+    """The module, or what to raise where there is none."""
+    package = name.partition(".")[0]
+    try:
+        return importlib.import_module(name)
+    except Exception as error:  # an import runs the code of others, which may raise anything
+        try:
+            called = f"{package} {importlib.metadata.version(package)}"
+        except importlib.metadata.PackageNotFoundError:
+            called = ""
+        missing = error.name if isinstance(error, ModuleNotFoundError) else ""
+        if missing == package and not called:
+            return Absent(f"{package} is not installed")
+        if missing == name != package:
+            return Absent(f"{called or package} has no module {name}")
+        told = " ".join(str(error).split())[:500]
+        return Unimportable(f"{called or package} does not import: {type(error).__name__}: {told}")

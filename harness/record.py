@@ -201,7 +201,10 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Framework, device and mode: what a worker process stood for."""
+    """Framework, device and mode: what a worker process stood for.
+
+    The ``reason`` says why it is not available, or which part of it, where the rest is.
+    """
 
     name: str
     framework: str

@@ -136,6 +136,8 @@ class _Matrix:
         for target in overview.targets:
             if not target.available:
                 yield Text.assemble((target.name, "bold"), " was not tested: ", target.reason)
+            elif target.reason:
+                yield Text.assemble((target.name, "bold"), " was tested in part: ", target.reason)
 
 
 def _name(name: str, style: str = "") -> Text:

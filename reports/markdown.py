@@ -125,6 +125,8 @@ def _head(overview: Overview) -> str:
     for target in overview.targets:
         if not target.available:
             lines += ["", f"**{plain(target.name)} was not tested:** {plain(target.reason)}"]
+        elif target.reason:
+            lines += ["", f"**{plain(target.name)} was tested in part:** {plain(target.reason)}"]
     return "\n".join(lines)
 
 

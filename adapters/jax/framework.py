@@ -7,9 +7,10 @@ import os
 import pathlib
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from ..binding import binder
+from ..environment import JAX
 from ..framework import Framework, Runner, Unavailable, Wire, as_tuple
 from ..lazy import Lazy
 
@@ -98,14 +99,16 @@ class Adapter(Framework):
 
     modes = ("jit", "eager")
     distributions = ("jax", "jaxlib", "flax", "optax")
+    oldest: ClassVar = {"jax": "0.4.38", "flax": "0.10", "optax": "0.2.4"}
+    parts = ("flax.linen", "flax.nnx", "optax")
+    environment = JAX
 
     def start(self) -> None:
         """Import JAX on the platform asked for."""
         os.environ["JAX_PLATFORMS"] = {"cpu": "cpu", "cuda": "cuda"}[self.device]
+        self.require("jax", "JAX", "jax")
         try:
             jax.devices()
-        except ImportError as error:
-            raise Unavailable(f"JAX does not import: {error}. Try `pip install assay[jax]`.") from error
         except RuntimeError as error:
             raise Unavailable(f"JAX finds no {self.device} device here: {error}") from error
         keep_compiled()

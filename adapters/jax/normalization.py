@@ -303,12 +303,12 @@ def layer_norm_linen(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
 
 @binds("layer_norm", "jax.nn.standardize", composition=True)
 def layer_norm_standardize(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
+    return affine(jax.nn.standardize(x, axis=-1, epsilon=epsilon), scale, bias)
+
+
+@binds("layer_norm", "jax.nn.standardize(algorithm='stable')", composition=True)
+def layer_norm_standardize_stable(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
     return affine(jax.nn.standardize(x, axis=-1, epsilon=epsilon, algorithm="stable"), scale, bias)
-
-
-@binds("layer_norm", "jax.nn.standardize(algorithm='fast')", composition=True)
-def layer_norm_standardize_fast(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
-    return affine(jax.nn.standardize(x, axis=-1, epsilon=epsilon, algorithm="fast"), scale, bias)
 
 
 def affine(x: Any, scale: Any, bias: Any) -> Any:

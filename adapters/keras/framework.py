@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 from ..binding import binder
+from ..environment import KERAS
 from ..framework import Framework, Unavailable, Wire, framework
 from ..lazy import Lazy
 
@@ -18,6 +19,8 @@ BACKENDS = ("tensorflow", "jax", "torch")
 class Adapter(Framework):
     """Keras on one backend and device."""
 
+    oldest: ClassVar = {"keras": "3.3"}
+
     def __init__(self, device: str, backend: str = BACKENDS[0]) -> None:
         super().__init__(device)
         if backend not in BACKENDS:
@@ -26,17 +29,14 @@ class Adapter(Framework):
         self.modes = self.backend.modes
         self.unload, self.prepare = self.backend.unload, self.backend.prepare
         self.distributions = tuple(dict.fromkeys(("keras", *self.backend.distributions)))
+        self.environment = (*KERAS, *self.backend.environment)
 
     def start(self) -> None:
         """Start the backend, then Keras on it."""
         os.environ["KERAS_BACKEND"] = self.backend_name
         self.backend.start()
-        try:
-            keras.utils.set_random_seed(0)
-        except ImportError as error:
-            raise Unavailable(
-                f"Keras does not import: {error}. Try `pip install assay[tensorflow]`."
-            ) from error
+        self.require("keras", "Keras", "tensorflow")
+        keras.utils.set_random_seed(0)
 
     def load(self, wire: Wire) -> Any:
         """Array of the backend."""

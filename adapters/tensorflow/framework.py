@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from ..binding import binder
+from ..environment import TENSORFLOW
 from ..framework import Framework, Runner, Unavailable, Wire, as_tuple
 from ..lazy import Lazy
 
@@ -63,19 +64,17 @@ class Adapter(Framework):
 
     modes = ("eager", "graph", "xla")
     distributions = ("tensorflow", "tensorflow-cpu", "keras")
+    oldest: ClassVar = {"tensorflow": "2.16", "tensorflow-cpu": "2.16"}
+    environment = TENSORFLOW
 
     def start(self) -> None:
         """Import TensorFlow, quietly; refuse CUDA where there is none."""
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         if self.device == "cpu":
             os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-        try:
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
-        except ImportError as error:
-            raise Unavailable(
-                f"TensorFlow does not import: {error}. Try `pip install assay[tensorflow]`."
-            ) from error
+        self.require("tensorflow", "TensorFlow", "tensorflow")
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
         if self.device == "cuda" and not tf.config.list_physical_devices("GPU"):
             raise Unavailable("TensorFlow sees no GPU here.")
 

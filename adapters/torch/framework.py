@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from ..binding import binder
+from ..environment import TORCH
 from ..framework import Framework, Runner, Unavailable, Wire, as_tuple
 from ..lazy import Lazy
 
@@ -71,13 +72,13 @@ class Adapter(Framework):
 
     modes = ("eager", "compiled")
     distributions = ("torch",)
+    oldest: ClassVar = {"torch": "2.1"}
+    environment = TORCH
 
     def start(self) -> None:
         """Import torch; refuse CUDA where there is none."""
-        try:
-            torch.manual_seed(0)
-        except ImportError as error:
-            raise Unavailable(f"PyTorch does not import: {error}. Try `pip install assay[torch]`.") from error
+        self.require("torch", "PyTorch", "torch")
+        torch.manual_seed(0)
         if self.device == "cuda" and not torch.cuda.is_available():
             raise Unavailable("PyTorch sees no CUDA device here.")
         torch.set_num_threads(1)

@@ -273,6 +273,8 @@ def _troubles(baseline: Record, candidate: Record, labels: tuple[str, str]) -> I
                     yield f"{name} was not asked in the {side}"
                 elif not target.available:
                     yield f"{name} could not be asked in the {side}: {target.reason}"
+                elif target.reason:
+                    yield f"{name} could be asked in part in the {side}: {target.reason}"
     if not baseline.verdicts or not candidate.verdicts:
         yield f"the {'candidate' if baseline.verdicts else 'baseline'} holds no verdict"
 

@@ -56,6 +56,10 @@ class MissingAPI(Exception):
     """The framework has no such function, class or argument in this version."""
 
 
+class BrokenPart(Exception):
+    """A part of the framework is installed and does not import, so that nothing of it can be asked."""
+
+
 def ask(asked: Asked, worker: Worker, timings: Timings) -> tuple[Verdict, Answer | None]:
     """Ask, and judge what comes back; a crash or a hang of the worker is a verdict too."""
     request = asked.request()
@@ -65,6 +69,8 @@ def ask(asked: Asked, worker: Worker, timings: Timings) -> tuple[Verdict, Answer
         pairs = _under_two_seeds(asked, answer, lambda *of: _answer(worker, asked.request(*of), timings))
     except MissingAPI as error:
         return _verdict(asked, Judgement("unsupported", "missing API", str(error)), inputs), None
+    except BrokenPart as error:
+        return _verdict(asked, Judgement("rejects", "raised", str(error)), inputs), None
     except Crashed as error:
         return _verdict(asked, Judgement("crashed", "raised", str(error)), inputs), None
     except Hung as error:
@@ -89,6 +95,8 @@ def _answer(worker: Worker, request: dict[str, Any], timings: Timings) -> Answer
     reply = worker.ask(request)
     if "missing" in reply:
         raise MissingAPI(reply["missing"])
+    if "broken" in reply:
+        raise BrokenPart(reply["broken"])
     timings["first calls, with compilation" if reply["first"] else "further calls"] += reply["seconds"]
     return Answer.from_reply(reply)
 

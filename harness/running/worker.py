@@ -12,18 +12,19 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import re
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
-from ...adapters import lazy
 from ...adapters.binding import bindings, load_bindings
 from ...adapters.framework import Framework, Runner, Unavailable, Wire, framework
 from ...adapters.kernel.function import Kernel, find_function
+from ...adapters.lazy import Absent, Unimportable
 
 __all__ = ["serve", "serve_kernel"]
 
@@ -47,9 +48,7 @@ def serve(channel: Any, name: str, device: str, mode: str, files: Sequence[str],
         channel.send(desk.answer(request))
 
 
-def serve_kernel(
-    channel: Any, file: str, function: str, vjp: str, like: str, device: str, log: str
-) -> None:
+def serve_kernel(channel: Any, file: str, function: str, vjp: str, like: str, device: str, log: str) -> None:
     """Answer requests for a user's kernel until the ``channel`` closes; the first answer is its facts."""
     _redirect_output(log)
     _complete_package()
@@ -88,7 +87,8 @@ class _Desk:
         return {
             "mode": self.mode,
             "versions": self.adapter.versions(),
-            "flags": self.adapter.flags() | _environment(),
+            "flags": self.adapter.flags() | _environment(self.adapter.environment),
+            "broken": self.adapter.unimportable(),
             "python": platform.python_version(),
             "packages": _packages(),
         }
@@ -97,6 +97,8 @@ class _Desk:
         started, first = time.perf_counter(), self._meets(request)
         try:
             reply = self._run(request)
+        except Unimportable as error:  # whatever was asked, this is no answer to it
+            reply = {"broken": str(error)}
         except Exception as error:  # whatever a framework raises is a result
             reply = {"missing" if _lacks_api(error) else "error": _describe(error)}
         return reply | {"seconds": time.perf_counter() - started, "first": first}
@@ -139,13 +141,9 @@ class _Desk:
         return tuple(self.adapter.unload(array) for array in arrays)
 
 
-ENVIRONMENT = ("OMP_", "MKL_", "OPENBLAS_", "DNNL_", "ONEDNN_", "TORCH_", "TF_", "XLA_", "JAX_", "KERAS_")
-"""How the names of environment variables begin that change what a framework computes, or how fast."""
-
-
-def _environment() -> dict[str, str]:
-    """The environment variables in force that a framework or its libraries listen to."""
-    return {name: value for name, value in sorted(os.environ.items()) if name.startswith(ENVIRONMENT)}
+def _environment(documented: Sequence[str]) -> dict[str, str]:
+    """Those of the ``documented`` environment variables that are set."""
+    return {name: os.environ[name] for name in sorted(documented) if name in os.environ}
 
 
 def _packages() -> dict[str, str]:
@@ -162,20 +160,68 @@ def _lacks_api(error: BaseException) -> bool:
 
     Only what the binding's own line raised counts: the same errors from inside a framework are its defects.
     """
-    frames = traceback.extract_tb(error.__traceback__)
-    if isinstance(error, ImportError) and any(frame.filename == lazy.__file__ for frame in frames):
+    if isinstance(error, Absent):
         return True
+    frames = traceback.extract_tb(error.__traceback__)
     named = isinstance(error, AttributeError) and isinstance(error.obj, type | ModuleType)
-    argument = isinstance(error, TypeError) and "unexpected keyword argument" in str(error)
     lookups = [f.name in ("getattr", "__getattr__") or "importlib" in f.filename for f in frames]
     own = [frame for frame, lookup in zip(frames, lookups, strict=True) if not lookup]
-    return (isinstance(error, ImportError) or named or argument) and f"adapters{os.sep}" in own[-1].filename
+    if (isinstance(error, ImportError) or named) and _of_adapters(own[-1].filename):
+        return True
+    return _lacks_argument(error)
+
+
+KEYWORD = re.compile(
+    r"(?:(?P<called>[\w.]+)\(\) )?[Gg]ot an unexpected keyword argument '(?P<keyword>\w+)'"
+    r"|Unrecognized keyword arguments passed to (?P<layer>\w+): \{'(?P<option>\w+)'"
+    r"|Error interpreting argument to <function (?P<compiled>\w+) .*<class 'str'>.* at path (?P<traced>\w+)",
+    re.DOTALL,
+)
+"""How Python, TensorFlow's dispatch, Keras's layers and JAX's compiler say that they do not know an argument.
+
+Where a function of JAX's is compiled, an argument that is not in its signature is taken for an array.
+"""
+
+
+def _lacks_argument(error: BaseException) -> bool:
+    """Whether what a binding called does not know an argument that the binding itself gives.
+
+    Compiled functions, classes and dispatchers raise from frames of the framework's, so the frame alone does
+    not tell: the message must name what the binding's code calls, and an argument that it gives.
+    """
+    found = KEYWORD.search(str(error)) if isinstance(error, TypeError | ValueError) else None
+    if found is None:
+        return False
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    own = [frame.f_code for frame in frames if _of_adapters(frame.f_code.co_filename)]
+    if own and own[-1] is frames[-1].f_code:
+        return True
+    words = {word for code in own for word in _words(code)}
+    function = (found["called"] or "").removesuffix(".__init__").rpartition(".")[2]
+    called = function or found["layer"] or found["compiled"] or ""
+    given = found["keyword"] or found["option"] or found["traced"]
+    return given in words and called in {*words, ""}
+
+
+def _words(code: CodeType) -> Iterator[str]:
+    """Names that a function mentions, arguments that it gives by name and the keys of its dictionaries."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _words(constant)
+        else:
+            several = constant if isinstance(constant, tuple) else (constant,)
+            yield from (one for one in several if isinstance(one, str))
+
+
+def _of_adapters(file: str) -> bool:
+    return f"adapters{os.sep}" in file
 
 
 def _describe(error: BaseException) -> str:
     """Type, first lines of the message, and the line of the binding that raised."""
     text = "\n".join(str(error).strip().splitlines()[:12])[:2000]
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f"adapters{os.sep}" in f.filename]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if _of_adapters(f.filename)]
     place = f" (at `{frames[-1].line}`)" if frames else ""
     return f"{type(error).__name__}: {text}{place}".encode(errors="replace").decode()
 

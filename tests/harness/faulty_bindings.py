@@ -6,7 +6,10 @@ import os
 import time
 from typing import Any
 
+from assay.adapters.lazy import Lazy
 from assay.adapters.torch.framework import F, binds, torch
+
+absent: Any = Lazy("nowhere_to_be_found")
 
 
 @binds("relu", "faulty.segfault")
@@ -63,3 +66,8 @@ def wrong_dtype(x: Any, *, nan_gradient: str) -> Any:
 @binds("relu", "faulty.none")
 def none(x: Any, *, nan_gradient: str) -> Any:
     return None
+
+
+@binds("relu", "faulty.absent")
+def calls_what_is_absent(x: Any, *, nan_gradient: str) -> Any:
+    return absent.relu(x)

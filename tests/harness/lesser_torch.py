@@ -17,3 +17,21 @@ def _broken(x: Any) -> Any:
 
 
 torch.nn.functional.relu = _broken
+
+
+def softmax(x: Any) -> Any:
+    return torch.softmax(x, 1)
+
+
+def _dispatched(*inputs: Any, **options: Any) -> Any:
+    """Calls the function as compilers and dispatchers do, from a frame of the framework's."""
+    return softmax(*inputs, **options)
+
+
+def _careless(x: Any, dim: int) -> Any:
+    """Has the argument, and is wrong inside."""
+    return softmax(x, dim=dim)
+
+
+torch.nn.functional.softmax = _dispatched
+torch.nn.functional.log_softmax = _careless

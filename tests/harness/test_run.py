@@ -15,8 +15,10 @@ from assay.harness.plan import Question, implementations
 from assay.harness.record import read
 from assay.harness.running.processes import WorkerSettings
 from assay.harness.running.run import Run, RunSettings
+from assay.harness.running.worker import _lacks_api as lacks_api
 from assay.specs import all_specs
 from assay.specs.language.case import parse
+from assay.specs.language.cases import cases, invalid_cases
 
 FAULTY = Path(__file__).with_name("faulty_bindings.py")
 LESSER = Path(__file__).with_name("lesser_torch.py")
@@ -140,7 +142,9 @@ def test_a_name_or_an_argument_that_this_version_lacks_is_unsupported_and_a_defe
     asked = {
         "silu/default/float32/normal/3x17": "torch.nn.functional.silu",
         "gelu/approximate=true/float32/normal/3x17": "torch.nn.functional.gelu",
+        "softmax/default/float32/normal/3x17": "torch.nn.functional.softmax",
         "relu/default/float32/normal/3x17": "torch.nn.functional.relu",
+        "log_softmax/default/float32/normal/3x17": "torch.nn.functional.log_softmax",
     }
     known = [parse(case, all_specs()) for case in asked]
     questions = [
@@ -152,10 +156,58 @@ def test_a_name_or_an_argument_that_this_version_lacks_is_unsupported_and_a_defe
     assert {name: v.outcome for name, v in found.items()} == {
         "silu": "unsupported",
         "gelu": "unsupported",
+        "softmax": "unsupported",
         "relu": "rejects",
+        "log_softmax": "rejects",
     }
     assert "has no attribute 'silu'" in found["silu"].message
     assert "unexpected keyword argument 'approximate'" in found["gelu"].message
+    assert "unexpected keyword argument 'dim'" in found["softmax"].message
+
+
+BINDING = """
+def binding(call):
+    options = {"supports_jit": False}
+    call.standardize(1.0, algorithm="stable", **options)
+    call.LSTM(3)
+"""
+
+
+def raised_in_a_binding(error):
+    """The error with the traceback that it has where a framework raises it below a binding."""
+
+    class Call:
+        def standardize(self, *inputs, **options):
+            raise error
+
+    names = {}
+    exec(compile(BINDING, os.path.join("assay", "adapters", "jax", "bindings.py"), "exec"), names)
+    with pytest.raises(type(error)) as raised:
+        names["binding"](Call())
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("error", "lacks"),
+    [
+        (TypeError("standardize() got an unexpected keyword argument 'algorithm'"), True),
+        (TypeError("LSTM.__init__() got an unexpected keyword argument 'supports_jit'"), True),
+        (TypeError("Got an unexpected keyword argument 'algorithm'"), True),
+        (ValueError("Unrecognized keyword arguments passed to LSTM: {'supports_jit': False}"), True),
+        (
+            TypeError(
+                "Error interpreting argument to <function standardize at 0x7f> as an abstract array. The\n"
+                "problematic value is of type <class 'str'> and was passed to the function at path algorithm."
+            ),
+            True,
+        ),
+        (TypeError("_inner() got an unexpected keyword argument 'algorithm'"), False),
+        (TypeError("standardize() got an unexpected keyword argument 'axes'"), False),
+        (TypeError("unsupported operand type(s) for +: 'int' and 'str'"), False),
+    ],
+)
+def test_an_argument_that_a_wrapped_function_lacks_is_told_from_a_defect_inside_it(error, lacks):
+    assert lacks_api(raised_in_a_binding(error)) is lacks
 
 
 def test_a_verdict_names_the_bits_that_were_given_and_returned(tmp_path):
@@ -166,7 +218,53 @@ def test_a_verdict_names_the_bits_that_were_given_and_returned(tmp_path):
 
 
 def test_a_record_holds_packages_threads_and_the_environment_of_the_framework(tmp_path, monkeypatch):
+    """What only begins like a name of the framework is another program's, and none of our business."""
     monkeypatch.setenv("DNNL_VERBOSE", "0")
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", "/home/somebody/.terraformrc")
+    monkeypatch.setenv("TORCH_HOME", "/home/somebody/.cache/torch")
     (target,) = run(tmp_path, [torch_relu()], cases=CASES[:1]).targets
     assert {"torch", "numpy", "execnet", "ml_dtypes"} <= set(target.packages)
     assert (target.flags["threads"], target.flags["DNNL_VERBOSE"]) == ("1", "0")
+    assert not any("somebody" in value for value in target.flags.values())
+
+
+def dense(framework, *names):
+    """A valid and an invalid question about a dense layer, to what is called so."""
+    spec = all_specs()["dense"]
+    apis = tuple(b for b in implementations(spec) if b.framework == framework and b.api.startswith(names))
+    return [Question(case, apis) for case in (cases(spec, "smoke")[0], invalid_cases(spec)[0])]
+
+
+def test_a_part_that_does_not_import_fails_with_the_reason_and_the_rest_is_asked(tmp_path, monkeypatch):
+    """Not even an invalid case, where an error is expected, is answered by an import that fails."""
+    (tmp_path / "flax").mkdir()
+    (tmp_path / "flax" / "__init__.py").write_text("from jax import no_such_name")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), *sys.path)))
+    questions = dense("jax", "flax.", "jax.")
+    record = Run(RunSettings(questions, [WorkerSettings("jax")], tmp_path / "out")).execute()
+    found = {}
+    for verdict in record.verdicts:
+        found.setdefault(verdict.implementation.partition(".")[0], set()).add(verdict.outcome)
+    assert found == {"flax": {"rejects"}, "jax": {"conforms"}}
+    told = {v.message for v in record.verdicts if v.outcome == "rejects"}
+    assert all("does not import: ImportError: cannot import name 'no_such_name'" in one for one in told)
+    (target,) = record.targets
+    assert target.available
+    assert target.reason in told
+
+
+def test_a_part_that_is_not_installed_is_unsupported(tmp_path):
+    (verdict,) = run(tmp_path, [faulty("faulty.absent")], cases=CASES[:1]).verdicts
+    assert (verdict.outcome, verdict.check) == ("unsupported", "missing API")
+    assert "nowhere_to_be_found is not installed" in verdict.message
+
+
+def test_a_framework_older_than_its_bindings_is_not_asked_and_says_which_versions_can_be(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "torch-2.0.1.dist-info").mkdir()
+    (tmp_path / "torch-2.0.1.dist-info" / "METADATA").write_text("Name: torch\nVersion: 2.0.1\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), *sys.path)))
+    (target,) = run(tmp_path / "out", [torch_relu()], cases=CASES[:1]).targets
+    assert not target.available
+    assert target.reason == "torch 2.0.1 is too old: PyTorch can be asked with torch>=2.1."

@@ -1,0 +1,68 @@
+"""Environment variables that change what a framework computes, or how fast, as their owners document them.
+
+A record keeps those that are in force. Each is listed by name: what merely begins like one may be another
+program's, and hold what is nobody's business, such as a user's path.
+"""
+
+from __future__ import annotations
+
+__all__ = ["JAX", "KERAS", "TENSORFLOW", "TORCH"]
+
+LIBRARIES = (
+    # OpenMP's specification, and its two common runtimes
+    *("OMP_NUM_THREADS", "OMP_DYNAMIC", "OMP_SCHEDULE", "OMP_PROC_BIND", "OMP_PLACES", "OMP_THREAD_LIMIT"),
+    *("OMP_WAIT_POLICY", "OMP_MAX_ACTIVE_LEVELS", "KMP_AFFINITY", "KMP_BLOCKTIME", "GOMP_CPU_AFFINITY"),
+    # oneMKL's developer guide: conditional numerical reproducibility, instructions, threads
+    *("MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "MKL_NUM_THREADS", "MKL_DOMAIN_NUM_THREADS", "MKL_DYNAMIC"),
+    *("MKL_VERBOSE", "MKL_THREADING_LAYER", "MKL_INTERFACE_LAYER"),
+    # OpenBLAS's README
+    *("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OPENBLAS_CORETYPE"),
+    # oneDNN's developer guide, which takes either prefix
+    *("ONEDNN_MAX_CPU_ISA", "ONEDNN_CPU_ISA_HINTS", "ONEDNN_DEFAULT_FPMATH_MODE", "ONEDNN_VERBOSE"),
+    *("DNNL_MAX_CPU_ISA", "DNNL_CPU_ISA_HINTS", "DNNL_DEFAULT_FPMATH_MODE", "DNNL_VERBOSE"),
+    # NVIDIA's libraries
+    *("NVIDIA_TF32_OVERRIDE", "CUBLAS_WORKSPACE_CONFIG", "CUBLASLT_WORKSPACE_SIZE", "CUDNN_CONV_WSCAP_DBG"),
+    "CUDA_VISIBLE_DEVICES",
+)
+"""What the libraries below a framework read: threads, instructions and precision."""
+
+XLA = (
+    *("XLA_FLAGS", "XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_ALLOCATOR"),
+    *("XLA_PYTHON_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_PREALLOCATE"),
+)
+
+TORCH = (
+    *LIBRARIES,
+    # docs.pytorch.org, "Torch environment variables"
+    *("ATEN_CPU_CAPABILITY", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TORCH_BLAS_PREFER_CUBLASLT"),
+    *("TORCH_LINALG_PREFER_CUSOLVER", "TORCH_CUDNN_V8_API_DISABLED", "TORCH_CUDNN_V8_API_LRU_CACHE_LIMIT"),
+    *("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_NO_CUDA_MEMORY_CACHING"),
+    *("TORCH_COMPILE_DISABLE", "TORCHDYNAMO_DISABLE", "TORCHINDUCTOR_FREEZING", "TORCHINDUCTOR_MAX_AUTOTUNE"),
+    "TORCHINDUCTOR_CPP_ENABLE_UNSAFE_MATH_OPT_FLAG",
+    "TORCHINDUCTOR_CPP_ENABLE_FLOATING_POINT_CONTRACT_FLAG",
+)
+
+TENSORFLOW = (
+    *LIBRARIES,
+    *XLA,
+    # tensorflow.org: determinism, oneDNN, GPU performance, XLA
+    *("TF_DETERMINISTIC_OPS", "TF_CUDNN_DETERMINISTIC", "TF_CUDNN_USE_AUTOTUNE", "TF_XLA_FLAGS"),
+    *("TF_ENABLE_ONEDNN_OPTS", "TF_SET_ONEDNN_FPMATH_MODE", "TF_USE_LEGACY_KERAS"),
+    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TF_GPU_THREAD_MODE", "TF_GPU_THREAD_COUNT"),
+    *("TF_GPU_ALLOCATOR", "TF_FORCE_GPU_ALLOW_GROWTH", "TF_FORCE_UNIFIED_MEMORY"),
+)
+
+JAX = (
+    *LIBRARIES,
+    *XLA,
+    # docs.jax.dev, "Configuration options", each of which has a variable
+    *("JAX_ENABLE_X64", "JAX_DEFAULT_MATMUL_PRECISION", "JAX_DEFAULT_PRNG_IMPL", "JAX_DISABLE_JIT"),
+    *("JAX_DISABLE_MOST_OPTIMIZATIONS", "JAX_OPTIMIZATION_LEVEL", "JAX_EXEC_TIME_OPTIMIZATION_EFFORT"),
+    *("JAX_MEMORY_FITTING_EFFORT", "JAX_MEMORY_FITTING_LEVEL", "JAX_NUMPY_DTYPE_PROMOTION"),
+    *("JAX_NUMPY_RANK_PROMOTION", "JAX_PLATFORMS", "JAX_THREEFRY_PARTITIONABLE", "JAX_RANDOM_SEED_OFFSET"),
+    *("JAX_SOFTMAX_CUSTOM_JVP", "JAX_CPU_ENABLE_ASYNC_DISPATCH", "JAX_NUM_CPU_DEVICES", "JAX_DEBUG_NANS"),
+    *("JAX_DEBUG_INFS", "JAX_ALLOW_F16_REDUCTIONS"),
+)
+
+KERAS = ("KERAS_BACKEND", "KERAS_TORCH_DEVICE", "KERAS_NNX_ENABLED")
+"""Keras's own; its backend reads more."""
