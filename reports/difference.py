@@ -24,6 +24,7 @@ KIND_MARKS = {
     "new": Mark("+", "+"),
     "fixed": Mark("▲", "^"),
     "same": Mark("=", "="),
+    "unsupported": Mark("∅", "o"),
 }
 
 ANNOTATIONS = 10
@@ -141,7 +142,8 @@ class Difference:
         if gate.complaints:
             parts.append(f"{plural(len(gate.complaints), 'waiver')} not true any more")
         if not parts:
-            return "Not everything could be compared" if gate.troubles else "Nothing changed"
+            told = "Nothing changed" if self.compared else "Nothing was compared"
+            return "Not everything could be compared" if gate.troubles else told
         return " and ".join(parts)
 
     @property

@@ -29,6 +29,9 @@ __all__ = ["console", "html", "junit", "markdown", "write_gate"]
 LISTED = 200
 """Most cases of one group that the page and the summary list."""
 
+UNCHANGED = ("same", "unsupported")
+"""Classes of which no report lists the cases."""
+
 STYLES = {
     "regressed": "bold red",
     "changed": "red",
@@ -37,6 +40,7 @@ STYLES = {
     "new": "cyan",
     "fixed": "green",
     "same": "dim",
+    "unsupported": "dim",
 }
 
 
@@ -204,7 +208,7 @@ def _layers(difference: Difference) -> Iterator[str]:
     for spec, tallies in difference.layers.items():
         counts = [sum(tally.kinds.get(kind, 0) for tally in tallies) for kind in kinds]
         equal = f"{sum(t.identical for t in tallies):,} of {sum(t.compared for t in tallies):,}"
-        if any(count for kind, count in zip(kinds, counts, strict=True) if kind != "same"):
+        if any(count for kind, count in zip(kinds, counts, strict=True) if kind not in UNCHANGED):
             yield row([code(spec), *(f"{count:,}" if count else "" for count in counts), equal])
 
 
@@ -219,9 +223,12 @@ def junit(difference: Difference) -> str:
     for spec, tallies in difference.layers.items():
         tests = [_changed(writer, change, gate) for change in gate.changes if change.spec == spec]
         for tally in tallies:
+            classname = f"{tally.target}.{spec}.{tally.implementation}"
             if tally.kinds.get("same"):
-                classname = f"{tally.target}.{spec}.{tally.implementation}"
                 tests.append(writer.test(classname, "as before", text=plural(tally.kinds["same"], "case")))
+            if tally.kinds.get("unsupported"):
+                neither = f"{plural(tally.kinds['unsupported'], 'case')} could be asked of neither side"
+                tests.append(writer.test(classname, "unsupported", 0.0, "skipped", "", neither))
         suites.append(writer.suite(spec, tests))
     others = [writer.test("assay.gate", text[:200], 0.0, "error", "trouble", text) for text in gate.troubles]
     others += [

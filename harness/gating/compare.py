@@ -25,7 +25,7 @@ __all__ = ["KINDS", "Change", "Gate", "Kind", "Side", "Tally", "compare", "read_
 FORMAT = 1
 """Version of the document's format."""
 
-Kind = Literal["regressed", "changed", "drifted", "missing", "new", "fixed", "same"]
+Kind = Literal["regressed", "changed", "drifted", "missing", "new", "fixed", "same", "unsupported"]
 
 KINDS: dict[Kind, str] = {
     "regressed": "was right, and is not now",
@@ -35,6 +35,7 @@ KINDS: dict[Kind, str] = {
     "new": "runs now, and did not before",
     "fixed": "was wrong, and is right now: the baseline is out of date",
     "same": "came out as before",
+    "unsupported": "could be asked of neither: nothing was compared",
 }
 """Every class of a comparison with its meaning, what matters most first."""
 
@@ -132,7 +133,7 @@ class Gate(msgspec.Struct, frozen=True):
 
     @property
     def totals(self) -> Counter[str]:
-        """Number of cases of each class."""
+        """Number of cases of each class; those that neither side ran are a class of their own."""
         return sum((Counter(tally.kinds) for tally in self.tallies), Counter())
 
     @property
@@ -179,7 +180,7 @@ def compare(baseline: Record, candidate: Record, labels: tuple[str, str] = ("bas
         change = _change(old, new, usual)
         case, implementation, target = key
         tallies[case.partition("/")[0], implementation, target].add(change, old, new)
-        if change.kind != "same":
+        if change.kind not in ("same", "unsupported"):
             changes.append(change)
     order = list(KINDS)
     return Gate(
@@ -339,7 +340,7 @@ def _ran(verdict: Verdict | None) -> bool:
 def _change(old: Verdict | None, new: Verdict | None, usual: Usual) -> Change:
     """The class of a case on an implementation, with its cause."""
     if not _ran(old) and not _ran(new):
-        return Change("same", "", "", old, new)
+        return Change("unsupported", "", "", old, new)
     if old is None or not _ran(old):
         assert new is not None
         return Change("new", _outcome(new), new.message, old, new, new.deviation or "")

@@ -96,7 +96,6 @@ SAME = {
         verdict("deviates", deviation="a"),
         verdict("deviates", deviation="a", digest="e"),
     ),
-    "unsupported on both sides": (verdict("unsupported", digest=""), verdict("unsupported", digest="")),
     "more error in the very same bits": (verdict(), verdict(margins=(Margin("y", 0.9, 4.0, size=51),))),
     "the same exception with another text": (
         raising("TypeError: x"),
@@ -119,7 +118,15 @@ def test_what_came_out_as_before_is_no_change(before, after):
 
 
 def test_every_class_is_covered_here():
-    assert {kind for _, _, kind in CLASSES.values()} | {"same"} == set(KINDS)
+    assert {kind for _, _, kind in CLASSES.values()} | {"same", "unsupported"} == set(KINDS)
+
+
+def test_what_neither_side_ran_is_counted_apart_from_what_came_out_as_before():
+    neither = verdict("unsupported", digest="")
+    found = gate(neither, neither)
+    assert (found.changes, found.status) == ((), 0)
+    assert found.totals == {"same": 1, "unsupported": 1}
+    assert sum(tally.compared for tally in found.tallies) == 1
 
 
 def test_regressions_and_unrecorded_improvements_fail_and_what_is_new_and_right_does_not():

@@ -123,6 +123,27 @@ def test_a_clean_gate_says_so_everywhere():
     assert clean().groups == ()
 
 
+def test_what_neither_side_could_be_asked_is_counted_apart_everywhere():
+    """Two that came out as before are no comfort if one of them never ran."""
+    right, neither = verdict(), verdict("unsupported", implementation="torch.nn.GELU", digest="")
+    found = Difference(compare(record(right, neither), record(right, neither)))
+    assert "1 same, 1 unsupported" in on_console(found)
+    assert "| = same | 1 |" in reports.markdown(found)
+    assert "| ∅ unsupported | 1 |" in reports.markdown(found)
+    assert re.search(r"<b>1</b><span>[^/]*</i> unsupported</span>", reports.html(found))
+    passed, skipped = ElementTree.fromstring(reports.junit(found)).iter("testcase")
+    assert (passed.findtext("system-out"), skipped.find("skipped").get("message")) == (
+        "1 case",
+        "1 case could be asked of neither side",
+    )
+
+
+def test_a_gate_that_compared_nothing_does_not_say_that_nothing_changed():
+    neither = verdict("unsupported", digest="")
+    found = Difference(compare(record(neither), record(neither)))
+    assert found.headline == "Nothing was compared"
+
+
 def test_the_console_falls_back_to_ascii():
     class Ascii(Console):
         encoding = "ascii"
