@@ -157,7 +157,8 @@ def judge(folder: Path, *, accumulate: Literal["float32", "tf32", "dtype"] | Non
     Parameters
     ----------
     folder
-        The folder that `assay export` wrote, with the files that came back in its folder returned.
+        The folder that `assay export` wrote, with the files that came back in its folder returned; there
+        unsupported.json may name cases that the implementation does not support, with the reason.
     accumulate
         Accumulator that the implementation means to have.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
@@ -131,7 +132,7 @@ def _line(line: Line) -> tuple[Text, ...]:
 
 
 def judgements_page(judgements: Mapping[str, Judgement]) -> RenderableType:
-    """What came of vectors that were sent out: each failing case, then how many pass."""
+    """What came of vectors that were sent out: each failing case, what is unsupported, and how many pass."""
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
@@ -139,8 +140,16 @@ def judgements_page(judgements: Mapping[str, Judgement]) -> RenderableType:
     for name, judgement in failing.items():
         grid.add_row(Text(MARKS[judgement.outcome].glyph, STYLES[judgement.outcome]), Text(name))
         grid.add_row("", Text(judgement.message, "dim"))
-    passing = f"{len(judgements) - len(failing)} of {plural(len(judgements), 'case')} conform"
-    return Printable(Group(grid, Text(passing)) if failing else Group(Text(passing)))
+    lacking = Counter(j.message for j in judgements.values() if j.outcome == "unsupported")
+    for reason, count in lacking.items():
+        mark = Text(MARKS["unsupported"].glyph, STYLES["unsupported"])
+        grid.add_row(mark, Text(f"{plural(count, 'case')} unsupported: {reason}"))
+    left = sum(lacking.values())
+    asked = len(judgements) - left
+    passing = Text(f"{asked - len(failing)} of {plural(asked, 'case')} conform")
+    if left:
+        passing.append(f"; {plural(left, 'more case')} unsupported, and not judged")
+    return Printable(Group(grid, passing) if failing or lacking else Group(passing))
 
 
 SHOWN = 12

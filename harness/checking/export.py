@@ -8,6 +8,7 @@ reference itself, which the case ids rebuild.
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,9 @@ SCHEMA = "manifest.schema.json"
 
 RETURNED = "returned"
 """Folder, beside the manifest, of the files that come back: named like those that went out."""
+
+UNSUPPORTED = "unsupported.json"
+"""File among them that names the cases which the implementation does not support, each with the reason."""
 
 
 class ArrayFacts(msgspec.Struct, frozen=True):
@@ -215,12 +219,15 @@ def judge_folder(folder: Path, admitted: tuple[str, ...] = ()) -> dict[str, Judg
     """Judge the arrays in ``returned/`` of a folder of vectors, case by case.
 
     A file there is called like the one that went out, of either format. It holds the arrays under the
-    ``key`` of each expected one; gradients may be left out as a whole.
+    ``key`` of each expected one; gradients may be left out as a whole. What `UNSUPPORTED` names is not
+    judged.
 
     Raises:
-        ValueError: the folder has no manifest, or nothing came back.
+        ValueError: the folder has no manifest, nothing came back, or what is said to be unsupported is no
+            case of the manifest or came back all the same.
     """
     manifest = _read_manifest(folder)
+    lacking = _unsupported(folder / RETURNED / UNSUPPORTED, manifest)
     returned: dict[str, Arrays] = {}
     for name in dict.fromkeys(case.spec for case in manifest.cases):
         found = _find(folder / RETURNED, name)
@@ -228,13 +235,39 @@ def judge_folder(folder: Path, admitted: tuple[str, ...] = ()) -> dict[str, Judg
             returned[name] = _read(found)
     if not returned:
         raise Usage(
+    if not returned and not lacking:
+        raise ValueError(
             f"nothing came back: put files such as {manifest.cases[0].file} into {folder / RETURNED}"
         )
-    return {
-        case.id: _judged(case, returned[case.spec], admitted)
-        for case in manifest.cases
-        if case.spec in returned
-    }
+    judged = {}
+    for case in manifest.cases:
+        arrays = returned.get(case.spec, {})
+        if case.id in lacking:
+            twice = [e.key for e in case.expected if e.key in arrays]
+            if twice:
+                raise ValueError(f"{UNSUPPORTED} names {case.id}, of which {twice[0]!r} came back")
+            judged[case.id] = Judgement("unsupported", "said so", lacking[case.id])
+        elif case.spec in returned:
+            judged[case.id] = _judged(case, arrays, admitted)
+    return judged
+
+
+def _unsupported(path: Path, manifest: Manifest) -> dict[str, str]:
+    """The cases that are said to be unsupported, with the reason: the file maps ids, or globs, to it."""
+    if not path.is_file():
+        return {}
+    try:
+        said = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{path} must map ids of cases, or globs, to reasons: {error}") from error
+    found: dict[str, str] = {}
+    for glob, reason in said.items():
+        named = [case.id for case in manifest.cases if fnmatch.fnmatchcase(case.id, glob)]
+        if not named or not reason.strip():
+            wrong = "gives no reason" if named else "is no case of the manifest"
+            raise ValueError(f"{path}: {glob!r} {wrong}")
+        found |= dict.fromkeys(named, reason)
+    return found
 
 
 def _judged(facts: CaseFacts, returned: Arrays, admitted: tuple[str, ...]) -> Judgement:

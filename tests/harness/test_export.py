@@ -166,6 +166,49 @@ def test_a_folder_that_cannot_be_judged_says_why(tmp_path, prepare, words):
         judge_folder(tmp_path)
 
 
+def say_unsupported(folder, **said):
+    (folder / "returned").mkdir(exist_ok=True)
+    (folder / "returned" / "unsupported.json").write_bytes(msgspec.json.encode(said))
+
+
+def test_what_an_implementation_does_not_support_is_not_judged_and_counted_apart(tmp_path, capsys):
+    export(some("softmax", "layer_norm"), tmp_path)
+    manifest = returned(tmp_path)
+    halves = {case.id for case in manifest.cases if case.dtype == "bfloat16"}
+    for name in ("softmax", "layer_norm"):
+        back = load(tmp_path / "returned", f"{name}.npz")
+        kept = {key: array for key, array in back.items() if key.rpartition(":")[0] not in halves}
+        np.savez(tmp_path / "returned" / f"{name}.npz", **kept)
+    assert main(["judge", str(tmp_path)]) == 1
+
+    say_unsupported(tmp_path, **{"*/bfloat16/*": "the chip has no bfloat16"})
+    found = judge_folder(tmp_path)
+    assert {case for case, judgement in found.items() if judgement.outcome == "unsupported"} == halves
+    capsys.readouterr()
+    assert main(["judge", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    asked = len(manifest.cases) - len(halves)
+    assert f"{asked} of {asked} cases conform; {len(halves)} more cases unsupported" in " ".join(told.split())
+    assert f"{len(halves)} cases unsupported: the chip has no bfloat16" in told
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"sofmax/*": "a slip of the pen"}, "'sofmax/\\*' is no case of the manifest"),
+        ({"softmax/*": " "}, "gives no reason"),
+        ({"softmax/*": "we have it all the same"}, "of which .* came back"),
+        ({"softmax/*": 3}, "must map ids of cases, or globs, to reasons"),
+    ],
+)
+def test_what_is_said_to_be_unsupported_must_be_true(tmp_path, said, words):
+    export(some("softmax", dtypes=("float32",)), tmp_path)
+    returned(tmp_path)
+    say_unsupported(tmp_path, **said)
+    with pytest.raises(ValueError, match=words):
+        judge_folder(tmp_path)
+
+
 def test_what_has_no_vectors_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no case is left"):
         export(cases(SPECS["dropout"], "smoke"), tmp_path)
