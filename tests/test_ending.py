@@ -139,7 +139,7 @@ WAIVER = '[[waiver]]\nname = "known"\nreason = "so"\nlink = ""\noutcome = "diffe
             "'known': the condition 'strides[1] > 1' raises NameError: name 'strides' is not",
         ),
         ("features[1] > 1", f"raises TypeError: 'int' object is not subscriptable, in the case {CASE}"),
-        ("features >", "'known': 'features >' is no expression"),
+        ("features >", "in `when` of 'known' the expression cannot be read"),
     ],
 )
 def test_a_waiver_whose_condition_raises_is_wrong_usage(when, words, capsys, on_file):

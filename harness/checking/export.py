@@ -233,10 +233,8 @@ def judge_folder(folder: Path, admitted: tuple[str, ...] = ()) -> dict[str, Judg
         found = _find(folder / RETURNED, name)
         if found is not None:
             returned[name] = _read(found)
-    if not returned:
-        raise Usage(
     if not returned and not lacking:
-        raise ValueError(
+        raise Usage(
             f"nothing came back: put files such as {manifest.cases[0].file} into {folder / RETURNED}"
         )
     judged = {}
@@ -245,7 +243,7 @@ def judge_folder(folder: Path, admitted: tuple[str, ...] = ()) -> dict[str, Judg
         if case.id in lacking:
             twice = [e.key for e in case.expected if e.key in arrays]
             if twice:
-                raise ValueError(f"{UNSUPPORTED} names {case.id}, of which {twice[0]!r} came back")
+                raise Usage(f"{UNSUPPORTED} names {case.id}, of which {twice[0]!r} came back")
             judged[case.id] = Judgement("unsupported", "said so", lacking[case.id])
         elif case.spec in returned:
             judged[case.id] = _judged(case, arrays, admitted)
@@ -259,13 +257,13 @@ def _unsupported(path: Path, manifest: Manifest) -> dict[str, str]:
     try:
         said = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
     except msgspec.DecodeError as error:
-        raise ValueError(f"{path} must map ids of cases, or globs, to reasons: {error}") from error
+        raise Usage(f"{path} must map ids of cases, or globs, to reasons: {error}") from error
     found: dict[str, str] = {}
     for glob, reason in said.items():
         named = [case.id for case in manifest.cases if fnmatch.fnmatchcase(case.id, glob)]
         if not named or not reason.strip():
             wrong = "gives no reason" if named else "is no case of the manifest"
-            raise ValueError(f"{path}: {glob!r} {wrong}")
+            raise Usage(f"{path}: {glob!r} {wrong}")
         found |= dict.fromkeys(named, reason)
     return found
 
