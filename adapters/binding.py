@@ -1,8 +1,12 @@
 """What a binding is, and how bindings are found.
 
-A binding is a function that takes the inputs and parameters of a spec by name and returns its outputs. It
-names every input, and every parameter that the implementation can vary; the others are fixed by a condition
-in ``where``, with the reason, so that no parameter is ignored in silence.
+A binding is a function that takes the inputs and parameters of a spec by name and returns its outputs. What
+has to be constructed first, such as a module, is made by a second function, which is called once for each
+configuration: only the call is compiled, traced, differentiated or repeated.
+
+Together they name every input, and every parameter that the implementation can vary. The others are pinned by
+``fixed``, or restricted by a condition in ``where``, with the reason, so that no parameter is ignored in
+silence.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +24,24 @@ from typing import Any, TypeVar
 
 from ..errors import Usage
 
-__all__ = ["FRAMEWORKS", "Binding", "binder", "bindings", "load_bindings"]
+__all__ = [
+    "BUILT",
+    "FRAMEWORKS",
+    "Binding",
+    "binder",
+    "bindings",
+    "conditions",
+    "load_bindings",
+    "register",
+]
 
 FRAMEWORKS = ("torch", "tensorflow", "keras", "jax")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+BUILT = "built"
+"""Keyword under which a call is given what its binding has built."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +56,8 @@ class Binding:
         where: conditions (expressions over the spec's names) under which the implementation exists, each
             with the reason that a report gives where it does not hold.
         composition: whether this is put together from primitives because the framework ships no such layer.
+        build: takes inputs and parameters by name, and constructs what ``function`` is then given as
+            ``built``. Of inputs it looks at shapes, dtypes and presence only, never at values.
     """
 
     spec: str
@@ -46,6 +66,7 @@ class Binding:
     function: Callable[..., Any]
     where: Mapping[str, str] = field(default_factory=dict)
     composition: bool = False
+    build: Callable[..., Any] | None = None
 
     @property
     def key(self) -> str:
@@ -53,28 +74,62 @@ class Binding:
         return f"{self.spec}:{self.api}"
 
     @functools.cached_property
+    def built_from(self) -> tuple[str, ...]:
+        """Names of the inputs and parameters that ``build`` takes."""
+        return tuple(inspect.signature(self.build).parameters) if self.build else ()
+
+    @functools.cached_property
+    def called_with(self) -> tuple[str, ...]:
+        """Names of the inputs and parameters that ``function`` takes, beside what is built."""
+        return tuple(name for name in inspect.signature(self.function).parameters if name != BUILT)
+
+    @property
     def arguments(self) -> tuple[str, ...]:
-        """Names of the inputs and parameters that the function takes."""
-        return tuple(inspect.signature(self.function).parameters)
+        """Names of the inputs and parameters that either part takes."""
+        return tuple(dict.fromkeys((*self.built_from, *self.called_with)))
 
 
 _registered: dict[str, dict[str, Binding]] = {name: {} for name in FRAMEWORKS}
+_loaded: set[Path] = set()
+
+
+def register(binding: Binding) -> None:
+    """Let a binding count from now on.
+
+    Raises:
+        ValueError: its spec and API are bound already.
+    """
+    known = _registered[binding.framework].setdefault(binding.key, binding)
+    if known is not binding:
+        places = " and ".join(str(inspect.getsourcefile(b.function)) for b in (known, binding))
+        raise ValueError(f"{binding.key} is bound twice, in {places}")
+
+
+def conditions(
+    where: Mapping[str, str] | None = None, fixed: Mapping[str, tuple[Any, str]] | None = None
+) -> dict[str, str]:
+    """Conditions with their reasons: those given, and that each parameter in ``fixed`` has its value."""
+    pinned = {f"{name} == {value!r}": reason for name, (value, reason) in (fixed or {}).items()}
+    return {**pinned, **(where or {})}
 
 
 def binder(framework: str) -> Callable[..., Callable[[Function], Function]]:
     """The decorator ``@binds(spec, api, where=…)`` of one framework; decorators of it may be stacked."""
 
     def binds(
-        spec: str, api: str, *, where: Mapping[str, str] | None = None, composition: bool = False
+        spec: str,
+        api: str,
+        *,
+        where: Mapping[str, str] | None = None,
+        fixed: Mapping[str, tuple[Any, str]] | None = None,
+        composition: bool = False,
+        build: Callable[..., Any] | None = None,
     ) -> Callable[[Function], Function]:
-        def register(function: Function) -> Function:
-            binding = Binding(spec, api, framework, function, dict(where or {}), composition)
-            known = _registered[framework].setdefault(binding.key, binding)
-            if inspect.getsourcefile(known.function) != inspect.getsourcefile(function):
-                raise ValueError(f"{binding.key} is bound twice")
+        def bind(function: Function) -> Function:
+            register(Binding(spec, api, framework, function, conditions(where, fixed), composition, build))
             return function
 
-        return register
+        return bind
 
     return binds
 
@@ -98,13 +153,33 @@ def bindings(frameworks: Iterable[str] = FRAMEWORKS) -> dict[str, Binding]:
 def load_bindings(path: Path) -> None:
     """Run a file of further bindings, such as a user's own; they count from then on.
 
+    The file becomes a module like any other, since compilers import the module of what they trace by its
+    name. A file that was run before is not run again.
+
     Raises:
-        Usage: there is no such file, or it does not run.
+        Usage: there is no such file, or it does not run: one of its bindings is known already, say.
     """
-    spec = importlib.util.spec_from_file_location(f"bindings_{path.stem}", path)
+    path = path.resolve()
+    if path in _loaded:
+        return
+    name = f"bindings_{path.stem}"
+    while name in sys.modules:
+        name += "_"
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise Usage(f"no Python file of bindings at {path}")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # a user's file may raise anything
+        _forget(name)
         raise Usage(f"the bindings in {path} do not run: {type(error).__name__}: {error}") from error
+    _loaded.add(path)
+
+
+def _forget(module: str) -> None:
+    """Take back what a module that failed half-way has bound."""
+    del sys.modules[module]
+    for known in _registered.values():
+        for key in [key for key, binding in known.items() if binding.function.__module__ == module]:
+            del known[key]

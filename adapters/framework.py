@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from .lazy import Absent, Unimportable, imported
+from .binding import Binding
+from .lazy import Absent, Unimportable, import_stand_ins, imported
 
 __all__ = ["Framework", "Runner", "Unavailable", "Wire", "framework"]
 
@@ -99,6 +101,19 @@ class Framework(ABC):
     prepare: Callable[[Callable[..., Any], Mapping[str, Any], Sequence[str], str], Runner]
     """A runner of a function with its parameters in a mode, differentiable in the inputs that are named."""
 
+    construct: Callable[[Callable[..., Any], Mapping[str, Any]], Any]
+    """What a binding's ``build`` makes of the inputs and parameters that it takes, on the device."""
+
+    seed: Callable[[int, Any], None]
+    """Start everything that draws random numbers anew: what is global, and what a binding has built."""
+
+    def settle(self, bindings: Iterable[Binding]) -> None:
+        """Give bindings, and the modules of this adapter, real modules for the stand-ins that they hold."""
+        package = type(self).__module__.rpartition(".")[0]
+        modules = {name for name in sys.modules if name.startswith(f"{package}.")}
+        for name in modules | {binding.function.__module__ for binding in bindings}:
+            import_stand_ins(vars(sys.modules[name]))
+
     def flags(self) -> dict[str, str]:
         """What was in force: precision flags, threads, the device's name."""
         return {}
@@ -120,6 +135,15 @@ def _version(distribution: str) -> str:
 def _release(version: str) -> tuple[int, ...]:
     """The numbers that a version begins with: ``2.13.0+cpu`` is (2, 13, 0)."""
     return tuple(map(int, re.findall(r"\d+", (re.match(r"[\d.]*", version) or [""])[0])))
+
+
+def construct(build: Callable[..., Any], given: Mapping[str, Any]) -> Any:
+    """What ``build`` makes of the inputs and parameters that it takes."""
+    return build(**given)
+
+
+def seed(number: int, built: Any) -> None:
+    """Nothing: whatever draws is handed its seed, and keeps no state between calls."""
 
 
 def as_tuple(outputs: Any) -> tuple[Any, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import importlib.metadata
 from typing import Any
 
-__all__ = ["Absent", "Lazy", "Unimportable", "imported"]
+__all__ = ["Absent", "Lazy", "Unimportable", "import_stand_ins", "imported"]
 
 
 class Absent(ImportError):
@@ -68,3 +69,14 @@ def _tried(name: str) -> Any:
             return Absent(f"{called or package} has no module {name}")
         told = " ".join(str(error).split())[:500]
         return Unimportable(f"{called or package} does not import: {type(error).__name__}: {told}")
+
+
+def import_stand_ins(namespace: dict[str, Any]) -> None:
+    """Put what stand-ins in ``namespace`` stand for in their place: a compiler cannot trace an import.
+
+    One whose module does not import stays, and raises where it is used.
+    """
+    for name, value in namespace.items():
+        if isinstance(value, Lazy):
+            with contextlib.suppress(ImportError):
+                namespace[name] = imported(value.__name__)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
 from ..adapters import binding as adapters
-from ..adapters.binding import Binding
+from ..adapters.binding import BUILT, Binding
 from ..harness.judging.stochastic import SEED
 from ..harness.running.repro import definition
 from ..specs.language.case import Case
@@ -28,10 +28,11 @@ def snippet(binding: Binding, case: Case) -> str:
     Conditions that the case decides are decided, and what assay's own helpers give for options and shapes
     is written out. Helpers that act on arrays keep their names; ``assay repro`` shows them.
     """
-    _, tree = definition(binding.function)
-    function = tree.body[0] if isinstance(tree, ast.Module) else tree
-    body = getattr(function, "body", [])
-    stored = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    body = _body(binding.function)
+    if binding.build:
+        body = _building(_body(binding.build), body)
+    walked = (node for statement in body for node in ast.walk(statement))
+    stored = {n.id for n in walked if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     absent = {i.name: None for i in case.spec.inputs if i not in case.given}
     given = {"seed": SEED, **case.arguments, **absent}
     values = {name: value for name, value in given.items() if name not in stored}
@@ -44,6 +45,40 @@ def snippet(binding: Binding, case: Case) -> str:
     line = "; ".join(lines.splitlines())
     simple = not any(isinstance(one, ast.For | ast.If | ast.FunctionDef | ast.ClassDef) for one in statements)
     return line if simple and len(line) <= LONGEST_LINE else lines
+
+
+def _body(function: Callable[..., Any]) -> list[ast.stmt]:
+    """Statements of a function."""
+    _, tree = definition(function)
+    body: list[ast.stmt] = next(node.body for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    return body
+
+
+def _building(build: list[ast.stmt], call: list[ast.stmt]) -> list[ast.stmt]:
+    """The statements of both parts in one: what is built stands where it is called, if that is one place."""
+    *before, last = build
+    made = last.value if isinstance(last, ast.Return) else None
+    places = [n for one in call for n in ast.walk(one) if isinstance(n, ast.Name) and n.id == BUILT]
+    if made is None or len(places) != 1:
+        return [_assigning(one) for one in build] + call
+    return before + [_Replaced(made).visit(one) for one in call]
+
+
+def _assigning(statement: ast.stmt) -> ast.stmt:
+    """The statement, which gives what it returned a name."""
+    if isinstance(statement, ast.Return) and statement.value:
+        return ast.Assign([ast.Name(BUILT, ast.Store())], statement.value, lineno=statement.lineno)
+    return statement
+
+
+class _Replaced(ast.NodeTransformer):
+    """Writes an expression in the place of what is built."""
+
+    def __init__(self, expression: ast.expr) -> None:
+        self.expression = expression
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.expression if node.id == BUILT else node
 
 
 @dataclass(frozen=True)
@@ -127,6 +162,8 @@ class _Written(ast.NodeTransformer):
             case ast.Call(func=ast.Name(id="call_layer"), args=[layer, *inputs]):
                 options = [k for k in node.keywords if k.arg != "weights"]
                 return self.generic_visit(ast.Call(layer, inputs, options))
+            case ast.Call(func=ast.Name(id="call_module"), args=[module, *inputs]):
+                return self.generic_visit(ast.Call(module, inputs, []))
             case ast.Call(func=ast.Name(id="dtype_of"), args=[ast.Name(id=name)]) if name in self.arrays:
                 return ast.Constant(self.arrays[name].dtype)
         self.generic_visit(node)

@@ -28,8 +28,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def _own_bindings() -> Iterator[None]:
     """Forget the bindings that a test loaded: they would count in every later one."""
     before = {framework: dict(binding.bindings([framework])) for framework in binding.FRAMEWORKS}
+    loaded = set(binding._loaded)
     yield
     binding._registered.update(before)
+    binding._loaded &= loaded
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,10 @@ from typing import Any
 from .framework import binds, jax, jnp, linen, nnx
 from .modules import call_linen, call_nnx
 
-UNPADDED = {"padding_index is None": "has no padding index"}
+UNPADDED = {
+    "padding_index is None": "has no padding index",
+    "padding == 'blocked'": "without a padding index there is nothing to choose",
+}
 COUNTS = {
     "data not in ('out_of_range', 'far_below', 'negative') or negative == 'wrap'": (
         "counts negative indices from the end"
@@ -32,6 +35,7 @@ CLIPS = (
 )
 ONE_HOT = {
     "padding_index is None": "a product has no padding index",
+    "padding == 'blocked'": "without a padding index there is nothing to choose",
     "data not in ('nan', 'zeros')": "a product with ones and zeros spreads NaN and loses the sign of zero",
     "rows > 1": "a product with a single zero takes the sign of its row",
     "out_of_range == 'zero'": "an index that is no row gives a row of zeros",
@@ -80,6 +84,7 @@ def embedding_one_hot(indices: Any, table: Any) -> Any:
         "out_of_range == 'error' and data not in ('out_of_range', 'far_below', 'negative')": (
             "asked of rows alone"
         ),
+        "negative == 'out_of_range'": "asked of rows alone",
     },
     composition=True,
 )

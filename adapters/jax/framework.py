@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from ..binding import binder
 from ..environment import JAX
-from ..framework import Framework, Runner, Unavailable, Wire, as_tuple
+from ..framework import Framework, Runner, Unavailable, Wire, as_tuple, seed
 from ..lazy import Lazy
 
 jax: Any = Lazy("jax")
@@ -62,6 +62,12 @@ def value_and_vjp(
 
     outputs, pull_back, states = jax.vjp(differentiable, *(inputs[name] for name in wrt), has_aux=True)
     return outputs + states, pull_back(tuple(cotangents))
+
+
+def construct(build: Callable[..., Any], given: Mapping[str, Any]) -> Any:
+    """What ``build`` makes, with 64-bit types where an input has one."""
+    with x64(any(str(getattr(value, "dtype", "")) == "float64" for value in given.values())):
+        return build(**given)
 
 
 def prepare(
@@ -118,6 +124,8 @@ class Adapter(Framework):
         return load(wire, self.device)
 
     unload = staticmethod(unload)
+    construct = staticmethod(construct)
+    seed = staticmethod(seed)
     prepare = staticmethod(prepare)
 
     def flags(self) -> dict[str, str]:

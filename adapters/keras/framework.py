@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from ..binding import binder
+from ..binding import Binding, binder
 from ..environment import KERAS
 from ..framework import Framework, Unavailable, Wire, framework
 from ..lazy import Lazy
@@ -28,6 +29,7 @@ class Adapter(Framework):
         self.backend_name, self.backend = backend, framework(backend, device)
         self.modes = self.backend.modes
         self.unload, self.prepare = self.backend.unload, self.backend.prepare
+        self.construct, self.seed = self.backend.construct, self.backend.seed
         self.distributions = tuple(dict.fromkeys(("keras", *self.backend.distributions)))
         self.environment = (*KERAS, *self.backend.environment)
 
@@ -37,6 +39,11 @@ class Adapter(Framework):
         self.backend.start()
         self.require("keras", "Keras", "tensorflow")
         keras.utils.set_random_seed(0)
+
+    def settle(self, bindings: Iterable[Binding]) -> None:
+        """Real modules for Keras and for its backend."""
+        self.backend.settle(())
+        super().settle(bindings)
 
     def load(self, wire: Wire) -> Any:
         """Array of the backend."""

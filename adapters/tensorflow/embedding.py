@@ -11,10 +11,14 @@ CHECKED = {
     "negative == 'out_of_range'": "TensorFlow takes no negative index",
 }
 ZEROED = CHECKED | {"padding == 'zeroed'": "zeroes the padding row"}
-PLAIN = CHECKED | {"padding_index is None": "has no padding index"}
+PLAIN = CHECKED | {
+    "padding_index is None": "has no padding index",
+    "padding == 'blocked'": "without a padding index there is nothing to choose",
+}
 
 ONE_HOT = {
     "padding_index is None": "a product has no padding index",
+    "padding == 'blocked'": "without a padding index there is nothing to choose",
     "data not in ('nan', 'zeros')": "a product with ones and zeros spreads NaN and loses the sign of zero",
     "rows > 1": "a product with a single zero takes the sign of its row",
     "out_of_range == 'zero'": "an index that is no row gives a row of zeros",

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from ..binding import binder
 from ..environment import TENSORFLOW
-from ..framework import Framework, Runner, Unavailable, Wire, as_tuple
+from ..framework import Framework, Runner, Unavailable, Wire, as_tuple, construct, seed
 from ..lazy import Lazy
 
 tf: Any = Lazy("tensorflow")
@@ -83,6 +83,8 @@ class Adapter(Framework):
         return load(wire, self.device)
 
     unload = staticmethod(unload)
+    construct = staticmethod(construct)
+    seed = staticmethod(seed)
     prepare = staticmethod(prepare)
 
     def flags(self) -> dict[str, str]:

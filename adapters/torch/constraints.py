@@ -56,7 +56,12 @@ def non_neg_relu(kernel: Any) -> Any:
     return F.relu(kernel)
 
 
-@binds("weight_norm", "torch.nn.utils.parametrizations.weight_norm", where=PLAIN)
+@binds(
+    "weight_norm",
+    "torch.nn.utils.parametrizations.weight_norm",
+    where=PLAIN,
+    fixed={"epsilon": (1e-12, "has no epsilon")},
+)
 def weight_norm(direction: Any, magnitude: Any, *, norm_of: str) -> Any:
     v = direction.movedim(-1, 0)
     layer = torch.nn.utils.parametrizations.weight_norm(layer_of(v), dim=0 if norm_of == "unit" else None)

@@ -15,9 +15,8 @@ ONE_DEPTH = {"values == depth": "heads are equal parts of the features that a pr
 @binds("lstm_dropout", "torch.nn.functional.dropout", composition=True)
 def lstm_dropout(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, recurrent_rate: float, over_time: str, over_gates: str, training: bool, seed: int,
+    *, rate: float, recurrent_rate: float, over_time: str, over_gates: str, training: bool,
 ) -> Any:  # fmt: skip
-    torch.manual_seed(seed)
     shape = (len(x), x.shape[1] if over_time == "step" else 1, 4 if over_gates == "own" else 1)
     masks = {
         "input": F.dropout(x.new_ones(*shape, x.shape[-1]), p=rate, training=training),
@@ -30,9 +29,7 @@ def lstm_dropout(
 def gru_dropout(
     x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
     *, rate: float, recurrent_rate: float, reset_after: bool, over_time: str, over_gates: str, training: bool,
-    seed: int,
 ) -> Any:  # fmt: skip
-    torch.manual_seed(seed)
     shape = (len(x), x.shape[1] if over_time == "step" else 1, 3 if over_gates == "own" else 1)
     of_inputs = F.dropout(x.new_ones(*shape, x.shape[-1]), p=rate, training=training)
     of_states = F.dropout(x.new_ones(*shape, h.shape[-1]), p=recurrent_rate, training=training)
@@ -54,9 +51,8 @@ def gru_dropout(
 @binds("simple_rnn_dropout", "torch.nn.functional.dropout", composition=True)
 def simple_rnn_dropout(
     x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, recurrent_rate: float, over_time: str, training: bool, seed: int,
+    *, rate: float, recurrent_rate: float, over_time: str, training: bool,
 ) -> Any:  # fmt: skip
-    torch.manual_seed(seed)
     shape = (len(x), x.shape[1] if over_time == "step" else 1)
     x = x * F.dropout(x.new_ones(*shape, x.shape[-1]), p=rate, training=training)
     masks = F.dropout(x.new_ones(*shape, h.shape[-1]), p=recurrent_rate, training=training)
@@ -70,9 +66,8 @@ def simple_rnn_dropout(
 @binds("lstm_update_dropout", "torch.nn.functional.dropout", composition=True)
 def lstm_update_dropout(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, dropping: str, over_time: str, training: bool, seed: int,
+    *, rate: float, dropping: str, over_time: str, training: bool,
 ) -> Any:  # fmt: skip
-    torch.manual_seed(seed)
     ones = x.new_ones(len(x), x.shape[1] if over_time == "step" else 1, h.shape[-1])
     masks = {dropping: F.dropout(ones, p=rate, training=training)}
     return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
@@ -82,9 +77,8 @@ def lstm_update_dropout(
 def layer_norm_lstm_update_dropout(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, scale: Any, cell_scale: Any,
     cell_bias: Any,
-    *, rate: float, over_time: str, carried: str, epsilon: float, training: bool, seed: int,
+    *, rate: float, over_time: str, carried: str, epsilon: float, training: bool,
 ) -> Any:  # fmt: skip
-    torch.manual_seed(seed)
     ones = x.new_ones(len(x), x.shape[1] if over_time == "step" else 1, h.shape[-1])
     masks = F.dropout(ones, p=rate, training=training).expand(-1, x.shape[1], -1)
 
@@ -105,9 +99,8 @@ def layer_norm_lstm_update_dropout(
 @binds("lstm_dropout_wrapper", "torch.nn.functional.dropout", composition=True)
 def lstm_dropout_wrapper(
     x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, place: str, rate: float, over_time: str, over_batch: str, training: bool, seed: int,
+    *, place: str, rate: float, over_time: str, over_batch: str, training: bool,
 ) -> Any:  # fmt: skip
-    torch.manual_seed(seed)
     shape = (1 if over_batch == "shared" else len(x), x.shape[1] if over_time == "step" else 1)
     ones = x.new_ones(*shape, x.shape[-1] if place == "input" else h.shape[-1])
     masks = {one: F.dropout(ones, p=rate, training=training) for one in place.split("+")}
@@ -149,30 +142,30 @@ def _lstm(
 # --- between layers ---
 
 
-@binds("stacked_lstm_dropout", "torch.nn.LSTM(dropout)", where={"over_time == 'step'": "draws for each step"})
+def stacked_layer(h: Any, kernel: Any, *, rate: float, training: bool) -> Any:
+    layer = torch.nn.LSTM(len(kernel), h.shape[-1], num_layers=len(h), dropout=rate, batch_first=True)
+    return layer.train(training)
+
+
+@binds(
+    "stacked_lstm_dropout",
+    "torch.nn.LSTM(dropout)",
+    where={"over_time == 'step'": "draws for each step"},
+    build=stacked_layer,
+)
 def stacked_lstm_dropout(
-    x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, training: bool, seed: int,
-) -> Any:  # fmt: skip
-    torch.manual_seed(seed)
-    module = torch.nn.LSTM(len(kernel), h.shape[-1], num_layers=len(h), dropout=rate, batch_first=True)
-    return _call_stack(module.train(training), x, h, c, kernel, upper_kernels, recurrent_kernel, bias)
-
-
-def _call_stack(
-    module: Any, x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
+    built: Any, x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
 ) -> Any:
     weights = weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias)
-    y, (h, c) = call_module(module, x, (h, c), **weights)
+    y, (h, c) = call_module(built, x, (h, c), **weights)
     return y, h, c
 
 
 @binds("stacked_lstm_dropout", "torch.nn.functional.dropout", composition=True)
 def stacked_lstm_dropout_composed(
     x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, over_time: str, training: bool, seed: int,
+    *, rate: float, over_time: str, training: bool,
 ) -> Any:  # fmt: skip
-    torch.manual_seed(seed)
     states = []
     for n, of_layer in enumerate((kernel, *upper_kernels)):
         if n > 0:
@@ -188,42 +181,45 @@ def stacked_lstm_dropout_composed(
 
 
 @binds("attention_dropout", "torch.nn.functional.scaled_dot_product_attention", where=NONE_SHARED)
-def attention_dropout(query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int) -> Any:
-    torch.manual_seed(seed)
+def attention_dropout(query: Any, key: Any, value: Any, *, rate: float, training: bool) -> Any:
     by_head = (x.transpose(1, 2) for x in (query, key, value))
     return F.scaled_dot_product_attention(*by_head, dropout_p=rate if training else 0.0).transpose(1, 2)
 
 
-def _multi_head(need_weights: bool) -> Any:
-    def attention_dropout(query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int) -> Any:
-        torch.manual_seed(seed)
-        heads, depth = query.shape[2:]
-        module = torch.nn.MultiheadAttention(heads * depth, heads, rate, bias=False, batch_first=True)
-        return _unprojected(module.train(training), query, key, value, need_weights)
-
-    return attention_dropout
+def multi_head(query: Any, *, rate: float, training: bool) -> Any:
+    heads, depth = query.shape[2:]
+    layer = torch.nn.MultiheadAttention(heads * depth, heads, rate, bias=False, batch_first=True)
+    return layer.train(training)
 
 
-def _unprojected(module: Any, query: Any, key: Any, value: Any, need_weights: bool) -> Any:
+@binds("attention_dropout", "torch.nn.MultiheadAttention", where=NONE_SHARED | ONE_DEPTH, build=multi_head)
+def attention_dropout_weights(built: Any, query: Any, key: Any, value: Any) -> Any:
+    return _unprojected(built, query, key, value, need_weights=True)
+
+
+@binds(
+    "attention_dropout",
+    "torch.nn.MultiheadAttention(need_weights=False)",
+    where=NONE_SHARED | ONE_DEPTH,
+    build=multi_head,
+)
+def attention_dropout_alone(built: Any, query: Any, key: Any, value: Any) -> Any:
+    return _unprojected(built, query, key, value, need_weights=False)
+
+
+def _unprojected(module: Any, query: Any, key: Any, value: Any, *, need_weights: bool) -> Any:
     """Call a layer whose projections change nothing: the heads are parts of the features."""
-    module, identity = module.to(query.device, query.dtype), torch.eye(module.embed_dim).to(query)
+    identity = torch.eye(module.embed_dim).to(query)
     weights = {"in_proj_weight": identity.repeat(3, 1), "out_proj.weight": identity}
     joined = (*(x.flatten(2) for x in (query, key, value)), None, need_weights)
     y, _ = functional_call(module, weights, joined)
     return y.reshape(query.shape)
 
 
-binds("attention_dropout", "torch.nn.MultiheadAttention", where=NONE_SHARED | ONE_DEPTH)(_multi_head(True))
-binds("attention_dropout", "torch.nn.MultiheadAttention(need_weights=False)", where=NONE_SHARED | ONE_DEPTH)(
-    _multi_head(False)
-)
-
-
 @binds("attention_dropout", "torch.nn.functional.dropout", composition=True)
 def attention_dropout_composed(
-    query: Any, key: Any, value: Any, *, rate: float, shared: str, training: bool, seed: int
+    query: Any, key: Any, value: Any, *, rate: float, shared: str, training: bool
 ) -> Any:
-    torch.manual_seed(seed)
     weights = F.softmax(torch.einsum("bqhd,bkhd->bhqk", query * query.shape[-1] ** -0.5, key), dim=-1)
     shape = (1, 1, *weights.shape[2:]) if shared == "batch+heads" else weights.shape
     weights = weights * F.dropout(weights.new_ones(shape), p=rate, training=training)

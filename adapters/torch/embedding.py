@@ -38,6 +38,7 @@ def embedding_zeroed(indices: Any, table: Any, *, padding_index: int | None) -> 
         "out_of_range == 'error'": "torch raises for an index that is no row",
         "data != 'negative' or negative == 'wrap'": "counts negative indices from the end",
         "padding_index is None": "has no padding index",
+        "padding == 'blocked'": "without a padding index there is nothing to choose",
     },
 )
 def embedding_index(indices: Any, table: Any) -> Any:

@@ -55,6 +55,20 @@ def value_and_vjp(
     )
 
 
+def construct(build: Callable[..., Any], given: Mapping[str, Any]) -> Any:
+    """What ``build`` makes; a module takes the device and the dtype of the floating-point inputs."""
+    built = build(**given)
+    if isinstance(built, torch.nn.Module):
+        for tensor in (value for value in given.values() if isinstance(value, torch.Tensor)):
+            built.to(tensor.device, tensor.dtype if tensor.is_floating_point() else None)
+    return built
+
+
+def seed(number: int, built: Any) -> None:
+    """Start PyTorch's generators anew, from which functions and modules draw."""
+    torch.manual_seed(number)
+
+
 def prepare(
     function: Callable[..., Any], parameters: Mapping[str, Any], wrt: Sequence[str], mode: str
 ) -> Runner:
@@ -88,6 +102,8 @@ class Adapter(Framework):
         return load(wire, self.device)
 
     unload = staticmethod(unload)
+    construct = staticmethod(construct)
+    seed = staticmethod(seed)
     prepare = staticmethod(prepare)
 
     def flags(self) -> dict[str, str]:

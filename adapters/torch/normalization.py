@@ -273,12 +273,12 @@ def before_and_after(
         layer, weight = torch.nn.Linear(features, units, bias=offset is not None), kernel.T
     norm = (torch.nn.BatchNorm2d if window else torch.nn.BatchNorm1d)(units, eps=epsilon)
     arrays = {"weight": weight, "bias": offset}
-    load(layer, x, {name: array for name, array in arrays.items() if array is not None})
-    load(norm, x, {"running_mean": mean, "running_var": variance, "weight": scale, "bias": bias})
+    fill(layer, x, {name: array for name, array in arrays.items() if array is not None})
+    fill(norm, x, {"running_mean": mean, "running_var": variance, "weight": scale, "bias": bias})
     return layer.eval(), norm.eval()
 
 
-def load(module: Any, x: Any, arrays: dict[str, Any]) -> None:
+def fill(module: Any, x: Any, arrays: dict[str, Any]) -> None:
     """Put arrays into a module, which takes the device and the dtype of ``x``."""
     module.to(x.device, x.dtype).load_state_dict(arrays, strict=False)
 

@@ -40,7 +40,8 @@ class Asked:
         inputs = {**expectation.inputs, **(probe or {})}
         return {
             "binding": self.binding.key,
-            "parameters": {**case.arguments, "seed": seed},
+            "parameters": case.arguments,
+            "seed": seed if case.spec.recover else None,
             "inputs": {
                 i.name: encode(inputs[i.name]) if i in case.given else None
                 for i in case.spec.inputs

@@ -12,11 +12,11 @@ import builtins
 import importlib
 import inspect
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
-from ...adapters.binding import Binding
+from ...adapters.binding import BUILT, Binding
 from ...adapters.lazy import Lazy
 from ...numerics.dtypes import encode
 from ..judging.expectation import Expectation
@@ -53,9 +53,9 @@ INPUTS = {{
 PARAMETERS = {parameters}
 COTANGENTS = {cotangents}
 
-run = prepare({function}, PARAMETERS, {wrt!r}, {mode!r})
 inputs = {{name: None if packed is None else unpack(packed) for name, packed in INPUTS.items()}}
-{ending}'''
+{built}run = prepare({function}, PARAMETERS, {wrt!r}, {mode!r})
+{seeded}{ending}'''
 
 SHOW_WORST = """\
 outputs, gradients = run(inputs, [unpack(packed) for packed in COTANGENTS])
@@ -79,9 +79,13 @@ raise SystemExit(1)
 def script(expectation: Expectation, binding: Binding, target: Target, judgement: Judgement) -> str:
     """Source of a script that repeats what ``judgement`` found."""
     case = expectation.case
-    parameters = {n: v for n, v in {**case.arguments, "seed": SEED}.items() if n in binding.arguments}
+    parameters = {**case.arguments, "seed": SEED}
     sources = _Sources(importlib.import_module(_driver(target.framework)))
-    for function in (binding.function, sources.driver.load, sources.driver.prepare):
+    driver = sources.driver
+    needed = [binding.function, driver.load, driver.prepare]
+    needed += [binding.build, driver.construct] if binding.build else []
+    needed += [driver.seed] if case.spec.recover else []
+    for function in needed:
         sources.add(function)
     return TEMPLATE.format(
         api=binding.api,
@@ -94,13 +98,24 @@ def script(expectation: Expectation, binding: Binding, target: Target, judgement
         sources="\n\n\n".join(sources.texts.values()),
         device=target.device,
         inputs=textwrap.indent("\n".join(_inputs(expectation)), "    "),
-        parameters=repr(parameters),
+        parameters=repr({n: parameters[n] for n in binding.called_with if n in parameters}),
+        built=_construction(binding, parameters),
+        seeded=f"seed({SEED}, PARAMETERS.get({BUILT!r}))\n" if case.spec.recover else "",
         cotangents=repr([_pack(c) for c in expectation.cotangents] if case.valid else []),
         function=binding.function.__name__,
         wrt=expectation.wrt,
         mode=target.mode,
         ending=_ending(expectation, judgement),
     )
+
+
+def _construction(binding: Binding, parameters: Mapping[str, Any]) -> str:
+    """The line that builds what the binding calls, if it builds anything."""
+    if binding.build is None:
+        return ""
+    names = binding.built_from
+    given = (f"{n!r}: {repr(parameters[n]) if n in parameters else f'inputs[{n!r}]'}" for n in names)
+    return f"PARAMETERS[{BUILT!r}] = construct({binding.build.__name__}, {{{', '.join(given)}}})\n"
 
 
 def _ending(expectation: Expectation, judgement: Judgement) -> str:
@@ -155,8 +170,17 @@ class _Sources:
         self.driver = driver
         self.imports: set[str] = set()
         self.texts: dict[str, str] = {}
+        self._added: dict[str, Callable[..., Any]] = {}
 
     def add(self, function: Callable[..., Any]) -> None:
+        """Copy a function, and what it names, in front of what was added before.
+
+        Raises:
+            ValueError: another function of this name was copied.
+        """
+        known = self._added.setdefault(function.__name__, function)
+        if known is not function:
+            raise ValueError(f"a script cannot hold two functions called {function.__name__}")
         if function.__name__ in self.texts:
             return
         text, tree = definition(function)

@@ -7,7 +7,6 @@ cotangents; the answer brings what the framework returned, or how it raised.
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib.metadata
 import importlib.util
 import os
@@ -21,7 +20,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from ...adapters.binding import bindings, load_bindings
+from ...adapters.binding import BUILT, bindings, load_bindings
 from ...adapters.framework import Framework, Runner, Unavailable, Wire, framework
 from ...adapters.kernel.function import Kernel, find_function
 from ...adapters.lazy import Absent, Unimportable
@@ -77,11 +76,17 @@ def _complete_package() -> None:
     spec.loader.exec_module(package)
 
 
+PREPARED = 16
+"""Configurations that are kept ready: the cases of one are asked of every binding in turn."""
+
+
 class _Desk:
     def __init__(self, adapter: Framework, mode: str, family: str) -> None:
         self.adapter, self.mode = adapter, mode
         self.bindings = bindings([family])
+        adapter.settle(self.bindings.values())
         self._met: set[Any] = set()
+        self._prepared: dict[Any, tuple[Runner, Any]] = {}
 
     def facts(self) -> Reply:
         return {
@@ -104,38 +109,63 @@ class _Desk:
         return reply | {"seconds": time.perf_counter() - started, "first": first}
 
     def _run(self, request: Mapping[str, Any]) -> Reply:
-        runner = self._runner(request["binding"], tuple(request["parameters"].items()), tuple(request["wrt"]))
-        inputs = {
-            n: None if wire is None else self.adapter.load(wire) for n, wire in request["inputs"].items()
-        }
         if request["cotangents"] is None:
-            return {"outputs": self._unload(runner(inputs, None)[0]), "gradients": ()}
+            return {"outputs": self._call(request, None)[0], "gradients": ()}
         cotangents = [self.adapter.load(wire) for wire in request["cotangents"]]
         try:
-            outputs, gradients = map(self._unload, runner(inputs, cotangents))
+            outputs, gradients = self._call(request, cotangents)
         except Exception as error:  # is it the layer that fails, or its gradient alone?
             if _lacks_api(error):
                 raise
-            outputs = self._unload(runner(inputs, None)[0])
+            outputs, _ = self._call(request, None)
             return {"outputs": outputs, "gradients": (), "gradient_error": _describe(error)}
         reply: Reply = {"outputs": outputs, "gradients": gradients}
         if request["repeat"]:
-            reply["repeats"] = (outputs, gradients) == tuple(map(self._unload, runner(inputs, cotangents)))
+            reply["repeats"] = (outputs, gradients) == self._call(request, cotangents)
         return reply
 
     def _meets(self, request: Mapping[str, Any]) -> bool:
         """Whether a configuration is met for the first time, so that something may be compiled for it."""
-        shapes = tuple(wire and tuple(wire[:2]) for wire in request["inputs"].values())
-        configuration = (request["binding"], tuple(request["parameters"].items()), shapes)
+        configuration = self._configuration(request)
         new = configuration not in self._met
         self._met.add(configuration)
         return new
 
-    @functools.lru_cache(maxsize=16)  # noqa: B019  (the desk lives as long as the process)
-    def _runner(self, binding: str, parameters: tuple[tuple[str, Any], ...], wrt: tuple[str, ...]) -> Runner:
-        bound = self.bindings[binding]
-        given = {name: value for name, value in parameters if name in bound.arguments}
-        return self.adapter.prepare(bound.function, given, wrt, self.mode)
+    def _configuration(self, request: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What is built and compiled once: a binding with parameters, on inputs of these shapes and types."""
+        seed = request["seed"] if "seed" in self.bindings[request["binding"]].arguments else None
+        shapes = tuple(wire and tuple(wire[:2]) for wire in request["inputs"].values())
+        parameters = tuple(request["parameters"].items())
+        return request["binding"], parameters, seed, tuple(request["wrt"]), shapes
+
+    def _call(
+        self, request: Mapping[str, Any], cotangents: Sequence[Any] | None
+    ) -> tuple[tuple[Wire, ...], tuple[Wire, ...]]:
+        """Outputs and gradients of one call, which draws from the seed that is asked for."""
+        wires = request["inputs"].items()
+        inputs = {name: None if wire is None else self.adapter.load(wire) for name, wire in wires}
+        runner, built = self._ready(request, inputs)
+        if request["seed"] is not None:
+            self.adapter.seed(request["seed"], built)
+        outputs, gradients = runner(inputs, cotangents)
+        return self._unload(outputs), self._unload(gradients)
+
+    def _ready(self, request: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[Runner, Any]:
+        """The runner of a configuration, and what its binding has built: once, before anything is traced."""
+        key = self._configuration(request)
+        if key not in self._prepared:
+            binding = self.bindings[request["binding"]]
+            parameters = {**request["parameters"], "seed": request["seed"]}
+            given = {name: parameters[name] for name in binding.called_with if name in parameters}
+            if binding.build is not None:
+                known = {**inputs, **parameters}
+                parts = {name: known[name] for name in binding.built_from}
+                given[BUILT] = self.adapter.construct(binding.build, parts)
+            if len(self._prepared) == PREPARED:
+                del self._prepared[next(iter(self._prepared))]
+            runner = self.adapter.prepare(binding.function, given, request["wrt"], self.mode)
+            self._prepared[key] = runner, given.get(BUILT)
+        return self._prepared[key]
 
     def _unload(self, arrays: Sequence[Any]) -> tuple[Wire, ...]:
         return tuple(self.adapter.unload(array) for array in arrays)

@@ -71,3 +71,18 @@ def none(x: Any, *, nan_gradient: str) -> Any:
 @binds("relu", "faulty.absent")
 def calls_what_is_absent(x: Any, *, nan_gradient: str) -> Any:
     return absent.relu(x)
+
+
+built_for: list[tuple[int, ...]] = []
+
+
+def build(x: Any) -> int:
+    built_for.append(tuple(x.shape))
+    return len(built_for)
+
+
+@binds("relu", "faulty.built_once", build=build)
+def built_once(built: int, x: Any, *, nan_gradient: str) -> Any:
+    assert sorted(set(built_for)) == sorted(built_for), "a configuration was built twice"
+    assert built_for[built - 1] == tuple(x.shape), "called with what was built for another shape"
+    return F.relu(x)

@@ -58,6 +58,7 @@ class Layers:
                 "binding": binding.key,
                 "parameters": parameters or {},
                 "inputs": {name: None if a is None else encode(a) for name, a in given.items()},
+                "seed": None,
                 "wrt": (),
                 "cotangents": None,
                 "repeat": False,

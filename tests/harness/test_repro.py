@@ -48,6 +48,7 @@ def run_alone(script):
     [
         ("torch", "torch.nn.Linear", "dense/default/float32/normal/3x17x5"),
         ("torch", "torch.nn.Linear", "dense/use_bias=false/bfloat16/normal/3x17x5"),
+        ("torch", "torch.nn.Dropout", "dropout/default/float32/normal/33x129"),
         ("tensorflow", "tf.nn.gelu", GELU),
         ("keras", "keras.layers.Dense", "dense/default/float16/normal/3x17x5"),
         ("jax", "flax.nnx.Linear", "dense/default/float64/normal/3x17x5"),

@@ -83,6 +83,12 @@ def test_what_a_faulty_binding_does_is_named(tmp_path, api, outcome, check, word
     assert words in verdict.message
 
 
+def test_a_binding_builds_once_for_each_configuration(tmp_path):
+    cases = (*CASES, "relu/default/float32/zeros/3x17", "relu/default/float32/zeros/2x64")
+    record = run(tmp_path, [faulty("faulty.built_once")], cases=cases)
+    assert [v.outcome for v in record.verdicts] == ["conforms"] * 4
+
+
 def test_a_run_that_is_interrupted_keeps_its_verdicts_and_resumes(tmp_path):
     def interrupt(verdict):
         raise KeyboardInterrupt
