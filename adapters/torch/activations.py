@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import F, binds, torch
 
 NAN_GRADIENT = {
@@ -12,32 +10,32 @@ NAN_GRADIENT = {
 
 
 @binds("relu", "torch.nn.functional.relu", where=NAN_GRADIENT)
-def relu(x: Any) -> Any:
+def relu(x):
     return F.relu(x)
 
 
 @binds("relu", "torch.nn.ReLU", where=NAN_GRADIENT)
-def relu_module(x: Any) -> Any:
+def relu_module(x):
     return torch.nn.ReLU()(x)
 
 
 @binds("gelu", "torch.nn.functional.gelu")
-def gelu(x: Any, *, approximate: bool) -> Any:
+def gelu(x, *, approximate):
     return F.gelu(x, approximate="tanh" if approximate else "none")
 
 
 @binds("gelu", "torch.nn.GELU")
-def gelu_module(x: Any, *, approximate: bool) -> Any:
+def gelu_module(x, *, approximate):
     return torch.nn.GELU(approximate="tanh" if approximate else "none")(x)
 
 
 @binds("silu", "torch.nn.functional.silu")
-def silu(x: Any) -> Any:
+def silu(x):
     return F.silu(x)
 
 
 @binds("silu", "torch.nn.SiLU")
-def silu_module(x: Any) -> Any:
+def silu_module(x):
     return torch.nn.SiLU()(x)
 
 
@@ -48,30 +46,30 @@ SELU = {
 
 
 @binds("selu", "torch.nn.functional.selu", where=SELU)
-def selu(x: Any) -> Any:
+def selu(x):
     return F.selu(x)
 
 
 @binds("selu", "torch.nn.SELU", where=SELU)
-def selu_module(x: Any) -> Any:
+def selu_module(x):
     return torch.nn.SELU()(x)
 
 
 @binds("softmax", "torch.nn.functional.softmax")
-def softmax(x: Any, *, axis: int) -> Any:
+def softmax(x, *, axis):
     return F.softmax(x, dim=axis)
 
 
 @binds("softmax", "torch.nn.Softmax")
-def softmax_module(x: Any, *, axis: int) -> Any:
+def softmax_module(x, *, axis):
     return torch.nn.Softmax(dim=axis)(x)
 
 
 @binds("log_softmax", "torch.nn.functional.log_softmax")
-def log_softmax(x: Any, *, axis: int) -> Any:
+def log_softmax(x, *, axis):
     return F.log_softmax(x, dim=axis)
 
 
 @binds("log_softmax", "torch.nn.LogSoftmax")
-def log_softmax_module(x: Any, *, axis: int) -> Any:
+def log_softmax_module(x, *, axis):
     return torch.nn.LogSoftmax(dim=axis)(x)

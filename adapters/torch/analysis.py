@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .convolution import WIDTHS, conv1d
 from .dense import dense
 from .framework import F, binds
 
 
-def ends(layer: Any, lower: Any, upper: Any, kernel: Any, bias: Any) -> Any:
+def ends(layer, lower, upper, kernel, bias):
     """Both ends of a linear layer's range: each weight meets the end that its sign chooses."""
     positive, negative = kernel.clamp(min=0), kernel.clamp(max=0)
     return (
@@ -19,16 +17,7 @@ def ends(layer: Any, lower: Any, upper: Any, kernel: Any, bias: Any) -> Any:
 
 
 @binds("output_range", "torch.nn.functional.linear", composition=True)
-def output_range(
-    low: Any,
-    width: Any,
-    kernel: Any,
-    bias: Any,
-    second_kernel: Any,
-    second_bias: Any,
-    layers: int,
-    activation: str,
-) -> Any:
+def output_range(low, width, kernel, bias, second_kernel, second_bias, layers, activation):
     if layers == 2 and activation == "linear":
         bias = None if bias is None else dense(bias, second_kernel, second_bias)
         return ends(dense, low, low + width, kernel @ second_kernel, bias)
@@ -39,8 +28,8 @@ def output_range(
 
 
 @binds("conv_output_range", "torch.nn.functional.conv1d", where=WIDTHS, composition=True)
-def conv_output_range(low: Any, width: Any, kernel: Any, bias: Any, strides: Any, padding: str) -> Any:
-    def layer(x: Any, kernel: Any, bias: Any) -> Any:
+def conv_output_range(low, width, kernel, bias, strides, padding):
+    def layer(x, kernel, bias):
         return conv1d(x, kernel, bias, strides, padding, (1,), 1)
 
     return ends(layer, low, low + width, kernel, bias)

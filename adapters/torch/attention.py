@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import F, binds, torch
 
 EMPTY = {"empty_row == 'zero' or not use_mask and causal != 'bottom_right'": "torch gives zero for nothing"}
@@ -22,45 +20,43 @@ ALONE = {
 FLAGS = EMPTY | ADDED | TOP_LEFT
 DISPATCHED = {"data != 'nan' or causal == 'none'": "what becomes of NaN is up to the kernel that is chosen"}
 BIAS = EMPTY | ADDED | ALONE | DISPATCHED
-FLASH = EMPTY | TOP_LEFT | {
-    "not use_bias": "the kernel gives no gradient for a bias",
-    "values == depth": "the kernel wants values as deep as keys",
-    "(masking == 'add') == use_mask": "the kernel skips what is not causal, and adds masks",
-}
-
-
-@binds(
-    "dot_product_attention", "torch.nn.functional.scaled_dot_product_attention", where=FLAGS | DISPATCHED
+FLASH = (
+    EMPTY
+    | TOP_LEFT
+    | {
+        "not use_bias": "the kernel gives no gradient for a bias",
+        "values == depth": "the kernel wants values as deep as keys",
+        "(masking == 'add') == use_mask": "the kernel skips what is not causal, and adds masks",
+    }
 )
-def attention(query: Any, key: Any, value: Any, bias: Any, mask: Any, *, scale: Any, causal: str) -> Any:
+
+
+@binds("dot_product_attention", "torch.nn.functional.scaled_dot_product_attention", where=FLAGS | DISPATCHED)
+def attention(query, key, value, bias, mask, *, scale, causal):
     both = mask if bias is None else bias if mask is None else bias.masked_fill(~mask, float("-inf"))
     return _attend(query, key, value, both, scale=scale, is_causal=causal == "top_left")
 
 
 @binds("dot_product_attention", "torch.nn.attention.SDPBackend.MATH", where=FLAGS)
-def attention_math(query: Any, key: Any, value: Any, bias: Any, mask: Any, *, scale: Any, causal: str) -> Any:
+def attention_math(query, key, value, bias, mask, *, scale, causal):
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
         return attention(query, key, value, bias, mask, scale=scale, causal=causal)
 
 
 @binds("dot_product_attention", "torch.nn.attention.SDPBackend.FLASH_ATTENTION", where=FLASH)
-def attention_flash(
-    query: Any, key: Any, value: Any, bias: Any, mask: Any, *, scale: Any, causal: str
-) -> Any:
+def attention_flash(query, key, value, bias, mask, *, scale, causal):
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.FLASH_ATTENTION):
         return attention(query, key, value, bias, mask, scale=scale, causal=causal)
 
 
 @binds("dot_product_attention", "torch.nn.attention.bias.CausalBias", where=BIAS)
-def attention_causal_bias(
-    query: Any, key: Any, value: Any, bias: Any, mask: Any, *, scale: Any, causal: str
-) -> Any:
+def attention_causal_bias(query, key, value, bias, mask, *, scale, causal):
     from torch.nn.attention.bias import causal_lower_right, causal_upper_left
 
     diagonal = causal_upper_left if causal == "top_left" else causal_lower_right
     return _attend(query, key, value, diagonal(query.shape[1], key.shape[1]), scale=scale)
 
 
-def _attend(query: Any, key: Any, value: Any, mask: Any, **options: Any) -> Any:
+def _attend(query, key, value, mask, **options):
     by_head = (x.transpose(1, 2) for x in (query, key, value))
     return F.scaled_dot_product_attention(*by_head, attn_mask=mask, **options).transpose(1, 2)

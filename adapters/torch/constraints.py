@@ -5,8 +5,6 @@ The axis of the units is the first in PyTorch's kernels.
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import F, binds, torch
 from .modules import functional_call
 
@@ -14,7 +12,7 @@ PLAIN = {"epsilon_at == 'none'": "divides by the norm itself"}
 
 
 @binds("unit_norm", "torch.nn.functional.normalize", where={"epsilon_at == 'floor'": "divides by max(n, ε)"})
-def unit_norm(kernel: Any, *, axis: int, epsilon: float) -> Any:
+def unit_norm(kernel, *, axis, epsilon):
     return F.normalize(kernel, p=2.0, dim=axis, eps=epsilon)
 
 
@@ -23,14 +21,14 @@ def unit_norm(kernel: Any, *, axis: int, epsilon: float) -> Any:
     "torch.renorm",
     where={"epsilon_at == 'beyond'": "adds 1e-7 to the norms that it shortens, and leaves the others"},
 )
-def max_norm(kernel: Any, *, max_value: float, axis: int) -> Any:
+def max_norm(kernel, *, max_value, axis):
     if not -2 <= axis < 2:
         raise IndexError(f"no axis {axis}")
     return torch.renorm(kernel, p=2, dim=1 - axis, maxnorm=max_value)
 
 
 @binds("min_max_norm", "torch.clamp(torch.linalg.vector_norm)", where=PLAIN, composition=True)
-def min_max_norm(kernel: Any, *, min_value: float, max_value: float, rate: float, axis: int) -> Any:
+def min_max_norm(kernel, *, min_value, max_value, rate, axis):
     norms = torch.linalg.vector_norm(kernel, dim=axis, keepdim=True)
     desired = rate * norms.clamp(min_value, max_value) + (1 - rate) * norms
     return kernel * (desired / norms)
@@ -47,12 +45,12 @@ RELU = {
 
 
 @binds("non_neg", "torch.clamp", where=CLAMP)
-def non_neg(kernel: Any) -> Any:
+def non_neg(kernel):
     return torch.clamp(kernel, min=0)
 
 
 @binds("non_neg", "torch.nn.functional.relu", where=RELU)
-def non_neg_relu(kernel: Any) -> Any:
+def non_neg_relu(kernel):
     return F.relu(kernel)
 
 
@@ -62,7 +60,7 @@ def non_neg_relu(kernel: Any) -> Any:
     where=PLAIN,
     fixed={"epsilon": (1e-12, "has no epsilon")},
 )
-def weight_norm(direction: Any, magnitude: Any, *, norm_of: str) -> Any:
+def weight_norm(direction, magnitude, *, norm_of):
     v = direction.movedim(-1, 0)
     layer = torch.nn.utils.parametrizations.weight_norm(layer_of(v), dim=0 if norm_of == "unit" else None)
     g = magnitude.reshape(-1, *(1,) * (v.ndim - 1)) if norm_of == "unit" else magnitude
@@ -77,7 +75,7 @@ def weight_norm(direction: Any, magnitude: Any, *, norm_of: str) -> Any:
         "epsilon_at == 'floor'": "divides by max(n, ε)",
     },
 )
-def spectral_norm(kernel: Any, vector: Any, *, power_iterations: int, epsilon: float) -> Any:
+def spectral_norm(kernel, vector, *, power_iterations, epsilon):
     weight = kernel.permute(-1, -2, *range(kernel.ndim - 2))
     layer = torch.nn.utils.parametrizations.spectral_norm(
         layer_of(weight), n_power_iterations=power_iterations, eps=epsilon
@@ -96,12 +94,12 @@ def spectral_norm(kernel: Any, vector: Any, *, power_iterations: int, epsilon: f
     "torch.nn.utils.parametrizations.spectral_norm.eval",
     where={"inference == 'kept'": "divides by the value that both vectors give, and iterates no more"},
 )
-def spectral_norm_inference(kernel: Any, left: Any, right: Any) -> Any:
+def spectral_norm_inference(kernel, left, right):
     layer = torch.nn.utils.parametrizations.spectral_norm(layer_of(kernel.T)).eval()
     return parametrized(layer, **{"original": kernel.T, "0._u": right, "0._v": left}).T
 
 
-def layer_of(weight: Any) -> Any:
+def layer_of(weight):
     """A dense layer or a convolution with a weight of this shape."""
     units, features, *window = weight.shape
     if not window:
@@ -109,7 +107,7 @@ def layer_of(weight: Any) -> Any:
     return torch.nn.Conv2d(features, units, tuple(window), bias=False)
 
 
-def parametrized(layer: Any, **arrays: Any) -> Any:
+def parametrized(layer, **arrays):
     """The weight that a parametrized layer computes from these arrays."""
     like = next(iter(arrays.values()))
     return functional_call(layer.to(like.device, like.dtype).parametrizations.weight, arrays, ())

@@ -6,8 +6,6 @@ whose adjoint it is.
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import F, binds, torch
 from .modules import call_module
 
@@ -30,50 +28,48 @@ TRANSPOSED = {
 }
 
 
-def channels_first(x: Any) -> Any:
+def channels_first(x):
     return x.movedim(-1, 1).contiguous()
 
 
-def channels_last(x: Any) -> Any:
+def channels_last(x):
     return x.movedim(1, -1)
 
 
-def filters_first(kernel: Any) -> Any:
+def filters_first(kernel):
     return kernel.movedim(-1, 0).movedim(-1, 1).contiguous()
 
 
-def equal_widths(padding: Any) -> Any:
+def equal_widths(padding):
     return padding if isinstance(padding, str) else tuple(low for low, _ in padding)
 
 
-def conv_by(function: Any, x: Any, kernel: Any, bias: Any, *options: Any) -> Any:
+def conv_by(function, x, kernel, bias, *options):
     return channels_last(function(channels_first(x), filters_first(kernel), bias, *options))
 
 
 @binds("conv1d", "torch.nn.functional.conv1d", where=WIDTHS)
-def conv1d(x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
+def conv1d(x, kernel, bias, strides, padding, dilation, groups):
     return conv_by(F.conv1d, x, kernel, bias, strides, equal_widths(padding), dilation, groups)
 
 
 @binds("conv2d", "torch.nn.functional.conv2d", where=WIDTHS)
-def conv2d(x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
+def conv2d(x, kernel, bias, strides, padding, dilation, groups):
     return conv_by(F.conv2d, x, kernel, bias, strides, equal_widths(padding), dilation, groups)
 
 
 @binds("conv3d", "torch.nn.functional.conv3d", where=WIDTHS)
-def conv3d(x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
+def conv3d(x, kernel, bias, strides, padding, dilation, groups):
     return conv_by(F.conv3d, x, kernel, bias, strides, equal_widths(padding), dilation, groups)
 
 
 @binds("depthwise_conv2d", "torch.nn.functional.conv2d", where=WIDTHS, composition=True)
-def depthwise_conv2d(x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any) -> Any:
+def depthwise_conv2d(x, kernel, bias, strides, padding, dilation):
     grouped = kernel.flatten(-2).unsqueeze(-2)
     return conv_by(F.conv2d, x, grouped, bias, strides, equal_widths(padding), dilation, kernel.shape[-2])
 
 
-def conv_by_module(
-    module: Any, x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int
-) -> Any:
+def conv_by_module(module, x, kernel, bias, strides, padding, dilation, groups):
     *window, channels, filters = kernel.shape
     layer = module(
         channels * groups,
@@ -89,43 +85,33 @@ def conv_by_module(
 
 
 @binds("conv1d", "torch.nn.Conv1d", where=WIDTHS)
-def conv1d_module(
-    x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int
-) -> Any:
+def conv1d_module(x, kernel, bias, strides, padding, dilation, groups):
     return conv_by_module(torch.nn.Conv1d, x, kernel, bias, strides, padding, dilation, groups)
 
 
 @binds("conv2d", "torch.nn.Conv2d", where=WIDTHS)
-def conv2d_module(
-    x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int
-) -> Any:
+def conv2d_module(x, kernel, bias, strides, padding, dilation, groups):
     return conv_by_module(torch.nn.Conv2d, x, kernel, bias, strides, padding, dilation, groups)
 
 
 @binds("conv3d", "torch.nn.Conv3d", where=WIDTHS)
-def conv3d_module(
-    x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int
-) -> Any:
+def conv3d_module(x, kernel, bias, strides, padding, dilation, groups):
     return conv_by_module(torch.nn.Conv3d, x, kernel, bias, strides, padding, dilation, groups)
 
 
-def crops(padding: Any) -> Any:
+def crops(padding):
     """Crop of both sides, and what is left standing of it on the high side."""
     pairs = ((0, 0), (0, 0)) if padding == "valid" else padding
     return tuple(low for low, _ in pairs), tuple(low - high for low, high in pairs)
 
 
 @binds("conv_transpose2d", "torch.nn.functional.conv_transpose2d", where=TRANSPOSED)
-def conv_transpose2d(
-    x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int
-) -> Any:
+def conv_transpose2d(x, kernel, bias, strides, padding, dilation, groups):
     return conv_by(F.conv_transpose2d, x, kernel, bias, strides, *crops(padding), groups, dilation)
 
 
 @binds("conv_transpose2d", "torch.nn.ConvTranspose2d", where=TRANSPOSED)
-def conv_transpose2d_module(
-    x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int
-) -> Any:
+def conv_transpose2d_module(x, kernel, bias, strides, padding, dilation, groups):
     *window, filters, channels = kernel.shape
     crop, output_padding = crops(padding)
     layer = torch.nn.ConvTranspose2d(
@@ -142,7 +128,7 @@ def conv_transpose2d_module(
     return channels_last(call_module(layer, channels_first(x), weight=filters_first(kernel), bias=bias))
 
 
-def patches(x: Any, window: Any, strides: Any, padding: str) -> Any:
+def patches(x, window, strides, padding):
     """What each place sees: ``(batch, *places, channels, *window)``."""
     if padding == "same":
         totals = [
@@ -156,13 +142,13 @@ def patches(x: Any, window: Any, strides: Any, padding: str) -> Any:
 
 
 @binds("locally_connected1d", "torch.Tensor.unfold", composition=True)
-def locally_connected1d(x: Any, kernel: Any, bias: Any, strides: Any, padding: str) -> Any:
+def locally_connected1d(x, kernel, bias, strides, padding):
     y = torch.einsum("bocs,oscf->bof", patches(x, kernel.shape[1:2], strides, padding), kernel)
     return y if bias is None else y + bias
 
 
 @binds("locally_connected2d", "torch.Tensor.unfold", composition=True)
-def locally_connected2d(x: Any, kernel: Any, bias: Any, strides: Any, padding: str) -> Any:
+def locally_connected2d(x, kernel, bias, strides, padding):
     y = torch.einsum("bopcst,opstcf->bopf", patches(x, kernel.shape[2:4], strides, padding), kernel)
     return y if bias is None else y + bias
 
@@ -173,7 +159,7 @@ def locally_connected2d(x: Any, kernel: Any, bias: Any, strides: Any, padding: s
     where={"data != 'nan'": "a banded matrix multiplies by zeros, which spreads NaN"},
     composition=True,
 )
-def locally_connected1d_banded(x: Any, kernel: Any, bias: Any, strides: Any, padding: str) -> Any:
+def locally_connected1d_banded(x, kernel, bias, strides, padding):
     """One dense layer, whose matrix holds the kernel of each place in the rows that the place sees."""
     places, window, _, filters = kernel.shape
     length, (stride,) = x.shape[1], strides
@@ -194,7 +180,7 @@ VALID = {
 
 
 @binds("tied_conv_transpose2d", "torch.nn.functional.conv_transpose2d", where=VALID, composition=True)
-def tied_conv_transpose2d(x: Any, kernel: Any, strides: Any) -> Any:
+def tied_conv_transpose2d(x, kernel, strides):
     weight = filters_first(kernel)
     hidden = F.conv2d(channels_first(x), weight, stride=strides)
     left = [max(s - k, 0) for k, s in zip(kernel.shape, strides, strict=False)]
@@ -210,7 +196,7 @@ def tied_conv_transpose2d(x: Any, kernel: Any, strides: Any) -> Any:
     },
     composition=True,
 )
-def tied_conv_transpose2d_flipped(x: Any, kernel: Any, flip: bool) -> Any:
+def tied_conv_transpose2d_flipped(x, kernel, flip):
     """A convolution with the same kernel flipped in space, channels and filters exchanged, padded in full."""
     weight = filters_first(kernel)
     back = torch.flip(weight, (2, 3)) if flip else weight

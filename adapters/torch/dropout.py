@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import F, binds, torch
 
 PRODUCT = {
@@ -16,16 +14,16 @@ UNCHECKED_RATE = {"0 <= rate < 1": "a composition checks no rate"}
 
 
 @binds("dropout", "torch.nn.functional.dropout", where=PRODUCT)
-def dropout(x: Any, *, rate: float, training: bool) -> Any:
+def dropout(x, *, rate, training):
     return F.dropout(x, p=rate, training=training)
 
 
-def dropout_layer(*, rate: float, training: bool) -> Any:
+def dropout_layer(*, rate, training):
     return torch.nn.Dropout(p=rate).train(training)
 
 
 @binds("dropout", "torch.nn.Dropout", where=PRODUCT, build=dropout_layer)
-def dropout_module(built: Any, x: Any) -> Any:
+def dropout_module(built, x):
     return built(x)
 
 
@@ -33,34 +31,34 @@ def dropout_module(built: Any, x: Any) -> Any:
 
 
 @binds("dropout_noise_shape", "torch.nn.functional.dropout", where=PRODUCT, composition=True)
-def dropout_noise_shape(x: Any, *, shared: str, rate: float, training: bool) -> Any:
+def dropout_noise_shape(x, *, shared, rate, training):
     shape = _noise_shape(x, shared)
     return x * F.dropout(x.new_ones(shape), p=rate, training=training)
 
 
-def _noise_shape(x: Any, shared: str) -> list[int]:
+def _noise_shape(x, shared):
     axes = ("batch", "time", "features")
     return [1 if axis in shared else length for axis, length in zip(axes, x.shape, strict=True)]
 
 
 @binds("spatial_dropout", "torch.nn.functional.dropout1d", where=PRODUCT | FIRST)
-def spatial_dropout(x: Any, *, rank: int, rate: float, training: bool) -> Any:
+def spatial_dropout(x, *, rank, rate, training):
     function = {1: F.dropout1d, 2: F.dropout2d, 3: F.dropout3d}[rank]
     return function(x, p=rate, training=training)
 
 
-def spatial_layer(*, rank: int, rate: float, training: bool) -> Any:
+def spatial_layer(*, rank, rate, training):
     module = {1: torch.nn.Dropout1d, 2: torch.nn.Dropout2d, 3: torch.nn.Dropout3d}[rank]
     return module(p=rate).train(training)
 
 
 @binds("spatial_dropout", "torch.nn.Dropout1d", where=PRODUCT | FIRST, build=spatial_layer)
-def spatial_dropout_module(built: Any, x: Any) -> Any:
+def spatial_dropout_module(built, x):
     return built(x)
 
 
 @binds("dropout_by_feature", "torch.bernoulli", composition=True)
-def dropout_by_feature(x: Any, rates: Any) -> Any:
+def dropout_by_feature(x, rates):
     dropping, others = x[:, : len(rates)], x[:, len(rates) :]
     kept = torch.bernoulli((1 - rates).expand_as(dropping))
     return torch.cat([dropping * kept / (1 - rates), others], 1)
@@ -70,26 +68,26 @@ def dropout_by_feature(x: Any, rates: Any) -> Any:
 
 
 @binds("gaussian_noise", "torch.randn_like", where=UNCHECKED_DEVIATION, composition=True)
-def gaussian_noise(x: Any, *, stddev: float, training: bool) -> Any:
+def gaussian_noise(x, *, stddev, training):
     return x + stddev * torch.randn_like(x) if training else x
 
 
 @binds("gaussian_dropout", "torch.randn_like", where=UNCHECKED_RATE, composition=True)
-def gaussian_dropout(x: Any, *, rate: float, training: bool) -> Any:
+def gaussian_dropout(x, *, rate, training):
     return x * (1 + (rate / (1 - rate)) ** 0.5 * torch.randn_like(x)) if training else x
 
 
 @binds("alpha_dropout", "torch.nn.functional.alpha_dropout", where=PRODUCT)
-def alpha_dropout(x: Any, *, shared: str, rate: float, training: bool) -> Any:
+def alpha_dropout(x, *, shared, rate, training):
     function = F.feature_alpha_dropout if shared == "maps" else F.alpha_dropout
     return function(x, p=rate, training=training)
 
 
-def alpha_layer(*, shared: str, rate: float, training: bool) -> Any:
+def alpha_layer(*, shared, rate, training):
     module = torch.nn.FeatureAlphaDropout if shared == "maps" else torch.nn.AlphaDropout
     return module(p=rate).train(training)
 
 
 @binds("alpha_dropout", "torch.nn.AlphaDropout", where=PRODUCT, build=alpha_layer)
-def alpha_dropout_module(built: Any, x: Any) -> Any:
+def alpha_dropout_module(built, x):
     return built(x)

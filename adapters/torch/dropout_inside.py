@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import F, binds, torch
 from .modules import call_module, functional_call
 from .recurrent_sequences import weights_of_layers
@@ -14,9 +12,8 @@ ONE_DEPTH = {"values == depth": "heads are equal parts of the features that a pr
 
 @binds("lstm_dropout", "torch.nn.functional.dropout", composition=True)
 def lstm_dropout(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, recurrent_rate: float, over_time: str, over_gates: str, training: bool,
-) -> Any:  # fmt: skip
+    x, h, c, kernel, recurrent_kernel, bias, *, rate, recurrent_rate, over_time, over_gates, training
+):
     shape = (len(x), x.shape[1] if over_time == "step" else 1, 4 if over_gates == "own" else 1)
     masks = {
         "input": F.dropout(x.new_ones(*shape, x.shape[-1]), p=rate, training=training),
@@ -27,9 +24,20 @@ def lstm_dropout(
 
 @binds("gru_dropout", "torch.nn.functional.dropout", composition=True)
 def gru_dropout(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    *, rate: float, recurrent_rate: float, reset_after: bool, over_time: str, over_gates: str, training: bool,
-) -> Any:  # fmt: skip
+    x,
+    h,
+    kernel,
+    recurrent_kernel,
+    bias,
+    recurrent_bias,
+    *,
+    rate,
+    recurrent_rate,
+    reset_after,
+    over_time,
+    over_gates,
+    training,
+):
     shape = (len(x), x.shape[1] if over_time == "step" else 1, 3 if over_gates == "own" else 1)
     of_inputs = F.dropout(x.new_ones(*shape, x.shape[-1]), p=rate, training=training)
     of_states = F.dropout(x.new_ones(*shape, h.shape[-1]), p=recurrent_rate, training=training)
@@ -49,10 +57,7 @@ def gru_dropout(
 
 
 @binds("simple_rnn_dropout", "torch.nn.functional.dropout", composition=True)
-def simple_rnn_dropout(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, recurrent_rate: float, over_time: str, training: bool,
-) -> Any:  # fmt: skip
+def simple_rnn_dropout(x, h, kernel, recurrent_kernel, bias, *, rate, recurrent_rate, over_time, training):
     shape = (len(x), x.shape[1] if over_time == "step" else 1)
     x = x * F.dropout(x.new_ones(*shape, x.shape[-1]), p=rate, training=training)
     masks = F.dropout(x.new_ones(*shape, h.shape[-1]), p=recurrent_rate, training=training)
@@ -64,10 +69,7 @@ def simple_rnn_dropout(
 
 
 @binds("lstm_update_dropout", "torch.nn.functional.dropout", composition=True)
-def lstm_update_dropout(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, dropping: str, over_time: str, training: bool,
-) -> Any:  # fmt: skip
+def lstm_update_dropout(x, h, c, kernel, recurrent_kernel, bias, *, rate, dropping, over_time, training):
     ones = x.new_ones(len(x), x.shape[1] if over_time == "step" else 1, h.shape[-1])
     masks = {dropping: F.dropout(ones, p=rate, training=training)}
     return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
@@ -75,14 +77,26 @@ def lstm_update_dropout(
 
 @binds("layer_norm_lstm_update_dropout", "torch.nn.functional.dropout", composition=True)
 def layer_norm_lstm_update_dropout(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, scale: Any, cell_scale: Any,
-    cell_bias: Any,
-    *, rate: float, over_time: str, carried: str, epsilon: float, training: bool,
-) -> Any:  # fmt: skip
+    x,
+    h,
+    c,
+    kernel,
+    recurrent_kernel,
+    bias,
+    scale,
+    cell_scale,
+    cell_bias,
+    *,
+    rate,
+    over_time,
+    carried,
+    epsilon,
+    training,
+):
     ones = x.new_ones(len(x), x.shape[1] if over_time == "step" else 1, h.shape[-1])
     masks = F.dropout(ones, p=rate, training=training).expand(-1, x.shape[1], -1)
 
-    def norm(x: Any, scale: Any, bias: Any) -> Any:
+    def norm(x, scale, bias):
         return F.layer_norm(x, x.shape[-1:], scale, bias, epsilon)
 
     sequence = []
@@ -98,9 +112,8 @@ def layer_norm_lstm_update_dropout(
 
 @binds("lstm_dropout_wrapper", "torch.nn.functional.dropout", composition=True)
 def lstm_dropout_wrapper(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, place: str, rate: float, over_time: str, over_batch: str, training: bool,
-) -> Any:  # fmt: skip
+    x, h, c, kernel, recurrent_kernel, bias, *, place, rate, over_time, over_batch, training
+):
     shape = (1 if over_batch == "shared" else len(x), x.shape[1] if over_time == "step" else 1)
     ones = x.new_ones(*shape, x.shape[-1] if place == "input" else h.shape[-1])
     masks = {one: F.dropout(ones, p=rate, training=training) for one in place.split("+")}
@@ -110,12 +123,10 @@ def lstm_dropout_wrapper(
     return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
 
 
-def _lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, masks: dict[str, Any]
-) -> Any:
+def _lstm(x, h, c, kernel, recurrent_kernel, bias, masks):
     """Steps of an LSTM; in each place that has a mask, what stands there is multiplied by it."""
 
-    def drop(place: str, t: int, value: Any) -> Any:
+    def drop(place, t, value):
         mask = masks.get(place)
         return value if mask is None else value * mask[:, min(t, mask.shape[1] - 1)]
 
@@ -142,7 +153,7 @@ def _lstm(
 # --- between layers ---
 
 
-def stacked_layer(h: Any, kernel: Any, *, rate: float, training: bool) -> Any:
+def stacked_layer(h, kernel, *, rate, training):
     layer = torch.nn.LSTM(len(kernel), h.shape[-1], num_layers=len(h), dropout=rate, batch_first=True)
     return layer.train(training)
 
@@ -153,9 +164,7 @@ def stacked_layer(h: Any, kernel: Any, *, rate: float, training: bool) -> Any:
     where={"over_time == 'step'": "draws for each step"},
     build=stacked_layer,
 )
-def stacked_lstm_dropout(
-    built: Any, x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
-) -> Any:
+def stacked_lstm_dropout(built, x, h, c, kernel, upper_kernels, recurrent_kernel, bias):
     weights = weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias)
     y, (h, c) = call_module(built, x, (h, c), **weights)
     return y, h, c
@@ -163,9 +172,8 @@ def stacked_lstm_dropout(
 
 @binds("stacked_lstm_dropout", "torch.nn.functional.dropout", composition=True)
 def stacked_lstm_dropout_composed(
-    x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, over_time: str, training: bool,
-) -> Any:  # fmt: skip
+    x, h, c, kernel, upper_kernels, recurrent_kernel, bias, *, rate, over_time, training
+):
     states = []
     for n, of_layer in enumerate((kernel, *upper_kernels)):
         if n > 0:
@@ -181,19 +189,19 @@ def stacked_lstm_dropout_composed(
 
 
 @binds("attention_dropout", "torch.nn.functional.scaled_dot_product_attention", where=NONE_SHARED)
-def attention_dropout(query: Any, key: Any, value: Any, *, rate: float, training: bool) -> Any:
+def attention_dropout(query, key, value, *, rate, training):
     by_head = (x.transpose(1, 2) for x in (query, key, value))
     return F.scaled_dot_product_attention(*by_head, dropout_p=rate if training else 0.0).transpose(1, 2)
 
 
-def multi_head(query: Any, *, rate: float, training: bool) -> Any:
+def multi_head(query, *, rate, training):
     heads, depth = query.shape[2:]
     layer = torch.nn.MultiheadAttention(heads * depth, heads, rate, bias=False, batch_first=True)
     return layer.train(training)
 
 
 @binds("attention_dropout", "torch.nn.MultiheadAttention", where=NONE_SHARED | ONE_DEPTH, build=multi_head)
-def attention_dropout_weights(built: Any, query: Any, key: Any, value: Any) -> Any:
+def attention_dropout_weights(built, query, key, value):
     return _unprojected(built, query, key, value, need_weights=True)
 
 
@@ -203,11 +211,11 @@ def attention_dropout_weights(built: Any, query: Any, key: Any, value: Any) -> A
     where=NONE_SHARED | ONE_DEPTH,
     build=multi_head,
 )
-def attention_dropout_alone(built: Any, query: Any, key: Any, value: Any) -> Any:
+def attention_dropout_alone(built, query, key, value):
     return _unprojected(built, query, key, value, need_weights=False)
 
 
-def _unprojected(module: Any, query: Any, key: Any, value: Any, *, need_weights: bool) -> Any:
+def _unprojected(module, query, key, value, *, need_weights):
     """Call a layer whose projections change nothing: the heads are parts of the features."""
     identity = torch.eye(module.embed_dim).to(query)
     weights = {"in_proj_weight": identity.repeat(3, 1), "out_proj.weight": identity}
@@ -217,9 +225,7 @@ def _unprojected(module: Any, query: Any, key: Any, value: Any, *, need_weights:
 
 
 @binds("attention_dropout", "torch.nn.functional.dropout", composition=True)
-def attention_dropout_composed(
-    query: Any, key: Any, value: Any, *, rate: float, shared: str, training: bool
-) -> Any:
+def attention_dropout_composed(query, key, value, *, rate, shared, training):
     weights = F.softmax(torch.einsum("bqhd,bkhd->bhqk", query * query.shape[-1] ** -0.5, key), dim=-1)
     shape = (1, 1, *weights.shape[2:]) if shared == "batch+heads" else weights.shape
     weights = weights * F.dropout(weights.new_ones(shape), p=rate, training=training)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import F, binds, torch
 from .modules import functional_call
 
@@ -16,18 +14,18 @@ BLOCKED = CHECKED | {"padding == 'blocked'": "torch's padding index keeps its ro
 
 
 @binds("embedding", "torch.nn.functional.embedding", where=BLOCKED)
-def embedding(indices: Any, table: Any, *, padding_index: int | None) -> Any:
+def embedding(indices, table, *, padding_index):
     return F.embedding(indices, table, padding_idx=padding_index)
 
 
 @binds("embedding", "torch.nn.Embedding", where=BLOCKED)
-def embedding_module(indices: Any, table: Any, *, padding_index: int | None) -> Any:
+def embedding_module(indices, table, *, padding_index):
     layer = torch.nn.Embedding(*table.shape, padding_idx=padding_index).to(table.device, table.dtype)
     return functional_call(layer, {"weight": table}, indices)
 
 
 @binds("embedding", "torch.where", where=ZEROED, composition=True)
-def embedding_zeroed(indices: Any, table: Any, *, padding_index: int | None) -> Any:
+def embedding_zeroed(indices, table, *, padding_index):
     return torch.where((indices == padding_index)[..., None], 0.0, F.embedding(indices, table))
 
 
@@ -41,5 +39,5 @@ def embedding_zeroed(indices: Any, table: Any, *, padding_index: int | None) -> 
         "padding == 'blocked'": "without a padding index there is nothing to choose",
     },
 )
-def embedding_index(indices: Any, table: Any) -> Any:
+def embedding_index(indices, table):
     return table[indices]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import F, binds, torch
 
 SOFT = {
@@ -19,9 +17,7 @@ UNSMOOTHED = SPARSE | {"label_smoothing == 0.0": "nll_loss smooths no labels"}
 
 
 @binds("softmax_cross_entropy", "torch.nn.functional.cross_entropy", where=SOFT)
-def softmax_cross_entropy(
-    logits: Any, targets: Any, class_weights: Any, *, label_smoothing: float, reduction: str
-) -> Any:
+def softmax_cross_entropy(logits, targets, class_weights, *, label_smoothing, reduction):
     return F.cross_entropy(
         logits.movedim(-1, 1),
         targets.movedim(-1, 1),
@@ -32,9 +28,7 @@ def softmax_cross_entropy(
 
 
 @binds("softmax_cross_entropy", "torch.nn.CrossEntropyLoss", where=SOFT)
-def softmax_cross_entropy_module(
-    logits: Any, targets: Any, class_weights: Any, *, label_smoothing: float, reduction: str
-) -> Any:
+def softmax_cross_entropy_module(logits, targets, class_weights, *, label_smoothing, reduction):
     loss = torch.nn.CrossEntropyLoss(
         weight=class_weights, reduction=reduction, label_smoothing=label_smoothing
     )
@@ -42,15 +36,7 @@ def softmax_cross_entropy_module(
 
 
 @binds("sparse_softmax_cross_entropy", "torch.nn.functional.cross_entropy", where=SPARSE)
-def sparse_softmax_cross_entropy(
-    logits: Any,
-    labels: Any,
-    class_weights: Any,
-    *,
-    label_smoothing: float,
-    ignored: int | None,
-    reduction: str,
-) -> Any:
+def sparse_softmax_cross_entropy(logits, labels, class_weights, *, label_smoothing, ignored, reduction):
     return F.cross_entropy(
         logits.movedim(-1, 1),
         labels.long(),
@@ -63,14 +49,8 @@ def sparse_softmax_cross_entropy(
 
 @binds("sparse_softmax_cross_entropy", "torch.nn.CrossEntropyLoss", where=SPARSE)
 def sparse_softmax_cross_entropy_module(
-    logits: Any,
-    labels: Any,
-    class_weights: Any,
-    *,
-    label_smoothing: float,
-    ignored: int | None,
-    reduction: str,
-) -> Any:
+    logits, labels, class_weights, *, label_smoothing, ignored, reduction
+):
     loss = torch.nn.CrossEntropyLoss(
         weight=class_weights,
         ignore_index=-100 if ignored is None else ignored,
@@ -81,9 +61,7 @@ def sparse_softmax_cross_entropy_module(
 
 
 @binds("sparse_softmax_cross_entropy", "torch.nn.functional.nll_loss", where=UNSMOOTHED)
-def negative_log_likelihood(
-    logits: Any, labels: Any, class_weights: Any, *, ignored: int | None, reduction: str
-) -> Any:
+def negative_log_likelihood(logits, labels, class_weights, *, ignored, reduction):
     return F.nll_loss(
         F.log_softmax(logits, dim=-1).movedim(-1, 1),
         labels.long(),
@@ -94,9 +72,7 @@ def negative_log_likelihood(
 
 
 @binds("sparse_softmax_cross_entropy", "torch.nn.NLLLoss", where=UNSMOOTHED)
-def negative_log_likelihood_module(
-    logits: Any, labels: Any, class_weights: Any, *, ignored: int | None, reduction: str
-) -> Any:
+def negative_log_likelihood_module(logits, labels, class_weights, *, ignored, reduction):
     log_probabilities = torch.nn.LogSoftmax(dim=-1)(logits).movedim(-1, 1)
     index = -100 if ignored is None else ignored
     return torch.nn.NLLLoss(weight=class_weights, ignore_index=index, reduction=reduction)(
@@ -112,14 +88,14 @@ BINARY = {
 
 
 @binds("sigmoid_cross_entropy", "torch.nn.functional.binary_cross_entropy_with_logits", where=BINARY)
-def sigmoid_cross_entropy(logits: Any, targets: Any, positive_weight: Any, *, reduction: str) -> Any:
+def sigmoid_cross_entropy(logits, targets, positive_weight, *, reduction):
     return F.binary_cross_entropy_with_logits(
         logits, targets, reduction=reduction, pos_weight=positive_weight
     )
 
 
 @binds("sigmoid_cross_entropy", "torch.nn.BCEWithLogitsLoss", where=BINARY)
-def sigmoid_cross_entropy_module(logits: Any, targets: Any, positive_weight: Any, *, reduction: str) -> Any:
+def sigmoid_cross_entropy_module(logits, targets, positive_weight, *, reduction):
     return torch.nn.BCEWithLogitsLoss(reduction=reduction, pos_weight=positive_weight)(logits, targets)
 
 
@@ -135,33 +111,33 @@ PLAIN = {
 
 
 @binds("kl_divergence", "torch.nn.functional.kl_div", where=ZERO_TARGET | KL_REDUCTION)
-def kl_divergence(targets: Any, log_predictions: Any, *, reduction: str) -> Any:
+def kl_divergence(targets, log_predictions, *, reduction):
     return F.kl_div(
         log_predictions, targets, reduction=reduction.replace("elements", "none"), log_target=False
     )
 
 
 @binds("kl_divergence", "torch.nn.KLDivLoss", where=ZERO_TARGET | KL_REDUCTION)
-def kl_divergence_module(targets: Any, log_predictions: Any, *, reduction: str) -> Any:
+def kl_divergence_module(targets, log_predictions, *, reduction):
     loss = torch.nn.KLDivLoss(reduction=reduction.replace("elements", "none"), log_target=False)
     return loss(log_predictions, targets)
 
 
 @binds("kl_divergence_with_log_targets", "torch.nn.functional.kl_div", where=KL_REDUCTION)
-def kl_divergence_with_log_targets(log_targets: Any, log_predictions: Any, *, reduction: str) -> Any:
+def kl_divergence_with_log_targets(log_targets, log_predictions, *, reduction):
     return F.kl_div(
         log_predictions, log_targets, reduction=reduction.replace("elements", "none"), log_target=True
     )
 
 
 @binds("kl_divergence_with_log_targets", "torch.nn.KLDivLoss", where=KL_REDUCTION)
-def kl_divergence_with_log_targets_module(log_targets: Any, log_predictions: Any, *, reduction: str) -> Any:
+def kl_divergence_with_log_targets_module(log_targets, log_predictions, *, reduction):
     loss = torch.nn.KLDivLoss(reduction=reduction.replace("elements", "none"), log_target=True)
     return loss(log_predictions, log_targets)
 
 
 @binds("kl_divergence_probabilities", "torch.xlogy", where=PLAIN, composition=True)
-def kl_divergence_probabilities(targets: Any, predictions: Any, *, reduction: str) -> Any:
+def kl_divergence_probabilities(targets, predictions, *, reduction):
     terms = torch.xlogy(targets, targets) - torch.xlogy(targets, predictions)
     rows = terms if reduction in ("elements", "mean") else terms.sum(dim=-1)
     if reduction == "sum":
@@ -172,7 +148,7 @@ def kl_divergence_probabilities(targets: Any, predictions: Any, *, reduction: st
 LOGARITHM = {"zero_target == 'nan' or epsilon > 0 or data != 'zeros'": "a product with log 0, or 1/0, is NaN"}
 
 
-def probabilities(predictions: Any, epsilon: float, normalized: str) -> Any:
+def probabilities(predictions, epsilon, normalized):
     """Rows that are clipped and divided by their sum, as a user of torch would write it."""
     if normalized == "before":
         predictions = predictions / predictions.sum(dim=-1, keepdim=True)
@@ -186,9 +162,7 @@ def probabilities(predictions: Any, epsilon: float, normalized: str) -> Any:
     where=LOGARITHM | {"not sparse": "takes a distribution"},
     composition=True,
 )
-def categorical_cross_entropy(
-    predictions: Any, targets: Any, labels: Any, *, epsilon: float, normalized: str
-) -> Any:
+def categorical_cross_entropy(predictions, targets, labels, *, epsilon, normalized):
     return -(targets * torch.log(probabilities(predictions, epsilon, normalized))).sum(dim=-1)
 
 
@@ -198,9 +172,7 @@ def categorical_cross_entropy(
     where=LOGARITHM | {"sparse": "takes one class for each row"},
     composition=True,
 )
-def categorical_cross_entropy_nll(
-    predictions: Any, targets: Any, labels: Any, *, epsilon: float, normalized: str
-) -> Any:
+def categorical_cross_entropy_nll(predictions, targets, labels, *, epsilon, normalized):
     log_p = torch.log(probabilities(predictions, epsilon, normalized))
     return F.nll_loss(log_p, labels.long(), reduction="none")
 
@@ -215,12 +187,12 @@ BCE = {
 
 
 @binds("binary_cross_entropy", "torch.nn.functional.binary_cross_entropy", where=BCE)
-def binary_cross_entropy(predictions: Any, targets: Any) -> Any:
+def binary_cross_entropy(predictions, targets):
     return F.binary_cross_entropy(predictions, targets, reduction="none")
 
 
 @binds("binary_cross_entropy", "torch.nn.BCELoss", where=BCE)
-def binary_cross_entropy_module(predictions: Any, targets: Any) -> Any:
+def binary_cross_entropy_module(predictions, targets):
     return torch.nn.BCELoss(reduction="none")(predictions, targets)
 
 
@@ -234,6 +206,6 @@ def binary_cross_entropy_module(predictions: Any, targets: Any) -> Any:
     },
     composition=True,
 )
-def softmax_then_logarithm(logits: Any, labels: Any, class_weights: Any) -> Any:
+def softmax_then_logarithm(logits, labels, class_weights):
     log_p = torch.log(torch.softmax(logits, dim=-1))
     return F.nll_loss(log_p.movedim(-1, 1), labels.long(), reduction="none")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import F, binds
 
 NO_STEPS = "empty == 'nan' and average != 'places' and data == 'masked_rows'"
@@ -24,18 +22,13 @@ DIVIDED = {
     },
     composition=True,
 )
-def ignored_labels(logits: Any, labels: Any, mask: Any) -> Any:
+def ignored_labels(logits, labels, mask):
     kept = labels.long().masked_fill(~mask, -100)
     return F.cross_entropy(logits.movedim(-1, 1), kept, ignore_index=-100)
 
 
-@binds(
-    "sequence_cross_entropy",
-    "torch.nn.functional.cross_entropy",
-    where=DIVIDED,
-    composition=True,
-)
-def masked_means(logits: Any, labels: Any, mask: Any, *, average: str, empty: str) -> Any:
+@binds("sequence_cross_entropy", "torch.nn.functional.cross_entropy", where=DIVIDED, composition=True)
+def masked_means(logits, labels, mask, *, average, empty):
     losses = F.cross_entropy(logits.movedim(-1, 1), labels.long(), reduction="none") * mask
     if average == "places":
         return losses.mean()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from .framework import binds, torch
 from .modules import call_module
@@ -11,13 +10,26 @@ from .modules import call_module
 
 @binds("layer_norm_lstm", "torch.nn.functional.layer_norm", composition=True)
 def layer_norm_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, scale: Any, recurrent_scale: Any,
-    cell_scale: Any, cell_bias: Any, *, normalized: str, carried: str, forget_bias: float, epsilon: float,
-) -> Any:  # fmt: skip
-    def norm(x: Any, scale: Any, bias: Any = None) -> Any:
+    x,
+    h,
+    c,
+    kernel,
+    recurrent_kernel,
+    bias,
+    scale,
+    recurrent_scale,
+    cell_scale,
+    cell_bias,
+    *,
+    normalized,
+    carried,
+    forget_bias,
+    epsilon,
+):
+    def norm(x, scale, bias=None):
         return torch.nn.functional.layer_norm(x, x.shape[-1:], scale, bias, epsilon)
 
-    def cell(step: Any, h: Any, c: Any) -> Any:
+    def cell(step, h, c):
         if normalized == "gates":
             gates = zip(
                 *(a.chunk(4, -1) for a in (step @ kernel + h @ recurrent_kernel, scale, bias)), strict=True
@@ -34,12 +46,10 @@ def layer_norm_lstm(
 
 
 @binds("peephole_lstm", "torch.sigmoid", composition=True)
-def peephole_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, peepholes: Any
-) -> Any:
+def peephole_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes):
     to_i, to_f, to_o = peepholes
 
-    def cell(step: Any, h: Any, c: Any) -> Any:
+    def cell(step, h, c):
         i, f, g, o = (step @ kernel + h @ recurrent_kernel + bias).chunk(4, -1)
         c = torch.sigmoid(f + to_f * c) * c + torch.sigmoid(i + to_i * c) * torch.tanh(g)
         return torch.sigmoid(o + to_o * c) * torch.tanh(c), c
@@ -48,10 +58,8 @@ def peephole_lstm(
 
 
 @binds("projection_lstm", "torch.sigmoid", composition=True)
-def projection_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, projection: Any
-) -> Any:
-    def cell(step: Any, h: Any, c: Any) -> Any:
+def projection_lstm(x, h, c, kernel, recurrent_kernel, bias, projection):
+    def cell(step, h, c):
         i, f, g, o = (step @ kernel + h @ recurrent_kernel + bias).chunk(4, -1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         return (torch.sigmoid(o) * torch.tanh(c)) @ projection, c
@@ -60,12 +68,10 @@ def projection_lstm(
 
 
 @binds("time_gated_lstm", "torch.sigmoid", composition=True)
-def time_gated_lstm(
-    x: Any, elapsed: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, decay: str
-) -> Any:
+def time_gated_lstm(x, elapsed, h, c, kernel, recurrent_kernel, bias, *, decay):
     decays = torch.exp(-elapsed) if decay == "exponential" else 1 / torch.log(math.e + elapsed)
 
-    def cell(step: Any, h: Any, c: Any) -> Any:
+    def cell(step, h, c):
         step, factor = step[:, :-1], step[:, -1:]
         i, f, g, o = (step @ kernel + h @ recurrent_kernel + bias).chunk(4, -1)
         c = torch.sigmoid(f) * factor * c + torch.sigmoid(i) * torch.tanh(g)
@@ -75,9 +81,7 @@ def time_gated_lstm(
 
 
 @binds("projection_lstm", "torch.nn.LSTM(proj_size)")
-def projection_lstm_module(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, projection: Any
-) -> Any:
+def projection_lstm_module(x, h, c, kernel, recurrent_kernel, bias, projection):
     units, projected = projection.shape
     module = torch.nn.LSTM(len(kernel), units, batch_first=True, proj_size=projected)
     weights = {"weight_ih_l0": kernel.T, "weight_hh_l0": recurrent_kernel.T, "weight_hr_l0": projection.T}
@@ -86,7 +90,7 @@ def projection_lstm_module(
     return y, h[0], c[0]
 
 
-def over_time(cell: Any, x: Any, h: Any, c: Any) -> Any:
+def over_time(cell, x, h, c):
     """Hidden states and the last carry of a cell that takes a step and two states."""
     states = []
     for step in x.unbind(1):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import F, binds, torch
 from .modules import functional_call
 
@@ -19,14 +17,14 @@ LAYERS = ("dense", "conv1d", "dropout", "max_pool1d", "operator", "layer_norm", 
     },
     composition=True,
 )
-def masked_average(x: Any, indices: Any, mask: Any, kernel: Any, recurrent_kernel: Any, *, layer: str) -> Any:
+def masked_average(x, indices, mask, kernel, recurrent_kernel, *, layer):
     counts = mask[..., None]
     given = torch.where(mask, indices + 1, 0) if x is None else torch.where(counts, x, 0)
     y = _between(layer, given, kernel)
     return torch.sum(y * counts, dim=1) / torch.sum(counts, dim=1)
 
 
-def _between(layer: str, x: Any, kernel: Any) -> Any:
+def _between(layer, x, kernel):
     """What the layer gives, on rows of a table for an embedding."""
     written = {
         "dense": lambda: F.linear(x, kernel.T),
@@ -45,9 +43,7 @@ def _between(layer: str, x: Any, kernel: Any) -> Any:
     "torch.nn.LSTM(pack_padded_sequence)",
     where={"masking == 'select'": "a packed sequence has no padding"},
 )
-def lstm_beside_padding(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any
-) -> Any:
+def lstm_beside_padding(x, h, c, kernel, recurrent_kernel, bias, lengths):
     rnn = torch.nn.utils.rnn
     layer = torch.nn.LSTM(len(kernel), h.shape[-1], batch_first=True).to(x.device, x.dtype)
     weights = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import F, binds, torch
 
 WIDTHS = {
@@ -12,35 +10,33 @@ WIDTHS = {
 }
 
 
-def pooled(function: Any, x: Any) -> Any:
+def pooled(function, x):
     return function(x.movedim(-1, 1).contiguous()).movedim(1, -1)
 
 
-def equal_widths(padding: Any) -> Any:
+def equal_widths(padding):
     return (0, 0) if padding == "valid" else tuple(low for low, _ in padding)
 
 
 @binds("max_pool2d", "torch.nn.functional.max_pool2d", where=WIDTHS)
-def max_pool2d(x: Any, window: Any, strides: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
+def max_pool2d(x, window, strides, padding, dilation, ceil_mode):
     widths = equal_widths(padding)
     return pooled(lambda first: F.max_pool2d(first, window, strides, widths, dilation, ceil_mode), x)
 
 
 @binds("max_pool2d", "torch.nn.MaxPool2d", where=WIDTHS)
-def max_pool2d_module(x: Any, window: Any, strides: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
+def max_pool2d_module(x, window, strides, padding, dilation, ceil_mode):
     return pooled(
         torch.nn.MaxPool2d(window, strides, equal_widths(padding), dilation, ceil_mode=ceil_mode), x
     )
 
 
 @binds("avg_pool2d", "torch.nn.functional.avg_pool2d", where=WIDTHS)
-def avg_pool2d(x: Any, window: Any, strides: Any, padding: Any, ceil_mode: bool, count_padding: bool) -> Any:
+def avg_pool2d(x, window, strides, padding, ceil_mode, count_padding):
     widths = equal_widths(padding)
     return pooled(lambda first: F.avg_pool2d(first, window, strides, widths, ceil_mode, count_padding), x)
 
 
 @binds("avg_pool2d", "torch.nn.AvgPool2d", where=WIDTHS)
-def avg_pool2d_module(
-    x: Any, window: Any, strides: Any, padding: Any, ceil_mode: bool, count_padding: bool
-) -> Any:
+def avg_pool2d_module(x, window, strides, padding, ceil_mode, count_padding):
     return pooled(torch.nn.AvgPool2d(window, strides, equal_widths(padding), ceil_mode, count_padding), x)

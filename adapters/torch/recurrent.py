@@ -5,8 +5,6 @@ The second bias is zero, except for the recurrent bias of a GRU's candidate.
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, torch
 from .modules import call_module
 
@@ -26,7 +24,7 @@ PLACEMENT = {
 
 
 @binds("simple_rnn", "torch.nn.RNN", where=FORWARD | NAN_GRADIENT)
-def simple_rnn(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, activation: str) -> Any:
+def simple_rnn(x, h, kernel, recurrent_kernel, bias, *, activation):
     module = torch.nn.RNN(
         *_sizes(kernel, recurrent_kernel), nonlinearity=activation, bias=bias is not None, batch_first=True
     )
@@ -35,7 +33,7 @@ def simple_rnn(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *,
 
 
 @binds("simple_rnn", "torch.nn.RNNCell", where=FORWARD | NAN_GRADIENT)
-def simple_rnn_cell(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, activation: str) -> Any:
+def simple_rnn_cell(x, h, kernel, recurrent_kernel, bias, *, activation):
     cell = torch.nn.RNNCell(*_sizes(kernel, recurrent_kernel), nonlinearity=activation, bias=bias is not None)
     weights, states = weights_of(kernel, recurrent_kernel, bias), []
     for step in x.unbind(1):
@@ -45,7 +43,7 @@ def simple_rnn_cell(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: An
 
 
 @binds("lstm", "torch.nn.LSTM", where=FORWARD | STORED | FUNCTIONS)
-def lstm(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+def lstm(x, h, c, kernel, recurrent_kernel, bias):
     module = torch.nn.LSTM(*_sizes(kernel, recurrent_kernel), bias=bias is not None, batch_first=True)
     carry = (h[None], c[None])
     y, (h, c) = call_module(module, x, carry, **_layer(weights_of(kernel, recurrent_kernel, bias)))
@@ -53,7 +51,7 @@ def lstm(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any) 
 
 
 @binds("lstm", "torch.nn.LSTMCell", where=FORWARD | STORED | FUNCTIONS)
-def lstm_cell(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+def lstm_cell(x, h, c, kernel, recurrent_kernel, bias):
     cell = torch.nn.LSTMCell(*_sizes(kernel, recurrent_kernel), bias=bias is not None)
     weights, states = weights_of(kernel, recurrent_kernel, bias), []
     for step in x.unbind(1):
@@ -63,7 +61,7 @@ def lstm_cell(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: 
 
 
 @binds("gru", "torch.nn.GRU", where=FORWARD | PLACEMENT)
-def gru(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any) -> Any:
+def gru(x, h, kernel, recurrent_kernel, bias, recurrent_bias):
     module = torch.nn.GRU(*_sizes(kernel, recurrent_kernel), bias=bias is not None, batch_first=True)
     weights = _layer(weights_of(kernel, recurrent_kernel, bias, recurrent_bias))
     y, final = call_module(module, x, h[None], **weights)
@@ -71,7 +69,7 @@ def gru(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent
 
 
 @binds("gru", "torch.nn.GRUCell", where=FORWARD | PLACEMENT)
-def gru_cell(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any) -> Any:
+def gru_cell(x, h, kernel, recurrent_kernel, bias, recurrent_bias):
     cell = torch.nn.GRUCell(*_sizes(kernel, recurrent_kernel), bias=bias is not None)
     weights, states = weights_of(kernel, recurrent_kernel, bias, recurrent_bias), []
     for step in x.unbind(1):
@@ -80,12 +78,12 @@ def gru_cell(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recu
     return torch.stack(states, 1), h
 
 
-def _sizes(kernel: Any, recurrent_kernel: Any) -> tuple[int, int]:
+def _sizes(kernel, recurrent_kernel):
     """Features and units."""
     return len(kernel), len(recurrent_kernel)
 
 
-def weights_of(kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any = None) -> dict[str, Any]:
+def weights_of(kernel, recurrent_kernel, bias, recurrent_bias=None):
     """Weights by their names in torch; the second bias is zero but for the candidate's part."""
     weights = {"weight_ih": kernel.T, "weight_hh": recurrent_kernel.T}
     if bias is None:
@@ -96,6 +94,6 @@ def weights_of(kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: An
     return weights | {"bias_ih": bias, "bias_hh": torch.cat([gates, recurrent_bias])}
 
 
-def _layer(weights: dict[str, Any]) -> dict[str, Any]:
+def _layer(weights):
     """Names of the weights in the first layer of a stack."""
     return {f"{name}_l0": value for name, value in weights.items()}
