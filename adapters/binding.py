@@ -20,7 +20,10 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from .rows import Row
 
 from ..errors import Usage
 
@@ -58,6 +61,7 @@ class Binding:
         composition: whether this is put together from primitives because the framework ships no such layer.
         build: takes inputs and parameters by name, and constructs what ``function`` is then given as
             ``built``. Of inputs it looks at shapes, dtypes and presence only, never at values.
+        row: the call as data, where the functions were rendered from that.
     """
 
     spec: str
@@ -67,6 +71,7 @@ class Binding:
     where: Mapping[str, str] = field(default_factory=dict)
     composition: bool = False
     build: Callable[..., Any] | None = None
+    row: Row | None = None
 
     @property
     def key(self) -> str:

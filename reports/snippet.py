@@ -181,7 +181,8 @@ class _Written(ast.NodeTransformer):
         """What an expression over options comes to; comparisons and our helpers may see shapes as well."""
         used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
         ours = {name for name in used if _is_ours(self.names.get(name))}
-        sees_shapes = isinstance(node, ast.Compare) or (isinstance(node, ast.Call) and ours)
+        sees_shapes = isinstance(node, ast.Compare | ast.BoolOp) or (isinstance(node, ast.Call) and ours)
+        sees_shapes = sees_shapes or _is_of_shape(node)
         arrays = self.arrays if sees_shapes else {}
         if not used <= ours | set(self.values) | set(arrays) | set(_BUILT_IN):
             raise _Unknown
@@ -194,6 +195,16 @@ class _Written(ast.NodeTransformer):
         except Exception as error:  # an array was needed, or what came out is no literal
             raise _Unknown from error
         raise _Unknown
+
+
+def _is_of_shape(node: ast.expr) -> bool:
+    """Whether an expression picks lengths from a shape."""
+    match node:
+        case ast.Subscript(value=ast.Attribute(attr="shape")):
+            return True
+        case ast.BinOp(left=left, right=right):
+            return _is_of_shape(left) or _is_of_shape(right)
+    return False
 
 
 _BUILT_IN = {name: getattr(builtins, name) for name in ("bool", "int", "len", "list", "max", "min", "tuple")}

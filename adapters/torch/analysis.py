@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from .convolution import WIDTHS, conv1d
-from .dense import dense
+from .convolution import WIDTHS, channels_first, channels_last, equal_widths, filters_first
 from .framework import F, binds
+
+
+def dense(x, kernel, bias):
+    return F.linear(x, kernel.T, bias)
 
 
 def ends(layer, lower, upper, kernel, bias):
@@ -30,6 +33,7 @@ def output_range(low, width, kernel, bias, second_kernel, second_bias, layers, a
 @binds("conv_output_range", "torch.nn.functional.conv1d", where=WIDTHS, composition=True)
 def conv_output_range(low, width, kernel, bias, strides, padding):
     def layer(x, kernel, bias):
-        return conv1d(x, kernel, bias, strides, padding, (1,), 1)
+        y = F.conv1d(channels_first(x), filters_first(kernel), bias, strides, equal_widths(padding))
+        return channels_last(y)
 
     return ends(layer, low, low + width, kernel, bias)

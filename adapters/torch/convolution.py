@@ -7,15 +7,15 @@ whose adjoint it is.
 from __future__ import annotations
 
 from .framework import F, binds, torch
-from .modules import call_module
+from .modules import function, module
 
 WIDTHS = {
     "padding not in ('same_lower', 'causal')": "torch pads by equal numbers on both sides, or 'same'",
     "padding in ('valid', 'same') or all(low == high for low, high in padding)": "torch pads sides alike",
     "padding != 'same' or max(strides) == 1": "torch pads 'same' at stride 1 only",
 }
+ADJOINT = {"flip": (True, "torch's is always the adjoint of a convolution")}
 TRANSPOSED = {
-    "flip": "torch's is always the adjoint of a convolution",
     "padding != 'same'": "torch takes the crop in numbers only",
     "padding != 'valid' or all((kernel[i] - 1) * dilation[i] + 1 >= strides[i] for i in (0, 1))": (
         "torch adds no zeros where the kernel is shorter than the stride"
@@ -25,6 +25,23 @@ TRANSPOSED = {
     "padding[i][0] - padding[i][1] < max(strides[i], dilation[i]) for i in (0, 1))": (
         "torch's output padding is below stride or dilation"
     ),
+}
+
+
+X, Y = "x.movedim(-1, 1).contiguous()", "y.movedim(1, -1)"
+FILTERS_FIRST = "movedim(-1, 0).movedim(-1, 1).contiguous()"
+WEIGHT = {"weight": f"kernel.{FILTERS_FIRST}", "bias": "bias"}
+SIZES = {
+    "in_channels": "kernel.shape[-2] * groups",
+    "out_channels": "kernel.shape[-1]",
+    "kernel_size": "kernel.shape[:-2]",
+    "bias": "bias is not None",
+}
+CONV = {
+    "stride": "strides",
+    "padding": "equal_widths(padding)",
+    "dilation": "dilation",
+    "groups": "groups",
 }
 
 
@@ -44,88 +61,55 @@ def equal_widths(padding):
     return padding if isinstance(padding, str) else tuple(low for low, _ in padding)
 
 
-def conv_by(function, x, kernel, bias, *options):
-    return channels_last(function(channels_first(x), filters_first(kernel), bias, *options))
+for n in (1, 2, 3):
+    function(f"conv{n}d", f"torch.nn.functional.conv{n}d", CONV, WEIGHT, on=X, returns=Y, where=WIDTHS)
+    module(f"conv{n}d", f"torch.nn.Conv{n}d", SIZES | CONV, WEIGHT, on=X, returns=Y, where=WIDTHS)
+
+function(
+    "depthwise_conv2d",
+    "torch.nn.functional.conv2d",
+    CONV | {"groups": "kernel.shape[-2]"},
+    WEIGHT | {"weight": f"kernel.flatten(-2).unsqueeze(-2).{FILTERS_FIRST}"},
+    on=X,
+    returns=Y,
+    where=WIDTHS,
+    composition=True,
+)
 
 
-@binds("conv1d", "torch.nn.functional.conv1d", where=WIDTHS)
-def conv1d(x, kernel, bias, strides, padding, dilation, groups):
-    return conv_by(F.conv1d, x, kernel, bias, strides, equal_widths(padding), dilation, groups)
+def crop(padding):
+    """What is cropped on both sides."""
+    return (0, 0) if padding == "valid" else tuple(low for low, _ in padding)
 
 
-@binds("conv2d", "torch.nn.functional.conv2d", where=WIDTHS)
-def conv2d(x, kernel, bias, strides, padding, dilation, groups):
-    return conv_by(F.conv2d, x, kernel, bias, strides, equal_widths(padding), dilation, groups)
+def left_standing(padding):
+    """What is left standing on the high side of what is cropped."""
+    return (0, 0) if padding == "valid" else tuple(low - high for low, high in padding)
 
 
-@binds("conv3d", "torch.nn.functional.conv3d", where=WIDTHS)
-def conv3d(x, kernel, bias, strides, padding, dilation, groups):
-    return conv_by(F.conv3d, x, kernel, bias, strides, equal_widths(padding), dilation, groups)
+TRANSPOSED_SIZES = SIZES | {"in_channels": "kernel.shape[-1]", "out_channels": "kernel.shape[-2] * groups"}
+TRANSPOSED_CONV = CONV | {"padding": "crop(padding)", "output_padding": "left_standing(padding)"}
 
-
-@binds("depthwise_conv2d", "torch.nn.functional.conv2d", where=WIDTHS, composition=True)
-def depthwise_conv2d(x, kernel, bias, strides, padding, dilation):
-    grouped = kernel.flatten(-2).unsqueeze(-2)
-    return conv_by(F.conv2d, x, grouped, bias, strides, equal_widths(padding), dilation, kernel.shape[-2])
-
-
-def conv_by_module(module, x, kernel, bias, strides, padding, dilation, groups):
-    *window, channels, filters = kernel.shape
-    layer = module(
-        channels * groups,
-        filters,
-        tuple(window),
-        stride=strides,
-        padding=equal_widths(padding),
-        dilation=dilation,
-        groups=groups,
-        bias=bias is not None,
-    )
-    return channels_last(call_module(layer, channels_first(x), weight=filters_first(kernel), bias=bias))
-
-
-@binds("conv1d", "torch.nn.Conv1d", where=WIDTHS)
-def conv1d_module(x, kernel, bias, strides, padding, dilation, groups):
-    return conv_by_module(torch.nn.Conv1d, x, kernel, bias, strides, padding, dilation, groups)
-
-
-@binds("conv2d", "torch.nn.Conv2d", where=WIDTHS)
-def conv2d_module(x, kernel, bias, strides, padding, dilation, groups):
-    return conv_by_module(torch.nn.Conv2d, x, kernel, bias, strides, padding, dilation, groups)
-
-
-@binds("conv3d", "torch.nn.Conv3d", where=WIDTHS)
-def conv3d_module(x, kernel, bias, strides, padding, dilation, groups):
-    return conv_by_module(torch.nn.Conv3d, x, kernel, bias, strides, padding, dilation, groups)
-
-
-def crops(padding):
-    """Crop of both sides, and what is left standing of it on the high side."""
-    pairs = ((0, 0), (0, 0)) if padding == "valid" else padding
-    return tuple(low for low, _ in pairs), tuple(low - high for low, high in pairs)
-
-
-@binds("conv_transpose2d", "torch.nn.functional.conv_transpose2d", where=TRANSPOSED)
-def conv_transpose2d(x, kernel, bias, strides, padding, dilation, groups):
-    return conv_by(F.conv_transpose2d, x, kernel, bias, strides, *crops(padding), groups, dilation)
-
-
-@binds("conv_transpose2d", "torch.nn.ConvTranspose2d", where=TRANSPOSED)
-def conv_transpose2d_module(x, kernel, bias, strides, padding, dilation, groups):
-    *window, filters, channels = kernel.shape
-    crop, output_padding = crops(padding)
-    layer = torch.nn.ConvTranspose2d(
-        channels,
-        filters * groups,
-        tuple(window),
-        stride=strides,
-        padding=crop,
-        output_padding=output_padding,
-        groups=groups,
-        bias=bias is not None,
-        dilation=dilation,
-    )
-    return channels_last(call_module(layer, channels_first(x), weight=filters_first(kernel), bias=bias))
+function(
+    "conv_transpose2d",
+    "torch.nn.functional.conv_transpose2d",
+    TRANSPOSED_CONV,
+    WEIGHT,
+    on=X,
+    returns=Y,
+    where=TRANSPOSED,
+    fixed=ADJOINT,
+)
+module(
+    "conv_transpose2d",
+    "torch.nn.ConvTranspose2d",
+    TRANSPOSED_SIZES | TRANSPOSED_CONV,
+    WEIGHT,
+    on=X,
+    returns=Y,
+    where=TRANSPOSED,
+    fixed=ADJOINT,
+)
 
 
 def patches(x, window, strides, padding):
@@ -173,13 +157,12 @@ def locally_connected1d_banded(x, kernel, bias, strides, padding):
     return y if bias is None else y + bias
 
 
-VALID = {
-    "padding == 'valid'": "torch crops by numbers",
-    "flip": "torch's is always the adjoint of a convolution",
-}
-
-
-@binds("tied_conv_transpose2d", "torch.nn.functional.conv_transpose2d", where=VALID, composition=True)
+@binds(
+    "tied_conv_transpose2d",
+    "torch.nn.functional.conv_transpose2d",
+    fixed=ADJOINT | {"padding": ("valid", "torch crops by numbers")},
+    composition=True,
+)
 def tied_conv_transpose2d(x, kernel, strides):
     weight = filters_first(kernel)
     hidden = F.conv2d(channels_first(x), weight, stride=strides)
@@ -190,10 +173,8 @@ def tied_conv_transpose2d(x, kernel, strides):
 @binds(
     "tied_conv_transpose2d",
     "torch.flip",
-    where={
-        "padding == 'valid'": "pads in full",
-        "max(strides) == 1": "a convolution does not spread its input",
-    },
+    fixed={"padding": ("valid", "pads in full")},
+    where={"max(strides) == 1": "a convolution does not spread its input"},
     composition=True,
 )
 def tied_conv_transpose2d_flipped(x, kernel, flip):

@@ -1,9 +1,10 @@
-"""How a module is called with weights from outside, so that gradients reach them."""
+"""How a module is called with weights from outside, so that gradients reach them, and the rows of PyTorch."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ..rows import rows
 from .framework import torch
 
 
@@ -21,3 +22,6 @@ def functional_call(module: Any, weights: Any, inputs: Any) -> Any:
     if hasattr(module, "_flat_weights"):  # PyTorch 1 reads the weights of a recurrent module from here
         module._flat_weights = [weights[name] for name in module._flat_weights_names]
     return torch.nn.utils.stateless.functional_call(module, weights, inputs)
+
+
+function, module = rows("torch", call_module, torch=torch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .framework import F, binds, torch
+from .modules import function, module
 
 WIDTHS = {
     "padding not in ('same', 'same_lower')": "torch's poolings pad by numbers only",
@@ -10,33 +10,22 @@ WIDTHS = {
 }
 
 
-def pooled(function, x):
-    return function(x.movedim(-1, 1).contiguous()).movedim(1, -1)
-
-
 def equal_widths(padding):
     return (0, 0) if padding == "valid" else tuple(low for low, _ in padding)
 
 
-@binds("max_pool2d", "torch.nn.functional.max_pool2d", where=WIDTHS)
-def max_pool2d(x, window, strides, padding, dilation, ceil_mode):
-    widths = equal_widths(padding)
-    return pooled(lambda first: F.max_pool2d(first, window, strides, widths, dilation, ceil_mode), x)
+WINDOWS = {
+    "kernel_size": "window",
+    "stride": "strides",
+    "padding": "equal_widths(padding)",
+    "ceil_mode": "ceil_mode",
+}
+MAX, MEAN = WINDOWS | {"dilation": "dilation"}, WINDOWS | {"count_include_pad": "count_padding"}
 
-
-@binds("max_pool2d", "torch.nn.MaxPool2d", where=WIDTHS)
-def max_pool2d_module(x, window, strides, padding, dilation, ceil_mode):
-    return pooled(
-        torch.nn.MaxPool2d(window, strides, equal_widths(padding), dilation, ceil_mode=ceil_mode), x
-    )
-
-
-@binds("avg_pool2d", "torch.nn.functional.avg_pool2d", where=WIDTHS)
-def avg_pool2d(x, window, strides, padding, ceil_mode, count_padding):
-    widths = equal_widths(padding)
-    return pooled(lambda first: F.avg_pool2d(first, window, strides, widths, ceil_mode, count_padding), x)
-
-
-@binds("avg_pool2d", "torch.nn.AvgPool2d", where=WIDTHS)
-def avg_pool2d_module(x, window, strides, padding, ceil_mode, count_padding):
-    return pooled(torch.nn.AvgPool2d(window, strides, equal_widths(padding), ceil_mode, count_padding), x)
+for word, spec, api, options in (
+    (function, "max_pool2d", "torch.nn.functional.max_pool2d", MAX),
+    (module, "max_pool2d", "torch.nn.MaxPool2d", MAX),
+    (function, "avg_pool2d", "torch.nn.functional.avg_pool2d", MEAN),
+    (module, "avg_pool2d", "torch.nn.AvgPool2d", MEAN),
+):
+    word(spec, api, options, on="x.movedim(-1, 1).contiguous()", returns="y.movedim(1, -1)", where=WIDTHS)

@@ -34,7 +34,12 @@ SPECS = all_specs()
         (
             "torch.nn.functional.linear",
             "dense/use_bias=false/float32/normal/3x17x5",
-            "torch.nn.functional.linear(x, kernel.T, None)",
+            "torch.nn.functional.linear(x, weight=kernel.T, bias=None)",
+        ),
+        (
+            "torch.nn.Linear",
+            "dense/use_bias=false/float32/normal/3x17x5",
+            "torch.nn.Linear(in_features=17, out_features=5, bias=False)(x)",
         ),
         (
             "keras.random.dropout",

@@ -1,0 +1,179 @@
+"""A call as a row: bindings that are one call, or construct and call, written as data.
+
+A row says which API is called, what each of its own arguments is given, and how arrays go in and come out,
+in Python expressions over the inputs and parameters of a spec::
+
+    function("gelu", "torch.nn.functional.gelu", {"approximate": "'tanh' if approximate else 'none'"})
+    module("dense", "torch.nn.Linear", {"in_features": "kernel.shape[0]", "out_features": "kernel.shape[1]",
+                                        "bias": "bias is not None"}, {"weight": "kernel.T", "bias": "bias"})
+
+It is rendered into the code that a user would write, ``torch.nn.functional.gelu(x, approximate=…)``, and that
+runs, is printed, copied into scripts and looked at like any other binding. What needs statements, or more
+calls than one, is written as a function.
+
+A name in an expression is what the row's module defines above it, or is built into Python, and else an input
+or a parameter of the spec.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import linecache
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .binding import BUILT, Binding, conditions, register
+
+__all__ = ["Row", "rows"]
+
+Expressions = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One call of a public API.
+
+    Args:
+        calls: full dotted path of what is called.
+        options: the API's own arguments, for a module those of its constructor, each with an expression.
+        weights: the arrays that go in by name, as keywords of a function or in the place of a module's
+            parameters and buffers: an expression for each name, or one that comes to such a dictionary.
+        on: the arrays that go in by position.
+        gives: names for what comes out.
+        returns: the outputs of the spec in these names; empty where they are what comes out.
+        defaults: options that older releases do not know, with their defaults, at which they are not passed.
+        then: what a module is changed by before it is called, such as ``.eval()``.
+        caller: name of the function that calls a module; empty where a function is called.
+    """
+
+    calls: str
+    options: Expressions = field(default_factory=dict)
+    weights: Expressions | str = field(default_factory=dict)
+    on: str = "x"
+    gives: str = "y"
+    returns: str = ""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    then: str = ""
+    caller: str = ""
+
+    @property
+    def build(self) -> str:
+        """The statement that constructs the module; empty for a function."""
+        return f"return {self._calling(self.calls, self._options())}{self.then}" if self.caller else ""
+
+    @property
+    def call(self) -> str:
+        """The statements that make the call."""
+        if not self.caller:
+            call = self._calling(self.calls, [self.on, *self._weights(), *self._options()])
+        elif self.weights:
+            call = self._calling(self.caller, [BUILT, self.on, *self._weights()])
+        else:
+            call = self._calling(BUILT, [self.on])
+        return f"{self.gives} = {call}\nreturn {self.returns}" if self.returns else f"return {call}"
+
+    @staticmethod
+    def _calling(name: str, arguments: Iterable[str]) -> str:
+        return f"{name}({', '.join(arguments)})"
+
+    def _weights(self) -> Iterator[str]:
+        if isinstance(self.weights, str):
+            yield f"**{self.weights}"
+        else:
+            yield from (_keyword(*item) for item in self.weights.items())
+
+    def _options(self) -> Iterator[str]:
+        for name, value in self.options.items():
+            if name in self.defaults:
+                yield f"**({{}} if ({value}) == {self.defaults[name]!r} else {{{name!r}: {value}}})"
+            else:
+                yield _keyword(name, value)
+
+
+def _keyword(name: str, value: str) -> str:
+    """An argument of a call; names of parameters inside a module have dots."""
+    return f"{name}={value}" if name.isidentifier() else f"**{{{name!r}: {value}}}"
+
+
+def rows(
+    framework: str, call_module: Callable[..., Any], **modules: Any
+) -> tuple[Callable[..., None], Callable[..., None]]:
+    """The words ``function`` and ``module``, each of which binds one row of a framework.
+
+    Both take the spec, the API and the fields of a `Row`, ``options`` and ``weights`` by position, beside what
+    every binding takes: ``where``, ``fixed`` and ``composition``. Of an API whose name says more than what is
+    called, such as ``torch.nn.LSTM(num_layers)``, that is what stands before the bracket, or ``calls``.
+
+    Args:
+        framework: one of ``binding.FRAMEWORKS``.
+        call_module: calls a module, its first argument, on arrays by position, with weights by keyword (None:
+            absent).
+        modules: what the paths of APIs begin with, under the names that users give it.
+    """
+    known = {call_module.__name__: call_module, **modules}
+
+    def bind(
+        space: dict[str, Any],
+        spec: str,
+        api: str,
+        options: Expressions | None = None,
+        weights: Expressions | str | None = None,
+        *,
+        where: Mapping[str, str] | None = None,
+        fixed: Mapping[str, tuple[Any, str]] | None = None,
+        composition: bool = False,
+        calls: str = "",
+        **form: Any,
+    ) -> None:
+        row = Row(calls or api.partition("(")[0], options or {}, weights or {}, **form)
+        for name, value in known.items():
+            space.setdefault(name, value)
+        file = f"{space['__file__']}:{spec}:{api}"
+        call, build = _functions({"call": row.call, "build": row.build}, space, file)
+        register(Binding(spec, api, framework, call, conditions(where, fixed), composition, build, row))
+
+    def function(*of: Any, **form: Any) -> None:
+        bind(sys._getframe(1).f_globals, *of, **form)
+
+    def module(*of: Any, **form: Any) -> None:
+        bind(sys._getframe(1).f_globals, *of, **form, caller=call_module.__name__)
+
+    return function, module
+
+
+def _functions(bodies: Mapping[str, str], space: dict[str, Any], file: str) -> list[Any]:
+    """The functions with these bodies, as if a file of this name held them; None for an empty body.
+
+    They belong to the module whose namespace is ``space``. ``linecache`` is given the text of the file, so
+    that tracebacks, ``inspect`` and all who ask for a source find it.
+    """
+    text = "\n\n".join(_definition(name, body, space) for name, body in bodies.items() if body)
+    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
+    made: dict[str, Any] = {}
+    exec(compile(text, file, "exec"), space, made)
+    return [made.get(name) for name in bodies]
+
+
+def _definition(name: str, body: str, space: Mapping[str, Any]) -> str:
+    """A function with this body; what the body takes from outside are its arguments."""
+    arguments = ", ".join(_taken(body, {*space, *vars(builtins)}))
+    return f"def {name}({arguments}):\n{textwrap.indent(body, '    ')}\n"
+
+
+def _taken(body: str, known: set[str]) -> Iterator[str]:
+    """Names, in the order of their places, that assignments and a return read and that are not known."""
+    for statement in ast.parse(body).body:
+        assert isinstance(statement, ast.Assign | ast.Return)
+        assert statement.value is not None
+        bound = {n.arg for n in ast.walk(statement.value) if isinstance(n, ast.arg)}
+        names = [n for n in ast.walk(statement.value) if isinstance(n, ast.Name)]
+        bound |= {n.id for n in names if isinstance(n.ctx, ast.Store)}
+        for name in sorted(names, key=lambda n: n.col_offset):
+            if name.id not in known | bound:
+                known.add(name.id)
+                yield name.id
+        known |= {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
