@@ -32,7 +32,15 @@ def along_axis(function: Callable[..., Any], vjp: Callable[..., Any], *sources: 
         vjp=vjp,
         inputs=(Input("x", "batch, features", meaning="the logits"),),
         parameters=(Parameter("axis", (-1, 0), "the axis that is normalised"),),
-        constraints=(Constraint("C1", "-2 <= axis < 2", "axis must be an axis of x", broken_by={"axis": 2}),),
+        constraints=(
+            Constraint(
+                "C1",
+                "-2 <= axis < 2",
+                "axis must be an axis of x",
+                broken_by={"axis": 2},
+                also_broken_by=({"axis": -3},),
+            ),
+        ),
         axes="batch features",
         sizes=((3, 17), (1, 1), (2, 64), (5, 129)),
         data=("normal", "wide", "offset", "saturated", "constant", "ties", "nan", "infinities"),

@@ -81,6 +81,7 @@ conv_output_range = Spec(
             "padding == 'same' or time >= kernel_time",
             "a window must fit into the input",
             broken_by={"kernel_time": 40},
+            also_broken_by=({"kernel_time": "time + 1"},),
         ),
     ),
     sources=(INTERVALS, PROPAGATION),

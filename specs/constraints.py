@@ -7,7 +7,13 @@ from .language.spec import Constraint, Input, Parameter, Source, Spec
 
 KERNEL = Input("kernel", "features, units", meaning="what is constrained")
 AXIS = Parameter("axis", (0, 1), "the axis along which norms are taken: 0 for what each unit is fed by")
-NO_AXIS = Constraint("C1", "-2 <= axis < 2", "axis must be an axis of the kernel", broken_by={"axis": 2})
+NO_AXIS = Constraint(
+    "C1",
+    "-2 <= axis < 2",
+    "axis must be an axis of the kernel",
+    broken_by={"axis": 2},
+    also_broken_by=({"axis": -3},),
+)
 # The second epsilon is near the norms of tiny kernels; the third is that of keras.config.
 EPSILONS = (1e-12, 0.05, 1e-7)
 SIZES = ((17, 5), (2, 12), (33, 7))
@@ -192,7 +198,11 @@ spectral_norm = Spec(
             broken_by={"vector": "units + 1"},
         ),
         Constraint(
-            "C2", "power_iterations >= 1", "there must be an iteration", broken_by={"power_iterations": 0}
+            "C2",
+            "power_iterations >= 1",
+            "there must be an iteration",
+            broken_by={"power_iterations": 0},
+            also_broken_by=({"power_iterations": -1},),
         ),
     ),
     # With so large an epsilon the vectors fade from one iteration to the next, to nothing.

@@ -65,7 +65,10 @@ def geometry(
 
 def at_least_one(label: str, name: str, rank: int) -> Constraint:
     """The rule that a parameter with a number per axis is positive."""
-    return Constraint(label, f"min({name}) >= 1", f"{name} must be positive", broken_by={name: (0,) * rank})
+    rule, below = f"min({name}) >= 1", ({name: (-1,) * rank}, {name: (*(1,) * (rank - 1), -1)})
+    return Constraint(
+        label, rule, f"{name} must be positive", broken_by={name: (0,) * rank}, also_broken_by=below[:rank]
+    )
 
 
 def windows_fit(label: str, space: tuple[str, ...]) -> Constraint:
@@ -77,6 +80,7 @@ def windows_fit(label: str, space: tuple[str, ...]) -> Constraint:
         f">= (kernel[i] - 1) * dilation[i] + 1 for i in {tuple(range(len(space)))})",
         "a window must fit into the padded input",
         broken_by={f"kernel_{space[-1]}": 40},
+        also_broken_by=tuple({f"kernel_{axis}": f"{axis} + 1"} for axis in space),
     )
 
 
@@ -123,6 +127,7 @@ def conv(
                 "groups >= 1 and kernel[-1] % groups == 0",
                 "groups must divide the filters",
                 broken_by={"groups": 2, "filters": 7},
+                also_broken_by=({"groups": 2, "filters": 1},),
             ),
             windows_fit("C3", space),
             at_least_one("C4", "strides", len(space)),
@@ -247,6 +252,7 @@ conv_transpose2d = Spec(
             "groups >= 1 and kernel[-1] % groups == 0",
             "groups must divide the channels",
             broken_by={"groups": 4},
+            also_broken_by=({"groups": 12, "filters": 12},),
         ),
         Constraint(
             "C3",
@@ -255,6 +261,7 @@ conv_transpose2d = Spec(
             "for i in (0, 1))",
             "something must be left of the output",
             broken_by={"padding": ((4, 4), (0, 0))},
+            also_broken_by=({"padding": ((4, 3), (0, 0))}, {"padding": ((0, 0), (0, 5))}),
         ),
         at_least_one("C4", "strides", 2),
         at_least_one("C5", "dilation", 2),
@@ -374,6 +381,7 @@ tied_conv_transpose2d = Spec(
             "padding == 'same' or height >= kernel_height and width >= kernel_width",
             "a window must fit into the input",
             broken_by={"kernel_width": 40},
+            also_broken_by=({"kernel_height": "height + 1"}, {"kernel_width": "width + 1"}),
         ),
     ),
     sources=(

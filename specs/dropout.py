@@ -30,8 +30,18 @@ TRAINING = Parameter("training", (True, False), "False for inference")
 DROPPED = Parameter(
     "dropped", ("zero", "product"), "what stands at dropped places: 0 or x times 0", facet=True
 )
-AT_MOST_1 = Constraint("C1", "rate <= 1", "rate must be at most 1", broken_by={"rate": 1.5})
-NOT_NEGATIVE = Constraint("C2", "rate >= 0", "rate must not be negative", broken_by={"rate": -0.5})
+ABOVE_1, BELOW_0 = 1 + 2.0**-23, -(2.0**-30)
+"""Just beyond the ends: the next float32 after 1, and a small negative number."""
+AT_MOST_1 = Constraint(
+    "C1", "rate <= 1", "rate must be at most 1", broken_by={"rate": 1.5}, also_broken_by=({"rate": ABOVE_1},)
+)
+NOT_NEGATIVE = Constraint(
+    "C2",
+    "rate >= 0",
+    "rate must not be negative",
+    broken_by={"rate": -0.5},
+    also_broken_by=({"rate": BELOW_0},),
+)
 ONE_RATE_AT_INFERENCE = "not training and rate != 0.3"
 SEEN_AT_INFINITIES = "dropped == 'product' and (not training or rate == 0 or data != 'infinities')"
 
@@ -261,7 +271,15 @@ gaussian_noise = Spec(
     axes="batch features",
     sizes=((33, 129), (1, 1), (63, 65)),
     data=("normal", "wide", "infinities"),
-    constraints=(Constraint("C1", "stddev >= 0", "stddev must not be negative", broken_by={"stddev": -0.5}),),
+    constraints=(
+        Constraint(
+            "C1",
+            "stddev >= 0",
+            "stddev must not be negative",
+            broken_by={"stddev": -0.5},
+            also_broken_by=({"stddev": BELOW_0},),
+        ),
+    ),
     excluded=("not training and stddev != 0.3",),
     sources=(
         Source("Bishop (1995), Training with noise", "https://doi.org/10.1162/neco.1995.7.1.108"),
@@ -286,7 +304,13 @@ gaussian_dropout = Spec(
     sizes=((33, 129), (1, 1), (63, 65)),
     data=("normal", "wide", "infinities"),
     constraints=(
-        Constraint("C1", "rate < 1", "no variance is left at rate 1", broken_by={"rate": 1.0}),
+        Constraint(
+            "C1",
+            "rate < 1",
+            "no variance is left at rate 1",
+            broken_by={"rate": 1.0},
+            also_broken_by=({"rate": 1.5},),
+        ),
         NOT_NEGATIVE,
     ),
     excluded=(ONE_RATE_AT_INFERENCE,),

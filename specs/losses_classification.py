@@ -13,7 +13,11 @@ RANK = Parameter("rank", (1, 2), "how many axes of rows stand before the classes
 WEIGHTED = Parameter("weighted", (False, True), "whether classes have weights")
 LABEL_SMOOTHING = Parameter("label_smoothing", (0.0, 0.1), "share that is spread evenly over the classes")
 SMOOTHING_IN_RANGE = Constraint(
-    "C2", "0 <= label_smoothing <= 1", "label_smoothing must be in [0, 1]", broken_by={"label_smoothing": 1.5}
+    "C2",
+    "0 <= label_smoothing <= 1",
+    "label_smoothing must be in [0, 1]",
+    broken_by={"label_smoothing": 1.5},
+    also_broken_by=({"label_smoothing": 1 + 2.0**-23}, {"label_smoothing": -(2.0**-10)}),
 )
 ZERO_TARGET = Parameter(
     "zero_target",

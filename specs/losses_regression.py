@@ -58,7 +58,13 @@ huber = Spec(
     data=DATA,
     constraints=(
         SAME_SHAPE,
-        Constraint("C2", "delta > 0", "delta must be positive", broken_by={"delta": -1.0}),
+        Constraint(
+            "C2",
+            "delta > 0",
+            "delta must be positive",
+            broken_by={"delta": -1.0},
+            also_broken_by=({"delta": 0.0},),
+        ),
     ),
     excluded=(MEAN_OF_MEANS,),
     sources=(
@@ -86,7 +92,13 @@ smooth_l1 = Spec(
     data=DATA,
     constraints=(
         SAME_SHAPE,
-        Constraint("C2", "beta >= 0", "beta must not be negative", broken_by={"beta": -1.0}),
+        Constraint(
+            "C2",
+            "beta >= 0",
+            "beta must not be negative",
+            broken_by={"beta": -1.0},
+            also_broken_by=({"beta": -(2.0**-30)},),
+        ),
     ),
     sources=(
         Source("Girshick (2015), Fast R-CNN", "https://arxiv.org/abs/1504.08083"),

@@ -328,7 +328,11 @@ group_norm = Spec(
     constraints=(
         FITS,
         Constraint(
-            "C2", "channels % groups == 0", "groups must divide the channels", broken_by={"groups": 5}
+            "C2",
+            "groups >= 1 and channels % groups == 0",
+            "groups must divide the channels",
+            broken_by={"groups": 5},
+            also_broken_by=({"groups": 0}, {"groups": -2}, {"groups": 24}),
         ),
     ),
     # Six values, 30 deviations from 0, leave no digit of a bfloat16.

@@ -21,8 +21,20 @@ PADDING = Parameter(
 CEIL = Parameter("ceil_mode", (False, True), "whether a last window may reach past the end", facet=True)
 
 POSITIVE = (
-    Constraint("C1", "min(window) >= 1", "the window must have a tap", broken_by={"window": (0, 2)}),
-    Constraint("C2", "min(strides) >= 1", "strides must be positive", broken_by={"strides": (0, 1)}),
+    Constraint(
+        "C1",
+        "min(window) >= 1",
+        "the window must have a tap",
+        broken_by={"window": (0, 2)},
+        also_broken_by=({"window": (2, -1)},),
+    ),
+    Constraint(
+        "C2",
+        "min(strides) >= 1",
+        "strides must be positive",
+        broken_by={"strides": (0, 1)},
+        also_broken_by=({"strides": (1, -1)},),
+    ),
 )
 
 SHAPES = Source("StableHLO, reduce_window", "https://openxla.org/stablehlo/spec#reduce_window")
@@ -57,12 +69,14 @@ def windows_fit(dilated: bool) -> tuple[Constraint, Constraint]:
             f" >= {reach} for i in (0, 1))",
             "a window must fit into the padded input",
             broken_by={"window": (2, 40)},
+            also_broken_by=({"window": (10, 2)}, {"window": (2, 11)}),
         ),
         Constraint(
             "C4",
             f"{named} or all(max(padding[i]) < {reach} for i in (0, 1))",
             "padding must be less than a window",
             broken_by={"padding": ((2, 2), (0, 0))},
+            also_broken_by=({"padding": ((0, 0), (0, 2))}, {"padding": ((9, 9), (0, 0))}),
         ),
     )
 

@@ -2,15 +2,15 @@
 
 ``conv2d/strides=2,padding=same/float32/normal/2x7x9x4x6x3x2`` is the spec, the parameters that are not
 at their default (``default`` if all are), the dtype, the data set and the lengths of the spec's axes.
-In place of the data set, ``breaks-C1`` names the constraint that the case breaks on purpose. ``#7`` at the
-end asks the same with other numbers, drawn from seed 7.
+In place of the data set, ``breaks-C1`` names the constraint that the case breaks on purpose, and
+``breaks-C1.2`` another breach of it. ``#7`` at the end asks the same with other numbers, drawn from seed 7.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,12 +59,16 @@ class Case:
     @functools.cached_property
     def breaks(self) -> Constraint | None:
         """The constraint that this case breaks, if that is what it is for."""
-        return self.spec.constraint(self.data.removeprefix(BREAKS)) if self.data.startswith(BREAKS) else None
+        return self._breach[0] if self._breach else None
+
+    @functools.cached_property
+    def _breach(self) -> tuple[Constraint, Mapping[str, Value]] | None:
+        return self.spec.breach(self.data.removeprefix(BREAKS)) if self.data.startswith(BREAKS) else None
 
     @functools.cached_property
     def names(self) -> dict[str, Any]:
         """Everything that expressions of the spec may mention: an input's name stands for its shape."""
-        change = dict(self.breaks.broken_by) if self.breaks else {}
+        change = dict(self._breach[1]) if self._breach else {}
         names = {
             **dict(zip(self.spec.axis_names, self.size, strict=True)),
             **dict(self.parameters),
@@ -72,7 +76,8 @@ class Case:
             "data": self.spec.data[0] if self.breaks else self.data,
         }
         axes = {i.name: str(change.pop(i.name, i.axes)) for i in self.spec.inputs}
-        names |= change
+        lengths = {n: evaluate(str(v), names) for n, v in change.items() if _is_length(self.spec, n, v)}
+        names |= change | lengths
         return names | {name: shape_of(text, names) for name, text in axes.items()}
 
     @property
@@ -156,6 +161,11 @@ class Case:
         return drawn
 
 
+def _is_length(spec: Spec, name: str, value: Value) -> bool:
+    """Whether a change gives an axis another length by an expression."""
+    return name in spec.axis_names and isinstance(value, str)
+
+
 def encode(value: Value) -> str:
     """Text of a parameter value in a case id: ``true``, ``0.1``, ``same``, ``2x1``, ``1+0x2+1``."""
     if isinstance(value, tuple):
@@ -209,7 +219,7 @@ def parse(case_id: str, specs: dict[str, Spec]) -> Case:
     if dtype_name not in DTYPES:
         raise Usage(f"case id {case_id!r}: dtype {dtype_name!r} is not one of {', '.join(DTYPES)}")
     if data.startswith(BREAKS):
-        spec.constraint(data.removeprefix(BREAKS))
+        spec.breach(data.removeprefix(BREAKS))
     elif data not in spec.data:
         raise Usage(
             f"case id {case_id!r}: {name} has no data set {data!r}; it has {', '.join(spec.data)}"

@@ -37,7 +37,7 @@ def cases(
     restrictions: Iterable[Restriction] = ((),),
     dtypes: Sequence[str] = DTYPE_ORDER,
 ) -> list[Case]:
-    """The cases of ``spec`` in this tier: valid ones, the defaults first, then one per broken constraint."""
+    """The cases of ``spec`` in this tier: valid ones, the defaults first, then one for each breach."""
     if tier == "grid":
         return _grid(spec, dtypes)
     factors = _factors(spec, tier, dtypes)
@@ -70,9 +70,9 @@ def cases(
 
 
 def invalid_cases(spec: Spec) -> list[Case]:
-    """One case per constraint, which breaks that constraint and no other."""
+    """One case for each breach of each constraint, which breaks that constraint and no other."""
     row: Row = {**spec.defaults, "size": spec.sizes[0], "dtype": DTYPE_ORDER[0]}
-    return [_case(spec, row, f"{BREAKS}{constraint.label}") for constraint in spec.constraints]
+    return [_case(spec, row, f"{BREAKS}{label}") for c in spec.constraints for label in c.breaches]
 
 
 def _one_by_one(spec: Spec, factors: dict[str, tuple[Any, ...]], defaults: Row) -> Iterator[Row]:

@@ -97,17 +97,25 @@ class Input:
 
 @dataclass(frozen=True)
 class Constraint:
-    """A rule that valid cases obey, and a change to a valid case that breaks it.
+    """A rule that valid cases obey, and changes to a valid case that break it.
 
-    In ``rule`` the name of an input stands for its shape. ``broken_by`` gives new values to parameters
-    and axis lengths, new axes to inputs, or another data set to ``data``. Where the rule is broken, the
-    reference and every implementation must raise.
+    In ``rule`` the name of an input stands for its shape. ``broken_by`` gives new values to parameters,
+    new lengths to axes (a number, or an expression over the others), new axes to inputs, or another data set
+    to ``data``. ``also_broken_by`` are further changes of the kind: a boundary is crossed by little and by
+    much, and on its other side. Where the rule is broken, the reference and every implementation must raise.
     """
 
     label: str
     rule: str
     meaning: str
     broken_by: Mapping[str, Value]
+    also_broken_by: tuple[Mapping[str, Value], ...] = ()
+
+    @property
+    def breaches(self) -> dict[str, Mapping[str, Value]]:
+        """Every change that breaks the rule, by its name in a case id: ``C3``, then ``C3.2``, and so on."""
+        others = {f"{self.label}.{n}": change for n, change in enumerate(self.also_broken_by, start=2)}
+        return {self.label: self.broken_by, **others}
 
     def holds(self, names: Names) -> bool:
         """Whether a case with these names obeys the rule."""
@@ -204,13 +212,17 @@ class Spec:
         """Whether a case with these names is in scope: valid, and by no expression in ``excluded``."""
         return not self.broken(names) and not any(evaluate(rule, names) for rule in self.excluded)
 
-    def constraint(self, label: str) -> Constraint:
-        """The constraint with this label."""
+    def breach(self, label: str) -> tuple[Constraint, Mapping[str, Value]]:
+        """The constraint that the change called ``label`` breaks, and the change."""
         for constraint in self.constraints:
             if constraint.label == label:
                 return constraint
         known = ", ".join(c.label for c in self.constraints) or "none"
         raise Usage(f"{self.name} has no constraint {label!r}; it has: {known}")
+            if label in constraint.breaches:
+                return constraint, constraint.breaches[label]
+        known = ", ".join(label for c in self.constraints for label in c.breaches) or "none"
+        raise ValueError(f"{self.name} has no constraint {label!r}; it has: {known}")
 
     def accepted(self, function: Callable[..., Any], parameters: Names) -> dict[str, Value]:
         """Those of the ``parameters`` that the signature of ``function`` names."""

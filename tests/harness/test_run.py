@@ -72,7 +72,7 @@ def test_a_hang_is_stopped_at_the_time_limit_and_the_run_goes_on(tmp_path):
         ("faulty.chatter", "conforms", "", ""),
         ("faulty.nondeterministic", "differs", "repeats", "other bits"),
         ("faulty.raises", "rejects", "raised", "the kernel says no"),
-        ("faulty.detached", "differs", "structure", "gradient raises"),
+        ("faulty.detached", "differs", "gradients", "gradient raises"),
         ("faulty.wrong_dtype", "differs", "structure", "has dtype float64; expected float32"),
         ("faulty.none", "rejects", "raised", "NoneType"),
     ],

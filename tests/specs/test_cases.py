@@ -88,9 +88,29 @@ def test_every_implementation_is_asked_something_in_every_tier(spec):
 
 @each_spec
 def test_every_constraint_has_a_case_that_breaks_it_and_no_other(spec):
-    assert [case.breaks.label for case in invalid_cases(spec)] == [c.label for c in spec.constraints]
+    assert {case.breaks.label for case in invalid_cases(spec)} == {c.label for c in spec.constraints}
     for case in invalid_cases(spec):
         assert [c.label for c in spec.broken(case.names)] == [case.breaks.label]
+
+
+@each_spec
+def test_a_boundary_is_crossed_in_more_than_one_place(spec):
+    """Just beyond it and far beyond, or on either side: where a change is another number."""
+    numeric = {p.name for p in spec.parameters if not isinstance(p.default, bool | str | None)}
+    for constraint in spec.constraints:
+        if numeric & set(constraint.broken_by):
+            assert len(constraint.breaches) > 1, constraint.label
+
+
+def test_further_breaches_have_names_of_their_own():
+    spec = all_specs()["conv2d"]
+    ids = [case.id for case in invalid_cases(spec) if case.breaks.label == "C3"]
+    assert [text.split("/")[3] for text in ids] == ["breaks-C3", "breaks-C3.2", "breaks-C3.3"]
+    one_too_high, one_too_wide = (parse(text, all_specs()).names for text in ids[1:])
+    assert one_too_high["kernel"][0] == one_too_high["height"] + 1
+    assert one_too_wide["kernel"][1] == one_too_wide["width"] + 1
+    with pytest.raises(ValueError, match=r"no constraint 'C3.4'; it has: C1, .*C3.2, C3.3"):
+        parse(ids[0].replace("C3", "C3.4"), all_specs())
 
 
 @each_spec
