@@ -15,7 +15,7 @@ from ..adapters.binding import Binding
 from ..harness.running.explain import Explanation
 from ..numerics.dtypes import widen
 from ..specs.language.case import encode
-from ..specs.language.spec import Spec
+from ..specs.language.spec import Parameter, Spec
 from .overview import number
 
 __all__ = ["explanation_page", "spec_page", "spec_table"]
@@ -45,7 +45,7 @@ def spec_page(spec: Spec, bindings: Sequence[Binding]) -> RenderableType:
     )
     if spec.parameters:
         rows = (
-            (p.name, ", ".join(map(encode, p.values)), p.meaning + (" [facet]" if p.facet else ""))
+            (p.name, ", ".join(map(encode, p.values)), f"{p.meaning}{_facet_note(p)}")
             for p in spec.parameters
         )
         parts.append(_table("parameters (default first)", rows))
@@ -66,6 +66,13 @@ def spec_page(spec: Spec, bindings: Sequence[Binding]) -> RenderableType:
     if spec.sources:
         parts.append(_table("sources", ((s.title, s.link, "") for s in spec.sources)))
     return Group(*parts)
+
+
+def _facet_note(parameter: Parameter) -> str:
+    """That a parameter is a facet, and which of its values is meant, if one is."""
+    if not parameter.facet:
+        return ""
+    return " [facet]" if parameter.right is None else f" [facet; {encode(parameter.right)} is meant]"
 
 
 def _input_note(kind: str, when: str, meaning: str) -> str:

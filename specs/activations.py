@@ -83,7 +83,7 @@ selu = elementwise(
     Source("jax.nn.selu", "https://docs.jax.dev/en/latest/_autosummary/jax.nn.selu.html"),
     parameters=(
         Parameter("zero_gradient", ("left", "right"), "which slope is taken at zero", facet=True),
-        Parameter("nan_gradient", ("nan", "pass"), "gradient where x is NaN", facet=True),
+        Parameter("nan_gradient", ("nan", "pass"), "gradient where x is NaN", facet=True, right="nan"),
     ),
 )
 

@@ -34,6 +34,7 @@ dot_product_attention = Spec(
             ("select", "add"),
             "whether what is masked is replaced, or -∞ is added to it, so that NaN stays",
             facet=True,
+            right="select",
         ),
     ),
     axes="batch queries keys heads depth values",

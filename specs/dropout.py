@@ -28,7 +28,11 @@ RANDOM = "training and 0 < rate < 1"
 
 TRAINING = Parameter("training", (True, False), "False for inference")
 DROPPED = Parameter(
-    "dropped", ("zero", "product"), "what stands at dropped places: 0 or x times 0", facet=True
+    "dropped",
+    ("zero", "product"),
+    "what stands at dropped places: 0 or x times 0",
+    facet=True,
+    right="zero",
 )
 ABOVE_1, BELOW_0 = 1 + 2.0**-23, -(2.0**-30)
 """Just beyond the ends: the next float32 after 1, and a small negative number."""

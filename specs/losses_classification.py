@@ -24,6 +24,7 @@ ZERO_TARGET = Parameter(
     ("zero", "nan"),
     "term of a class whose target is 0 where its logarithm is infinite",
     facet=True,
+    right="zero",
 )
 SMOOTHING_SOURCE = Source(
     "Szegedy et al. (2015), Rethinking the inception architecture", "https://arxiv.org/abs/1512.00567"
@@ -54,7 +55,11 @@ softmax_cross_entropy = Spec(
         WEIGHTED,
         RANK,
         Parameter(
-            "gradient", ("exact", "unit_sum"), "exact, or supposing that targets sum to one", facet=True
+            "gradient",
+            ("exact", "unit_sum"),
+            "exact, or supposing that targets sum to one",
+            facet=True,
+            right="exact",
         ),
         ZERO_TARGET,
     ),
@@ -214,7 +219,11 @@ TERM_REDUCTION = Parameter(
 )
 DISTRIBUTION_SIZES = ((3, 7), (1, 1), (4, 2), (5, 65), (1, 30001))
 ZERO_GRADIENT = Parameter(
-    "zero_gradient", ("infinite", "nan", "zero"), "gradient with respect to a target of 0", facet=True
+    "zero_gradient",
+    ("infinite", "nan", "zero"),
+    "gradient with respect to a target of 0",
+    facet=True,
+    right="infinite",
 )
 KL_SOURCES = (
     Source(
@@ -359,7 +368,13 @@ binary_cross_entropy = Spec(
         Parameter("guard", reference.GUARDS, "what keeps the logarithms finite", facet=True),
         Parameter("epsilon", (1e-7, 1e-3), "what a guard clips at or adds", facet=True),
         ROW_MEAN,
-        Parameter("gradient", ("exact", "bounded"), "exact, or with p (1 - p) held above 1e-12", facet=True),
+        Parameter(
+            "gradient",
+            ("exact", "bounded"),
+            "exact, or with p (1 - p) held above 1e-12",
+            facet=True,
+            right="exact",
+        ),
         ZERO_TARGET,
     ),
     axes="batch features",

@@ -85,7 +85,9 @@ smooth_l1 = Spec(
     parameters=(
         REDUCTION,
         Parameter("beta", (1.0, 0.3, 0.0), "where the square turns into a line"),
-        Parameter("nan_sign", ("nan", "zero", "negative"), "gradient for an error of NaN", facet=True),
+        Parameter(
+            "nan_sign", ("nan", "zero", "negative"), "gradient for an error of NaN", facet=True, right="nan"
+        ),
     ),
     axes="batch features",
     sizes=SIZES,

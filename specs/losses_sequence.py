@@ -28,6 +28,7 @@ sequence_cross_entropy = Spec(
             reference.MASKINGS,
             "whether masked losses are left out, so in values but not in gradients, or times 0",
             facet=True,
+            right="select",
         ),
         Parameter("empty_gradient", ("zero", "nan"), "gradient of the steps of such a mean", facet=True),
     ),

@@ -81,6 +81,7 @@ lstm_beside_padding = Spec(
             ("select", "select_values"),
             "whether padding is left out, or of values alone, so that its NaN reaches gradients",
             facet=True,
+            right="select",
         ),
     ),
     axes="batch time features units",

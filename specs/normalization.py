@@ -99,6 +99,7 @@ masked_batch_norm = Spec(
             reference.MASKINGS,
             "whether masked places are left out of statistics, so in values but not in gradients, or times 0",
             facet=True,
+            right="select",
         ),
     ),
     axes="batch steps channels",

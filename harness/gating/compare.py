@@ -16,6 +16,7 @@ import msgspec
 from packaging.utils import canonicalize_name
 
 from ...errors import Usage
+from ..meant import MEANT
 from ..record import Record, Target, Verdict
 from ..running.provenance import version
 from .drift import alike, improvement, loosest, loss
@@ -353,6 +354,10 @@ def _change(old: Verdict | None, new: Verdict | None, usual: Usual) -> Change:
 
 def _judged(old: Verdict, new: Verdict, usual: Usual) -> tuple[Kind, str, str]:
     """Class, cause and message of a case that ran on both sides."""
+    if _meant(old) and not _meant(new):
+        return "regressed", f"no longer {old.deviation}", new.message or old.message
+    if _meant(new) and not _meant(old):
+        return "fixed", f"now {new.deviation}", new.message
     if new.deviation != old.deviation and not (new.failing and new.deviation is None):
         if new.deviation is None:
             return "fixed", f"does not deviate as {old.deviation} says", old.message
@@ -374,6 +379,11 @@ def _judged(old: Verdict, new: Verdict, usual: Usual) -> tuple[Kind, str, str]:
     if lost:
         return "drifted", lost if lost.startswith("rounds") else "more error than rounding explains", lost
     return "same", "", ""
+
+
+def _meant(verdict: Verdict) -> bool:
+    """Whether an answer is on the right side of a facet that its binding has on another."""
+    return (verdict.deviation or "").startswith(MEANT)
 
 
 def _outcome(verdict: Verdict) -> str:

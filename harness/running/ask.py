@@ -14,6 +14,7 @@ from ..judging.deviations import deviating
 from ..judging.expectation import Expectation
 from ..judging.judge import Answer, Judgement, judge
 from ..judging.stochastic import OTHER_SEED, SEED, Pair, is_stochastic, judge_stochastic, probes
+from ..meant import meant
 from ..record import Target, Timings, Verdict
 from .processes import Crashed, Hung, Worker
 from .repro import script
@@ -121,6 +122,12 @@ def _judge(asked: Asked, answer: Answer, pairs: list[Pair]) -> Judgement:
     if not judgement.failing:
         return judgement
     return deviating(asked.expectation, asked.binding.api, asked.target, answer, judgement)
+    expectation, api, target = asked.expectation, asked.binding.api, asked.target
+    return (
+        deviating(expectation, api, target, answer, judgement)
+        or meant(expectation, answer, judgement)
+        or judgement
+    )
 
 
 def _verdict(asked: Asked, judgement: Judgement, inputs: str, answer: Answer | None = None) -> Verdict:

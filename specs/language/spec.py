@@ -37,8 +37,10 @@ def shape_of(axes: str, names: Names) -> tuple[int, ...]:
 class Parameter:
     """An option of a layer; the first of ``values`` is the default, cases cover them all.
 
-    A *facet* is a parameter that frameworks silently disagree on. ``plain`` is the value under which the
-    others are seen best where digits are few, if that is not the default: no reduction of the losses, say.
+    A *facet* is a parameter that frameworks silently disagree on. Where only one of its values is meant, and
+    the others say what goes wrong, that one is its ``right`` side: 0 log 0 is 0, although some give NaN.
+    ``plain`` is the value under which the others are seen best where digits are few, if that is not the
+    default: no reduction of the losses, say.
     """
 
     name: str
@@ -46,6 +48,13 @@ class Parameter:
     meaning: str
     facet: bool = False
     plain: Value = None
+    right: Value = None
+
+    def __post_init__(self) -> None:
+        if self.right is not None and not (self.facet and self.right in self.values):
+            raise ValueError(
+                f"parameter {self.name!r}: a right side is a value of a facet; got {self.right!r}"
+            )
 
     @property
     def default(self) -> Value:

@@ -42,6 +42,16 @@ CLASSES = {
     ),
     "a wrong answer is right now": (verdict("inaccurate"), verdict(digest="e"), "fixed"),
     "a deviation does not show any more": (verdict("deviates", deviation="a"), verdict(), "fixed"),
+    "a move away from the right side of a facet": (
+        verdict("deviates", deviation="as meant: zero_target=zero"),
+        verdict(),
+        "regressed",
+    ),
+    "a move to the right side of a facet": (
+        verdict(),
+        verdict("deviates", deviation="as meant: zero_target=zero"),
+        "fixed",
+    ),
     "another deviation shows": (
         verdict("deviates", deviation="a"),
         verdict("deviates", deviation="b"),
