@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..numerics.magnitude import magnitude
 from .checks import Array, require, require_shape
 
 __all__ = [
@@ -367,13 +368,15 @@ def _fed_by(kernel: Array, norm_of: str) -> Axes:
 
 
 def _norm(x: Array, axes: Axes) -> Array:
-    return np.sqrt(np.sum(np.square(x), axis=axes, keepdims=True))
+    """``s √Σ (x / s)²`` with s of the size of the largest element, so that squares stay within the range."""
+    scale = magnitude(x, axes)
+    return scale * np.sqrt(np.sum(np.square(x / scale), axis=axes, keepdims=True))
 
 
 DIVISORS = {
     "none": lambda norm, epsilon: norm,
     "added": lambda norm, epsilon: norm + epsilon,
-    "inside": lambda norm, epsilon: np.sqrt(np.square(norm) + epsilon),
+    "inside": lambda norm, epsilon: np.hypot(norm, np.sqrt(epsilon)),
     "floor": lambda norm, epsilon: np.maximum(norm, epsilon),
     "floor_of_square": lambda norm, epsilon: np.maximum(norm, np.sqrt(epsilon)),
 }
@@ -422,8 +425,8 @@ def _shortening(norm: Array, most: float, epsilon_at: str) -> tuple[Array, Array
 def _rescaled_vjp(x: Array, cotangent: Array, axis: int, factor: Array, slope: Array) -> Array:
     """Gradient of ``x f(n)``: ``g f + x Σ(g x) f'(n) / n``, whose second term is 0 where n or f' is."""
     norm = _norm(x, (axis,))
-    turn = np.where(norm > 0, slope / np.where(norm > 0, norm, 1.0), 0.0)
-    turned = x * (np.sum(cotangent * x, axis=axis, keepdims=True) * turn)
+    unit = x / np.where(norm > 0, norm, 1.0)
+    turned = unit * (np.sum(cotangent * unit, axis=axis, keepdims=True) * (slope * norm))
     return cotangent * factor + np.where(slope == 0, 0.0, turned)
 
 

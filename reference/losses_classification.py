@@ -10,7 +10,7 @@ from scipy.special import expit, log_expit, xlogy
 
 from .activations import log_softmax
 from .checks import Array, require, require_shape
-from .reductions import reduce, spread
+from .reductions import reduce, share_out, spread
 
 __all__ = [
     "GUARDS",
@@ -106,7 +106,7 @@ def softmax_cross_entropy_vjp(
     weights = np.ones(logits.shape[-1]) if class_weights is None else class_weights
     return (
         rows * (np.exp(log_softmax(logits)) * total - shares),
-        rows * ((label_smoothing - 1.0) * weights * log_softmax(logits)),
+        rows * ((label_smoothing - 1.0) * weights) * log_softmax(logits),
     )
 
 
@@ -178,7 +178,7 @@ def sparse_softmax_cross_entropy(
         return reduce(losses, reduction)
     if reduction != "mean_batch" and not counted.any():
         return np.sum(losses) if empty == "zero" else np.sum(losses) + np.nan
-    return np.sum(losses) / _denominator(weights, label, counted, reduction)
+    return share_out(losses, _denominator(weights, label, counted, reduction))
 
 
 def sparse_softmax_cross_entropy_vjp(

@@ -51,7 +51,7 @@ def mean_squared_error_vjp(
 ) -> tuple[Array, Array]:
     """Gradient of `mean_squared_error`: ``2 factor (x - t)``, and its negative for the targets."""
     errors = _errors(predictions, targets)
-    gradient = spread(cotangent, errors.shape, reduction, row_mean=row_mean) * (2.0 * factor * errors)
+    gradient = spread(cotangent, errors.shape, reduction, row_mean=row_mean) * (2.0 * factor) * errors
     return gradient, -gradient
 
 
@@ -139,7 +139,9 @@ def smooth_l1_vjp(
     For an error of NaN it is ``nan``, or with ``nan_sign`` ``zero`` or ``negative``, which is -1.
     """
     errors = _errors(predictions, targets)
-    slope = np.sign(errors) if beta == 0 else np.clip(errors / beta, -1.0, 1.0)
+    slope = np.sign(errors)
+    if beta > 0:
+        slope = np.where(np.abs(errors) < beta, np.clip(errors, -beta, beta) / beta, slope)
     if nan_sign != "nan":
         slope = np.where(np.isnan(errors), 0.0 if nan_sign == "zero" else -1.0, slope)
     gradient = spread(cotangent, errors.shape, reduction) * slope

@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 
+from ..numerics.magnitude import magnitude
 from .checks import Array, require
 
-__all__ = ["REDUCTIONS", "reduce", "spread"]
+__all__ = ["REDUCTIONS", "reduce", "share_out", "spread"]
 
 REDUCTIONS = ("mean", "none", "sum")
 
@@ -20,10 +21,20 @@ def reduce(losses: Array, reduction: str, *, row_mean: bool = False) -> Array:
         ValueError: ``reduction`` is none of `REDUCTIONS`.
     """
     _check(reduction)
-    losses = np.mean(losses, axis=-1) if row_mean else losses
+    losses = share_out(losses, losses.shape[-1], axis=-1) if row_mean else losses
     if reduction == "none":
         return losses
-    return np.mean(losses) if reduction == "mean" else np.sum(losses)
+    return share_out(losses, losses.size) if reduction == "mean" else np.sum(losses)
+
+
+def share_out(losses: Array, count: Array | float, axis: int | None = None) -> Array:
+    """The sum of losses divided by a ``count``: by that of all losses, it is their mean.
+
+    ``s (Σ (l / s) / n)`` with s of the size of the losses, whose sum may overflow where the mean does not.
+    """
+    scale = magnitude(losses, axis)
+    shared = np.sum(losses / scale, axis=axis) / count
+    return shared * (np.reshape(scale, ()) if axis is None else np.squeeze(scale, axis))
 
 
 def spread(cotangent: Array, shape: tuple[int, ...], reduction: str, *, row_mean: bool = False) -> Array:

@@ -10,7 +10,7 @@ from scipy.special import expit, xlogy
 
 from ...numerics.dtypes import dtype, nearest
 from ...reference.activations import log_softmax, softmax
-from ...reference.reductions import reduce, spread
+from ...reference.reductions import reduce, share_out, spread
 from ..language.variant import Control, Fault, each_way
 from .activations import log_of_softmax, log_softmax_without_shift
 from .losses_regression import MEAN_FOR_SUM, ROW_MEAN, SUM_FOR_MEAN
@@ -107,7 +107,7 @@ def sparse_cross_entropy_by(logarithm: LogSoftmax, weighted_smoothing: bool = Tr
             return np.sum(losses) + (0.0 if empty == "zero" else np.nan)
         rows = float(np.sum(counted) if reduction == "mean_rows" else counted.size)
         of_labels = np.sum(np.where(counted, np.take(weights, label), 0.0))
-        return np.sum(losses) / (of_labels if reduction == "mean" else rows)
+        return share_out(losses, of_labels if reduction == "mean" else rows)
 
     return reference
 

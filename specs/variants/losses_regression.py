@@ -6,12 +6,19 @@ from typing import Any
 
 import numpy as np
 
+from ...reference.losses_regression import huber
 from ...reference.reductions import reduce
 from ..language.variant import Control, Fault, each_way
 
 Array = Any
 
 # --- what all of them share ---
+
+
+def mean_of_overflowing_sum(predictions: Array, targets: Array, *, delta: float = 1.0) -> Array:
+    """Huber loss, whose mean is the quotient of a sum that large losses overflow."""
+    return np.mean(huber(predictions, targets, delta=delta, reduction="none"))
+
 
 SUM_FOR_MEAN = each_way(
     Fault(name="sum for the mean", parameters={"reduction": "'sum'"}, where="reduction == 'mean'")
@@ -211,6 +218,12 @@ FAULTS = {
         *each_way(Fault(name="delta 1 whatever is asked", parameters={"delta": "1.0"})),
         *each_way(Fault(name="half of delta", parameters={"delta": "delta / 2"})),
         Fault(name="divided by delta, as smooth L1", results={"y": lambda result, delta: result / delta}),
+        Fault(
+            name="infinite mean of large losses",
+            reference=mean_of_overflowing_sum,
+            rounds=True,
+            where="reduction == 'mean' and not row_mean and data == 'large'",
+        ),
         Fault(
             name="line not lowered by half of delta",
             results={

@@ -61,6 +61,7 @@ RULES = {
     special.log_expit: lambda x: -np.log1p(np.exp(-x)),
     special.xlogy: lambda x, y: x * np.log(y),
     np.absolute: lambda x: np.where(x.real < 0, -x, x),
+    np.hypot: lambda x, y: np.sqrt(x * x + y * y),
     np.sign: lambda x: np.sign(x.real),
     np.maximum: lambda x, y: np.where(np.real(x) >= np.real(y), x, y),
     np.minimum: lambda x, y: np.where(np.real(x) <= np.real(y), x, y),
