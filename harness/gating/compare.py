@@ -16,7 +16,7 @@ import msgspec
 from packaging.utils import canonicalize_name
 
 from ...errors import Usage
-from ..meant import MEANT
+from ..judging.meant import MEANT
 from ..record import Record, Target, Verdict
 from ..running.provenance import version
 from .drift import alike, improvement, loosest, loss

@@ -13,8 +13,8 @@ from ...numerics.dtypes import encode
 from ..judging.deviations import deviating
 from ..judging.expectation import Expectation
 from ..judging.judge import Answer, Judgement, judge
+from ..judging.meant import meant
 from ..judging.stochastic import OTHER_SEED, SEED, Pair, is_stochastic, judge_stochastic, probes
-from ..meant import meant
 from ..record import Target, Timings, Verdict
 from .processes import Crashed, Hung, Worker
 from .repro import script
@@ -121,13 +121,8 @@ def _judge(asked: Asked, answer: Answer, pairs: list[Pair]) -> Judgement:
         judgement = judge(asked.expectation, answer, admitted)
     if not judgement.failing:
         return judgement
-    return deviating(asked.expectation, asked.binding.api, asked.target, answer, judgement)
-    expectation, api, target = asked.expectation, asked.binding.api, asked.target
-    return (
-        deviating(expectation, api, target, answer, judgement)
-        or meant(expectation, answer, judgement)
-        or judgement
-    )
+    told = deviating(asked.expectation, asked.binding.api, asked.target, answer, judgement)
+    return meant(asked.expectation, answer, told) or told
 
 
 def _verdict(asked: Asked, judgement: Judgement, inputs: str, answer: Answer | None = None) -> Verdict:

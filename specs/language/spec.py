@@ -224,14 +224,10 @@ class Spec:
     def breach(self, label: str) -> tuple[Constraint, Mapping[str, Value]]:
         """The constraint that the change called ``label`` breaks, and the change."""
         for constraint in self.constraints:
-            if constraint.label == label:
-                return constraint
-        known = ", ".join(c.label for c in self.constraints) or "none"
-        raise Usage(f"{self.name} has no constraint {label!r}; it has: {known}")
             if label in constraint.breaches:
                 return constraint, constraint.breaches[label]
         known = ", ".join(label for c in self.constraints for label in c.breaches) or "none"
-        raise ValueError(f"{self.name} has no constraint {label!r}; it has: {known}")
+        raise Usage(f"{self.name} has no constraint {label!r}; it has: {known}")
 
     def accepted(self, function: Callable[..., Any], parameters: Names) -> dict[str, Value]:
         """Those of the ``parameters`` that the signature of ``function`` names."""

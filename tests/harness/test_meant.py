@@ -7,13 +7,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from assay.harness.expectation import Expectation
-from assay.harness.judge import Answer, judge
-from assay.harness.meant import MEANT, meant
+from assay.harness.judging.expectation import Expectation
+from assay.harness.judging.judge import Answer, judge
+from assay.harness.judging.meant import MEANT, meant
 from assay.numerics.dtypes import DTYPES, round_to
 from assay.specs import all_specs
-from assay.specs.case import parse
-from assay.specs.spec import Parameter
+from assay.specs.language.case import parse
+from assay.specs.language.spec import Parameter
 
 CASES = {
     "sigmoid_cross_entropy/reduction=none,zero_target=nan/float64/infinities/3x17": "zero_target=zero",

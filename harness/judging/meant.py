@@ -7,11 +7,11 @@ away from it is one.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from ..specs.case import Case, encode
+from ...specs.language.case import Case, encode
+from ..record import Problem
 from .expectation import Expectation
 from .judge import Answer, Judgement, judge
 
@@ -30,12 +30,9 @@ def meant(expectation: Expectation, answer: Answer, judgement: Judgement) -> Jud
     for sides in _right_sides(case):
         if not judge(Expectation(case, sides), answer, explain=False).failing:
             named = ", ".join(f"{name}={encode(value)}" for name, value in sides.items())
-            return dataclasses.replace(
-                judgement,
-                outcome="deviates",
-                deviation=f"{MEANT}{named}",
-                message=f"does as {named} says, which is meant; its binding says otherwise",
-            )
+            said = f"does as {named} says, which is meant; its binding says otherwise"
+            problem = Problem("deviates", judgement.check, said, deviation=f"{MEANT}{named}")
+            return judgement.with_problems([problem])
     return None
 
 
