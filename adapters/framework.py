@@ -40,7 +40,10 @@ class Framework(ABC):
     """Packages whose versions identify what was tested."""
 
     oldest: ClassVar[Mapping[str, str]] = {}
-    """The first version of each distribution that the bindings know; pyproject.toml asks for the same."""
+    """The first version of each distribution that the bindings know, so that a gate can start from it.
+
+    What pyproject.toml installs may be newer, and is never older.
+    """
 
     parts: tuple[str, ...] = ()
     """Further modules, of distributions that need not be installed, that bindings call."""

@@ -28,9 +28,8 @@ def attention(query: Any, key: Any, value: Any, bias: Any, mask: Any, *, scale: 
 
 @binds("dot_product_attention", "flax.nnx.dot_product_attention", where=OPTIMISED | OWN_SCALE)
 def attention_nnx(query: Any, key: Any, value: Any, bias: Any, mask: Any, *, causal: str) -> Any:
-    return nnx.dot_product_attention(
-        query, key, value, bias, mask, deterministic=True, is_causal=causal == "top_left"
-    )
+    causality = {"is_causal": True} if causal == "top_left" else {}
+    return nnx.dot_product_attention(query, key, value, bias, mask, deterministic=True, **causality)
 
 
 @binds("dot_product_attention", "flax.linen.dot_product_attention", where=LINEN)

@@ -13,7 +13,6 @@ LAYOUTS = {
     3: ("NDHWC", "DHWIO", "NDHWC"),
 }
 LAX = {"padding != 'causal'": "jax.lax has no causal padding"}
-FLAX = {"padding != 'same_lower'": "flax does not document SAME_LOWER"}
 
 
 def with_bias(y: Any, bias: Any) -> Any:
@@ -40,9 +39,9 @@ def conv(x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: A
     return with_bias(y, bias)
 
 
-@binds("conv1d", "flax.nnx.Conv", where=FLAX)
-@binds("conv2d", "flax.nnx.Conv", where=FLAX)
-@binds("conv3d", "flax.nnx.Conv", where=FLAX)
+@binds("conv1d", "flax.nnx.Conv")
+@binds("conv2d", "flax.nnx.Conv")
+@binds("conv3d", "flax.nnx.Conv")
 def conv_nnx(x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
     *window, channels, filters = kernel.shape
     layer = nnx.Conv(
@@ -59,9 +58,9 @@ def conv_nnx(x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilatio
     return call_nnx(layer, x, kernel=kernel, bias=bias)
 
 
-@binds("conv1d", "flax.linen.Conv", where=FLAX)
-@binds("conv2d", "flax.linen.Conv", where=FLAX)
-@binds("conv3d", "flax.linen.Conv", where=FLAX)
+@binds("conv1d", "flax.linen.Conv")
+@binds("conv2d", "flax.linen.Conv")
+@binds("conv3d", "flax.linen.Conv")
 def conv_linen(x: Any, kernel: Any, bias: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
     *window, _, filters = kernel.shape
     layer = linen.Conv(

@@ -105,7 +105,7 @@ class Adapter(Framework):
 
     modes = ("jit", "eager")
     distributions = ("jax", "jaxlib", "flax", "optax")
-    oldest: ClassVar = {"jax": "0.4.38", "flax": "0.10", "optax": "0.2.4"}
+    oldest: ClassVar = {"jax": "0.4.30", "flax": "0.8.5", "optax": "0.2.4"}
     parts = ("flax.linen", "flax.nnx", "optax")
     environment = JAX
 

@@ -18,7 +18,6 @@ ZERO = {
     "sequence_cross_entropy",
     "keras.losses.SparseCategoricalCrossentropy(sample_weight)",
     where={"average != 'sequences'": "Keras averages over all steps at once"} | ZERO,
-    composition=True,
 )
 def weighted_steps(logits: Any, labels: Any, mask: Any, *, average: str) -> Any:
     loss = keras.losses.SparseCategoricalCrossentropy(

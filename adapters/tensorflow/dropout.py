@@ -7,7 +7,7 @@ from typing import Any
 from .framework import binds, tf
 
 SELECTS = {"dropped == 'zero'": "selects what stands at dropped places"}
-WHERE = {"training": "has no inference mode", "rate != 1": "takes rates below 1"} | SELECTS
+WHERE = {"training": "has no inference mode", "rate != 1": "raises at 1: rates lie below 1"} | SELECTS
 UNCHECKED_DEVIATION = {"stddev >= 0": "a composition checks no deviation"}
 UNCHECKED_RATE = {"0 <= rate < 1": "a composition checks no rate"}
 BELOW_1 = {"0 <= rate < 1": "a composition checks no rate, and divides by 0 at rate 1"}

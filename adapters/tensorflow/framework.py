@@ -64,7 +64,7 @@ class Adapter(Framework):
 
     modes = ("eager", "graph", "xla")
     distributions = ("tensorflow", "tensorflow-cpu", "keras")
-    oldest: ClassVar = {"tensorflow": "2.16", "tensorflow-cpu": "2.16"}
+    oldest: ClassVar = {"tensorflow": "2.15", "tensorflow-cpu": "2.15"}
     environment = TENSORFLOW
 
     def start(self) -> None:

@@ -11,7 +11,7 @@ BIASED = {
     "lone_value == 'bias'": "gives the bias for a single value per channel",
 }
 FUSED = {
-    "spatial == 2": "takes four axes",
+    "spatial >= 2": "takes four or five axes",
     "dtype != 'float64'": "has no float64 kernel",
     "use_scale and use_bias": "takes both scale and offset",
 }

@@ -86,7 +86,7 @@ class Adapter(Framework):
 
     modes = ("eager", "compiled")
     distributions = ("torch",)
-    oldest: ClassVar = {"torch": "2.1"}
+    oldest: ClassVar = {"torch": "1.12"}
     environment = TORCH
 
     def start(self) -> None:

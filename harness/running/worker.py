@@ -251,7 +251,8 @@ def _of_adapters(file: str) -> bool:
 def _describe(error: BaseException) -> str:
     """Type, first lines of the message, and the line of the binding that raised."""
     text = "\n".join(str(error).strip().splitlines()[:12])[:2000]
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if _of_adapters(f.filename)]
+    told = [f for f in traceback.extract_tb(error.__traceback__) if f.name != "__getattr__"]
+    frames = [f for f in told if _of_adapters(f.filename)]
     place = f" (at `{frames[-1].line}`)" if frames else ""
     return f"{type(error).__name__}: {text}{place}".encode(errors="replace").decode()
 

@@ -27,12 +27,30 @@ def asked_for(extra):
     return {match[1]: match[2] for match in found}
 
 
+def release(version):
+    return tuple(map(int, version.split(".")))
+
+
 @pytest.mark.parametrize("name", FRAMEWORKS)
-def test_the_project_asks_for_the_versions_that_the_bindings_know(name):
+def test_the_project_asks_for_versions_that_the_bindings_know(name):
     known = framework(name, "cpu").oldest
     extra = asked_for("tensorflow" if name == "keras" else name)
-    assert known == {distribution: extra[distribution] for distribution in known}
     assert known
+    for distribution, oldest in known.items():
+        assert release(oldest) <= release(extra[distribution])
+
+
+def test_the_baselines_of_the_upgrades_that_are_told_can_be_asked():
+    told = re.findall(
+        r"^## ([A-Za-z]+) ([\d.]+) → ", (ROOT / "docs" / "upgrades.md").read_text("utf-8"), re.M
+    )
+    oldest = {}
+    for name in FRAMEWORKS:
+        oldest |= framework(name, "cpu").oldest
+    known = {"pytorch": oldest["torch"], **oldest}
+    assert told
+    for name, version in told:
+        assert release(known[name.lower()]) <= release(version), name
 
 
 @pytest.fixture
@@ -50,9 +68,9 @@ def put_distribution(place, name, version):
 @pytest.mark.parametrize(
     ("name", "distribution", "version"),
     [
-        ("torch", "torch", "2.0.1"),
-        ("jax", "jax", "0.4.37"),
-        ("jax", "flax", "0.9.0"),
+        ("torch", "torch", "1.11.0"),
+        ("jax", "jax", "0.4.25"),
+        ("jax", "flax", "0.8.4"),
         ("tensorflow", "tensorflow", "2.9"),
     ],
 )

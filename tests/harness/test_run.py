@@ -268,9 +268,9 @@ def test_a_part_that_is_not_installed_is_unsupported(tmp_path):
 def test_a_framework_older_than_its_bindings_is_not_asked_and_says_which_versions_can_be(
     tmp_path, monkeypatch
 ):
-    (tmp_path / "torch-2.0.1.dist-info").mkdir()
-    (tmp_path / "torch-2.0.1.dist-info" / "METADATA").write_text("Name: torch\nVersion: 2.0.1\n")
+    (tmp_path / "torch-1.11.0.dist-info").mkdir()
+    (tmp_path / "torch-1.11.0.dist-info" / "METADATA").write_text("Name: torch\nVersion: 1.11.0\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), *sys.path)))
     (target,) = run(tmp_path / "out", [torch_relu()], cases=CASES[:1]).targets
     assert not target.available
-    assert target.reason == "torch 2.0.1 is too old: PyTorch can be asked with torch>=2.1."
+    assert target.reason == "torch 1.11.0 is too old: PyTorch can be asked with torch>=1.12."
