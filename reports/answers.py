@@ -16,14 +16,17 @@ from ..specs import all_specs
 from ..specs.language.case import parse
 from ..specs.questions import CONFIRMED, Inquiry, Point
 from .overview import command, version_of
-from .snippet import snippet
+from .snippet import FRAMEWORK_MODULES, snippet
 
 __all__ = ["Answers", "page"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 ABSENT = "–"
-"""Stands where a framework has no such thing."""
+"""Stands where a framework ships no such layer, and none was put together."""
+
+NOT_ASKED = "not asked"
+"""Stands where a framework's layers are not what a point is about."""
 
 COMPOSED = "(composed)"
 """Stands behind what a composition answers."""
@@ -84,12 +87,13 @@ class Answers:
     def _measured(self, point: Point, target: Target) -> dict[Subject, str]:
         confirmed: dict[Subject, list[str]] = {}
         amiss: dict[Subject, str] = {}
-        for answer, cases in point.evidence.items():
+        for answer, cases in point.evidence:
             for subject, verdicts in self._by_subject(point, target, cases).items():
                 asked = sum(case.startswith(f"{subject[0]}/") for case in cases)
                 outcomes = [verdict.outcome for verdict in verdicts]
                 if outcomes == ["conforms"] * asked:
-                    confirmed.setdefault(subject, []).append(answer)
+                    said = confirmed.setdefault(subject, [])
+                    said += [answer] if answer not in said else []
                 elif set(outcomes) - {"conforms", "unsupported"}:
                     amiss.setdefault(subject, _said(verdicts))
         return amiss | {subject: " or ".join(found) for subject, found in confirmed.items()}
@@ -100,33 +104,56 @@ class Answers:
         for (_, api), answer in self.measured(point, target).items():
             by_answer.setdefault(answer, {})[api] = None
         if not by_answer:
-            return ABSENT
+            return self._nothing(point, target)
         if len(by_answer) == 1:
             return next(iter(by_answer))
         return "<br>".join(
             f"{answer}: {', '.join(f'`{api}`' for api in apis)}" for answer, apis in by_answer.items()
         )
 
+    def _nothing(self, point: Point, target: Target) -> str:
+        """Why no implementation of a framework answers: none is there, none is meant, or all say no."""
+        verdicts = [
+            verdict
+            for _, cases in point.evidence
+            for case in cases
+            for verdict in self._verdicts.get((case, target.name), [])
+        ]
+        meant = [v for v in verdicts if _is_meant(point, v)]
+        if meant:
+            return (
+                f"no: {'; '.join(dict.fromkeys(v.message.partition(chr(10))[0] for v in meant if v.message))}"
+            )
+        shipped = any((v.spec, v.implementation) not in self._compositions for v in verdicts)
+        return NOT_ASKED if shipped else ABSENT
+
+    def shipped_by_none(self, point: Point) -> bool:
+        """Whether all that answers is put together from primitives."""
+        cells = [said for target in self.targets for said in self.measured(point, target).values()]
+        return bool(cells) and all(said.endswith(COMPOSED) for said in cells)
+
     def shown(self, point: Point) -> Iterator[Shown]:
         """For each answer and framework, the first implementation that gives it."""
         for target in self.targets:
             measured = self.measured(point, target)
-            for answer, cases in point.evidence.items():
+            for answer, cases in point.evidence:
                 for verdict in self._verdicts.get((cases[0], target.name), []):
                     if answer in _answers(measured.get((verdict.spec, verdict.implementation), "")):
                         code = snippet(_binding(verdict), parse(verdict.case, all_specs()))
                         yield Shown(target.framework, answer, verdict, code)
                         break
 
-    def _by_subject(
-        self, point: Point, target: Target, cases: Sequence[str]
-    ) -> dict[Subject, list[Verdict]]:
+    def _by_subject(self, point: Point, target: Target, cases: Sequence[str]) -> dict[Subject, list[Verdict]]:
         found: dict[Subject, list[Verdict]] = {}
         for case in cases:
             for verdict in self._verdicts.get((case, target.name), []):
-                if any(fnmatch.fnmatchcase(verdict.implementation, glob) for glob in point.only):
+                if _is_meant(point, verdict):
                     found.setdefault((verdict.spec, verdict.implementation), []).append(verdict)
         return found
+
+
+def _is_meant(point: Point, verdict: Verdict) -> bool:
+    return any(fnmatch.fnmatchcase(verdict.implementation, glob) for glob in point.only)
 
 
 def _answers(said: str) -> list[str]:
@@ -136,8 +163,10 @@ def _answers(said: str) -> list[str]:
 def _said(verdicts: Iterable[Verdict]) -> str:
     """What the first that is no answer did instead, in a few words."""
     odd = next(v for v in verdicts if v.outcome not in ("conforms", "unsupported"))
+    if odd.deviation:
+        return f"differs: {odd.message.rpartition(' (http')[0] or odd.message}"
     words = {"rejects": "raises", "accepts": "gives a value"}
-    return words.get(odd.outcome, f"{odd.outcome} ({odd.deviation or odd.check})")
+    return words.get(odd.outcome, f"{odd.outcome} ({odd.check})")
 
 
 def _binding(verdict: Verdict) -> Binding:
@@ -155,7 +184,12 @@ def page(answers: Answers) -> str:
     )
     versions = ", ".join(_version(target) for target in answers.targets)
     return environment.get_template("answers.md.jinja").render(
-        answers=answers, versions=versions, confirmed=CONFIRMED, absent=ABSENT, composed=COMPOSED
+        answers=answers,
+        versions=versions,
+        confirmed=CONFIRMED,
+        absent=ABSENT,
+        composed=COMPOSED,
+        modules=FRAMEWORK_MODULES,
     )
 
 

@@ -16,7 +16,13 @@ from ..harness.judging.stochastic import SEED
 from ..harness.running.repro import definition
 from ..specs.language.case import Case
 
-__all__ = ["snippet"]
+__all__ = ["FRAMEWORK_MODULES", "snippet"]
+
+FRAMEWORK_MODULES = (
+    *("flax.linen", "flax.nnx", "jax", "jax.experimental.rnn", "keras", "numpy", "optax", "tensorflow"),
+    *("torch", "torch.nn.utils.prune"),
+)
+"""What a reader imports before any of the code runs; whatever else it needs it imports itself."""
 
 LONGEST_LINE = 160
 """Characters up to which statements stand on one line, with semicolons."""
@@ -26,7 +32,8 @@ def snippet(binding: Binding, case: Case) -> str:
     """What a binding does for a case, in the framework's own names and with the case's values.
 
     Conditions that the case decides are decided, and what assay's own helpers give for options and shapes
-    is written out. Helpers that act on arrays keep their names; ``assay repro`` shows them.
+    is written out. Helpers that act on arrays are defined before they are used, so that with the case's
+    inputs and `FRAMEWORK_MODULES` the code runs as it stands.
     """
     body = _body(binding.function)
     if binding.build:
@@ -34,14 +41,21 @@ def snippet(binding: Binding, case: Case) -> str:
     walked = (node for statement in body for node in ast.walk(statement))
     stored = {n.id for n in walked if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     absent = {i.name: None for i in case.spec.inputs if i not in case.given}
+    closed = dict(inspect.getclosurevars(binding.function).nonlocals)
+    known = binding.function.__globals__ | closed
     given = {"seed": SEED, **case.arguments, **absent}
+    given |= {name: value for name, value in closed.items() if _is_literal(value)}
     values = {name: value for name, value in given.items() if name not in stored}
     arrays = {i.name: _Shaped(case.names[i.name], case.dtype) for i in case.given}
-    written = _Written(binding.function.__globals__, values, arrays)
+    written = _Written(known, values, arrays)
     statements = written.block(body)
     if isinstance(statements[-1], ast.Return) and statements[-1].value:
         statements[-1] = ast.Expr(statements[-1].value)
+    helpers = _Helpers()
+    helpers.add_names(ast.Module(statements, []), known, set(binding.arguments))
     lines = "\n".join(ast.unparse(ast.fix_missing_locations(one)) for one in statements)
+    if helpers.text:
+        return f"{helpers.text}\n\n{lines}"
     line = "; ".join(lines.splitlines())
     simple = not any(isinstance(one, ast.For | ast.If | ast.FunctionDef | ast.ClassDef) for one in statements)
     return line if simple and len(line) <= LONGEST_LINE else lines
@@ -79,6 +93,58 @@ class _Replaced(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return self.expression if node.id == BUILT else node
+
+
+class _Helpers:
+    """Definitions of what code names that is assay's own: functions, constants and what they import."""
+
+    def __init__(self) -> None:
+        self._imports: set[str] = set()
+        self._texts: dict[str, str] = {}
+
+    @property
+    def text(self) -> str:
+        """Everything that must stand before the code; empty if nothing must."""
+        return "\n\n".join(filter(None, ("\n".join(sorted(self._imports)), *self._texts.values())))
+
+    def add_names(self, tree: ast.AST, known: Mapping[str, Any], local: set[str]) -> None:
+        """Define what a tree names, where ``known`` has it and the tree and ``local`` have not."""
+        names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+        local = local | {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        local |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+        for name in sorted({node.id for node in names} - local):
+            if name in known and name not in self._texts:
+                self._define(name, known[name])
+
+    def _define(self, name: str, value: Any) -> None:
+        if _is_module(value):
+            if value.__name__.partition(".")[0] not in _ROOTS:
+                self._imports.add(f"import {value.__name__}")
+        elif inspect.isfunction(value) and _is_of_adapters(value):
+            _, tree = definition(value)
+            self._texts[name] = ""
+            self.add_names(tree, value.__globals__, set())
+            del self._texts[name]  # to stand behind what it calls
+            self._texts[name] = ast.unparse(_FullNames(value.__globals__).visit(tree))
+        elif hasattr(value, "__module__") and hasattr(value, "__name__"):
+            self._imports.add(f"from {value.__module__} import {value.__name__}")
+        elif name not in vars(builtins):
+            self._texts[name] = f"{name} = {value!r}"
+
+
+_ROOTS = {name.partition(".")[0] for name in FRAMEWORK_MODULES}
+
+
+class _FullNames(ast.NodeTransformer):
+    """Puts the full names of modules in the place of short ones."""
+
+    def __init__(self, known: Mapping[str, Any]) -> None:
+        self._known = known
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        """The node, or the full name of the module that it is."""
+        meant: Any = self._known.get(node.id)
+        return ast.Name(meant.__name__, node.ctx) if _is_module(meant) else node
 
 
 @dataclass(frozen=True)
@@ -157,12 +223,13 @@ class _Written(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> Any:
-        """Options from a dictionary become keywords; a layer is called, whatever holds its weights."""
+        """Options from a dictionary become keywords; a layer without weights is called."""
         match node:
-            case ast.Call(func=ast.Name(id="call_layer"), args=[layer, *inputs]):
-                options = [k for k in node.keywords if k.arg != "weights"]
+            case ast.Call(func=ast.Name(id="call_layer"), args=[layer, *inputs], keywords=options) if not any(
+                option.arg == "weights" for option in options
+            ):
                 return self.generic_visit(ast.Call(layer, inputs, options))
-            case ast.Call(func=ast.Name(id="call_module"), args=[module, *inputs]):
+            case ast.Call(func=ast.Name(id="call_module"), args=[module, *inputs], keywords=[]):
                 return self.generic_visit(ast.Call(module, inputs, []))
             case ast.Call(func=ast.Name(id="dtype_of"), args=[ast.Name(id=name)]) if name in self.arrays:
                 return ast.Constant(self.arrays[name].dtype)
@@ -212,10 +279,14 @@ _BUILT_IN = {name: getattr(builtins, name) for name in ("bool", "int", "len", "l
 
 def _is_ours(value: Any) -> bool:
     """Whether a value is a function of the adapters that needs no framework."""
-    if not inspect.isfunction(value) or not value.__module__.startswith(adapters.__package__ or ""):
+    if not inspect.isfunction(value) or not _is_of_adapters(value):
         return False
     used = [value.__globals__.get(name) for name in _names(value.__code__) if name != value.__name__]
     return all(_is_ours(one) if inspect.isfunction(one) else not _is_module(one) for one in used)
+
+
+def _is_of_adapters(value: Any) -> bool:
+    return bool(value.__module__.startswith(adapters.__package__ or ""))
 
 
 def _names(code: CodeType) -> Iterator[str]:
@@ -238,6 +309,10 @@ def _spread(keyword: ast.keyword) -> list[ast.keyword]:
         if len(names) == len(keyword.value.keys) and all(str(name).isidentifier() for name in names):
             return [ast.keyword(str(name), of) for name, of in zip(names, keyword.value.values, strict=True)]
     return [keyword]
+
+
+def _is_literal(value: Any) -> bool:
+    return isinstance(value, bool | int | float | str | tuple | None)
 
 
 def _literal(value: Any) -> ast.expr:

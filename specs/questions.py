@@ -35,12 +35,14 @@ class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing that is measured.
 
     ``cases`` are the ids of the cases that show what the point says; ``answers`` has them for each of several
-    answers. ``only`` are globs of the implementations that are meant. ``law`` is a test that proves, of the
-    references, that the point follows from the cases.
+    answers. ``instead`` has further sets of cases that show what ``cases`` do, of implementations that a
+    facet of no matter here keeps from those. ``only`` are globs of the implementations that are meant.
+    ``law`` is a test that proves, of the references, that the point follows from the cases.
     """
 
     says: str
     cases: tuple[str, ...] = ()
+    instead: tuple[tuple[str, ...], ...] = ()
     answers: dict[str, tuple[str, ...]] = {}
     only: tuple[str, ...] = ("*",)
     law: str = ""
@@ -48,11 +50,15 @@ class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if bool(self.cases) == bool(self.answers):
             raise ValueError(f"the point {self.says!r} needs cases or answers, and not both")
+        if self.instead and not self.cases:
+            raise ValueError(f"the point {self.says!r} has nothing that `instead` could stand for")
 
     @property
-    def evidence(self) -> dict[str, tuple[str, ...]]:
-        """Case ids by the answer that they stand for."""
-        return self.answers or {CONFIRMED: self.cases}
+    def evidence(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Each set of cases, behind the answer that it stands for."""
+        if self.answers:
+            return tuple(self.answers.items())
+        return tuple((CONFIRMED, cases) for cases in (self.cases, *self.instead))
 
 
 class Inquiry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -71,7 +77,7 @@ class Inquiry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True
         Raises:
             ValueError: an id names nothing, or a case that its spec rules out.
         """
-        ids = [one for point in self.points for these in point.evidence.values() for one in these]
+        ids = [one for point in self.points for _, these in point.evidence for one in these]
         found = {one: parse(one, all_specs()) for one in ids}
         for one, case in found.items():
             if case.id != one:

@@ -12,8 +12,8 @@ import pytest
 from assay.cli.app import main
 from assay.harness.auditing.variants import question
 from assay.harness.judging.expectation import Expectation
-from assay.harness.record import Record, Target, Verdict
-from assay.reports.answers import ABSENT, Answers, page
+from assay.harness.record import Implementation, Record, Target, Verdict
+from assay.reports.answers import ABSENT, NOT_ASKED, Answers, page
 from assay.specs import all_specs
 from assay.specs.language.case import parse
 from assay.specs.questions import CONFIRMED, Inquiry, Point, inquiries
@@ -32,10 +32,11 @@ def verdict(case, implementation, outcome="conforms", **changes):
     return Verdict(case, implementation, "torch/cpu", outcome, **changes)
 
 
-def answers(*verdicts, asked=ASKED):
+def answers(*verdicts, asked=ASKED, compositions=()):
     """What a record of PyTorch with these verdicts says."""
     target = Target("torch/cpu", "torch", "cpu", "eager", available=True, versions={"torch": "2.13.0"})
-    record = Record("0", "2026-01-01T00:00:00", 1.0, "", True, "", {}, (target,), (), (), verdicts)
+    composed = tuple(Implementation("dropout", api, "torch/cpu", composition=True) for api in compositions)
+    record = Record("0", "2026-01-01T00:00:00", 1.0, "", True, "", {}, (target,), (), composed, verdicts)
     return Answers(record, (asked,)), target
 
 
@@ -110,11 +111,49 @@ def test_the_answer_is_the_one_whose_case_an_implementation_conforms_to():
     assert found.cell(WHICH, target) == "NaN"
 
 
-def test_what_fails_is_no_answer_and_what_was_never_asked_is_absent():
+def test_what_fails_says_what_it_does_instead():
     found, target = answers(verdict(KEEPS, "torch.nn.Dropout", "differs", check="values"))
     assert found.cell(WHICH, target) == "differs (values)"
-    found, target = answers(verdict(KEEPS, "torch.nn.Dropout", "unsupported"))
+    found, target = answers(verdict(KEEPS, "torch.nn.Dropout", "rejects", check="raised"))
+    assert found.cell(WHICH, target) == "raises"
+
+
+def test_a_deviation_answers_with_its_reason_and_not_with_its_name():
+    told = {"deviation": "torch-zero-times-infinity", "message": "It multiplies (a lot). (https://x)"}
+    found, target = answers(verdict(KEEPS, "torch.nn.Dropout", "deviates", **told))
+    assert found.cell(WHICH, target) == "differs: It multiplies (a lot)."
+
+
+def test_absent_without_the_option_and_not_asked_are_three_things():
+    """A dash in the place of all of them answers "no" to what nobody asked."""
+    lacking = verdict(KEEPS, "torch.nn.Dropout", "unsupported", message="has no such option")
+    of_others = Point(says="Of others?", answers=WHICH.answers, only=("keras.*",))
+    found, target = answers(lacking)
+    assert found.cell(WHICH, target) == "no: has no such option"
+    assert found.cell(of_others, target) == NOT_ASKED
+    found, target = answers(lacking, compositions=["torch.nn.Dropout"])
+    assert found.cell(of_others, target) == ABSENT
+    found, target = answers()
     assert found.cell(WHICH, target) == ABSENT
+
+
+def test_a_facet_of_no_matter_keeps_nobody_from_confirming():
+    says = Point(says="It is so.", cases=(KEEPS,), instead=((PRODUCT,),))
+    found, target = answers(verdict(KEEPS, "a", "unsupported", message="no"), verdict(PRODUCT, "a"))
+    assert found.cell(says, target) == CONFIRMED
+    both, target = answers(verdict(KEEPS, "a"), verdict(PRODUCT, "a"))
+    assert both.cell(says, target) == CONFIRMED
+    with pytest.raises(ValueError, match="nothing that `instead` could stand for"):
+        Point(says="Which?", answers=WHICH.answers, instead=((KEEPS,),))
+
+
+def test_the_page_says_where_no_framework_ships_the_layer():
+    one, other = "torch.nn.Dropout", "torch.nn.functional.dropout"
+    composed = answers(verdict(KEEPS, one), compositions=[one])[0]
+    shipped = answers(verdict(KEEPS, one), verdict(KEEPS, other), compositions=[one])[0]
+    assert (composed.shipped_by_none(WHICH), shipped.shipped_by_none(WHICH)) == (True, False)
+    assert "*Shipped by none.*" in page(composed)
+    assert "*Shipped by none.*" not in page(shipped)
 
 
 def test_a_statement_needs_every_one_of_its_cases():

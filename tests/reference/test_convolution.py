@@ -497,7 +497,7 @@ def test_a_convolution_with_a_kernel_as_long_as_its_input_is_a_dense_layer_on_al
 
 
 @proves(conv, dense, by="law")
-def test_with_same_padding_one_step_sees_the_middle_tap_alone():
+def test_with_same_padding_one_step_sees_one_tap_alone():
     x, kernel = integers("x", 3, 1, 4), integers("kernel", 3, 4, 6)
     assert_same(conv(x, kernel, padding="same")[:, 0], dense(x[:, 0], kernel[1]))
     assert_same(conv(x, kernel[:2], padding="same")[:, 0], dense(x[:, 0], kernel[0]))

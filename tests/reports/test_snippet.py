@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import ast
+import builtins
+import fnmatch
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from assay.adapters.binding import bindings
-from assay.reports.snippet import snippet
+from assay.harness.plan import implementations, refusal
+from assay.reports.snippet import FRAMEWORK_MODULES, snippet
 from assay.specs import all_specs
 from assay.specs.language.case import parse
 from assay.specs.language.cases import cases
+from assay.specs.questions import inquiries
 
 SPECS = all_specs()
 
@@ -59,6 +64,83 @@ def test_every_binding_can_be_shown(name):
     for binding in bindings().values():
         if binding.spec == name:
             assert ast.parse(snippet(binding, first))
+
+
+def on_the_page():
+    """Every case that answers a question, with every implementation that may be shown for it."""
+    for inquiry in inquiries():
+        for point in inquiry.points:
+            for _, ids in point.evidence:
+                for binding in implementations(inquiry.cases[ids[0]].spec):
+                    meant = any(fnmatch.fnmatchcase(binding.api, glob) for glob in point.only)
+                    if meant and refusal(binding, inquiry.cases[ids[0]]) is None:
+                        yield binding, inquiry.cases[ids[0]]
+
+
+SHOWN = {(binding.key, case.id): (binding, case) for binding, case in on_the_page()}
+
+
+def defined(tree):
+    """What a program gives a name to."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
+                yield name
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.alias(name=name, asname=short):
+                yield (short or name).partition(".")[0]
+
+
+def test_code_on_the_page_names_nothing_of_ours():
+    """Every name is a framework's, an input's, or defined before it is used."""
+    roots = {module.partition(".")[0] for module in FRAMEWORK_MODULES}
+    for binding, case in SHOWN.values():
+        tree = ast.parse(snippet(binding, case))
+        named = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        inputs = {given.name for given in case.spec.inputs}
+        assert named - set(defined(tree)) <= roots | inputs | set(vars(builtins)), (binding.key, case.id)
+        assert "assay" not in snippet(binding, case)
+
+
+RUN_ALL = """
+import importlib, sys
+sys.path.insert(0, {tests!r})
+from reports.test_snippet import SHOWN
+from assay.adapters.framework import framework
+from assay.harness.expectation import Expectation
+from assay.numerics.dtypes import encode
+from assay.reports.snippet import FRAMEWORK_MODULES, snippet
+
+adapter = framework({name!r}, "cpu")
+adapter.start()
+roots = {{}}
+for module in FRAMEWORK_MODULES:
+    root = module.partition(".")[0]
+    if root in {imports!r}:
+        importlib.import_module(module)
+        roots[root] = sys.modules[root]
+for binding, case in SHOWN.values():
+    if binding.framework == {name!r} and case.valid:
+        drawn = {{name: array for name, array in Expectation(case).inputs.items() if array is not None}}
+        given = {{given.name: None for given in case.spec.inputs if given.kind != "recovered"}}
+        given |= {{name: adapter.load(encode(array)) for name, array in drawn.items()}}
+        try:
+            exec(snippet(binding, case), roots | given)
+        except Exception as error:
+            sys.exit(f"{{binding.key}} {{case.id}}: {{type(error).__name__}}: {{error}}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "imports"),
+    [("torch", ("torch",)), ("tensorflow", ("tensorflow", "numpy")), ("keras", ("keras", "tensorflow"))],
+)
+def test_code_on_the_page_runs_as_it_stands(name, imports):
+    """JAX, which compiles for minutes, is left to the test above."""
+    program = RUN_ALL.format(tests=str(Path(__file__).parents[1]), name=name, imports=imports)
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr[-2000:]
 
 
 SHOW_ALL = """
