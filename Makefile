@@ -5,6 +5,7 @@ VENV   ?= .venv
 OUT    ?= report
 TIER   ?= smoke
 JOBS   ?= 2
+SEEDS  ?= 20
 
 BIN      := $(abspath $(VENV))/bin
 READY    := $(VENV)/.assay-ready
@@ -12,10 +13,10 @@ UNDERWAY := $(VENV)/.assay-setting-up
 TREE     := $(VENV)/.assay-tree
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test audit proof answers mutants report lint clean
+.PHONY: help setup test audit proof answers seeds mutants report lint clean
 
 help: ## list the targets
-	@echo "usage: make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [OUT=$(OUT)] [TIER=$(TIER)] [JOBS=$(JOBS)]"
+	@echo "usage: make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [OUT=$(OUT)] [TIER=$(TIER)] [JOBS=$(JOBS)] [SEEDS=$(SEEDS)]"
 	@echo
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile
 
@@ -58,6 +59,10 @@ lint: setup ## ruff and mypy
 	$(BIN)/ruff check .
 	@mkdir -p $(TREE) && ln -sfn "$(CURDIR)" $(TREE)/assay
 	cd $(TREE) && MYPYPATH=. $(BIN)/mypy --config-file assay/pyproject.toml --cache-dir "$(CURDIR)/.mypy_cache" -p assay
+
+seeds: setup ## put SEEDS draws of the smoke tier to every framework; every failing verdict must be a finding
+	$(BIN)/assay run --tier smoke --seeds $(SEEDS) --out $(OUT)/seeds
+	$(BIN)/python benchmarks/seeds.py $(OUT)/seeds/run.json
 
 mutants: setup ## mutation testing of the judge and the error rules, half an hour; writes docs/mutation.md (SOURCES=... for some)
 	$(BIN)/python -m pip install --quiet --no-build-isolation --constraint constraints.txt --editable ".[mutation]"

@@ -25,7 +25,7 @@ from ..adapters.binding import bindings, load_bindings
 from ..errors import Usage
 from ..harness import record as records
 from ..harness.auditing.audit import run_audit
-from ..harness.plan import checked_dtypes, implementations, plan, select_specs
+from ..harness.plan import checked_dtypes, implementations, plan, reseeded, select_specs
 from ..harness.running.explain import Explanation
 from ..harness.running.explain import explain as look
 from ..harness.running.processes import WorkerSettings, checked_framework
@@ -64,6 +64,7 @@ def run(
     dtype: Names = DTYPE_ORDER,
     tier: Tier = "standard",
     case: Names = (),
+    seeds: int = 1,
     mode: str = "",
     bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = (),
     python: Path = Path(sys.executable),
@@ -89,6 +90,8 @@ def run(
         every combination of small sizes, strides, dilations and paddings of convolutions and poolings.
     case
         A case id, instead of a tier; may be given many times.
+    seeds
+        How many times to draw the numbers of every case.
     mode
         How functions are run instead of the framework's default: eager, jit, graph, xla or compiled.
     bindings_from
@@ -107,9 +110,11 @@ def run(
     failing = _outcomes(fail_on)
     for path in bindings_from:
         load_bindings(path)
+    if seeds < 1:
+        raise Usage("--seeds must be at least 1")
     chosen = select_specs(specs)
     settings = RunSettings(
-        questions=plan(chosen.values(), tier, checked_dtypes(dtype), case),
+        questions=reseeded(plan(chosen.values(), tier, checked_dtypes(dtype), case), seeds),
         workers=[_worker(name, device, mode, python, bindings_from, time_limit) for name in framework],
         folder=out,
         tier="chosen cases" if case else tier,

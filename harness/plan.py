@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import fnmatch
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,7 @@ from ..specs.language.case import Case, parse
 from ..specs.language.cases import DTYPE_ORDER, cases
 from ..specs.language.spec import Spec, evaluate
 
-__all__ = ["Question", "checked_dtypes", "implementations", "plan", "refusal", "select_specs"]
+__all__ = ["Question", "checked_dtypes", "implementations", "plan", "refusal", "reseeded", "select_specs"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,18 @@ def plan(
     else:
         chosen = [case for spec in specs for case in _cases(spec, tier, dtypes)]
     return [Question(case, implementations(case.spec)) for case in chosen]
+
+
+def reseeded(questions: Iterable[Question], seeds: int) -> list[Question]:
+    """The questions, each with so many draws of its numbers; what must raise is asked once.
+
+    The draws of a question stand together, since a framework compiles once for all of them.
+    """
+    return [
+        Question(dataclasses.replace(question.case, seed=question.case.seed + draw), question.bindings)
+        for question in questions
+        for draw in range(seeds if question.case.valid else 1)
+    ]
 
 
 def refusal(binding: Binding, case: Case) -> str | None:

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import fnmatch
+import importlib.util
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[1]
+SPEC = importlib.util.spec_from_file_location("findings", ROOT / "benchmarks" / "findings.py")
+findings = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(findings)
+
 pytestmark = pytest.mark.xdist_group("frameworks")
-
-FINDINGS = Path(__file__).parent.parent / "docs" / "findings.md"
-
-
-def table():
-    """Rows of the table of patterns: spec, implementation, outcome, finding, profile."""
-    lines = FINDINGS.read_text().partition("## What explains each failing verdict")[2].splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
-    return rows[2:]
-
-
-def explained(verdict):
-    return [
-        finding
-        for spec, implementation, outcome, finding, profile in table()
-        if fnmatch.fnmatchcase(verdict.spec, spec)
-        and fnmatch.fnmatchcase(verdict.implementation, implementation)
-        and fnmatch.fnmatchcase(verdict.outcome, outcome)
-        and (not profile or verdict.explained_by == profile)
-    ]
-
 
 def test_tests_of_the_record_meet_in_one_process(request):
     """Where xdist loses its groups, every process asks all frameworks anew."""
@@ -61,7 +45,7 @@ def test_every_failing_verdict_is_explained_by_a_finding(record):
     unexplained = [
         (v.case, v.implementation, v.outcome, v.message)
         for v in record.verdicts
-        if v.failing and not explained(v)
+        if v.failing and not findings.explanations(v)
     ]
     assert unexplained == []
 
