@@ -2,8 +2,8 @@
 
 `make seeds` puts every case of the smoke tier to every framework with SEEDS draws of its numbers. Each
 failing verdict must be explained by a finding of docs/findings.md; what is not is a false alarm of ours or a
-finding that is not on file, and is printed with the command that shows it. The figures go into benchmarks/seeds.json,
-from which docs/judge-power.md tells them.
+finding that is not on file, and is printed with the command that shows it. The figures go into
+benchmarks/seeds.json, from which docs/judge-power.md tells them.
 
     python benchmarks/seeds.py RECORD.json…
 """

@@ -41,6 +41,7 @@ def test_reports_are_rendered_again_from_the_record_alone(folder, tmp_path):
     [
         (["run", "gelux"], "did you mean gelu"),
         (["run", "--tier", "smok"], 'Did you mean "smoke"'),
+        (["run", "--seeds", "0"], "--seeds must be at least 1"),
         (["runn"], 'Did you mean "run"'),
         (["run", "gelu", "--framework", "mxnet"], "no framework is called 'mxnet'"),
         (["run", "gelu", "--dtype", "float31"], "no dtype is called 'float31'"),
