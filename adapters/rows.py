@@ -104,7 +104,7 @@ def rows(
 ) -> tuple[Callable[..., None], Callable[..., None]]:
     """The words ``function`` and ``module``, each of which binds one row of a framework.
 
-    Both take spec, API and the fields of a `Row`, ``options`` and ``weights`` by position, beside what
+    Both take the spec, the API and the fields of a `Row`, ``options`` and ``weights`` by position, and what
     every binding takes: ``where``, ``fixed`` and ``composition``. Of an API whose name says more than what is
     called, such as ``torch.nn.LSTM(num_layers)``, that is what stands before the bracket, or ``calls``.
 

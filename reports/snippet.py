@@ -73,7 +73,10 @@ def _building(build: list[ast.stmt], call: list[ast.stmt]) -> list[ast.stmt]:
     *before, last = build
     made = last.value if isinstance(last, ast.Return) else None
     places = [n for one in call for n in ast.walk(one) if isinstance(n, ast.Name) and n.id == BUILT]
-    if made is None or len(places) != 1:
+    repeats = any(
+        isinstance(n, ast.For | ast.comprehension | ast.FunctionDef) for one in call for n in ast.walk(one)
+    )
+    if made is None or len(places) != 1 or repeats:
         return [_assigning(one) for one in build] + call
     return before + [_Replaced(made).visit(one) for one in call]
 
@@ -229,7 +232,7 @@ class _Written(ast.NodeTransformer):
                 option.arg == "weights" for option in options
             ):
                 return self.generic_visit(ast.Call(layer, inputs, options))
-            case ast.Call(func=ast.Name(id="call_module"), args=[module, *inputs], keywords=[]):
+            case ast.Call(func=ast.Name(id="call_module"), args=[module, *inputs]) if not _names_arrays(node):
                 return self.generic_visit(ast.Call(module, inputs, []))
             case ast.Call(func=ast.Name(id="dtype_of"), args=[ast.Name(id=name)]) if name in self.arrays:
                 return ast.Constant(self.arrays[name].dtype)
@@ -264,10 +267,15 @@ class _Written(ast.NodeTransformer):
         raise _Unknown
 
 
+def _names_arrays(node: ast.Call) -> bool:
+    """Whether a call gives names to arrays on their way in, which it changes."""
+    return any(isinstance(one, ast.NamedExpr) for one in ast.walk(node))
+
+
 def _is_of_shape(node: ast.expr) -> bool:
     """Whether an expression picks lengths from a shape."""
     match node:
-        case ast.Subscript(value=ast.Attribute(attr="shape")):
+        case ast.Subscript(value=ast.Attribute(attr="shape")) | ast.Call(func=ast.Name(id="len")):
             return True
         case ast.BinOp(left=left, right=right):
             return _is_of_shape(left) or _is_of_shape(right)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ..lazy import Lazy
 from .framework import F, binds, torch
+from .modules import function
+
+biases: Any = Lazy("torch.nn.attention.bias")
 
 EMPTY = {"empty_row == 'zero' or not use_mask and causal != 'bottom_right'": "torch gives zero for nothing"}
 ADDED = {
@@ -31,32 +37,47 @@ FLASH = (
 )
 
 
-@binds("dot_product_attention", "torch.nn.functional.scaled_dot_product_attention", where=FLAGS | DISPATCHED)
-def attention(query, key, value, bias, mask, *, scale, causal):
-    both = mask if bias is None else bias if mask is None else bias.masked_fill(~mask, float("-inf"))
-    return _attend(query, key, value, both, scale=scale, is_causal=causal == "top_left")
+HEADS = "query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)"
+SDPA = {"attn_mask": "joined(bias, mask)", "is_causal": "causal == 'top_left'", "scale": "scale"}
+
+
+def joined(bias, mask):
+    """The mask and the bias as one."""
+    return mask if bias is None else bias if mask is None else bias.masked_fill(~mask, float("-inf"))
+
+
+function(
+    "dot_product_attention",
+    "torch.nn.functional.scaled_dot_product_attention",
+    SDPA,
+    on=HEADS,
+    returns="y.transpose(1, 2)",
+    where=FLAGS | DISPATCHED,
+)
 
 
 @binds("dot_product_attention", "torch.nn.attention.SDPBackend.MATH", where=FLAGS)
 def attention_math(query, key, value, bias, mask, *, scale, causal):
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-        return attention(query, key, value, bias, mask, scale=scale, causal=causal)
+        return attend(query, key, value, joined(bias, mask), scale=scale, is_causal=causal == "top_left")
 
 
 @binds("dot_product_attention", "torch.nn.attention.SDPBackend.FLASH_ATTENTION", where=FLASH)
 def attention_flash(query, key, value, bias, mask, *, scale, causal):
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.FLASH_ATTENTION):
-        return attention(query, key, value, bias, mask, scale=scale, causal=causal)
+        return attend(query, key, value, joined(bias, mask), scale=scale, is_causal=causal == "top_left")
 
 
-@binds("dot_product_attention", "torch.nn.attention.bias.CausalBias", where=BIAS)
-def attention_causal_bias(query, key, value, bias, mask, *, scale, causal):
-    from torch.nn.attention.bias import causal_lower_right, causal_upper_left
-
-    diagonal = causal_upper_left if causal == "top_left" else causal_lower_right
-    return _attend(query, key, value, diagonal(query.shape[1], key.shape[1]), scale=scale)
+def diagonal(query, key, *, causal):
+    corner = biases.causal_upper_left if causal == "top_left" else biases.causal_lower_right
+    return corner(query.shape[1], key.shape[1])
 
 
-def _attend(query, key, value, mask, **options):
+@binds("dot_product_attention", "torch.nn.attention.bias.CausalBias", where=BIAS, build=diagonal)
+def attention_causal_bias(built, query, key, value, bias, mask, *, scale):
+    return attend(query, key, value, built, scale=scale)
+
+
+def attend(query, key, value, mask, **options):
     by_head = (x.transpose(1, 2) for x in (query, key, value))
     return F.scaled_dot_product_attention(*by_head, attn_mask=mask, **options).transpose(1, 2)

@@ -5,21 +5,25 @@ The axis of the units is the first in PyTorch's kernels.
 
 from __future__ import annotations
 
-from .framework import F, binds, torch
-from .modules import functional_call
+from .framework import binds, torch
+from .modules import function, functional_call
 
-PLAIN = {"epsilon_at == 'none'": "divides by the norm itself"}
+PLAIN = {"epsilon_at": ("none", "divides by the norm itself")}
 
 
-@binds("unit_norm", "torch.nn.functional.normalize", where={"epsilon_at == 'floor'": "divides by max(n, ε)"})
-def unit_norm(kernel, *, axis, epsilon):
-    return F.normalize(kernel, p=2.0, dim=axis, eps=epsilon)
+function(
+    "unit_norm",
+    "torch.nn.functional.normalize",
+    {"p": "2.0", "dim": "axis", "eps": "epsilon"},
+    on="kernel",
+    fixed={"epsilon_at": ("floor", "divides by max(n, ε)")},
+)
 
 
 @binds(
     "max_norm",
     "torch.renorm",
-    where={"epsilon_at == 'beyond'": "adds 1e-7 to the norms that it shortens, and leaves the others"},
+    fixed={"epsilon_at": ("beyond", "adds 1e-7 to the norms that it shortens, and leaves the others")},
 )
 def max_norm(kernel, *, max_value, axis):
     if not -2 <= axis < 2:
@@ -27,7 +31,7 @@ def max_norm(kernel, *, max_value, axis):
     return torch.renorm(kernel, p=2, dim=1 - axis, maxnorm=max_value)
 
 
-@binds("min_max_norm", "torch.clamp(torch.linalg.vector_norm)", where=PLAIN, composition=True)
+@binds("min_max_norm", "torch.clamp(torch.linalg.vector_norm)", fixed=PLAIN, composition=True)
 def min_max_norm(kernel, *, min_value, max_value, rate, axis):
     norms = torch.linalg.vector_norm(kernel, dim=axis, keepdim=True)
     desired = rate * norms.clamp(min_value, max_value) + (1 - rate) * norms
@@ -44,64 +48,72 @@ RELU = {
 }
 
 
-@binds("non_neg", "torch.clamp", where=CLAMP)
-def non_neg(kernel):
-    return torch.clamp(kernel, min=0)
+function("non_neg", "torch.clamp", {"min": "0"}, on="kernel", where=CLAMP)
+function("non_neg", "torch.nn.functional.relu", on="kernel", where=RELU)
 
 
-@binds("non_neg", "torch.nn.functional.relu", where=RELU)
-def non_neg_relu(kernel):
-    return F.relu(kernel)
+def normalized(direction, *, norm_of):
+    layer = layer_of(direction.movedim(-1, 0).shape)
+    return torch.nn.utils.parametrizations.weight_norm(layer, dim=0 if norm_of == "unit" else None)
 
 
 @binds(
     "weight_norm",
     "torch.nn.utils.parametrizations.weight_norm",
-    where=PLAIN,
-    fixed={"epsilon": (1e-12, "has no epsilon")},
+    fixed=PLAIN | {"epsilon": (1e-12, "has no epsilon")},
+    build=normalized,
 )
-def weight_norm(direction, magnitude, *, norm_of):
+def weight_norm(built, direction, magnitude, *, norm_of):
     v = direction.movedim(-1, 0)
-    layer = torch.nn.utils.parametrizations.weight_norm(layer_of(v), dim=0 if norm_of == "unit" else None)
     g = magnitude.reshape(-1, *(1,) * (v.ndim - 1)) if norm_of == "unit" else magnitude
-    return parametrized(layer, original0=g, original1=v).movedim(0, -1)
+    return parametrized(built, original0=g, original1=v).movedim(0, -1)
+
+
+def iterating(kernel, *, power_iterations, epsilon):
+    window, features, units = kernel.shape[:-2], kernel.shape[-2], kernel.shape[-1]
+    layer = layer_of((units, features, *window))
+    return torch.nn.utils.parametrizations.spectral_norm(
+        layer, n_power_iterations=power_iterations, eps=epsilon
+    )
 
 
 @binds(
     "spectral_norm",
     "torch.nn.utils.parametrizations.spectral_norm",
-    where={
-        "starts_from == 'features'": "updates the vector of the units first",
-        "epsilon_at == 'floor'": "divides by max(n, ε)",
+    fixed={
+        "starts_from": ("features", "updates the vector of the units first"),
+        "epsilon_at": ("floor", "divides by max(n, ε)"),
     },
+    build=iterating,
 )
-def spectral_norm(kernel, vector, *, power_iterations, epsilon):
+def spectral_norm(built, kernel, vector):
     weight = kernel.permute(-1, -2, *range(kernel.ndim - 2))
-    layer = torch.nn.utils.parametrizations.spectral_norm(
-        layer_of(weight), n_power_iterations=power_iterations, eps=epsilon
-    )
     features, *window = weight.shape[1:]
     # The matrix of a kernel has its features before the window, and what is kept is in that order.
     start = vector.reshape(*window, features).movedim(-1, 0).reshape(-1).clone()
     u = weight.new_zeros(len(weight))
-    y = parametrized(layer, **{"original": weight, "0._u": u, "0._v": start})
+    y = parametrized(built, **{"original": weight, "0._u": u, "0._v": start})
     after = start.reshape(features, *window).movedim(0, -1).reshape(-1)
     return y.permute(*range(2, kernel.ndim), 1, 0), after
+
+
+def iterated(kernel):
+    return torch.nn.utils.parametrizations.spectral_norm(layer_of(kernel.T.shape)).eval()
 
 
 @binds(
     "spectral_norm_inference",
     "torch.nn.utils.parametrizations.spectral_norm.eval",
-    where={"inference == 'kept'": "divides by the value that both vectors give, and iterates no more"},
+    fixed={"inference": ("kept", "divides by the value that both vectors give, and iterates no more")},
+    build=iterated,
 )
-def spectral_norm_inference(kernel, left, right):
-    layer = torch.nn.utils.parametrizations.spectral_norm(layer_of(kernel.T)).eval()
-    return parametrized(layer, **{"original": kernel.T, "0._u": right, "0._v": left}).T
+def spectral_norm_inference(built, kernel, left, right):
+    return parametrized(built, **{"original": kernel.T, "0._u": right, "0._v": left}).T
 
 
-def layer_of(weight):
+def layer_of(shape):
     """A dense layer or a convolution with a weight of this shape."""
-    units, features, *window = weight.shape
+    units, features, *window = shape
     if not window:
         return torch.nn.Linear(features, units, bias=False)
     return torch.nn.Conv2d(features, units, tuple(window), bias=False)
@@ -109,5 +121,4 @@ def layer_of(weight):
 
 def parametrized(layer, **arrays):
     """The weight that a parametrized layer computes from these arrays."""
-    like = next(iter(arrays.values()))
-    return functional_call(layer.to(like.device, like.dtype).parametrizations.weight, arrays, ())
+    return functional_call(layer.parametrizations.weight, arrays, ())

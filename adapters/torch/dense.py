@@ -39,7 +39,7 @@ def pruned(kernel, bias):
 
 @binds("masked_dense", "torch.nn.utils.prune.custom_from_mask", fixed=PRODUCT, build=pruned)
 def masked_dense(built, x, kernel, mask, bias):
-    return call_module(built, x, weight_orig=kernel.T, weight_mask=mask.T, bias=bias)
+    return call_module(built, x, weight_orig=kernel.T, weight_mask=mask.T.contiguous(), bias=bias)
 
 
 @binds("masked_dense", "torch.nn.functional.linear", fixed=PRODUCT, composition=True)

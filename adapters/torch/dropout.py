@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from .framework import F, binds, torch
+from .modules import function, module
 
 PRODUCT = {
     "dropped == 'product' or data != 'infinities' or not training or rate == 0": "torch multiplies by 0",
     "data != 'nan' or not training or rate == 0": "torch's NaN at dropped places hides the mask",
 }
-FIRST = {"layout == 'channels_first'": "torch's channels come before the axes in space"}
+FIRST = {"layout": ("channels_first", "torch's channels come before the axes in space")}
 UNCHECKED_DEVIATION = {"stddev >= 0": "a composition checks no deviation"}
 UNCHECKED_RATE = {"0 <= rate < 1": "a composition checks no rate"}
 
 
-@binds("dropout", "torch.nn.functional.dropout", where=PRODUCT)
-def dropout(x, *, rate, training):
-    return F.dropout(x, p=rate, training=training)
-
-
-def dropout_layer(*, rate, training):
-    return torch.nn.Dropout(p=rate).train(training)
-
-
-@binds("dropout", "torch.nn.Dropout", where=PRODUCT, build=dropout_layer)
-def dropout_module(built, x):
-    return built(x)
+function("dropout", "torch.nn.functional.dropout", {"p": "rate", "training": "training"}, where=PRODUCT)
+module("dropout", "torch.nn.Dropout", {"p": "rate"}, then=".train(training)", where=PRODUCT)
 
 
 # --- shared masks ---
@@ -41,7 +32,7 @@ def _noise_shape(x, shared):
     return [1 if axis in shared else length for axis, length in zip(axes, x.shape, strict=True)]
 
 
-@binds("spatial_dropout", "torch.nn.functional.dropout1d", where=PRODUCT | FIRST)
+@binds("spatial_dropout", "torch.nn.functional.dropout1d", where=PRODUCT, fixed=FIRST)
 def spatial_dropout(x, *, rank, rate, training):
     function = {1: F.dropout1d, 2: F.dropout2d, 3: F.dropout3d}[rank]
     return function(x, p=rate, training=training)
@@ -52,7 +43,7 @@ def spatial_layer(*, rank, rate, training):
     return module(p=rate).train(training)
 
 
-@binds("spatial_dropout", "torch.nn.Dropout1d", where=PRODUCT | FIRST, build=spatial_layer)
+@binds("spatial_dropout", "torch.nn.Dropout1d", where=PRODUCT, fixed=FIRST, build=spatial_layer)
 def spatial_dropout_module(built, x):
     return built(x)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from .framework import F, binds, torch
-from .modules import call_module, functional_call
-from .recurrent_sequences import weights_of_layers
+from .modules import function, functional_call, module
+from .recurrent_sequences import STACK
+from .recurrent_sequences import weights_of_layers as weights_of_layers  # rows name it
 
-NONE_SHARED = {"shared == 'none'": "draws a mask for each sample and head"}
+NONE_SHARED = {"shared": ("none", "draws a mask for each sample and head")}
 ONE_DEPTH = {"values == depth": "heads are equal parts of the features that a projection gives"}
 
 
@@ -153,21 +154,17 @@ def _lstm(x, h, c, kernel, recurrent_kernel, bias, masks):
 # --- between layers ---
 
 
-def stacked_layer(h, kernel, *, rate, training):
-    layer = torch.nn.LSTM(len(kernel), h.shape[-1], num_layers=len(h), dropout=rate, batch_first=True)
-    return layer.train(training)
-
-
-@binds(
+module(
     "stacked_lstm_dropout",
     "torch.nn.LSTM(dropout)",
-    where={"over_time == 'step'": "draws for each step"},
-    build=stacked_layer,
+    STACK | {"dropout": "rate"},
+    "weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias)",
+    then=".train(training)",
+    on="x, (h, c)",
+    gives="y, (h, c)",
+    returns="y, h, c",
+    fixed={"over_time": ("step", "draws for each step")},
 )
-def stacked_lstm_dropout(built, x, h, c, kernel, upper_kernels, recurrent_kernel, bias):
-    weights = weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias)
-    y, (h, c) = call_module(built, x, (h, c), **weights)
-    return y, h, c
 
 
 @binds("stacked_lstm_dropout", "torch.nn.functional.dropout", composition=True)
@@ -188,10 +185,14 @@ def stacked_lstm_dropout_composed(
 # --- in attention ---
 
 
-@binds("attention_dropout", "torch.nn.functional.scaled_dot_product_attention", where=NONE_SHARED)
-def attention_dropout(query, key, value, *, rate, training):
-    by_head = (x.transpose(1, 2) for x in (query, key, value))
-    return F.scaled_dot_product_attention(*by_head, dropout_p=rate if training else 0.0).transpose(1, 2)
+function(
+    "attention_dropout",
+    "torch.nn.functional.scaled_dot_product_attention",
+    {"dropout_p": "rate if training else 0.0"},
+    on="query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)",
+    returns="y.transpose(1, 2)",
+    fixed=NONE_SHARED,
+)
 
 
 def multi_head(query, *, rate, training):
@@ -200,7 +201,9 @@ def multi_head(query, *, rate, training):
     return layer.train(training)
 
 
-@binds("attention_dropout", "torch.nn.MultiheadAttention", where=NONE_SHARED | ONE_DEPTH, build=multi_head)
+@binds(
+    "attention_dropout", "torch.nn.MultiheadAttention", where=ONE_DEPTH, fixed=NONE_SHARED, build=multi_head
+)
 def attention_dropout_weights(built, query, key, value):
     return _unprojected(built, query, key, value, need_weights=True)
 
@@ -208,7 +211,8 @@ def attention_dropout_weights(built, query, key, value):
 @binds(
     "attention_dropout",
     "torch.nn.MultiheadAttention(need_weights=False)",
-    where=NONE_SHARED | ONE_DEPTH,
+    where=ONE_DEPTH,
+    fixed=NONE_SHARED,
     build=multi_head,
 )
 def attention_dropout_alone(built, query, key, value):

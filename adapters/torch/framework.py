@@ -60,7 +60,7 @@ def construct(build: Callable[..., Any], given: Mapping[str, Any]) -> Any:
     built = build(**given)
     if isinstance(built, torch.nn.Module):
         for tensor in (value for value in given.values() if isinstance(value, torch.Tensor)):
-            built.to(tensor.device, tensor.dtype if tensor.is_floating_point() else None)
+            built.to(tensor if tensor.is_floating_point() else tensor.device)
     return built
 
 

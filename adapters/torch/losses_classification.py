@@ -3,140 +3,115 @@
 from __future__ import annotations
 
 from .framework import F, binds, torch
+from .modules import function, module
+
+REDUCED = {"reduction": "reduction"}
+SMOOTHED = REDUCED | {"label_smoothing": "label_smoothing"}
+IGNORING = {"ignore_index": "-100 if ignored is None else ignored"}
+WEIGHT = {"weight": "class_weights"}
+"""In the constructor as users write it, and again in the call, so that gradients reach it."""
+
+# --- softmax ---
 
 SOFT = {
     "gradient == 'exact'": "torch differentiates whatever the targets sum to",
     "zero_target == 'nan' or data != 'negative_infinities'": "torch multiplies targets and log-probabilities",
 }
+ROWS = "logits.movedim(-1, 1), targets.movedim(-1, 1)"
+
+function("softmax_cross_entropy", "torch.nn.functional.cross_entropy", SMOOTHED, WEIGHT, on=ROWS, where=SOFT)
+module("softmax_cross_entropy", "torch.nn.CrossEntropyLoss", WEIGHT | SMOOTHED, WEIGHT, on=ROWS, where=SOFT)
+
+EMPTY = {"empty": ("nan", "torch's mean of no rows is NaN")}
+UNSMOOTHED = {"label_smoothing": (0.0, "nll_loss smooths no labels")}
 SPARSE = {
     "reduction in ('mean', 'none', 'sum')": "torch divides by the weights of the labels that count",
-    "empty == 'nan'": "torch's mean of no rows is NaN",
     "out_of_range == 'error' or data != 'out_of_range'": "torch raises for a label that is no class",
 }
-UNSMOOTHED = SPARSE | {"label_smoothing == 0.0": "nll_loss smooths no labels"}
+LABELS = "logits.movedim(-1, 1), labels.long()"
+LOG_ROWS = "torch.nn.functional.log_softmax(logits, dim=-1).movedim(-1, 1), labels.long()"
 
-
-@binds("softmax_cross_entropy", "torch.nn.functional.cross_entropy", where=SOFT)
-def softmax_cross_entropy(logits, targets, class_weights, *, label_smoothing, reduction):
-    return F.cross_entropy(
-        logits.movedim(-1, 1),
-        targets.movedim(-1, 1),
-        weight=class_weights,
-        reduction=reduction,
-        label_smoothing=label_smoothing,
-    )
-
-
-@binds("softmax_cross_entropy", "torch.nn.CrossEntropyLoss", where=SOFT)
-def softmax_cross_entropy_module(logits, targets, class_weights, *, label_smoothing, reduction):
-    loss = torch.nn.CrossEntropyLoss(
-        weight=class_weights, reduction=reduction, label_smoothing=label_smoothing
-    )
-    return loss(logits.movedim(-1, 1), targets.movedim(-1, 1))
-
-
-@binds("sparse_softmax_cross_entropy", "torch.nn.functional.cross_entropy", where=SPARSE)
-def sparse_softmax_cross_entropy(logits, labels, class_weights, *, label_smoothing, ignored, reduction):
-    return F.cross_entropy(
-        logits.movedim(-1, 1),
-        labels.long(),
-        weight=class_weights,
-        ignore_index=-100 if ignored is None else ignored,
-        reduction=reduction,
-        label_smoothing=label_smoothing,
-    )
-
-
-@binds("sparse_softmax_cross_entropy", "torch.nn.CrossEntropyLoss", where=SPARSE)
-def sparse_softmax_cross_entropy_module(
-    logits, labels, class_weights, *, label_smoothing, ignored, reduction
+for word, api, options, on, fixed in (
+    (function, "torch.nn.functional.cross_entropy", SMOOTHED | IGNORING, LABELS, EMPTY),
+    (module, "torch.nn.CrossEntropyLoss", WEIGHT | SMOOTHED | IGNORING, LABELS, EMPTY),
+    (function, "torch.nn.functional.nll_loss", REDUCED | IGNORING, LOG_ROWS, EMPTY | UNSMOOTHED),
+    (module, "torch.nn.NLLLoss", WEIGHT | REDUCED | IGNORING, LOG_ROWS, EMPTY | UNSMOOTHED),
 ):
-    loss = torch.nn.CrossEntropyLoss(
-        weight=class_weights,
-        ignore_index=-100 if ignored is None else ignored,
-        reduction=reduction,
-        label_smoothing=label_smoothing,
-    )
-    return loss(logits.movedim(-1, 1), labels.long())
+    word("sparse_softmax_cross_entropy", api, options, WEIGHT, on=on, where=SPARSE, fixed=fixed)
 
 
-@binds("sparse_softmax_cross_entropy", "torch.nn.functional.nll_loss", where=UNSMOOTHED)
-def negative_log_likelihood(logits, labels, class_weights, *, ignored, reduction):
-    return F.nll_loss(
-        F.log_softmax(logits, dim=-1).movedim(-1, 1),
-        labels.long(),
-        weight=class_weights,
-        ignore_index=-100 if ignored is None else ignored,
-        reduction=reduction,
-    )
+@binds(
+    "sparse_softmax_cross_entropy",
+    "torch.log(torch.softmax)",
+    fixed=EMPTY | UNSMOOTHED,
+    where=SPARSE
+    | {
+        "reduction == 'none' and ignored is None and not weighted": "softmax, then its logarithm",
+        "data in ('normal', 'offset', 'saturated')": "this asks how far the two stay together",
+    },
+    composition=True,
+)
+def softmax_then_logarithm(logits, labels, class_weights):
+    log_p = torch.log(torch.softmax(logits, dim=-1))
+    return F.nll_loss(log_p.movedim(-1, 1), labels.long(), reduction="none")
 
 
-@binds("sparse_softmax_cross_entropy", "torch.nn.NLLLoss", where=UNSMOOTHED)
-def negative_log_likelihood_module(logits, labels, class_weights, *, ignored, reduction):
-    log_probabilities = torch.nn.LogSoftmax(dim=-1)(logits).movedim(-1, 1)
-    index = -100 if ignored is None else ignored
-    return torch.nn.NLLLoss(weight=class_weights, ignore_index=index, reduction=reduction)(
-        log_probabilities, labels.long()
-    )
-
+# --- sigmoid ---
 
 BINARY = {
-    "label_smoothing == 0.0": "torch smooths no binary targets",
-    "not row_mean": "torch reduces over all elements at once",
-    "zero_target == 'nan' or data != 'infinities'": "torch multiplies targets and logarithms",
+    "label_smoothing": (0.0, "torch smooths no binary targets"),
+    "row_mean": (False, "torch reduces over all elements at once"),
 }
+PRODUCT = {"zero_target == 'nan' or data != 'infinities'": "torch multiplies targets and logarithms"}
+POSITIVE = {"pos_weight": "positive_weight"}
 
+for word, api, options in (
+    (function, "torch.nn.functional.binary_cross_entropy_with_logits", REDUCED),
+    (module, "torch.nn.BCEWithLogitsLoss", REDUCED | POSITIVE),
+):
+    word("sigmoid_cross_entropy", api, options, POSITIVE, on="logits, targets", where=PRODUCT, fixed=BINARY)
 
-@binds("sigmoid_cross_entropy", "torch.nn.functional.binary_cross_entropy_with_logits", where=BINARY)
-def sigmoid_cross_entropy(logits, targets, positive_weight, *, reduction):
-    return F.binary_cross_entropy_with_logits(
-        logits, targets, reduction=reduction, pos_weight=positive_weight
-    )
+BCE = {
+    "guard": ("log", "torch holds logarithms above -100"),
+    "gradient": ("bounded", "torch holds p (1 - p) above 1e-12 in the gradient"),
+    "row_mean": (False, "torch reduces over all elements at once"),
+    "epsilon": (1e-7, "torch has no epsilon"),
+    "zero_target": ("zero", "finite logarithms leave nothing to choose"),
+}
+NONE = {"reduction": "'none'"}
+BOTH = "predictions, targets"
 
+function("binary_cross_entropy", "torch.nn.functional.binary_cross_entropy", NONE, on=BOTH, fixed=BCE)
+module("binary_cross_entropy", "torch.nn.BCELoss", NONE, on=BOTH, fixed=BCE)
 
-@binds("sigmoid_cross_entropy", "torch.nn.BCEWithLogitsLoss", where=BINARY)
-def sigmoid_cross_entropy_module(logits, targets, positive_weight, *, reduction):
-    return torch.nn.BCEWithLogitsLoss(reduction=reduction, pos_weight=positive_weight)(logits, targets)
-
+# --- divergence ---
 
 ZERO_TARGET = {
     "zero_target == 'nan' or data != 'negative_infinities'": "torch multiplies targets and log-probabilities",
     "zero_gradient == 'nan' or data not in ('zeros', 'saturated', 'negative_infinities')": "torch gives 0/0",
 }
-KL_REDUCTION = {"reduction != 'rows'": "torch gives terms, or one value for all"}
-PLAIN = {
-    "epsilon == 0.0": "torch clips nothing",
-    "zero_gradient == 'nan' or data != 'zeros'": "torch divides 0 by 0",
-}
+ONE_OR_ALL = {"reduction != 'rows'": "torch gives terms, or one value for all"}
+TERMS = {"reduction": "reduction.replace('elements', 'none')"}
+OF_TARGETS, OF_LOGARITHMS = TERMS | {"log_target": "False"}, TERMS | {"log_target": "True"}
 
-
-@binds("kl_divergence", "torch.nn.functional.kl_div", where=ZERO_TARGET | KL_REDUCTION)
-def kl_divergence(targets, log_predictions, *, reduction):
-    return F.kl_div(
-        log_predictions, targets, reduction=reduction.replace("elements", "none"), log_target=False
+for word, api in ((function, "torch.nn.functional.kl_div"), (module, "torch.nn.KLDivLoss")):
+    word("kl_divergence", api, OF_TARGETS, on="log_predictions, targets", where=ZERO_TARGET | ONE_OR_ALL)
+    word(
+        "kl_divergence_with_log_targets",
+        api,
+        OF_LOGARITHMS,
+        on="log_predictions, log_targets",
+        where=ONE_OR_ALL,
     )
 
 
-@binds("kl_divergence", "torch.nn.KLDivLoss", where=ZERO_TARGET | KL_REDUCTION)
-def kl_divergence_module(targets, log_predictions, *, reduction):
-    loss = torch.nn.KLDivLoss(reduction=reduction.replace("elements", "none"), log_target=False)
-    return loss(log_predictions, targets)
-
-
-@binds("kl_divergence_with_log_targets", "torch.nn.functional.kl_div", where=KL_REDUCTION)
-def kl_divergence_with_log_targets(log_targets, log_predictions, *, reduction):
-    return F.kl_div(
-        log_predictions, log_targets, reduction=reduction.replace("elements", "none"), log_target=True
-    )
-
-
-@binds("kl_divergence_with_log_targets", "torch.nn.KLDivLoss", where=KL_REDUCTION)
-def kl_divergence_with_log_targets_module(log_targets, log_predictions, *, reduction):
-    loss = torch.nn.KLDivLoss(reduction=reduction.replace("elements", "none"), log_target=True)
-    return loss(log_predictions, log_targets)
-
-
-@binds("kl_divergence_probabilities", "torch.xlogy", where=PLAIN, composition=True)
+@binds(
+    "kl_divergence_probabilities",
+    "torch.xlogy",
+    fixed={"epsilon": (0.0, "torch clips nothing")},
+    where={"zero_gradient == 'nan' or data != 'zeros'": "torch divides 0 by 0"},
+    composition=True,
+)
 def kl_divergence_probabilities(targets, predictions, *, reduction):
     terms = torch.xlogy(targets, targets) - torch.xlogy(targets, predictions)
     rows = terms if reduction in ("elements", "mean") else terms.sum(dim=-1)
@@ -159,7 +134,8 @@ def probabilities(predictions, epsilon, normalized):
 @binds(
     "categorical_cross_entropy",
     "torch.log",
-    where=LOGARITHM | {"not sparse": "takes a distribution"},
+    where=LOGARITHM,
+    fixed={"sparse": (False, "takes a distribution")},
     composition=True,
 )
 def categorical_cross_entropy(predictions, targets, labels, *, epsilon, normalized):
@@ -169,43 +145,10 @@ def categorical_cross_entropy(predictions, targets, labels, *, epsilon, normaliz
 @binds(
     "categorical_cross_entropy",
     "torch.nn.functional.nll_loss",
-    where=LOGARITHM | {"sparse": "takes one class for each row"},
+    where=LOGARITHM,
+    fixed={"sparse": (True, "takes one class for each row")},
     composition=True,
 )
 def categorical_cross_entropy_nll(predictions, targets, labels, *, epsilon, normalized):
     log_p = torch.log(probabilities(predictions, epsilon, normalized))
     return F.nll_loss(log_p, labels.long(), reduction="none")
-
-
-BCE = {
-    "guard == 'log'": "torch holds logarithms above -100",
-    "gradient == 'bounded'": "torch holds p (1 - p) above 1e-12 in the gradient",
-    "not row_mean": "torch reduces over all elements at once",
-    "epsilon == 1e-7": "torch has no epsilon",
-    "zero_target == 'zero'": "finite logarithms leave nothing to choose",
-}
-
-
-@binds("binary_cross_entropy", "torch.nn.functional.binary_cross_entropy", where=BCE)
-def binary_cross_entropy(predictions, targets):
-    return F.binary_cross_entropy(predictions, targets, reduction="none")
-
-
-@binds("binary_cross_entropy", "torch.nn.BCELoss", where=BCE)
-def binary_cross_entropy_module(predictions, targets):
-    return torch.nn.BCELoss(reduction="none")(predictions, targets)
-
-
-@binds(
-    "sparse_softmax_cross_entropy",
-    "torch.log(torch.softmax)",
-    where=UNSMOOTHED
-    | {
-        "reduction == 'none' and ignored is None and not weighted": "softmax, then its logarithm",
-        "data in ('normal', 'offset', 'saturated')": "this asks how far the two stay together",
-    },
-    composition=True,
-)
-def softmax_then_logarithm(logits, labels, class_weights):
-    log_p = torch.log(torch.softmax(logits, dim=-1))
-    return F.nll_loss(log_p.movedim(-1, 1), labels.long(), reduction="none")

@@ -14,12 +14,12 @@ DIVIDED = {
 @binds(
     "sequence_cross_entropy",
     "torch.nn.functional.cross_entropy(ignore_index=-100)",
-    where={
-        "average == 'steps'": "torch averages over all labels that are not ignored",
-        "empty == 'nan'": "torch's mean of no labels is NaN",
-        "masking == 'select'": "ignored labels are left out",
-        "empty_gradient == 'zero' or data != 'masked_rows'": "ignored labels have no gradient",
+    fixed={
+        "average": ("steps", "torch averages over all labels that are not ignored"),
+        "empty": ("nan", "torch's mean of no labels is NaN"),
+        "masking": ("select", "ignored labels are left out"),
     },
+    where={"empty_gradient == 'zero' or data != 'masked_rows'": "ignored labels have no gradient"},
     composition=True,
 )
 def ignored_labels(logits, labels, mask):

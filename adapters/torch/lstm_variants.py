@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from .framework import binds, torch
-from .modules import call_module
+from .modules import module
 
 
 @binds("layer_norm_lstm", "torch.nn.functional.layer_norm", composition=True)
@@ -80,14 +80,26 @@ def time_gated_lstm(x, elapsed, h, c, kernel, recurrent_kernel, bias, *, decay):
     return over_time(cell, torch.cat([x, decays[..., None]], -1), h, c)
 
 
-@binds("projection_lstm", "torch.nn.LSTM(proj_size)")
-def projection_lstm_module(x, h, c, kernel, recurrent_kernel, bias, projection):
-    units, projected = projection.shape
-    module = torch.nn.LSTM(len(kernel), units, batch_first=True, proj_size=projected)
-    weights = {"weight_ih_l0": kernel.T, "weight_hh_l0": recurrent_kernel.T, "weight_hr_l0": projection.T}
-    biases = {"bias_ih_l0": bias, "bias_hh_l0": torch.zeros_like(bias)}
-    y, (h, c) = call_module(module, x, (h[None], c[None]), **weights, **biases)
-    return y, h[0], c[0]
+module(
+    "projection_lstm",
+    "torch.nn.LSTM(proj_size)",
+    {
+        "input_size": "len(kernel)",
+        "hidden_size": "projection.shape[0]",
+        "batch_first": "True",
+        "proj_size": "projection.shape[1]",
+    },
+    {
+        "weight_ih_l0": "kernel.T",
+        "weight_hh_l0": "recurrent_kernel.T",
+        "weight_hr_l0": "projection.T",
+        "bias_ih_l0": "bias",
+        "bias_hh_l0": "torch.zeros_like(bias)",
+    },
+    on="x, (h[None], c[None])",
+    gives="y, (h, c)",
+    returns="y, h[0], c[0]",
+)
 
 
 def over_time(cell, x, h, c):

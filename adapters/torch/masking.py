@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .framework import F, binds, torch
-from .modules import functional_call
+from .recurrent import first_layer, weights_of
+from .recurrent_sequences import call_packed
 
 LAYERS = ("dense", "conv1d", "dropout", "max_pool1d", "operator", "layer_norm", "embedding")
 
@@ -11,10 +12,8 @@ LAYERS = ("dense", "conv1d", "dropout", "max_pool1d", "operator", "layer_norm", 
 @binds(
     "masked_average",
     "torch.sum(y * mask)",
-    where={
-        f"layer in {LAYERS}": "is written for some layers",
-        "mask_after == 'kept'": "the caller holds the mask, which no layer sees",
-    },
+    where={f"layer in {LAYERS}": "is written for some layers"},
+    fixed={"mask_after": ("kept", "the caller holds the mask, which no layer sees")},
     composition=True,
 )
 def masked_average(x, indices, mask, kernel, recurrent_kernel, *, layer):
@@ -38,20 +37,17 @@ def _between(layer, x, kernel):
     return written[layer]()
 
 
+def lstm(kernel, h):
+    return torch.nn.LSTM(len(kernel), h.shape[-1], batch_first=True)
+
+
 @binds(
     "lstm_beside_padding",
     "torch.nn.LSTM(pack_padded_sequence)",
-    where={"masking == 'select'": "a packed sequence has no padding"},
+    fixed={"masking": ("select", "a packed sequence has no padding")},
+    build=lstm,
 )
-def lstm_beside_padding(x, h, c, kernel, recurrent_kernel, bias, lengths):
-    rnn = torch.nn.utils.rnn
-    layer = torch.nn.LSTM(len(kernel), h.shape[-1], batch_first=True).to(x.device, x.dtype)
-    weights = {
-        "weight_ih_l0": kernel.T,
-        "weight_hh_l0": recurrent_kernel.T,
-        "bias_ih_l0": bias,
-        "bias_hh_l0": torch.zeros_like(bias),
-    }
-    packed = rnn.pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
-    y, (h, c) = functional_call(layer, weights, (packed, (h[None], c[None])))
-    return rnn.pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])[0], h[0], c[0]
+def lstm_beside_padding(built, x, h, c, kernel, recurrent_kernel, bias, lengths):
+    weights = first_layer(weights_of(kernel, recurrent_kernel, bias))
+    y, (h, c) = call_packed(built, x, (h[None], c[None]), lengths, weights)
+    return y, h[0], c[0]

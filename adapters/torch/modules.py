@@ -10,7 +10,6 @@ from .framework import torch
 
 def call_module(module: Any, *inputs: Any, **weights: Any) -> Any:
     """Call ``module`` on ``inputs`` with its parameters and buffers replaced by ``weights``."""
-    module = module.to(inputs[0].device, inputs[0].dtype)
     given = {name: value for name, value in weights.items() if value is not None}
     return functional_call(module, given, inputs)
 

@@ -6,81 +6,19 @@ The second bias is zero, except for the recurrent bias of a GRU's candidate.
 from __future__ import annotations
 
 from .framework import binds, torch
-from .modules import call_module
+from .modules import call_module, module
 
-FORWARD = {"direction == 'forward'": "torch runs backwards only as one half of a bidirectional layer"}
+FORWARD = {"direction": ("forward", "torch runs backwards only as one half of a bidirectional layer")}
 NAN_GRADIENT = {
     "nan_gradient == 'pass' or activation == 'tanh' or data not in ('nan', 'infinities')": "relu passes NaN"
 }
-STORED = {"forget_bias == 0": "torch adds nothing to the forget gate but the biases"}
 FUNCTIONS = {
-    "activation == 'tanh'": "torch's cell is squashed by tanh",
-    "recurrent_activation == 'sigmoid'": "torch's gates are sigmoids",
+    "forget_bias": (0, "torch adds nothing to the forget gate but the biases"),
+    "activation": ("tanh", "torch's cell is squashed by tanh"),
+    "recurrent_activation": ("sigmoid", "torch's gates are sigmoids"),
 }
-PLACEMENT = {
-    "reset_after": "torch applies the reset gate after the recurrent product",
-    "update == 'keep'": "torch's update gate weighs the old state",
-}
-
-
-@binds("simple_rnn", "torch.nn.RNN", where=FORWARD | NAN_GRADIENT)
-def simple_rnn(x, h, kernel, recurrent_kernel, bias, *, activation):
-    module = torch.nn.RNN(
-        *_sizes(kernel, recurrent_kernel), nonlinearity=activation, bias=bias is not None, batch_first=True
-    )
-    y, final = call_module(module, x, h[None], **_layer(weights_of(kernel, recurrent_kernel, bias)))
-    return y, final[0]
-
-
-@binds("simple_rnn", "torch.nn.RNNCell", where=FORWARD | NAN_GRADIENT)
-def simple_rnn_cell(x, h, kernel, recurrent_kernel, bias, *, activation):
-    cell = torch.nn.RNNCell(*_sizes(kernel, recurrent_kernel), nonlinearity=activation, bias=bias is not None)
-    weights, states = weights_of(kernel, recurrent_kernel, bias), []
-    for step in x.unbind(1):
-        h = call_module(cell, step, h, **weights)
-        states.append(h)
-    return torch.stack(states, 1), h
-
-
-@binds("lstm", "torch.nn.LSTM", where=FORWARD | STORED | FUNCTIONS)
-def lstm(x, h, c, kernel, recurrent_kernel, bias):
-    module = torch.nn.LSTM(*_sizes(kernel, recurrent_kernel), bias=bias is not None, batch_first=True)
-    carry = (h[None], c[None])
-    y, (h, c) = call_module(module, x, carry, **_layer(weights_of(kernel, recurrent_kernel, bias)))
-    return y, h[0], c[0]
-
-
-@binds("lstm", "torch.nn.LSTMCell", where=FORWARD | STORED | FUNCTIONS)
-def lstm_cell(x, h, c, kernel, recurrent_kernel, bias):
-    cell = torch.nn.LSTMCell(*_sizes(kernel, recurrent_kernel), bias=bias is not None)
-    weights, states = weights_of(kernel, recurrent_kernel, bias), []
-    for step in x.unbind(1):
-        h, c = call_module(cell, step, (h, c), **weights)
-        states.append(h)
-    return torch.stack(states, 1), h, c
-
-
-@binds("gru", "torch.nn.GRU", where=FORWARD | PLACEMENT)
-def gru(x, h, kernel, recurrent_kernel, bias, recurrent_bias):
-    module = torch.nn.GRU(*_sizes(kernel, recurrent_kernel), bias=bias is not None, batch_first=True)
-    weights = _layer(weights_of(kernel, recurrent_kernel, bias, recurrent_bias))
-    y, final = call_module(module, x, h[None], **weights)
-    return y, final[0]
-
-
-@binds("gru", "torch.nn.GRUCell", where=FORWARD | PLACEMENT)
-def gru_cell(x, h, kernel, recurrent_kernel, bias, recurrent_bias):
-    cell = torch.nn.GRUCell(*_sizes(kernel, recurrent_kernel), bias=bias is not None)
-    weights, states = weights_of(kernel, recurrent_kernel, bias, recurrent_bias), []
-    for step in x.unbind(1):
-        h = call_module(cell, step, h, **weights)
-        states.append(h)
-    return torch.stack(states, 1), h
-
-
-def _sizes(kernel, recurrent_kernel):
-    """Features and units."""
-    return len(kernel), len(recurrent_kernel)
+RESET_AFTER = {"reset_after": (True, "torch applies the reset gate after the recurrent product")}
+PLACEMENT = RESET_AFTER | {"update": ("keep", "torch's update gate weighs the old state")}
 
 
 def weights_of(kernel, recurrent_kernel, bias, recurrent_bias=None):
@@ -94,6 +32,88 @@ def weights_of(kernel, recurrent_kernel, bias, recurrent_bias=None):
     return weights | {"bias_ih": bias, "bias_hh": torch.cat([gates, recurrent_bias])}
 
 
-def _layer(weights):
+def first_layer(weights):
     """Names of the weights in the first layer of a stack."""
     return {f"{name}_l0": value for name, value in weights.items()}
+
+
+SIZES = {"input_size": "len(kernel)", "hidden_size": "len(recurrent_kernel)", "bias": "bias is not None"}
+SEQUENCE = SIZES | {"batch_first": "True"}
+WEIGHTS = "first_layer(weights_of(kernel, recurrent_kernel, bias))"
+GRU_WEIGHTS = "first_layer(weights_of(kernel, recurrent_kernel, bias, recurrent_bias))"
+
+module(
+    "simple_rnn",
+    "torch.nn.RNN",
+    SEQUENCE | {"nonlinearity": "activation"},
+    WEIGHTS,
+    on="x, h[None]",
+    gives="y, final",
+    returns="y, final[0]",
+    where=NAN_GRADIENT,
+    fixed=FORWARD,
+)
+module(
+    "lstm",
+    "torch.nn.LSTM",
+    SEQUENCE,
+    WEIGHTS,
+    on="x, (h[None], c[None])",
+    gives="y, (h, c)",
+    returns="y, h[0], c[0]",
+    fixed=FORWARD | FUNCTIONS,
+)
+module(
+    "gru",
+    "torch.nn.GRU",
+    SEQUENCE,
+    GRU_WEIGHTS,
+    on="x, h[None]",
+    gives="y, final",
+    returns="y, final[0]",
+    fixed=FORWARD | PLACEMENT,
+)
+
+
+def rnn_cell(kernel, recurrent_kernel, bias, *, activation):
+    return torch.nn.RNNCell(*sizes(kernel, recurrent_kernel), nonlinearity=activation, bias=bias is not None)
+
+
+@binds("simple_rnn", "torch.nn.RNNCell", where=NAN_GRADIENT, fixed=FORWARD, build=rnn_cell)
+def simple_rnn_cell(built, x, h, kernel, recurrent_kernel, bias):
+    weights, states = weights_of(kernel, recurrent_kernel, bias), []
+    for step in x.unbind(1):
+        h = call_module(built, step, h, **weights)
+        states.append(h)
+    return torch.stack(states, 1), h
+
+
+def lstm_cell(kernel, recurrent_kernel, bias):
+    return torch.nn.LSTMCell(*sizes(kernel, recurrent_kernel), bias=bias is not None)
+
+
+@binds("lstm", "torch.nn.LSTMCell", fixed=FORWARD | FUNCTIONS, build=lstm_cell)
+def lstm_by_cell(built, x, h, c, kernel, recurrent_kernel, bias):
+    weights, states = weights_of(kernel, recurrent_kernel, bias), []
+    for step in x.unbind(1):
+        h, c = call_module(built, step, (h, c), **weights)
+        states.append(h)
+    return torch.stack(states, 1), h, c
+
+
+def gru_cell(kernel, recurrent_kernel, bias):
+    return torch.nn.GRUCell(*sizes(kernel, recurrent_kernel), bias=bias is not None)
+
+
+@binds("gru", "torch.nn.GRUCell", fixed=FORWARD | PLACEMENT, build=gru_cell)
+def gru_by_cell(built, x, h, kernel, recurrent_kernel, bias, recurrent_bias):
+    weights, states = weights_of(kernel, recurrent_kernel, bias, recurrent_bias), []
+    for step in x.unbind(1):
+        h = call_module(built, step, h, **weights)
+        states.append(h)
+    return torch.stack(states, 1), h
+
+
+def sizes(kernel, recurrent_kernel):
+    """Features and units."""
+    return len(kernel), len(recurrent_kernel)

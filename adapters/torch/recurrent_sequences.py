@@ -3,45 +3,57 @@
 from __future__ import annotations
 
 from .framework import binds, torch
-from .modules import call_module, functional_call
-from .recurrent import PLACEMENT, weights_of
+from .modules import call_module, functional_call, module
+from .recurrent import RESET_AFTER, first_layer, weights_of
 
 FORWARD = {
-    "direction == 'forward'": "torch runs backwards only as one half of a bidirectional layer",
-    "reversal == 'whole'": "forward there is nothing to turn round",
+    "direction": ("forward", "torch runs backwards only as one half of a bidirectional layer"),
+    "reversal": ("whole", "forward there is nothing to turn round"),
 }
-LENGTHS = {"marked_by == 'lengths'": "a packed sequence has lengths, and no gaps"}
-ZERO = {"masked_output == 'zero'": "pad_packed_sequence puts zeros (padding_value) past the end"}
-HANDED = {"kept_by == 'caller'": "a module of torch keeps no carry: its caller hands it on"}
+ZERO = {"masked_output": ("zero", "pad_packed_sequence puts zeros (padding_value) past the end")}
+PACKED = FORWARD | ZERO | {"marked_by": ("lengths", "a packed sequence has lengths, and no gaps")}
+HANDED = {"kept_by": ("caller", "a module of torch keeps no carry: its caller hands it on")}
 MASKED = {
     "masked_output != 'computed'": "the loop masks the carry",
     "direction == 'forward' or reversal == 'whole'": "the loop turns everything round",
 }
-RESET_AFTER = {"reset_after": PLACEMENT["reset_after"]}
 
 
-@binds("masked_lstm", "torch.nn.LSTM(pack_padded_sequence)", where=FORWARD | LENGTHS | ZERO)
-def masked_lstm_packed(x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, return_sequences):
-    module = torch.nn.LSTM(len(kernel), h.shape[-1], batch_first=True)
-    weights = _weights("l0", kernel, recurrent_kernel, bias)
-    y, (h, c) = _call(module, x, (h[None], c[None]), lengths, weights)
+# --- masked ---
+
+
+def lstm(kernel, recurrent_kernel):
+    return torch.nn.LSTM(len(kernel), len(recurrent_kernel), batch_first=True)
+
+
+def gru(kernel, recurrent_kernel):
+    return torch.nn.GRU(len(kernel), len(recurrent_kernel), batch_first=True)
+
+
+def simple_rnn(kernel, recurrent_kernel):
+    return torch.nn.RNN(len(kernel), len(recurrent_kernel), batch_first=True)
+
+
+@binds("masked_lstm", "torch.nn.LSTM(pack_padded_sequence)", fixed=PACKED, build=lstm)
+def masked_lstm_packed(built, x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, return_sequences):
+    weights = first_layer(weights_of(kernel, recurrent_kernel, bias))
+    y, (h, c) = call_packed(built, x, (h[None], c[None]), lengths, weights)
     return y if return_sequences else y[:, -1], h[0], c[0]
 
 
-@binds("masked_gru", "torch.nn.GRU(pack_padded_sequence)", where=FORWARD | LENGTHS | ZERO | RESET_AFTER)
+@binds("masked_gru", "torch.nn.GRU(pack_padded_sequence)", fixed=PACKED | RESET_AFTER, build=gru)
 def masked_gru_packed(
-    x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, mask, *, return_sequences
+    built, x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, mask, *, return_sequences
 ):
-    module = torch.nn.GRU(len(kernel), h.shape[-1], batch_first=True)
-    weights = _weights("l0", kernel, recurrent_kernel, bias, recurrent_bias)
-    y, h = _call(module, x, h[None], lengths, weights)
+    weights = first_layer(weights_of(kernel, recurrent_kernel, bias, recurrent_bias))
+    y, h = call_packed(built, x, h[None], lengths, weights)
     return y if return_sequences else y[:, -1], h[0]
 
 
-@binds("masked_simple_rnn", "torch.nn.RNN(pack_padded_sequence)", where=FORWARD | LENGTHS | ZERO)
-def masked_simple_rnn_packed(x, h, kernel, recurrent_kernel, bias, lengths, mask, *, return_sequences):
-    module = torch.nn.RNN(len(kernel), h.shape[-1], batch_first=True)
-    y, h = _call(module, x, h[None], lengths, _weights("l0", kernel, recurrent_kernel, bias))
+@binds("masked_simple_rnn", "torch.nn.RNN(pack_padded_sequence)", fixed=PACKED, build=simple_rnn)
+def masked_simple_rnn_packed(built, x, h, kernel, recurrent_kernel, bias, lengths, mask, *, return_sequences):
+    weights = first_layer(weights_of(kernel, recurrent_kernel, bias))
+    y, h = call_packed(built, x, h[None], lengths, weights)
     return y if return_sequences else y[:, -1], h[0]
 
 
@@ -120,28 +132,39 @@ def _masked(step, x, carry, mask, masked_output, direction, return_sequences):
     return torch.stack(outputs[::-1] if direction == "backward" else outputs, 1), *carry
 
 
-JOINED = {"merge == 'concat'": "torch joins the two directions"}
+# --- in both directions ---
+
+JOINED = ZERO | {"merge": ("concat", "torch joins the two directions")}
 
 
-@binds("bidirectional_lstm", "torch.nn.LSTM(bidirectional)", where=JOINED | ZERO)
-def bidirectional_lstm(x, h, c, kernel, recurrent_kernel, bias, lengths, *, returns):
-    module = torch.nn.LSTM(kernel.shape[1], h.shape[-1], batch_first=True, bidirectional=True)
-    y, (h, c) = _call(module, x, (h, c), lengths, _both(kernel, recurrent_kernel, bias))
+def both_lstm(kernel, h):
+    return torch.nn.LSTM(kernel.shape[1], h.shape[-1], batch_first=True, bidirectional=True)
+
+
+def both_gru(kernel, h):
+    return torch.nn.GRU(kernel.shape[1], h.shape[-1], batch_first=True, bidirectional=True)
+
+
+def both_simple_rnn(kernel, h):
+    return torch.nn.RNN(kernel.shape[1], h.shape[-1], batch_first=True, bidirectional=True)
+
+
+@binds("bidirectional_lstm", "torch.nn.LSTM(bidirectional)", fixed=JOINED, build=both_lstm)
+def bidirectional_lstm(built, x, h, c, kernel, recurrent_kernel, bias, lengths, *, returns):
+    y, (h, c) = call_packed(built, x, (h, c), lengths, _both(kernel, recurrent_kernel, bias))
     return _returned(y, h, returns), h, c
 
 
-@binds("bidirectional_gru", "torch.nn.GRU(bidirectional)", where=JOINED | ZERO | RESET_AFTER)
-def bidirectional_gru(x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, *, returns):
-    module = torch.nn.GRU(kernel.shape[1], h.shape[-1], batch_first=True, bidirectional=True)
+@binds("bidirectional_gru", "torch.nn.GRU(bidirectional)", fixed=JOINED | RESET_AFTER, build=both_gru)
+def bidirectional_gru(built, x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, *, returns):
     weights = (kernel, recurrent_kernel, bias, *([] if recurrent_bias is None else [recurrent_bias]))
-    y, h = _call(module, x, h, lengths, _both(*weights))
+    y, h = call_packed(built, x, h, lengths, _both(*weights))
     return _returned(y, h, returns), h
 
 
-@binds("bidirectional_simple_rnn", "torch.nn.RNN(bidirectional)", where=JOINED | ZERO)
-def bidirectional_simple_rnn(x, h, kernel, recurrent_kernel, bias, lengths, *, returns):
-    module = torch.nn.RNN(kernel.shape[1], h.shape[-1], batch_first=True, bidirectional=True)
-    y, h = _call(module, x, h, lengths, _both(kernel, recurrent_kernel, bias))
+@binds("bidirectional_simple_rnn", "torch.nn.RNN(bidirectional)", fixed=JOINED, build=both_simple_rnn)
+def bidirectional_simple_rnn(built, x, h, kernel, recurrent_kernel, bias, lengths, *, returns):
+    y, h = call_packed(built, x, h, lengths, _both(kernel, recurrent_kernel, bias))
     return _returned(y, h, returns), h
 
 
@@ -154,12 +177,12 @@ def _returned(y, h, returns):
     return {"sequence": y, "ends": torch.cat([h[0], h[1]], -1), "last_step": y[:, -1]}[returns]
 
 
-def _call(module, x, carry, lengths, weights):
+def call_packed(module, x, carry, lengths, weights):
     """Outputs padded with zeros, and the carry, of sequences that are packed if they have lengths."""
     if lengths is None:
         return call_module(module, x, carry, **weights)
     packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
-    y, carry = functional_call(module.to(x.device, x.dtype), weights, (packed, carry))
+    y, carry = functional_call(module, weights, (packed, carry))
     return torch.nn.utils.rnn.pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])[0], carry
 
 
@@ -171,59 +194,62 @@ def _weights(suffix, kernel, recurrent_kernel, bias, recurrent_bias=None):
     }
 
 
-@binds("stacked_lstm", "torch.nn.LSTM(num_layers)")
-def stacked_lstm(x, h, c, kernel, upper_kernels, recurrent_kernel, bias):
-    module = torch.nn.LSTM(len(kernel), h.shape[-1], num_layers=len(h), batch_first=True)
-    weights = weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias)
-    y, (h, c) = call_module(module, x, (h, c), **weights)
-    return y, h, c
+# --- in layers ---
 
 
-@binds("stacked_gru", "torch.nn.GRU(num_layers)", where=RESET_AFTER)
-def stacked_gru(x, h, kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias):
-    module = torch.nn.GRU(len(kernel), h.shape[-1], num_layers=len(h), batch_first=True)
-    own = [] if recurrent_bias is None else [recurrent_bias]
-    return call_module(module, x, h, **weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias, *own))
-
-
-@binds("stacked_simple_rnn", "torch.nn.RNN(num_layers)")
-def stacked_simple_rnn(x, h, kernel, upper_kernels, recurrent_kernel, bias):
-    module = torch.nn.RNN(len(kernel), h.shape[-1], num_layers=len(h), batch_first=True)
-    return call_module(module, x, h, **weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias))
-
-
-def weights_of_layers(kernel, upper_kernels, *others):
+def weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias=None):
+    others = [w for w in (recurrent_kernel, bias, recurrent_bias) if w is not None]
     layers = enumerate(zip((kernel, *upper_kernels), *others, strict=True))
     return {name: weight for n, layer in layers for name, weight in _weights(f"l{n}", *layer).items()}
 
 
-@binds("stateful_lstm", "torch.nn.LSTM", where=HANDED)
-def stateful_lstm(x, other, later, kernel, recurrent_kernel, bias, *, between):
-    module = torch.nn.LSTM(len(kernel), len(recurrent_kernel), batch_first=True)
-    weights = _weights("l0", kernel, recurrent_kernel, bias)
-    y, y_later, (h, c) = _calls(module, weights, x, other, later, between)
+STACK = {
+    "input_size": "len(kernel)",
+    "hidden_size": "h.shape[-1]",
+    "num_layers": "len(h)",
+    "batch_first": "True",
+}
+LAYERS = "weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias)"
+GRU_LAYERS = "weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias)"
+
+module(
+    "stacked_lstm",
+    "torch.nn.LSTM(num_layers)",
+    STACK,
+    LAYERS,
+    on="x, (h, c)",
+    gives="y, (h, c)",
+    returns="y, h, c",
+)
+module("stacked_gru", "torch.nn.GRU(num_layers)", STACK, GRU_LAYERS, on="x, h", fixed=RESET_AFTER)
+module("stacked_simple_rnn", "torch.nn.RNN(num_layers)", STACK, LAYERS, on="x, h")
+
+# --- from call to call ---
+
+
+@binds("stateful_lstm", "torch.nn.LSTM", fixed=HANDED, build=lstm)
+def stateful_lstm(built, x, other, later, kernel, recurrent_kernel, bias, *, between):
+    weights = first_layer(weights_of(kernel, recurrent_kernel, bias))
+    y, y_later, (h, c) = _calls(built, weights, x, other, later, between)
     return y, y_later, h[0], c[0]
 
 
-@binds("stateful_gru", "torch.nn.GRU", where=HANDED | RESET_AFTER)
-def stateful_gru(x, other, later, kernel, recurrent_kernel, bias, recurrent_bias, *, between):
-    module = torch.nn.GRU(len(kernel), len(recurrent_kernel), batch_first=True)
-    weights = _weights("l0", kernel, recurrent_kernel, bias, recurrent_bias)
-    y, y_later, h = _calls(module, weights, x, other, later, between)
+@binds("stateful_gru", "torch.nn.GRU", fixed=HANDED | RESET_AFTER, build=gru)
+def stateful_gru(built, x, other, later, kernel, recurrent_kernel, bias, recurrent_bias, *, between):
+    weights = first_layer(weights_of(kernel, recurrent_kernel, bias, recurrent_bias))
+    y, y_later, h = _calls(built, weights, x, other, later, between)
     return y, y_later, h[0]
 
 
-@binds("stateful_simple_rnn", "torch.nn.RNN", where=HANDED)
-def stateful_simple_rnn(x, other, later, kernel, recurrent_kernel, bias, *, between):
-    module = torch.nn.RNN(len(kernel), len(recurrent_kernel), batch_first=True)
-    weights = _weights("l0", kernel, recurrent_kernel, bias)
-    y, y_later, h = _calls(module, weights, x, other, later, between)
+@binds("stateful_simple_rnn", "torch.nn.RNN", fixed=HANDED, build=simple_rnn)
+def stateful_simple_rnn(built, x, other, later, kernel, recurrent_kernel, bias, *, between):
+    weights = first_layer(weights_of(kernel, recurrent_kernel, bias))
+    y, y_later, h = _calls(built, weights, x, other, later, between)
     return y, y_later, h[0]
 
 
 def _calls(module, weights, x, other, later, between):
     """Two calls, and what comes between them."""
-    module = module.to(x.device, x.dtype)
     y, carry = functional_call(module, weights, (x,))
     if between == "predict":
         functional_call(module, weights, (other,))
