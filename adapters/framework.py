@@ -23,7 +23,7 @@ Native = Any
 Runner = Callable[
     [Mapping[str, Native], Sequence[Native] | None], tuple[tuple[Native, ...], tuple[Native, ...]]
 ]
-"""Takes inputs and cotangents (None: forward only); returns outputs and gradients."""
+"""Takes inputs and cotangents (None: forward only); returns outputs and gradients (None: it has none)."""
 
 
 class Unavailable(Exception):

@@ -221,8 +221,10 @@ class Torch(Library):
         wrt: Sequence[str],
         cotangents: Sequence[Any],
     ) -> tuple[Any, ...]:
-        """Gradients by autograd."""
-        return torch_side.value_and_vjp(function, inputs, wrt, cotangents)[1]
+        """Gradients by autograd; zeros where it has none."""
+        gradients = torch_side.value_and_vjp(function, inputs, wrt, cotangents)[1]
+        pairs = zip(wrt, gradients, strict=True)
+        return tuple(torch.zeros_like(inputs[name]) if g is None else g for name, g in pairs)
 
 
 class Jax(Library):

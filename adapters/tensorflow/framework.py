@@ -35,17 +35,15 @@ def value_and_vjp(
     wrt: Sequence[str],
     cotangents: Sequence[Any] | None,
 ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Outputs of ``function``, and the gradients with respect to the inputs named by ``wrt``."""
+    """Outputs of ``function``, and gradients in the inputs named by ``wrt``, None where it has none."""
     if cotangents is None:
         return as_tuple(function(**inputs)), ()
     leaves = [inputs[name] for name in wrt]
     with tf.GradientTape() as tape:
         tape.watch(leaves)
         outputs = as_tuple(function(**inputs))
-    gradients = tape.gradient(
-        list(outputs[: len(cotangents)]), leaves, list(cotangents), unconnected_gradients="zero"
-    )
-    return outputs, tuple(tf.convert_to_tensor(gradient) for gradient in gradients)
+    gradients = tape.gradient(list(outputs[: len(cotangents)]), leaves, list(cotangents))
+    return outputs, tuple(g if g is None else tf.convert_to_tensor(g) for g in gradients)
 
 
 def prepare(

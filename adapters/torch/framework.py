@@ -39,7 +39,7 @@ def value_and_vjp(
     wrt: Sequence[str],
     cotangents: Sequence[Any] | None,
 ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Outputs of ``function``, and the gradients with respect to the inputs named by ``wrt``."""
+    """Outputs of ``function``, and gradients in the inputs named by ``wrt``, None where it has none."""
     leaves = {
         name: None if value is None else value.detach().clone().requires_grad_(name in wrt)
         for name, value in inputs.items()
@@ -50,9 +50,7 @@ def value_and_vjp(
     gradients = torch.autograd.grad(
         outputs[: len(cotangents)], [leaves[name] for name in wrt], cotangents, allow_unused=True
     )
-    return outputs, tuple(
-        torch.zeros_like(leaves[name]) if g is None else g for name, g in zip(wrt, gradients, strict=True)
-    )
+    return outputs, gradients
 
 
 def construct(build: Callable[..., Any], given: Mapping[str, Any]) -> Any:

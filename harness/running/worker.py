@@ -119,7 +119,7 @@ class _Desk:
                 raise
             outputs, _ = self._call(request, None)
             return {"outputs": outputs, "gradients": (), "gradient_error": _describe(error)}
-        reply: Reply = {"outputs": outputs, "gradients": gradients}
+        reply: Reply = {"outputs": outputs, **_gradients(request, gradients)}
         if request["repeat"]:
             reply["repeats"] = (outputs, gradients) == self._call(request, cotangents)
         return reply
@@ -140,7 +140,7 @@ class _Desk:
 
     def _call(
         self, request: Mapping[str, Any], cotangents: Sequence[Any] | None
-    ) -> tuple[tuple[Wire, ...], tuple[Wire, ...]]:
+    ) -> tuple[tuple[Wire, ...], tuple[Wire | None, ...]]:
         """Outputs and gradients of one call, which draws from the seed that is asked for."""
         wires = request["inputs"].items()
         inputs = {name: None if wire is None else self.adapter.load(wire) for name, wire in wires}
@@ -148,7 +148,7 @@ class _Desk:
         if request["seed"] is not None:
             self.adapter.seed(request["seed"], built)
         outputs, gradients = runner(inputs, cotangents)
-        return self._unload(outputs), self._unload(gradients)
+        return self._unload(outputs), tuple(g if g is None else self.adapter.unload(g) for g in gradients)
 
     def _ready(self, request: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[Runner, Any]:
         """The runner of a configuration, and what its binding has built: once, before anything is traced."""
@@ -174,6 +174,15 @@ class _Desk:
 def _environment(documented: Sequence[str]) -> dict[str, str]:
     """Those of the ``documented`` environment variables that are set."""
     return {name: os.environ[name] for name in sorted(documented) if name in os.environ}
+
+
+def _gradients(request: Mapping[str, Any], gradients: Sequence[Wire | None]) -> Reply:
+    """Gradients with zeros where the framework has none, and the names of the inputs where that is so."""
+    pairs = [(name, request["inputs"][name], g) for name, g in zip(request["wrt"], gradients, strict=True)]
+    return {
+        "gradients": tuple((*given[:2], bytes(len(given[2]))) if g is None else g for _, given, g in pairs),
+        "unconnected": tuple(name for name, _, g in pairs if g is None),
+    }
 
 
 def _packages() -> dict[str, str]:

@@ -83,6 +83,12 @@ def test_what_a_faulty_binding_does_is_named(tmp_path, api, outcome, check, word
     assert words in verdict.message
 
 
+def test_a_gradient_that_the_framework_does_not_give_counts_as_zeros_and_is_told(tmp_path):
+    (verdict,) = run(tmp_path, [faulty("faulty.unconnected")], cases=CASES[:1]).verdicts
+    assert (verdict.outcome, verdict.check) == ("differs", "gradients")
+    assert "no gradient (None) for x, which counts as zeros" in verdict.notes
+
+
 def test_a_binding_builds_once_for_each_configuration(tmp_path):
     cases = (*CASES, "relu/default/float32/zeros/3x17", "relu/default/float32/zeros/2x64")
     record = run(tmp_path, [faulty("faulty.built_once")], cases=cases)
