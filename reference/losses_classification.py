@@ -359,7 +359,7 @@ def kl_divergence_vjp(
     For a target of 0 the former is ``infinite``, or with ``zero_gradient`` ``zero`` or ``nan``.
     """
     terms = _spread_terms(cotangent, targets.shape, reduction)
-    of_targets = terms * np.log(targets) + terms - terms * log_predictions
+    of_targets = _one_more_than_difference(terms, np.log(targets), log_predictions)
     if zero_gradient != "infinite":
         of_targets = np.where(targets == 0, 0.0 if zero_gradient == "zero" else np.nan, of_targets)
     return of_targets, -(terms * targets)
@@ -395,7 +395,8 @@ def kl_divergence_with_log_targets_vjp(
     """Gradient of `kl_divergence_with_log_targets`: ``p (log p - log q + 1)`` and ``-p``."""
     terms = _spread_terms(cotangent, log_targets.shape, reduction)
     targets = np.exp(log_targets)
-    return terms * targets * (log_targets - log_predictions) + terms * targets, -(terms * targets)
+    shares = terms * targets
+    return _one_more_than_difference(shares, log_targets, log_predictions), -shares
 
 
 def kl_divergence_probabilities(
@@ -440,7 +441,8 @@ def kl_divergence_probabilities_vjp(
     """
     terms = _spread_terms(cotangent, targets.shape, reduction)
     p, q = _clipped(targets, predictions, epsilon)
-    of_targets, of_predictions = terms * (np.log(p) - np.log(q)) + terms, -(terms * p * (1.0 / q))
+    of_targets = _one_more_than_difference(terms, np.log(p), np.log(q))
+    of_predictions = -(terms * p * (1.0 / q))
     if zero_gradient == "infinite":
         of_targets = np.where(p == 0, terms * np.log(p), of_targets)
     else:
@@ -448,6 +450,11 @@ def kl_divergence_probabilities_vjp(
     if zero_gradient != "nan":
         of_predictions = np.where(p == 0, 0.0, of_predictions)
     return np.where(targets < epsilon, 0.0, of_targets), np.where(predictions < epsilon, 0.0, of_predictions)
+
+
+def _one_more_than_difference(terms: Array, log_p: Array, log_q: Array) -> Array:
+    """``g (log p - log q + 1)``, with the larger error of two orders of the additions, which are equal."""
+    return np.maximum(terms * log_p + terms - terms * log_q, terms * (log_p - log_q) + terms)
 
 
 def _clipped(targets: Array, predictions: Array, epsilon: float) -> tuple[Array, Array]:

@@ -10,6 +10,7 @@ from scipy.special import expit, xlogy
 
 from ...numerics.dtypes import dtype, nearest
 from ...reference.activations import log_softmax, softmax
+from ...reference.losses_classification import kl_divergence_vjp
 from ...reference.reductions import reduce, share_out, spread
 from ..language.variant import Control, Fault, each_way
 from .activations import log_of_softmax, log_softmax_without_shift
@@ -896,7 +897,41 @@ FAULTS = {
     ),
 }
 
+def kl_gradient_factored(
+    targets: Array,
+    log_predictions: Array,
+    cotangent: Array,
+    *,
+    reduction: str = "elements",
+    zero_gradient: str = "infinite",
+) -> tuple[Array, Array]:
+    """``g (log p - log q + 1)``, of which ``g`` is the last factor, for terms that are not reduced."""
+    right = kl_divergence_vjp(
+        targets, log_predictions, cotangent, reduction=reduction, zero_gradient=zero_gradient
+    )
+    factored = cotangent * (np.log(targets) - log_predictions + 1.0)
+    return np.where(targets == 0, right[0], factored), right[1]
+
+
+def kl_gradient_of_log_targets_factored(
+    log_targets: Array, log_predictions: Array, cotangent: Array, *, reduction: str = "elements"
+) -> tuple[Array, Array]:
+    """``g (p (log p - log q + 1))``, for terms that are not reduced."""
+    targets = np.exp(log_targets)
+    return cotangent * (targets * (log_targets - log_predictions + 1.0)), -(cotangent * targets)
+
+
 CONTROLS = {
+    "kl_divergence": (
+        Control(name="gradient factored", vjp=kl_gradient_factored, where="reduction == 'elements'"),
+    ),
+    "kl_divergence_with_log_targets": (
+        Control(
+            name="gradient factored",
+            vjp=kl_gradient_of_log_targets_factored,
+            where="reduction == 'elements'",
+        ),
+    ),
     "categorical_cross_entropy": (
         Control(
             name="difference of logarithms",

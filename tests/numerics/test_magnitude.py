@@ -30,7 +30,7 @@ def test_the_magnitude_of_an_error_carrying_array_is_that_of_its_values():
 
 @pytest.mark.parametrize("name", ["float32", "float16", "bfloat16", "float64"])
 def test_a_mean_is_known_though_its_sum_overflows(name):
-    for profile in profiles(name):
+    for profile in (p for p in profiles(name) if p.declared):
         losses = carry(np.full(64, 0.75 * profile.dtype.largest), profile)
         mean = finish(share_out(losses, 64))
         assert mean.value == losses.value[0]
