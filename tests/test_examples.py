@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import assay
-from assay.adapters.kernel.function.function import find_function
+from assay.adapters.kernel.function import find_function
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

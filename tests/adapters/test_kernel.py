@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 
 import assay
-from assay.adapters.kernel.function.function import Kernel, Signature, find_function, library_name
-from assay.adapters.kernel.function.memory import GUARD, LAYOUTS, PATTERNS, Slab, place
+from assay.adapters.kernel.function import Kernel, Signature, find_function, library_name
+from assay.adapters.kernel.memory import GUARD, LAYOUTS, PATTERNS, Slab, place
 from assay.numerics.dtypes import DTYPES, decode, encode
 from assay.numerics.generator import Stream
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import assay
-from assay.adapters.kernel.function.function import find_function
+from assay.adapters.kernel.function import find_function
 from assay.harness.checking.checks import CHECKS, Checked
 
 KERNELS = Path(__file__).with_name("kernels.py")

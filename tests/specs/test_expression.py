@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from assay.adapters.binding import bindings
-from assay.harness.deviations import on_file
+from assay.harness.judging.deviations import on_file
 from assay.harness.onnx_nodes import OPERATORS
 from assay.specs import all_specs
 from assay.specs.language.expression import ExpressionError, checked, evaluate
