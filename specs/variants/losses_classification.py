@@ -923,9 +923,11 @@ def kl_gradient_of_log_targets_factored(
 
 CONTROLS = {
     "kl_divergence": (
+        Control(name="one product", reference=kl_by_one_product),
         Control(name="gradient factored", vjp=kl_gradient_factored, where="reduction == 'elements'"),
     ),
     "kl_divergence_with_log_targets": (
+        Control(name="negated, times 1/n", reference=kl_of_negated),
         Control(
             name="gradient factored",
             vjp=kl_gradient_of_log_targets_factored,
@@ -962,7 +964,5 @@ CONTROLS = {
             where="data != 'infinities' or zero_target == 'nan'",
         ),
     ),
-    "kl_divergence": (Control(name="one product", reference=kl_by_one_product),),
-    "kl_divergence_with_log_targets": (Control(name="negated, times 1/n", reference=kl_of_negated),),
     "kl_divergence_probabilities": (Control(name="logarithm of the quotient", reference=kl_of_quotient),),
 }
