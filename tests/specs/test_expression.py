@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from assay.adapters.binding import bindings
-from assay.harness.judging.deviations import on_file
 from assay.harness.checking.onnx_nodes import OPERATORS
+from assay.harness.judging.deviations import on_file
 from assay.specs import all_specs
 from assay.specs.language.expression import ExpressionError, checked, evaluate
 from assay.specs.zoo import controls_of, faults_of
