@@ -34,6 +34,7 @@ __all__ = [
     "binder",
     "bindings",
     "conditions",
+    "is_own",
     "load_bindings",
     "register",
 ]
@@ -188,3 +189,8 @@ def _forget(module: str) -> None:
     for known in _registered.values():
         for key in [key for key, binding in known.items() if binding.function.__module__ == module]:
             del known[key]
+
+
+def is_own(binding: Binding) -> bool:
+    """Whether a binding is a user's own, from a file that `load_bindings` ran."""
+    return not binding.function.__module__.startswith(f"{__package__}.")

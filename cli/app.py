@@ -61,7 +61,7 @@ def run(
     *specs: str,
     framework: Names = ALL_FRAMEWORKS,
     device: Device = "cpu",
-    dtype: Names = DTYPE_ORDER,
+    dtype: Names = (),
     tier: Tier = "standard",
     case: Names = (),
     seeds: int = 1,
@@ -84,7 +84,8 @@ def run(
     device
         Where torch and jax run.
     dtype
-        float32, float64, bfloat16, float16; may be given many times.
+        float32, float64, bfloat16, float16; may be given many times. If none is given: float32 and
+        bfloat16 in smoke, float32 in grid, otherwise all.
     tier
         smoke meets every option once, standard every pair of options, full every triple and the grid:
         every combination of small sizes, strides, dilations and paddings of convolutions and poolings.

@@ -36,7 +36,6 @@ from ..reports.console import Progress, Screen
 from ..reports.difference import Difference, workflow_commands
 from ..reports.gate import console as gate_on_console
 from ..reports.gate import write_gate
-from ..specs.language.cases import DTYPE_ORDER
 from .ending import EXPECTED, keeping
 from .options import ALL_FRAMEWORKS, Device, Names, Tier
 
@@ -57,7 +56,7 @@ def gate(
     spec: Names = (),
     framework: Names = (),
     device: Device = "cpu",
-    dtype: Names = DTYPE_ORDER,
+    dtype: Names = (),
     tier: Tier = "smoke",
     mode: str = "",
     waivers: Path | None = None,
@@ -93,7 +92,8 @@ def gate(
     device
         Where torch and jax run.
     dtype
-        float32, float64, bfloat16, float16; may be given many times.
+        float32, float64, bfloat16, float16; may be given many times. If none is given: float32 and
+        bfloat16 in smoke, float32 in grid, otherwise all.
     tier
         smoke meets every option once, standard every pair of options, full every triple; grid meets all
         combinations of a few small values.

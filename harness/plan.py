@@ -8,14 +8,23 @@ import fnmatch
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..adapters.binding import FRAMEWORKS, Binding, bindings
+from ..adapters.binding import FRAMEWORKS, Binding, bindings, is_own
 from ..errors import Usage
 from ..specs import all_specs
 from ..specs.language.case import Case, parse
 from ..specs.language.cases import DTYPE_ORDER, cases
 from ..specs.language.spec import Spec, evaluate
 
-__all__ = ["Question", "checked_dtypes", "implementations", "plan", "refusal", "reseeded", "select_specs"]
+__all__ = [
+    "Question",
+    "checked_dtypes",
+    "implementations",
+    "plan",
+    "refusal",
+    "reseeded",
+    "select_specs",
+    "selection",
+]
 
 
 @dataclass(frozen=True)
@@ -64,17 +73,18 @@ def implementations(spec: Spec, frameworks: Iterable[str] = FRAMEWORKS) -> tuple
 def plan(
     specs: Iterable[Spec],
     tier: str,
-    dtypes: Sequence[str] = DTYPE_ORDER,
+    dtypes: Sequence[str] = (),
     ids: Sequence[str] = (),
 ) -> list[Question]:
     """Every case of the tier, or those with the ``ids`` given, with the bindings of its spec.
 
-    The cases do not depend on which frameworks are asked, so that ids are the same in every run.
+    The cases do not depend on which frameworks, specs and dtypes are asked, so that ids are the same in every
+    run: dtypes select among them, or the tier's own do where none is named.
     """
     if ids:
         chosen = [parse(text, all_specs()) for text in ids]
     else:
-        chosen = [case for spec in specs for case in _cases(spec, tier, dtypes)]
+        chosen = [case for spec in specs for case in selection(spec, tier, dtypes)]
     return [Question(case, implementations(case.spec)) for case in chosen]
 
 
@@ -98,6 +108,9 @@ def refusal(binding: Binding, case: Case) -> str | None:
     return None
 
 
-def _cases(spec: Spec, tier: str, dtypes: Sequence[str]) -> list[Case]:
-    restrictions = [tuple(b.where) for b in implementations(spec)] or [()]
-    return cases(spec, tier, restrictions, [d for d in DTYPE_ORDER if d in dtypes])
+def selection(spec: Spec, tier: str, dtypes: Sequence[str] = ()) -> list[Case]:
+    """The cases of a tier for all implementations of ``spec``; a user's own add to them."""
+    shipped, own = list[tuple[str, ...]](), list[tuple[str, ...]]()
+    for binding in implementations(spec):
+        (own if is_own(binding) else shipped).append(tuple(binding.where))
+    return cases(spec, tier, shipped or [()], dtypes, own)

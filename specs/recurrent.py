@@ -68,7 +68,10 @@ simple_rnn = Spec(
         Source("Elman (1990), Finding structure in time", "https://doi.org/10.1207/s15516709cog1402_1"),
         Source("torch.nn.RNN", "https://pytorch.org/docs/stable/generated/torch.nn.RNN.html"),
         Source("keras.layers.SimpleRNN", "https://keras.io/api/layers/recurrent_layers/simple_rnn/"),
-        Source("flax.linen.SimpleCell", "https://flax-linen.readthedocs.io/en/latest/api_reference/flax.linen/layers.html"),
+        Source(
+            "flax.linen.SimpleCell",
+            "https://flax-linen.readthedocs.io/en/latest/api_reference/flax.linen/layers.html",
+        ),
     ),
 )
 
@@ -100,12 +103,18 @@ lstm = Spec(
     sizes=SIZES,
     data=DATA,
     sources=(
-        Source("Gers, Schmidhuber and Cummins (2000), Learning to forget", "https://doi.org/10.1162/089976600300015015"),
+        Source(
+            "Gers, Schmidhuber and Cummins (2000), Learning to forget",
+            "https://doi.org/10.1162/089976600300015015",
+        ),
         Source("Zaremba, Sutskever and Vinyals (2014)", "https://arxiv.org/abs/1409.2329"),
         Source("torch.nn.LSTM", "https://pytorch.org/docs/stable/generated/torch.nn.LSTM.html"),
         Source("keras.layers.LSTM", "https://keras.io/api/layers/recurrent_layers/lstm/"),
         Source("tf.raw_ops.BlockLSTM", "https://www.tensorflow.org/api_docs/python/tf/raw_ops/BlockLSTM"),
-        Source("flax.nnx.LSTMCell", "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/recurrent.html"),
+        Source(
+            "flax.nnx.LSTMCell",
+            "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/recurrent.html",
+        ),
     ),
 )
 
@@ -150,6 +159,9 @@ gru = Spec(
         Source("Chung et al. (2014)", "https://arxiv.org/abs/1412.3555"),
         Source("torch.nn.GRU", "https://pytorch.org/docs/stable/generated/torch.nn.GRU.html"),
         Source("keras.layers.GRU", "https://keras.io/api/layers/recurrent_layers/gru/"),
-        Source("flax.nnx.GRUCell", "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/recurrent.html"),
+        Source(
+            "flax.nnx.GRUCell",
+            "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/recurrent.html",
+        ),
     ),
 )

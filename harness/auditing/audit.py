@@ -24,13 +24,13 @@ import numpy as np
 from ...numerics.dtypes import dtype
 from ...specs import all_specs
 from ...specs.language.case import Case
-from ...specs.language.cases import DTYPE_ORDER, cases
+from ...specs.language.cases import DTYPE_ORDER
 from ...specs.language.spec import Spec
 from ...specs.language.variant import Control, Fault
 from ..judging.expectation import Expectation
 from ..judging.judge import Answer, Judgement, judge
 from ..judging.stochastic import is_stochastic, judge_stochastic, probes
-from ..plan import implementations
+from ..plan import selection
 from .controls import GeneralControl, controls
 from .controls import result as result_of_control
 from .faults import GENERAL, GeneralFault, faults
@@ -182,8 +182,7 @@ class _Questions:
     """The valid cases of a spec in one dtype, with their expectations."""
 
     def __init__(self, spec: Spec, dtype_name: str, tier: str, seed: int) -> None:
-        restrictions = [tuple(b.where) for b in implementations(spec)] or [()]
-        chosen = [c for c in cases(spec, tier, restrictions) if c.valid and c.dtype == dtype_name]
+        chosen = [case for case in selection(spec, tier, (dtype_name,)) if case.valid]
         self.spec, self.dtype = spec, dtype_name
         self.all = [question(Case(spec, c.parameters, c.dtype, c.data, c.size, seed)) for c in chosen]
         self._noise: dict[Expectation, list[float]] = {}

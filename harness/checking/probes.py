@@ -120,8 +120,7 @@ def probes(questions: Questions, facts: KernelFacts) -> list[Probe]:
     if questions.ids:
         return [_parsed(text, spec) for text in questions.ids]
     rules = restriction(questions, facts)
-    chosen = [case for case in cases(spec, TIERS[questions.tier], [rules], questions.dtypes) if case.valid]
-    chosen = [case for case in chosen if all(evaluate(rule, case.names) for rule in rules)]
+    chosen = _selected(spec, questions, rules)
     if not chosen:
         raise Usage(
             f"no case of {spec.name} is left for {facts.name}: it takes {', '.join(facts.inputs(spec))}, and"
@@ -145,6 +144,16 @@ def probes(questions: Questions, facts: KernelFacts) -> list[Probe]:
     for probe in found:
         unique.setdefault(probe.id, probe)
     return list(unique.values())
+
+
+def _selected(spec: Spec, questions: Questions, rules: tuple[str, ...]) -> list[Case]:
+    """What the tier asks in each dtype, and there too what it asks in the first, which meets every pair."""
+    tier = TIERS[questions.tier]
+    first = cases(spec, tier, [rules], DTYPE_ORDER[:1])
+    again = (dataclasses.replace(case, dtype=dtype) for dtype in questions.dtypes for case in first)
+    chosen = dict.fromkeys((*cases(spec, tier, [rules], questions.dtypes), *again))
+    in_scope = (case for case in chosen if case.valid and spec.admits(case.names))
+    return [case for case in in_scope if all(evaluate(rule, case.names) for rule in rules)]
 
 
 def _with_wishes(questions: Questions) -> Spec:

@@ -1,23 +1,32 @@
 """Which cases a spec is asked: a small covering selection of its options, sizes, dtypes and data.
 
-Tiers differ in strength: *smoke* meets every value once, in float32 and bfloat16; *standard* meets every
-pair, except that only float32 meets every size; *full* meets every triple. Restrictions are the conditions
-under which implementations exist; each meets the same a strength lower within its own part of the space, so
-that a framework that fixes one facet is not left with the few cases that happen to agree with it.
+Tiers differ in strength: *smoke* meets every value, *standard* every pair, *full* every triple.
+Implementations exist under conditions; each meets every pair of options that it can be asked (in smoke every
+value), so that one that fixes a facet is not left with the few cases that happen to agree with it. Only
+float32 meets every pair of options and sizes; each other dtype meets every value of both.
+
+What is asked of a dtype does not hang on which others are asked: a selection is made over all of them, and a
+command names which to ask. Of smoke and grid these are few where none is named; whoever names another gets
+the same cases in that dtype. Nor does what is asked hang on the frameworks: the selection is made over every
+implementation that is known; a user's own add to it.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ...numerics.dtypes import DTYPES
 from .case import BREAKS, Case
-from .covering import Part, Row, cover
-from .spec import Spec, evaluate
+from .covering import Part, Row, cover, product
+from .scope import Restriction, Scope, case_of
+from .smoke import chosen_for_smoke
+from .spec import Spec
 
-__all__ = ["DTYPE_ORDER", "TIERS", "cases", "invalid_cases"]
+__all__ = ["DTYPE_ORDER", "TIERS", "cases", "dtypes_of", "invalid_cases"]
 
 TIERS = {"smoke": 1, "standard": 2, "full": 3, "grid": 0}
 """Which combinations of options occur: each value, pair, triple; of a few small values, every one."""
@@ -25,68 +34,152 @@ TIERS = {"smoke": 1, "standard": 2, "full": 3, "grid": 0}
 DTYPE_ORDER = ("float32", *(name for name in DTYPES if name != "float32"))
 """float32 first: it is the default."""
 
-SMOKE_DTYPES = ("float32", "bfloat16")
+OWN_DTYPES = {"smoke": ("float32", "bfloat16"), "grid": ("float32",)}
+"""The dtypes of a tier where none is named; all where it is not here."""
 
-Restriction = tuple[str, ...]
-"""Expressions over axis and parameter names that all hold where an implementation exists."""
+
+def dtypes_of(tier: str) -> tuple[str, ...]:
+    """The dtypes that a tier is asked in where none is named."""
+    return OWN_DTYPES.get(tier, DTYPE_ORDER)
 
 
 def cases(
     spec: Spec,
     tier: str = "standard",
     restrictions: Iterable[Restriction] = ((),),
-    dtypes: Sequence[str] = DTYPE_ORDER,
+    dtypes: Sequence[str] = (),
+    further: Iterable[Restriction] = (),
 ) -> list[Case]:
-    """The cases of ``spec`` in this tier: valid ones, the defaults first, then one for each breach."""
-    if tier == "grid":
-        return _grid(spec, dtypes)
-    factors = _factors(spec, tier, dtypes)
-    restrictions = tuple(dict.fromkeys(restrictions))
-    in_scope = _InScope(spec, restrictions)
-    defaults = {name: values[0] for name, values in factors.items()}
-    configurations = [defaults] if in_scope.of_any(defaults) else []
-    if tier == "smoke":
-        # The second size, often of a single element, is met once: options are seen at the first.
-        small = ({**defaults, "size": size} for size in spec.sizes[1:2])
-        configurations += [row for row in small if in_scope.of_any(row)]
-    else:
-        # What a pair of options does is seen best where results have digits enough, in the first dtype.
-        alone = (row for row in _one_by_one(spec, factors, defaults) if row != defaults)
-        configurations += [row for row in alone if in_scope.of_any(row)]
-        first = {**factors, "dtype": factors["dtype"][:1]}
-        configurations += cover(first, TIERS[tier], in_scope.of_any, configurations)
-    across = 1 if tier == "smoke" else 2
-    configurations += cover(factors, across, in_scope.of_any, configurations, _unpaired)
-    for restriction in restrictions:
-        admits = in_scope.under(restriction)
-        configurations += cover(factors, TIERS[tier] - 1, admits, configurations, _unpaired)
-    valid = [
-        _case(spec, row, data)
-        for number, row in enumerate(configurations)
-        for data in _data(spec, row, tier, number)
-    ]
-    more = [] if tier == "smoke" else invalid_cases(spec)
-    return [*dict.fromkeys(valid), *more, *(_grid(spec, dtypes) if tier == "full" else ())]
+    """The cases of ``spec`` in this tier: valid ones, the defaults first, then one per broken constraint.
+
+    Args:
+        spec: the spec.
+        tier: one of `TIERS`.
+        restrictions: the conditions of each implementation, among which the selection is made.
+        dtypes: those that are asked for; the tier's own if none is named. Invalid cases have one dtype only.
+        further: conditions of a user's own implementations: they add cases and take none away.
+    """
+    named = dtypes or dtypes_of(tier)
+    selected = _selected(spec, tier, tuple(dict.fromkeys(restrictions)), tuple(dict.fromkeys(further)))
+    return [case for case in selected if case.dtype in named or not case.valid]
 
 
 def invalid_cases(spec: Spec) -> list[Case]:
     """One case for each breach of each constraint, which breaks that constraint and no other."""
     row: Row = {**spec.defaults, "size": spec.sizes[0], "dtype": DTYPE_ORDER[0]}
-    return [_case(spec, row, f"{BREAKS}{label}") for c in spec.constraints for label in c.breaches]
+    return [case_of(spec, row, f"{BREAKS}{label}") for c in spec.constraints for label in c.breaches]
 
 
-def _one_by_one(spec: Spec, factors: dict[str, tuple[Any, ...]], defaults: Row) -> Iterator[Row]:
+@functools.lru_cache(maxsize=1024)
+def _selected(
+    spec: Spec, tier: str, restrictions: tuple[Restriction, ...], further: tuple[Restriction, ...]
+) -> tuple[Case, ...]:
+    """The cases of a tier in every dtype."""
+    if tier == "grid":
+        return tuple(_grid(spec, DTYPE_ORDER))
+    scope, own = Scope(spec, restrictions), Scope(spec, further)
+    if tier == "smoke":
+        valid = _smoke(spec, scope, own)
+    else:
+        rows = _configurations(spec, TIERS[tier], scope)
+        rows += _for_each(_in_scope(spec, own), TIERS[tier], own, rows)
+        valid = [case_of(spec, row, data) for row in rows for data in scope.data_sets(row)]
+    grid = _grid(spec, DTYPE_ORDER[:1]) if tier == "full" else ()
+    return (*dict.fromkeys(valid), *invalid_cases(spec), *grid)
+
+
+# --- standard and full ---
+
+
+def _configurations(spec: Spec, strength: int, scope: Scope) -> list[Row]:
+    """Every tuple of so many values, for the union of all implementations; every pair for each of them."""
+    every = _in_scope(spec, scope)
+    rows = [row for row in _one_by_one(spec) if scope.restrictions(row)]
+    # What a pair of options does is seen best where results have digits enough, in the first dtype.
+    rows += cover(_in_first_dtype(every), strength, scope.union, rows)
+    rows += cover(every, 2, scope.union, rows, _met_in_first_dtype)
+    return rows + _for_each(every, strength, scope, rows)
+
+
+def _for_each(every: Sequence[Row], strength: int, scope: Scope, rows: Sequence[Row]) -> list[Row]:
+    """What ``rows`` lack for each implementation by itself: tuples a strength lower, and pairs of options."""
+    added: list[Row] = []
+    for restriction in scope.every:
+        part = [row for row in every if restriction in scope.restrictions(row)]
+        alone = functools.partial(_alone, scope, restriction)
+        added += cover(part, strength - 1, alone, (*rows, *added), _met_in_first_dtype)
+    return added + cover(_in_first_dtype(every), 2, scope.restrictions, (*rows, *added), _of_sizes)
+
+
+def _of_sizes(part: Part) -> bool:
+    return "size" in dict(part)
+
+
+def _alone(scope: Scope, restriction: Restriction, row: Row) -> tuple[Restriction, ...]:
+    return tuple(found for found in scope.restrictions(row) if found == restriction)
+
+
+def _in_scope(spec: Spec, scope: Scope) -> list[Row]:
+    """Every configuration that some implementation can be asked."""
+    options: dict[str, Sequence[Any]] = {p.name: p.values for p in spec.parameters}
+    rows = product(options | {"size": spec.sizes, "dtype": DTYPE_ORDER})
+    return [row for row in rows if scope.restrictions(row)]
+
+
+def _in_first_dtype(rows: Iterable[Row]) -> list[Row]:
+    return [row for row in rows if row["dtype"] == DTYPE_ORDER[0]]
+
+
+def _met_in_first_dtype(part: Part) -> bool:
+    """Whether a part pairs options and sizes, which the first dtype has met."""
+    return len(part) == 2 and dict(part).get("dtype", DTYPE_ORDER[0]) == DTYPE_ORDER[0]
+
+
+def _one_by_one(spec: Spec) -> Iterator[Row]:
     """In every dtype the defaults, then each option changed by itself, at the first size.
 
     Beside an option the others are plain, in all dtypes but the first, which meets them in pairs.
     """
     plain = {p.name: p.plain for p in spec.parameters if p.plain is not None}
-    for dtype in factors["dtype"]:
-        start = {**defaults, "dtype": dtype}
+    for dtype in DTYPE_ORDER:
+        start: Row = {**spec.defaults, "size": spec.sizes[0], "dtype": dtype}
         yield start
         beside = start if dtype == DTYPE_ORDER[0] else {**start, **plain}
         for p in spec.parameters:
             yield from ({**beside, p.name: value} for value in p.values[1:])
+
+
+# --- smoke ---
+
+
+def _smoke(spec: Spec, scope: Scope, own: Scope) -> list[Case]:
+    """The cases on file, then what they leave: other dtypes, values that nothing has, a user's own.
+
+    A spec that is not on file is asked a covering selection.
+    """
+    known = [case for case in chosen_for_smoke(spec) if scope.restrictions(_row(case))]
+    rows = list({case.configuration: _row(case) for case in known}.values()) or _plainest(spec, scope)
+    fresh = [] if known else list(rows)
+    for each in (scope, own):
+        every = [row for row in _in_scope(spec, each) if row["dtype"] in OWN_DTYPES["smoke"]]
+        fresh += cover(every, 1, each.restrictions, [*rows, *fresh], _of_sizes)
+    asked = [*known, *(case_of(spec, row, data) for row in fresh for data in scope.data_sets(row))]
+    others = [dtype for dtype in DTYPE_ORDER if dtype not in OWN_DTYPES["smoke"]]
+    again = [dataclasses.replace(case, dtype=dtype) for dtype in others for case in asked]
+    return [*asked, *(case for case in again if case.data in scope.data_sets(_row(case)))]
+
+
+def _row(case: Case) -> Row:
+    return {**dict(case.parameters), "size": case.size, "dtype": case.dtype}
+
+
+def _plainest(spec: Spec, scope: Scope) -> list[Row]:
+    """The defaults, at the first two sizes: the second, often of a single element, is met once."""
+    rows = [{**spec.defaults, "size": size, "dtype": DTYPE_ORDER[0]} for size in spec.sizes[:2]]
+    return [row for row in rows if scope.restrictions(row)]
+
+
+# --- grid ---
 
 
 def _grid(spec: Spec, dtypes: Sequence[str]) -> list[Case]:
@@ -94,65 +187,6 @@ def _grid(spec: Spec, dtypes: Sequence[str]) -> list[Case]:
     if not spec.grid:
         return []
     rows = (dict(zip(spec.grid, values, strict=True)) for values in itertools.product(*spec.grid.values()))
-    start: Row = {**spec.defaults, "dtype": next(d for d in DTYPE_ORDER if d in dtypes)}
-    every = (_case(spec, {**start, **row}, spec.data[0]) for row in rows)
+    starts: list[Row] = [{**spec.defaults, **row} for row in rows]
+    every = (case_of(spec, {**row, "dtype": dtype}, spec.data[0]) for dtype in dtypes for row in starts)
     return [case for case in every if not spec.broken(case.names)]
-
-
-def _factors(spec: Spec, tier: str, dtypes: Sequence[str]) -> dict[str, tuple[Any, ...]]:
-    factors: dict[str, tuple[Any, ...]] = {p.name: p.values for p in spec.parameters}
-    if tier != "smoke":
-        return factors | {"size": spec.sizes, "dtype": tuple(dtypes)}
-    quick = tuple(d for d in dtypes if d in SMOKE_DTYPES) or tuple(dtypes)
-    return factors | {"size": spec.sizes[:2], "dtype": quick}
-
-
-def _unpaired(part: Part) -> bool:
-    """Leaves out pairs of options and sizes, which the first dtype has met."""
-    return len(part) == 2 and dict(part).get("dtype", DTYPE_ORDER[0]) == DTYPE_ORDER[0]
-
-
-class _InScope:
-    """Which configurations a spec admits with some data set, under which restrictions."""
-
-    def __init__(self, spec: Spec, restrictions: Sequence[Restriction]) -> None:
-        self.spec, self.restrictions = spec, restrictions
-        rules = (*(c.rule for c in spec.constraints), *spec.excluded, *itertools.chain(*restrictions))
-        self.aims = spec.data if any("data" in rule for rule in rules) else spec.data[:1]
-        self.admitting: dict[tuple[Any, ...], frozenset[Restriction]] = {}
-
-    def of_any(self, row: Row) -> bool:
-        """Whether a configuration is in scope of at least one implementation."""
-        return bool(self._restrictions(row))
-
-    def under(self, restriction: Restriction) -> Callable[[Row], bool]:
-        """Whether a configuration is in scope where the ``restriction`` holds."""
-        return lambda row: restriction in self._restrictions(row)
-
-    def _restrictions(self, row: Row) -> frozenset[Restriction]:
-        key = tuple(row.values())
-        if key not in self.admitting:
-            names = _case(self.spec, row, self.spec.data[0]).names
-            every = [names | {"data": data} for data in self.aims]
-            admitted = [names for names in every if self.spec.admits(names)]
-            self.admitting[key] = frozenset(
-                rules for rules in self.restrictions if any(_hold(rules, names) for names in admitted)
-            )
-        return self.admitting[key]
-
-
-def _hold(rules: Restriction, names: dict[str, Any]) -> bool:
-    return all(evaluate(rule, names) for rule in rules)
-
-
-def _data(spec: Spec, row: Row, tier: str, number: int) -> Iterable[str]:
-    """Data sets that the ``number``-th configuration admits: in the smoke tier two in turn, otherwise all."""
-    admitted = [data for data in spec.data if spec.admits(_case(spec, row, data).names)]
-    if tier == "smoke":
-        return dict.fromkeys((admitted[0], admitted[number % len(admitted)]))
-    return admitted
-
-
-def _case(spec: Spec, row: Row, data: str) -> Case:
-    parameters = tuple((p.name, row[p.name]) for p in spec.parameters)
-    return Case(spec, parameters, row["dtype"], data, tuple(row["size"]))

@@ -7,61 +7,67 @@ the same cases on every machine and in every later version.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["cover"]
+__all__ = ["Part", "Row", "Scopes", "cover", "product"]
 
 Row = dict[str, Any]
 Part = tuple[tuple[str, Any], ...]
+Scopes = Callable[[Row], Iterable[Hashable]]
+Wanted = dict[tuple[Hashable, Part], None]
 
 
-def cover(
-    factors: Mapping[str, Sequence[Any]],
-    strength: int,
-    admits: Callable[[Row], bool],
-    rows: Sequence[Row] = (),
-    unpaired: Callable[[Part], bool] = lambda part: False,
-) -> list[Row]:
-    """Rows to add to ``rows`` so that every admissible ``strength``-tuple of values occurs in some row.
-
-    Greedy: each new row starts from the first uncovered tuple and takes, factor by factor, the value that
-    covers most of what is left; ties go to the value listed first, so defaults prevail.
-
-    Args:
-        factors: the values of each factor, default first.
-        strength: 0 covers everything by one row, 1 every value, 2 every pair, 3 every triple.
-        admits: whether a complete row is in scope.
-        rows: rows chosen already; those that ``admits`` accepts count as coverage.
-        unpaired: tuples that need not occur together; their values still do, each in some row.
-    """
-    everything = [row for row in _product(factors) if admits(row)]
-    parts = {id(row): _parts(row, strength) for row in (*everything, *rows)}
-    wanted = dict.fromkeys(p for row in everything for p in parts[id(row)] if len(p) < 2 or not unpaired(p))
-    for row in filter(admits, rows):
-        _strike(wanted, parts[id(row)])
-    added: list[Row] = []
-    while wanted:
-        target = next(reversed(wanted))
-        candidates = (row for row in everything if all(row[name] == value for name, value in target))
-        best = max(candidates, key=lambda row: sum(part in wanted for part in parts[id(row)]))
-        _strike(wanted, parts[id(best)])
-        added.append(best)
-    return added
-
-
-def _product(factors: Mapping[str, Sequence[Any]]) -> Iterator[Row]:
+def product(factors: Mapping[str, Sequence[Any]]) -> Iterator[Row]:
+    """Every combination of the values of each factor, in the order in which they are listed."""
     for values in itertools.product(*factors.values()):
         yield dict(zip(factors, values, strict=True))
 
 
-def _parts(row: Row, strength: int) -> tuple[Part, ...]:
-    """The single values of a row, and its combinations of ``strength`` values."""
-    values = row.items()
-    sizes = dict.fromkeys((min(strength, 1), min(strength, len(row))))
-    return tuple(part for size in sizes for part in itertools.combinations(values, size))
+def cover(
+    candidates: Iterable[Row],
+    strength: int,
+    scopes: Scopes,
+    rows: Sequence[Row] = (),
+    needless: Callable[[Part], bool] = lambda part: False,
+) -> list[Row]:
+    """Rows to add to ``rows`` so that in each scope every ``strength``-tuple of values occurs in some row.
+
+    Greedy: each new row holds the last uncovered tuple, and is the one that covers most of what is left; ties
+    go to the one listed first.
+
+    Args:
+        candidates: the rows to choose from, plainest first, such as the `product` of all factors.
+        strength: 0 covers everything by one row, 1 every value, 2 every pair, 3 every triple.
+        scopes: those that a complete row lies in; each meets every tuple that some row in it holds.
+        rows: rows chosen already, which count where they lie.
+        needless: whether a value or a tuple of them need not occur.
+    """
+    covered = {want for row in rows for want in _wants(row, strength, scopes)}
+    wanted: Wanted = {}
+    useful: list[tuple[Row, list[tuple[Hashable, Part]]]] = []
+    for row in candidates:
+        wants = [w for w in _wants(row, strength, scopes) if w not in covered]
+        wants = [w for w in wants if w in wanted or not needless(w[1])]
+        if wants:
+            wanted.update(dict.fromkeys(wants))
+            useful.append((row, wants))
+    added: list[Row] = []
+    while wanted:
+        scope, target = next(reversed(wanted))
+        holding = [(row, wants) for row, wants in useful if (scope, target) in wants]
+        best, covers = max(holding, key=lambda one: sum(want in wanted for want in one[1]))
+        for want in covers:
+            wanted.pop(want, None)
+        added.append(best)
+    return added
 
 
-def _strike(wanted: dict[Part, None], parts: tuple[Part, ...]) -> None:
-    for part in parts:
-        wanted.pop(part, None)
+def _wants(row: Row, strength: int, scopes: Scopes) -> list[tuple[Hashable, Part]]:
+    """The single values of a row, and its combinations of ``strength`` values, in each scope of the row."""
+    found = tuple(scopes(row))
+    if not found:
+        return []
+    lengths = dict.fromkeys((min(strength, 1), min(strength, len(row))))
+    parts = [part for length in lengths for part in itertools.combinations(row.items(), length)]
+    return [(scope, part) for scope in found for part in parts]

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from types import CodeType
 from typing import Any
 
-__all__ = ["FUNCTIONS", "ExpressionError", "checked", "evaluate"]
+__all__ = ["FUNCTIONS", "ExpressionError", "checked", "evaluate", "mentioned"]
 
 FUNCTIONS: dict[str, Any] = {"len": len, "min": min, "max": max, "all": all, "any": any}
 """What every expression may call."""
@@ -56,6 +56,17 @@ def checked(expression: str, functions: tuple[str, ...] = ()) -> str:
     """
     _compiled(expression, functions)
     return expression
+
+
+@functools.cache
+def mentioned(expression: str) -> frozenset[str]:
+    """Names that an ``expression`` mentions, those inside its comprehensions included."""
+    found, codes = set[str](), [_compiled(expression, ())[0]]
+    while codes:
+        code = codes.pop()
+        found.update(code.co_names)
+        codes += (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return frozenset(found)
 
 
 @functools.cache

@@ -17,7 +17,16 @@ from typing import Any
 from ...errors import Usage
 from .expression import evaluate
 
-__all__ = ["Constraint", "Input", "Parameter", "Source", "Spec", "evaluate", "shape_of", "sizes_of"]
+__all__ = [
+    "Constraint",
+    "Input",
+    "Parameter",
+    "Source",
+    "Spec",
+    "evaluate",
+    "shape_of",
+    "sizes_of",
+]
 
 Value = bool | int | float | str | None | tuple[Any, ...]
 Names = Mapping[str, Any]

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 
 import numpy as np
 import pytest
 
 from assay.harness.judging.expectation import Expectation
-from assay.harness.plan import implementations
+from assay.harness.plan import implementations, plan, refusal, selection
 from assay.numerics.dtypes import DTYPES
 from assay.numerics.profiles import profiles
 from assay.specs import all_specs
 from assay.specs.language.case import Case, decode, encode, parse
-from assay.specs.language.cases import cases, invalid_cases
-from assay.specs.language.covering import cover
+from assay.specs.language.cases import DTYPE_ORDER, cases, dtypes_of, invalid_cases
+from assay.specs.language.covering import cover, product
+from assay.specs.language.scope import Scope, case_of
 from assay.specs.language.spec import evaluate
 
 SPECS = all_specs()
 each_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 
-
-def asked(spec, tier):
-    restrictions = [tuple(binding.where) for binding in implementations(spec)] or [()]
-    return cases(spec, tier, restrictions)
+of_each_tier = pytest.mark.parametrize(
+    ("spec", "tier"),
+    [
+        *((spec, tier) for spec in SPECS.values() for tier in ("smoke", "standard")),
+        *((SPECS[name], tier) for name in ("conv1d", "gru", "huber") for tier in ("full", "grid")),
+    ],
+    ids=lambda value: getattr(value, "name", value),
+)
 
 
 @each_spec
 def test_a_case_is_rebuilt_from_its_id_bit_for_bit(spec):
-    for case in asked(spec, "smoke") + invalid_cases(spec):
+    for case in selection(spec, "smoke") + invalid_cases(spec):
         again = parse(case.id, SPECS)
         assert again == case
         inputs = again.inputs()
@@ -57,31 +63,119 @@ def test_padding_is_nan_and_nothing_else_is(text, padded):
 
 @each_spec
 def test_ids_are_unique(spec):
-    ids = [case.id for case in asked(spec, "standard")]
+    ids = [case.id for case in selection(spec, "standard")]
     assert len(ids) == len(set(ids))
 
 
-@each_spec
-def test_the_smoke_tier_meets_every_value_that_some_implementation_takes(spec):
-    met = {(n, v) for case in asked(spec, "smoke") for n, v in case.parameters}
-    possible = {(n, v) for case in asked(spec, "standard") if case.valid for n, v in case.parameters}
-    assert met >= possible
+@functools.cache
+def admissible(spec, every):
+    """The combinations of all options that some case in float32 has, under each of the rules."""
+    scope, found = Scope(spec, every), {rules: set() for rules in every}
+    options = {p.name: p.values for p in spec.parameters}
+    for row in product(options | {"size": spec.sizes, "dtype": DTYPE_ORDER[:1]}):
+        for rules in scope.restrictions(row):
+            found[rules].add(tuple(row[name] for name in options))
+    return found
+
+
+def missing(spec, every, chosen, strength):
+    """Values, pairs … that some admissible case under the rules has, and none of those chosen; by rules."""
+
+    def parts(rows):
+        return {part for row in rows for part in itertools.combinations(enumerate(row), strength)}
+
+    found = {}
+    configurations = {}
+    for case in chosen:
+        if case.valid:
+            configurations.setdefault(tuple(value for _, value in case.parameters), []).append(case.names)
+    for rules, inside in admissible(spec, every).items():
+        wanted = parts(inside)
+        for row, asked in configurations.items():
+            if not wanted.isdisjoint(parts([row])) and any(
+                all(evaluate(rule, names) for rule in rules) for names in asked
+            ):
+                wanted -= parts([row])
+        found |= {rules: wanted} if wanted else {}
+    return found
 
 
 @each_spec
-def test_the_standard_tier_meets_every_pair_of_options_that_the_full_tier_meets(spec):
-    def pairs(tier):
-        for case in set(asked(spec, tier)) - set(cases(spec, "grid")):
-            if case.valid:
-                yield from itertools.combinations((*case.parameters, ("dtype", case.dtype)), 2)
+@pytest.mark.parametrize(("tier", "strength"), [("smoke", 1), ("standard", 2)])
+def test_each_implementation_meets_every_combination_that_it_can_be_asked(spec, tier, strength):
+    every = tuple(dict.fromkeys(tuple(binding.where) for binding in implementations(spec)))
+    assert missing(spec, every, selection(spec, tier), strength) == {}
 
-    assert set(pairs("standard")) >= set(pairs("full"))
+
+PLANTED = ("strides != (1, 1)", "padding == 'same'", "groups == 1 or dilation == (1, 1)", "not use_bias")
+
+
+@pytest.mark.parametrize(("tier", "strength"), [("smoke", 1), ("standard", 2), ("full", 2)])
+def test_a_pair_that_an_implementation_takes_beside_one_other_option_only_is_missed_and_then_asked(
+    tier, strength
+):
+    spec = SPECS["conv2d"]
+    plain = cases(spec, tier)
+    assert missing(spec, (PLANTED,), plain, strength)
+    assert not missing(spec, (PLANTED,), cases(spec, tier, [PLANTED]), strength)
+    assert not missing(spec, (PLANTED,), cases(spec, tier, further=[PLANTED]), strength)
+
+
+@each_spec
+def test_a_condition_is_looked_up_as_it_is_evaluated(spec):
+    """Whatever else differs between two configurations, and with whatever data sets."""
+    every = [tuple(binding.where) for binding in implementations(spec)]
+    scope = Scope(spec, every)
+    rows = list(
+        product({p.name: p.values for p in spec.parameters} | {"size": spec.sizes, "dtype": DTYPE_ORDER})
+    )
+    for row in rows[:: max(1, len(rows) // 40)]:
+        names = [case_of(spec, row, data).names for data in spec.data]
+        admitted = [each for each in names if spec.admits(each)]
+        assert scope.data_sets(row) == [each["data"] for each in admitted]
+        held = [
+            r for r in dict.fromkeys(every) if any(all(evaluate(rule, n) for rule in r) for n in admitted)
+        ]
+        assert list(scope.restrictions(row)) == held
+
+
+@of_each_tier
+def test_what_is_asked_of_a_dtype_does_not_hang_on_which_others_are(spec, tier):
+    every = selection(spec, tier, DTYPE_ORDER)
+    for dtype in DTYPE_ORDER:
+        assert selection(spec, tier, (dtype,)) == [c for c in every if c.dtype == dtype or not c.valid]
+    assert selection(spec, tier) == [c for c in every if c.dtype in dtypes_of(tier) or not c.valid]
+
+
+@each_spec
+def test_smoke_asks_every_dtype_that_is_named(spec):
+    for dtype in DTYPE_ORDER:
+        asked = [case for case in selection(spec, "smoke", (dtype,)) if case.valid]
+        for binding in implementations(spec):
+            possible = (case for case in selection(spec, "standard", (dtype,)) if case.valid)
+            could = any(refusal(binding, case) is None for case in possible)
+            assert could <= any(refusal(binding, case) is None for case in asked), (dtype, binding.key)
+
+
+def test_what_is_asked_does_not_hang_on_which_specs_are():
+    names = ("gelu", "conv2d", "lstm")
+    together = plan([SPECS[name] for name in names], "standard")
+    assert together == [question for name in names for question in plan([SPECS[name]], "standard")]
+
+
+@of_each_tier
+def test_a_users_own_implementations_add_cases_and_take_none_away(spec, tier):
+    first = tuple(f"{p.name} == {p.values[-1]!r}" for p in spec.parameters)
+    alone = cases(spec, tier, dtypes=DTYPE_ORDER)
+    with_own = cases(spec, tier, dtypes=DTYPE_ORDER, further=[first, ()])
+    known = set(alone)
+    assert [case for case in with_own if case in known] == alone
 
 
 @each_spec
 def test_every_implementation_is_asked_something_in_every_tier(spec):
     for tier in ("smoke", "standard"):
-        names = [case.names for case in asked(spec, tier) if case.valid]
+        names = [case.names for case in selection(spec, tier) if case.valid]
         for binding in implementations(spec):
             assert any(all(evaluate(rule, n) for rule in binding.where) for n in names), binding.key
 
@@ -123,7 +217,7 @@ def test_the_reference_raises_where_a_constraint_is_broken(spec):
 @each_spec
 def test_no_case_is_beyond_judging(spec):
     """In every case some element of the outputs has a finite tolerance: no check that cannot fail."""
-    for case in asked(spec, "smoke"):
+    for case in selection(spec, "smoke"):
         if case.valid:
             expected = Expectation(case).under(profiles(case.dtype)[0])
             arrays = [e for e in expected if e.value.size]
@@ -132,7 +226,7 @@ def test_no_case_is_beyond_judging(spec):
 
 @each_spec
 def test_every_dtype_is_asked_in_the_standard_tier(spec):
-    assert {case.dtype for case in asked(spec, "standard")} == set(DTYPES)
+    assert {case.dtype for case in selection(spec, "standard")} == set(DTYPES)
 
 
 @pytest.mark.parametrize("value", [True, False, None, 3, 0.25, -1, "same", (2, 1), ((1, 0), (2, 3))])
@@ -143,9 +237,8 @@ def test_a_parameter_value_survives_its_text(value):
 @pytest.mark.parametrize("strength", [1, 2, 3])
 def test_cover_meets_every_tuple_with_fewer_rows_than_the_product(strength):
     factors = {"a": (0, 1, 2), "b": (0, 1), "c": (0, 1, 2, 3), "d": (0, 1)}
-    rows = cover(factors, strength, lambda row: row["a"] != row["b"])
-    product = [dict(zip(factors, v, strict=True)) for v in itertools.product(*factors.values())]
-    allowed = [row for row in product if row["a"] != row["b"]]
+    rows = cover(product(factors), strength, lambda row: ["all"] if row["a"] != row["b"] else [])
+    allowed = [row for row in product(factors) if row["a"] != row["b"]]
 
     def tuples(rows):
         return {part for row in rows for part in itertools.combinations(row.items(), strength)}
@@ -156,9 +249,9 @@ def test_cover_meets_every_tuple_with_fewer_rows_than_the_product(strength):
 
 def test_cover_adds_nothing_where_rows_cover_already():
     factors = {"a": (0, 1), "b": (0, 1)}
-    rows = cover(factors, 2, lambda row: True)
-    assert cover(factors, 2, lambda row: True, rows) == []
-    assert cover(factors, 2, lambda row: True, rows[:-1]) == rows[-1:]
+    rows = cover(product(factors), 2, lambda row: ["all"])
+    assert cover(product(factors), 2, lambda row: ["all"], rows) == []
+    assert cover(product(factors), 2, lambda row: ["all"], rows[:-1]) == rows[-1:]
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
