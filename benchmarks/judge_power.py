@@ -211,18 +211,25 @@ def render(tallies: Sequence[Tally], tier: str, seeds: int, dtypes: Sequence[str
         }
         for rule in rules
     }
-    return environment().get_template("judge_power.md.jinja").render(
-        totals=totals,
-        by_dtype=by_dtype,
-        dtypes=dtypes,
-        controls=sum(t.controls for t in tallies),
-        faults=sum(t.faults for t in first),
-        hidden=sum(t.hidden for t in first),
-        specs=len({t.spec for t in tallies}),
-        left_out=sorted(set(all_specs()) - {t.spec for t in tallies}),
-        tier=tier,
-        seeds=seeds,
-        examples=examples(first),
+    measured_tiers = msgspec.json.decode((HERE / "smoke_power.json").read_bytes())
+    tiers = environment().get_template("smoke_power.md.jinja").render(tiers=measured_tiers)
+    return (
+        environment()
+        .get_template("judge_power.md.jinja")
+        .render(
+            power=tiers,
+            totals=totals,
+            by_dtype=by_dtype,
+            dtypes=dtypes,
+            controls=sum(t.controls for t in tallies),
+            faults=sum(t.faults for t in first),
+            hidden=sum(t.hidden for t in first),
+            specs=len({t.spec for t in tallies}),
+            left_out=sorted(set(all_specs()) - {t.spec for t in tallies}),
+            tier=tier,
+            seeds=seeds,
+            examples=examples(first),
+        )
     )
 
 

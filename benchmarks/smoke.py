@@ -169,19 +169,25 @@ class Choice:
 
     def _add(self, values: set[Want], pairs: frozenset[Want], most: int) -> None:
         """Add cases until all values are met and at most so many pairs are left."""
-        while self.chosen:
-            values = values.difference(*(self.values[case] for case in self.chosen))
-            pairs = pairs - self.caught()
-            if not values and len(pairs) <= most:
-                return
-            self.chosen.append(max(self.cases, key=lambda case: self._worth(case, values, pairs)))
+        values = values.difference(*(self.values[case] for case in self.chosen))
+        pairs = pairs - self.caught()
+        asked = {case.configuration for case in self.chosen}
+        while self.chosen and (values or len(pairs) > most):
+            best = max(self.cases, key=lambda case: self._worth(case, values, pairs, asked))
+            if values.isdisjoint(self.values[best]) and pairs.isdisjoint(self.catches[best]):
+                return  # what is left is caught in the other dtypes alone
+            self.chosen.append(best)
+            values, pairs = values - self.values[best], pairs - self.catches[best]
+            asked.add(best.configuration)
 
-    def _worth(self, case: Case, values: set[Want], pairs: frozenset[Want]) -> float:
+    def _worth(
+        self, case: Case, values: set[Want], pairs: frozenset[Want], asked: set[tuple[Any, ...]]
+    ) -> float:
         """What a case adds for each unit of what it costs; among equals, the one that catches more."""
-        asked = {chosen.configuration for chosen in self.chosen}
         cost = len(self.keys[case]) * (DATA_SET if case.configuration in asked else 1.0)
         gain = len(values & self.values[case]) + len(pairs & self.catches[case])
-        return (gain + len(self.catches[case]) / (1 + len(self.standard))) / cost if cost else 0.0
+        among_equals = len(self.catches[case]) / (1 + len(self.standard))
+        return (gain + among_equals) / cost if gain and cost else 0.0
 
     def _learn(self) -> None:
         """Put the pairs that are left through every data set of the configurations chosen so far."""
