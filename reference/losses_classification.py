@@ -453,8 +453,8 @@ def kl_divergence_probabilities_vjp(
 
 
 def _one_more_than_difference(terms: Array, log_p: Array, log_q: Array) -> Array:
-    """``g (log p - log q + 1)``, with the larger error of two orders of the additions, which are equal."""
-    return np.maximum(terms * log_p + terms - terms * log_q, terms * (log_p - log_q) + terms)
+    """``g (log p - log q + 1)``, or ``g log p + g - g log q``, which is equal: the larger error counts."""
+    return np.maximum(terms * (log_p - log_q + 1.0), terms * log_p + terms - terms * log_q)
 
 
 def _clipped(targets: Array, predictions: Array, epsilon: float) -> tuple[Array, Array]:

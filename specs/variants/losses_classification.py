@@ -897,6 +897,7 @@ FAULTS = {
     ),
 }
 
+
 def kl_gradient_factored(
     targets: Array,
     log_predictions: Array,
@@ -916,24 +917,12 @@ def kl_gradient_factored(
 def kl_gradient_of_log_targets_factored(
     log_targets: Array, log_predictions: Array, cotangent: Array, *, reduction: str = "elements"
 ) -> tuple[Array, Array]:
-    """``g (p (log p - log q + 1))``, for terms that are not reduced."""
-    targets = np.exp(log_targets)
-    return cotangent * (targets * (log_targets - log_predictions + 1.0)), -(cotangent * targets)
+    """``g p (log p - log q + 1)``, for terms that are not reduced."""
+    shares = cotangent * np.exp(log_targets)
+    return shares * (log_targets - log_predictions + 1.0), -shares
 
 
 CONTROLS = {
-    "kl_divergence": (
-        Control(name="one product", reference=kl_by_one_product),
-        Control(name="gradient factored", vjp=kl_gradient_factored, where="reduction == 'elements'"),
-    ),
-    "kl_divergence_with_log_targets": (
-        Control(name="negated, times 1/n", reference=kl_of_negated),
-        Control(
-            name="gradient factored",
-            vjp=kl_gradient_of_log_targets_factored,
-            where="reduction == 'elements'",
-        ),
-    ),
     "categorical_cross_entropy": (
         Control(
             name="difference of logarithms",
@@ -962,6 +951,18 @@ CONTROLS = {
             name="by softplus",
             reference=sigmoid_cross_entropy_by(softplus_terms),
             where="data != 'infinities' or zero_target == 'nan'",
+        ),
+    ),
+    "kl_divergence": (
+        Control(name="one product", reference=kl_by_one_product),
+        Control(name="gradient factored", vjp=kl_gradient_factored, where="reduction == 'elements'"),
+    ),
+    "kl_divergence_with_log_targets": (
+        Control(name="negated, times 1/n", reference=kl_of_negated),
+        Control(
+            name="gradient factored",
+            vjp=kl_gradient_of_log_targets_factored,
+            where="reduction == 'elements'",
         ),
     ),
     "kl_divergence_probabilities": (Control(name="logarithm of the quotient", reference=kl_of_quotient),),
