@@ -39,8 +39,8 @@ def dot_product_attention(
             the last query attends to all keys and each earlier one to one key less.
         empty_row: what a query gets that may attend to no key: the plain average of all values
             (``uniform``, as a large negative number in place of -∞ gives), ``zero``, or ``nan``.
-        masking: ``select``, where what is masked has no influence; or ``add``, where -∞ is added to it, so
-            that NaN stays NaN.
+        masking: ``select``, where a masked product has no influence; ``drop``, where the value beside it has
+            none either, although it be NaN; or ``add``, where -∞ is added to the product, so that NaN stays.
 
     Returns:
         ``(batch, queries, heads, values)``
@@ -51,8 +51,11 @@ def dot_product_attention(
     Source: Vaswani et al. (2017), Attention is all you need, arXiv:1706.03762, section 3.2.1.
     """
     _check(query, key, value, causal, empty_row, masking)
-    weights, _ = _weights(_scaled(query, scale), key, bias, mask, causal, empty_row, masking)
-    return np.einsum("bhqk,bkhv->bqhv", weights, value)
+    weights, passes = _weights(_scaled(query, scale), key, bias, mask, causal, empty_row, masking)
+    if masking != "drop":
+        return np.einsum("bhqk,bkhv->bqhv", weights, value)
+    terms = weights[..., np.newaxis] * np.swapaxes(value, 1, 2)[:, :, np.newaxis]
+    return np.swapaxes(np.sum(np.where(_counts(passes)[..., np.newaxis], terms, 0.0), axis=3), 1, 2)
 
 
 def dot_product_attention_vjp(
@@ -70,11 +73,13 @@ def dot_product_attention_vjp(
 ) -> tuple[Array, Array, Array, Array | None]:
     """Gradient of `dot_product_attention`: ``δ = w (⟨g, v⟩ - Σₖ w ⟨g, v⟩)`` flows into products and bias.
 
-    Nothing flows into a product that is masked by selection.
+    Nothing flows into a product that is masked, unless by adding -∞.
     """
     scaled = _scaled(query, scale)
     weights, passes = _weights(scaled, key, bias, mask, causal, empty_row, masking)
     into_weights = np.einsum("bqhv,bkhv->bhqk", cotangent, value)
+    if masking == "drop":
+        weights, into_weights = (np.where(_counts(passes), w, 0.0) for w in (weights, into_weights))
     centred = into_weights - np.sum(into_weights * weights, axis=-1, keepdims=True)
     slope = np.where(passes, weights * centred, 0.0)
     return (
@@ -99,14 +104,19 @@ def _weights(
     logits = products if bias is None else products + bias
     allowed = np.broadcast_to(_causal_mask(scaled.shape[1], key.shape[1], causal), logits.shape)
     allowed = allowed if mask is None else allowed & mask
-    passes = allowed if masking == "select" else np.ones_like(allowed)
-    allowed = allowed if masking == "select" else allowed | np.isnan(logits)
+    passes = np.ones_like(allowed) if masking == "add" else allowed
+    allowed = allowed | np.isnan(logits) if masking == "add" else allowed
     some = np.any(allowed, axis=-1, keepdims=True)
     shifted = below_maximum(logits, np.where(allowed, logits, -np.inf), axis=-1)
     exponentials = np.where(allowed, np.exp(shifted), 0.0)
     total = np.where(some, np.sum(exponentials, axis=-1, keepdims=True), 1.0)
     empty = {"uniform": 1.0 / key.shape[1], "zero": 0.0, "nan": np.nan}[empty_row]
     return np.where(some, exponentials / total, empty), passes
+
+
+def _counts(passes: Array) -> Array:
+    """Which values count for a query: all of them, where it may attend to no key."""
+    return passes | ~np.any(passes, axis=-1, keepdims=True)
 
 
 def _causal_mask(queries: int, keys: int, causal: str) -> Array:
@@ -139,7 +149,7 @@ def _check(query: Array, key: Array, value: Array, causal: str, empty_row: str, 
     known = {
         "causal": (causal, ("none", "top_left", "bottom_right")),
         "empty_row": (empty_row, ("uniform", "zero", "nan")),
-        "masking": (masking, ("select", "add")),
+        "masking": (masking, ("select", "drop", "add")),
     }
     for name, (given, allowed) in known.items():
         require(given in allowed, f"{name} must be one of {', '.join(allowed)}; got {given!r}")

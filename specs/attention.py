@@ -31,10 +31,10 @@ dot_product_attention = Spec(
         ),
         Parameter(
             "masking",
-            ("select", "add"),
-            "whether what is masked is replaced, or -∞ is added to it, so that NaN stays",
+            ("select", "add", "drop"),
+            "masked products are replaced, or -∞ is added, so that NaN stays; or values are left out too",
             facet=True,
-            right="select",
+            right="drop",
         ),
     ),
     axes="batch queries keys heads depth values",
@@ -52,8 +52,9 @@ dot_product_attention = Spec(
         "empty_row == 'nan' and causal != 'none'",
         "data == 'masked_rows' and not use_mask",
         "masking == 'add' and not use_mask and causal == 'none'",
+        "masking == 'drop' and (data != 'nan' or not use_mask)",
         # Nothing is left for these to do.
-        "keys == 1 and (causal != 'none' or use_bias or scale is not None or masking == 'add')",
+        "keys == 1 and (causal != 'none' or use_bias or scale is not None or masking != 'select')",
         "causal == 'bottom_right' and queries == 1 and use_mask",
     ),
     constraints=(

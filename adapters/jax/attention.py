@@ -7,6 +7,7 @@ from typing import Any
 from .framework import binds, jax, jnp, linen, nnx
 
 SELECTED = {"masking == 'select'": "what is masked is replaced"}
+NOT_ADDED = {"masking != 'add'": "what is masked is replaced"}
 UNIFORM = {
     "empty_row == 'uniform' or not use_mask and causal != 'bottom_right'": "masked is a large negative number"
 }
@@ -37,9 +38,18 @@ def attention_linen(query: Any, key: Any, value: Any, bias: Any, mask: Any) -> A
     return linen.dot_product_attention(query, key, value, bias, mask, deterministic=True)
 
 
-@binds("dot_product_attention", "jax.nn.softmax", where=SELECTED | FILLED, composition=True)
+@binds("dot_product_attention", "jax.nn.softmax", where=NOT_ADDED | FILLED, composition=True)
 def attention_softmax(
-    query: Any, key: Any, value: Any, bias: Any, mask: Any, *, scale: Any, causal: str, empty_row: str
+    query: Any,
+    key: Any,
+    value: Any,
+    bias: Any,
+    mask: Any,
+    *,
+    scale: Any,
+    causal: str,
+    empty_row: str,
+    masking: str,
 ) -> Any:
     query = query * (query.shape[-1] ** -0.5 if scale is None else scale)
     logits = jnp.einsum("bqhd,bkhd->bhqk", query, key)
@@ -48,4 +58,9 @@ def attention_softmax(
     allowed = jnp.tri(query.shape[1], key.shape[1], last, dtype=bool)
     allowed = allowed if mask is None else allowed & mask
     masked = -jnp.inf if empty_row == "nan" else jnp.finfo(logits.dtype).min
-    return jnp.einsum("bhqk,bkhv->bqhv", jax.nn.softmax(jnp.where(allowed, logits, masked)), value)
+    weights = jax.nn.softmax(jnp.where(allowed, logits, masked))
+    if masking != "drop":
+        return jnp.einsum("bhqk,bkhv->bqhv", weights, value)
+    counts = (allowed | ~allowed.any(-1, keepdims=True))[..., None]
+    values = jnp.where(counts, jnp.swapaxes(value, 1, 2)[:, :, None], 0)
+    return jnp.swapaxes((weights[..., None] * values).sum(3), 1, 2)

@@ -268,6 +268,13 @@ FAULTS = {
                 where=DEFAULT_SCALE,
             )
         ),
+        *each_way(
+            Fault(
+                name="masked values times 0",
+                parameters={"masking": "'select'"},
+                where="masking == 'drop'",
+            )
+        ),
         *each_way(Fault(name="mask of the other polarity", inputs={"mask": lambda mask: ~mask})),
         *each_way(
             Fault(

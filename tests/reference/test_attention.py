@@ -192,9 +192,24 @@ def test_a_masked_nan_stays_only_where_masking_adds():
         ({"value": np.ones((BATCH, KEYS + 1, HEADS, VALUES))}, "value must share batch, keys and heads"),
         ({"causal": "left"}, "causal must be one of none, top_left, bottom_right; got 'left'"),
         ({"empty_row": "inf"}, "empty_row must be one of uniform, zero, nan; got 'inf'"),
-        ({"masking": "multiply"}, "masking must be one of select, add; got 'multiply'"),
+        ({"masking": "multiply"}, "masking must be one of select, drop, add; got 'multiply'"),
     ],
 )
 def test_refuses_what_does_not_fit(changed, message):
     with pytest.raises(ValueError, match=message):
         dot_product_attention(**inputs() | changed)
+
+
+@proves(dot_product_attention, dot_product_attention_vjp, by="law")
+def test_a_dropped_value_has_no_influence_whatever_it_is():
+    """Its NaN reaches neither outputs nor gradients, where selection of the products alone lets it."""
+    query, key, value, g = (Stream(f"dropped/{n}").normal((2, 4, 3, 5)) for n in ("q", "k", "v", "g"))
+    mask = np.ones((2, 1, 4, 4), bool)
+    mask[..., 2] = False
+    spoiled = np.where(np.arange(4)[:, np.newaxis, np.newaxis] == 2, np.nan, value)
+    assert np.isnan(dot_product_attention(query, key, spoiled, None, mask)).all()
+    wanted = dot_product_attention(*map(carried, (query, key, value)), None, mask)
+    assert_same(dot_product_attention(query, key, spoiled, None, mask, masking="drop"), wanted)
+    *wanted, _ = dot_product_attention_vjp(*map(carried, (query, key, value)), None, mask, carried(g))
+    *got, _ = dot_product_attention_vjp(query, key, spoiled, None, mask, g, masking="drop")
+    assert_same(tuple(got), tuple(wanted))
