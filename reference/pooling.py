@@ -51,8 +51,8 @@ def max_pool(
             ``(low, high)`` per axis.
         dilation: distance of neighbouring taps, per axis or one for all.
         ceil_mode: allow a last window to reach past the high padding, if it begins before that padding.
-        nan: the maximum of a window that holds NaN is NaN (``hold`` and ``pass``, which differ in the
-            gradient only), or with ``ignore`` that of its numbers, -∞ if it has none.
+        nan: the maximum of a window that holds NaN is NaN (``hold``, ``keep`` and ``pass``, which differ in
+            the gradient only), or with ``ignore`` that of its numbers, -∞ if it has none.
 
     Returns:
         ``(batch, …, channels)`` with spatial lengths ``⌊(n + low + high - (k - 1) d - 1) / s⌋ + 1``; with
@@ -83,8 +83,8 @@ def max_pool_vjp(
 
     The taps on the input are walked through, the last axis running fastest: the first is held, and a greater
     one takes the place of the one held; of equal maxima the first stays. NaN is taken, and then given up for
-    the next NaN only (``hold``) or for any next tap (``pass``); or it is neither taken nor given up
-    (``ignore``), so that it stays if it comes first.
+    the next NaN only (``hold``), for none (``keep``) or for any next tap (``pass``); or it is neither taken
+    nor given up (``ignore``), so that it stays if it comes first.
     """
     geometry = _geometry(x, window, strides, padding, dilation, ceil_mode)
     inside = _seen(np.ones((1, *x.shape[1:-1], 1)), geometry, 0.0) == 1.0
@@ -95,6 +95,7 @@ def max_pool_vjp(
 
 _TAKES: dict[str, Callable[[Array, Array], Array]] = {
     "hold": lambda best, tap: (tap > best) | np.isnan(tap),
+    "keep": lambda best, tap: (tap > best) | (np.isnan(tap) & ~np.isnan(best)),
     "pass": lambda best, tap: ~(tap <= best),
     "ignore": lambda best, tap: tap > best,
 }

@@ -101,6 +101,13 @@ max_pool2d = Spec(
         PADDING,
         Parameter("dilation", ((1, 1), (2, 3)), "distance of neighbouring taps, per axis"),
         CEIL,
+        Parameter(
+            "nan",
+            ("hold", "keep", "pass", "ignore"),
+            "whose is the gradient of a maximum of NaN: the last NaN's, the first one's, that of what comes "
+            "after; or the maximum is that of the numbers",
+            facet=True,
+        ),
     ),
     axes=AXES,
     sizes=(*SIZES, (3, 1, 1, 4)),  # of a special value, such an image leaves nothing else
@@ -110,6 +117,7 @@ max_pool2d = Spec(
     excluded=(
         idle_ceil_mode(dilated=True),
         "max(dilation) > 1 and max(window) == 1",
+        "nan != 'hold' and data not in ('nan', 'specials')",
         "height == 1 and (max(dilation) > 1 or max(strides) > 2 or max(window) > 2)",
     ),
     sources=(

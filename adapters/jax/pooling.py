@@ -7,6 +7,7 @@ from typing import Any
 from .framework import binds, jax, jnp, linen, nnx
 
 NO_CEIL = {"not ceil_mode": "XLA's windows never reach past the padding"}
+NAN = {"nan == 'hold'": "what becomes of NaN is a deviation on file"}
 UNDILATED = NO_CEIL | {"max(dilation) == 1": "flax's poolings have no dilation"}
 
 
@@ -28,17 +29,17 @@ def reduce_windows(
     )
 
 
-@binds("max_pool2d", "jax.lax.reduce_window", where=NO_CEIL)
+@binds("max_pool2d", "jax.lax.reduce_window", where=NO_CEIL | NAN)
 def max_pool2d(x: Any, window: Any, strides: Any, padding: Any, dilation: Any) -> Any:
     return reduce_windows(x, -jnp.inf, jax.lax.max, window, strides, padding, dilation)
 
 
-@binds("max_pool2d", "flax.nnx.max_pool", where=UNDILATED)
+@binds("max_pool2d", "flax.nnx.max_pool", where=UNDILATED | NAN)
 def max_pool2d_nnx(x: Any, window: Any, strides: Any, padding: Any) -> Any:
     return nnx.max_pool(x, window, strides, lax_padding(padding))
 
 
-@binds("max_pool2d", "flax.linen.max_pool", where=UNDILATED)
+@binds("max_pool2d", "flax.linen.max_pool", where=UNDILATED | NAN)
 def max_pool2d_linen(x: Any, window: Any, strides: Any, padding: Any) -> Any:
     return linen.max_pool(x, window, strides, lax_padding(padding))
 

@@ -14,6 +14,7 @@ NAMED = {
 WITHOUT_PADDING = NAMED | {"not count_padding": "Keras's means do not count the padding"}
 NUMBERS_ONLY = NAMED | {
     "max(dilation) == 1": "Keras's poolings have no dilation",
+    "nan == 'hold'": "what becomes of NaN is a deviation on file",
 }
 
 

@@ -14,6 +14,7 @@ WITHOUT_PADDING = NAMED | {"not count_padding": "tf.nn's means do not count the 
 NUMBERS_ONLY = {
     "not ceil_mode": "tf.nn's poolings have no such rule",
     "padding != 'same_lower'": "tf.nn has no such padding",
+    "nan == 'hold'": "what becomes of NaN is a deviation on file",
 }
 POOL = {"min(window) < 1 or all(strides[i] <= window[i] for i in (0, 1))": "it strides no wider"}
 NOT_BOTH = {"max(strides) == 1 or max(dilation) == 1": "tf.nn.pool refuses strides and dilation together"}

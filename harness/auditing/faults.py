@@ -20,8 +20,10 @@ from ...numerics.simulated import Arithmetic
 from ...specs.language.spec import Parameter, Spec
 from ...specs.language.variant import Fault
 from ...specs.variants import faults_of
+from ...specs.zoo import faults_of
 from ..judging.expectation import Expectation
 from ..judging.judge import Answer
+from ..plan import implementations
 from .variants import Result, correct, inner, of_inputs, question, run, simulated
 from .variants import answer as answer_of_variant
 
@@ -84,13 +86,19 @@ def _ignored(spec: Spec) -> Iterator[GeneralFault]:
     acting = {*spec.accepted(spec.reference, spec.defaults), *spec.accepted(spec.vjp, spec.defaults)}
     acting -= {name for c in spec.constraints for name in c.broken_by if len(c.broken_by) > 1}
     for option in spec.parameters:
-        if option.name in acting and len(option.values) > 1:
+        if option.name in acting and len(option.values) > 1 and not _pinned(spec, option):
             default = Fault(
                 name=f"{option.name} left at its default",
                 parameters={option.name: repr(option.default)},
                 spoils="both",
             )
             yield GeneralFault(default.name, functools.partial(_defaulting, default, option))
+
+
+def _pinned(spec: Spec, option: Parameter) -> bool:
+    """Whether every implementation fixes an option at its default, so that kernels alone are asked another."""
+    found = implementations(spec)
+    return bool(found) and all(f"{option.name} == {option.default!r}" in b.where for b in found)
 
 
 def _defaulting(fault: Fault, option: Parameter, expectation: Expectation) -> Result:

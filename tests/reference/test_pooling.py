@@ -121,7 +121,7 @@ def test_a_window_over_everything_is_global_pooling():
 
 
 @proves(max_pool_vjp, by="law")
-@pytest.mark.parametrize("nan", ["hold", "pass", "ignore"])
+@pytest.mark.parametrize("nan", ["hold", "keep", "pass", "ignore"])
 def test_the_gradient_of_a_maximum_hands_on_the_whole_cotangent(nan):
     x = integers("x", 2, 6, 7, 3)
     options = {"window": (3, 2), "strides": (1, 2), "padding": "same", "nan": nan}
@@ -131,7 +131,7 @@ def test_the_gradient_of_a_maximum_hands_on_the_whole_cotangent(nan):
 
 
 @proves(max_pool_vjp, by="worked figures")
-@pytest.mark.parametrize("nan", ["hold", "pass", "ignore"])
+@pytest.mark.parametrize("nan", ["hold", "keep", "pass", "ignore"])
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
@@ -151,6 +151,9 @@ def test_the_first_of_equal_maxima_takes_the_gradient(values, expected, nan):
     [
         ("hold", (np.nan, 1, 2), np.nan, (1, 0, 0)),
         ("hold", (np.nan, 1, np.nan), np.nan, (0, 0, 1)),
+        ("keep", (np.nan, 1, 2), np.nan, (1, 0, 0)),
+        ("keep", (np.nan, 1, np.nan), np.nan, (1, 0, 0)),
+        ("keep", (2, np.nan, np.nan), np.nan, (0, 1, 0)),
         ("pass", (np.nan, 1, 2), np.nan, (0, 0, 1)),
         ("pass", (np.nan, 2, 1), np.nan, (0, 1, 0)),
         ("pass", (1, 2, np.nan), np.nan, (0, 0, 1)),
@@ -166,7 +169,7 @@ def test_the_rules_of_nan(nan, values, maximum, expected):
     assert_same(dx[0, :, 0], expected)
 
 
-@pytest.mark.parametrize("nan", ["hold", "pass", "ignore"])
+@pytest.mark.parametrize("nan", ["hold", "keep", "pass", "ignore"])
 def test_padding_takes_no_gradient(nan):
     # The second window sees the padding first: what it holds is its first tap on the input.
     x = line(3, -np.inf) if nan != "ignore" else line(3, np.nan)
