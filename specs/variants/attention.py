@@ -365,6 +365,9 @@ FAULTS = {
     ),
 }
 
+TIMES_VALUES = "masking != 'drop'"
+"""Where a masked value is multiplied by a weight of 0, so that its NaN stays."""
+
 CONTROLS = {
     "dot_product_attention": (
         Control(
@@ -372,9 +375,9 @@ CONTROLS = {
             reference=in_blocks(2),
             vjp=from_the_output,
             # Where one key has all the weight, ⟨g, v⟩ - ⟨g, y⟩ is a difference of all but equal numbers.
-            where="data != 'saturated'",
+            where=f"data != 'saturated' and {TIMES_VALUES}",
         ),
-        Control(name="online, in blocks of 16 keys", reference=in_blocks(16)),
-        Control(name="powers of 2", reference=attention(in_base_2)),
+        Control(name="online, in blocks of 16 keys", reference=in_blocks(16), where=TIMES_VALUES),
+        Control(name="powers of 2", reference=attention(in_base_2), where=TIMES_VALUES),
     ),
 }
