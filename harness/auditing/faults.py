@@ -96,7 +96,7 @@ def _ignored(spec: Spec) -> Iterator[GeneralFault]:
 
 
 def _pinned(spec: Spec, option: Parameter) -> bool:
-    """Whether every implementation fixes an option at its default, so that kernels alone are asked another."""
+    """Whether every implementation fixes an option at its default: kernels alone are asked another value."""
     found = implementations(spec)
     return bool(found) and all(f"{option.name} == {option.default!r}" in b.where for b in found)
 

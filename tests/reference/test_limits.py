@@ -11,7 +11,7 @@ import inspect
 import mpmath
 import numpy as np
 import pytest
-from support.proof import assert_same, proves
+from support.proof import assert_same, carried, proves
 
 from assay.numerics.data import data_set
 from assay.reference.activations import (
@@ -19,14 +19,29 @@ from assay.reference.activations import (
     SELU_SCALE,
     gelu,
     gelu_vjp,
+    log_softmax,
     relu,
     relu_vjp,
     selu,
     selu_vjp,
     silu,
     silu_vjp,
+    softmax,
+    softmax_vjp,
 )
 from assay.reference.constraints import non_neg, non_neg_vjp
+from assay.reference.losses_classification import (
+    sigmoid_cross_entropy,
+    sigmoid_cross_entropy_vjp,
+    softmax_cross_entropy,
+)
+from assay.reference.losses_regression import (
+    huber,
+    huber_vjp,
+    mean_squared_error,
+    smooth_l1,
+    smooth_l1_vjp,
+)
 from assay.specs import all_specs
 
 # --- functions of one element ---
@@ -109,3 +124,55 @@ def test_nan_stays_nan_and_zero_keeps_its_sign(name):
     assert at_zero.tolist() == [0.0, 0.0]
     kept = [False, False] if name in ("relu", "non_neg") else [False, True]
     assert np.signbit(at_zero).tolist() == kept
+
+
+# --- functions of several elements ---
+
+
+@proves(softmax, log_softmax, by="worked figures")
+def test_an_excluded_class_has_no_probability():
+    """As x → -∞, exp(x) / (exp(x) + 1 + 3) → 0, and its logarithm x - log 4 → -∞; the rest is shared."""
+    x = np.array([-np.inf, 0.0, np.log(3.0)])
+    assert_same(softmax(carried(x)), [0.0, 0.25, 0.75])
+    assert_same(np.exp(log_softmax(carried(x))), [0.0, 0.25, 0.75])
+    (gradient,) = softmax_vjp(x, np.array([5.0, 0.0, 4.0]))
+    assert_same(gradient[0], 0.0)
+
+
+@proves(sigmoid_cross_entropy, sigmoid_cross_entropy_vjp, by="worked figures")
+@pytest.mark.parametrize(("x", "target"), [(np.inf, 1.0), (-np.inf, 0.0)])
+@np.errstate(all="ignore")
+def test_a_certain_and_right_prediction_costs_nothing(x, target):
+    """As x → ∞, -log σ(x) → 0 and σ(x) - 1 → 0; the other term is 0 · log σ(-x) = 0 all the way."""
+    logits, targets = np.array([x]), np.array([target])
+    assert_same(sigmoid_cross_entropy(logits, targets), 0.0)
+    assert_same(sigmoid_cross_entropy(logits, 1.0 - targets), np.inf)
+    gradient, _ = sigmoid_cross_entropy_vjp(logits, targets, None, np.array(1.0))
+    assert_same(gradient, np.array([0.0]))
+
+
+@proves(huber, smooth_l1, mean_squared_error, by="worked figures")
+@proves(huber_vjp, smooth_l1_vjp, by="worked figures")
+def test_an_infinite_error_costs_infinitely_much_and_pulls_with_the_slope_of_the_line():
+    x, t, g = np.array([np.inf, -np.inf]), np.zeros(2), np.array([1.0, 3.0])
+    for loss in (huber, smooth_l1, mean_squared_error):
+        assert_same(loss(x, t, reduction="none"), [np.inf, np.inf])
+    for vjp in (huber_vjp, smooth_l1_vjp):
+        assert_same(vjp(x, t, g, reduction="none"), ([1.0, -3.0], [-1.0, 3.0]))
+
+
+@proves(softmax_cross_entropy, by="worked figures")
+@np.errstate(all="ignore")
+def test_a_class_that_is_excluded_costs_nothing_unless_it_is_a_target():
+    logits = np.array([[-np.inf, 0.0, 0.0], [-np.inf, 0.0, 0.0]])
+    targets = np.array([[0.0, 1.0, 0.0], [0.5, 0.5, 0.0]])
+    losses = softmax_cross_entropy(carried(logits), carried(targets), reduction="none")
+    assert_same(losses, [mpmath.log(2), np.inf])
+
+
+@np.errstate(all="ignore")
+def test_where_two_infinities_meet_there_is_no_limit():
+    """x + t - y tends to anything as x and y grow together: so do shares of several infinite logits."""
+    both = np.array([np.inf, np.inf, 0.0])
+    assert np.isnan(softmax(both)[:2]).all()
+    assert np.isnan(mean_squared_error(np.array([np.inf]), np.array([np.inf])))
