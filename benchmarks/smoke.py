@@ -30,12 +30,12 @@ from rich.progress import track
 from assay.harness import audit as auditing
 from assay.harness import faults as zoo_of_faults
 from assay.harness.plan import implementations, refusal, selection
-from assay.harness.variants import correct, question
+from assay.harness.auditing.variants import correct, question
 from assay.specs import all_specs
-from assay.specs.case import Case
-from assay.specs.cases import DTYPE_ORDER, dtypes_of
+from assay.specs.language.case import Case
+from assay.specs.language.cases import DTYPE_ORDER, dtypes_of
 from assay.specs.language.smoke import FILE
-from assay.specs.spec import Spec
+from assay.specs.language.spec import Spec
 
 ROOT = Path(__file__).resolve().parents[1]
 POWER = Path(__file__).with_name("smoke_power.json")

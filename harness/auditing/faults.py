@@ -20,7 +20,6 @@ from ...numerics.simulated import Arithmetic
 from ...specs.language.spec import Parameter, Spec
 from ...specs.language.variant import Fault
 from ...specs.variants import faults_of
-from ...specs.zoo import faults_of
 from ..judging.expectation import Expectation
 from ..judging.judge import Answer
 from ..plan import implementations

@@ -11,8 +11,8 @@ import pytest
 
 from assay.harness.plan import implementations, refusal, selection
 from assay.specs import all_specs, smoke
-from assay.specs.case import parse
-from assay.specs.cases import dtypes_of
+from assay.specs.language.case import parse
+from assay.specs.language.cases import dtypes_of
 
 SPECS = all_specs()
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +49,7 @@ def test_an_option_that_is_not_on_file_is_asked_all_the_same(monkeypatch):
     monkeypatch.setattr(smoke, "_ids", lambda: {"gelu": names})
     assert [case.id for case in smoke.chosen_for_smoke(SPECS["gelu"])] == names[:1]
     restriction = ("approximate",)
-    from assay.specs.cases import cases
+    from assay.specs.language.cases import cases
 
     asked = cases(SPECS["gelu"], "smoke", [restriction, ("not approximate",)])
     assert asked[0].id == names[0]
