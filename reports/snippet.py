@@ -123,12 +123,12 @@ class _Helpers:
         if _is_module(value):
             if value.__name__.partition(".")[0] not in _ROOTS:
                 self._imports.add(f"import {value.__name__}")
-        elif inspect.isfunction(value) and _is_of_adapters(value):
-            _, tree = definition(value)
+        elif inspect.isfunction(function := inspect.unwrap(value)) and _is_of_adapters(function):
+            _, tree = definition(function)
             self._texts[name] = ""
-            self.add_names(tree, value.__globals__, set())
+            self.add_names(tree, function.__globals__, set())
             del self._texts[name]  # to stand behind what it calls
-            self._texts[name] = ast.unparse(_FullNames(value.__globals__).visit(tree))
+            self._texts[name] = ast.unparse(_FullNames(function.__globals__).visit(tree))
         elif hasattr(value, "__module__") and hasattr(value, "__name__"):
             self._imports.add(f"from {value.__module__} import {value.__name__}")
         elif name not in vars(builtins):

@@ -106,7 +106,7 @@ def test_code_on_the_page_names_nothing_of_ours():
 RUN_ALL = """
 import importlib, sys
 sys.path.insert(0, {tests!r})
-from reports.test_snippet import SHOWN
+from test_snippet import SHOWN
 from assay.adapters.framework import framework
 from assay.harness.expectation import Expectation
 from assay.numerics.dtypes import encode
@@ -138,7 +138,7 @@ for binding, case in SHOWN.values():
 )
 def test_code_on_the_page_runs_as_it_stands(name, imports):
     """JAX, which compiles for minutes, is left to the test above."""
-    program = RUN_ALL.format(tests=str(Path(__file__).parents[1]), name=name, imports=imports)
+    program = RUN_ALL.format(tests=str(Path(__file__).parent), name=name, imports=imports)
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr[-2000:]
 
