@@ -29,8 +29,8 @@ from rich.progress import track
 
 from assay.harness import audit as auditing
 from assay.harness import faults as zoo_of_faults
-from assay.harness.plan import implementations, refusal, selection
 from assay.harness.auditing.variants import correct, question
+from assay.harness.plan import implementations, refusal, selection
 from assay.specs import all_specs
 from assay.specs.language.case import Case
 from assay.specs.language.cases import DTYPE_ORDER, dtypes_of

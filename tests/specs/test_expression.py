@@ -9,7 +9,7 @@ from assay.harness.checking.onnx_nodes import OPERATORS
 from assay.harness.judging.deviations import on_file
 from assay.specs import all_specs
 from assay.specs.language.expression import ExpressionError, checked, evaluate
-from assay.specs.zoo import controls_of, faults_of
+from assay.specs.variants import controls_of, faults_of
 
 
 def on_specs():
