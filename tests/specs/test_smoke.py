@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from assay.harness.plan import implementations, refusal, selection
-from assay.specs import all_specs, smoke
+from assay.specs import all_specs
+from assay.specs.language import smoke
 from assay.specs.language.case import parse
 from assay.specs.language.cases import dtypes_of
 
