@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .affine import affine
 from .checks import Array, require, require_rank, require_shape
 from .windows import (
     Padding,
@@ -287,11 +288,10 @@ def locally_connected(
     """
     geometry = _local_geometry(x, kernel, strides, padding)
     patches, places = _local_patches(x, kernel, geometry)
-    y = _places_last(np.matmul(patches, _local_matrix(kernel)), places)
-    if bias is None:
-        return y
-    require_shape("bias", bias, (*places, kernel.shape[-1]), "*places, filters")
-    return y + bias
+    if bias is not None:
+        require_shape("bias", bias, (*places, kernel.shape[-1]), "*places, filters")
+        bias = np.reshape(bias, (-1, kernel.shape[-1]))
+    return _places_last(affine(patches, _local_matrix(kernel), bias), places)
 
 
 def locally_connected_vjp(
@@ -427,15 +427,9 @@ def _correlate(x: Array, kernel: Array, geometry: _Geometry, bias: Array | None 
     """`conv`: one matrix product per group, of all windows with the kernel."""
     *window, _, filters = kernel.shape
     patches, places = _patches(x, window, geometry)
-    matrix = _matrix(kernel, geometry.groups)
-    if bias is None:
-        return _places_first(np.matmul(patches, matrix), (*places, filters))
-    # Implementations start the sum with the bias or end with it. Taking it into the sum, off and on again
-    # changes no value and carries the error of either.
-    ones = np.ones((*patches.shape[:-1], 1))
-    biases = np.reshape(bias, (geometry.groups, 1, filters // geometry.groups))
-    whole = np.matmul(np.concatenate([patches, ones], axis=-1), np.concatenate([matrix, biases], axis=-2))
-    return _places_first(whole, (*places, filters)) - bias + bias
+    biases = None if bias is None else np.reshape(bias, (geometry.groups, filters // geometry.groups))
+    products = affine(patches, _matrix(kernel, geometry.groups), biases)
+    return _places_first(products, (*places, filters))
 
 
 def _kernel_gradient(x: Array, cotangent: Array, geometry: _Geometry, shape: tuple[int, ...]) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .affine import affine
 from .checks import Array, require, require_shape
 
 
@@ -27,11 +28,9 @@ def dense(x: Array, kernel: Array, bias: Array | None = None) -> Array:
     """
     features, units = kernel.shape
     require(x.shape[-1] == features, f"x must end in {features} features as the kernel has; got {x.shape}")
-    y = np.matmul(x, kernel)
-    if bias is None:
-        return y
-    require_shape("bias", bias, (units,), "units")
-    return y + bias
+    if bias is not None:
+        require_shape("bias", bias, (units,), "units")
+    return affine(x, kernel, bias)
 
 
 def dense_vjp(

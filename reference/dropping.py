@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import expit
 
+from .affine import affine
 from .checks import Array, require, require_mask, require_shape
-from .steps import Carry, affine, bias_gradient, check_layer, logistic_slope, total
+from .steps import Carry, bias_gradient, check_layer, logistic_slope, total
 
 __all__ = ["Dropping", "DroppingGRU", "DroppingLSTM", "DroppingRNN", "Mask"]
 

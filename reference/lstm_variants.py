@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from .affine import affine
 from .checks import Array, require, require_rank, require_shape
 from .normalization import layer_norm, layer_norm_vjp
 from .steps import (
     Carry,
     Drop,
-    affine,
     back_through_time,
     carries_of,
     check_layer,

@@ -12,9 +12,9 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import expit
 
+from .affine import affine
 from .checks import Array, require, require_shape
 from .steps import (
-    affine,
     bias_gradient,
     check_layer,
     in_order,

@@ -19,7 +19,6 @@ from .checks import Array, require, require_rank, require_shape
 __all__ = [
     "Carry",
     "Drop",
-    "affine",
     "back_through_time",
     "bias_gradient",
     "carries_of",
@@ -110,12 +109,6 @@ def steps_of(x: Array) -> list[Array]:
 def sequence_of(states: Sequence[Array], backwards: bool) -> Array:
     """A sequence of these steps, turned round in time if ``backwards``."""
     return in_order(np.stack(states, axis=1), backwards)
-
-
-def affine(x: Array, kernel: Array, bias: Array | None) -> Array:
-    """``x W + b``, without b where it is None."""
-    y = np.matmul(x, kernel)
-    return y if bias is None else y + bias
 
 
 def logistic_slope(gate: Array) -> Array:
