@@ -165,14 +165,14 @@ def load_bindings(path: Path) -> None:
     Raises:
         Usage: there is no such file, or it does not run: one of its bindings is known already, say.
     """
-    path = path.resolve()
-    if path in _loaded:
+    place = path.resolve()
+    if place in _loaded:
         return
     name = f"bindings_{path.stem}"
     while name in sys.modules:
         name += "_"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None or not path.is_file():
+    spec = importlib.util.spec_from_file_location(name, place)
+    if spec is None or spec.loader is None or not place.is_file():
         raise Usage(f"no Python file of bindings at {path}")
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
@@ -180,7 +180,7 @@ def load_bindings(path: Path) -> None:
     except (Exception, SystemExit) as error:  # a user's file may raise anything
         _forget(name)
         raise Usage(f"the bindings in {path} do not run: {type(error).__name__}: {error}") from error
-    _loaded.add(path)
+    _loaded.add(place)
 
 
 def _forget(module: str) -> None:

@@ -7,27 +7,53 @@ bfloat16 needs no detour (``np.from_dlpack`` and ``torch.from_numpy`` refuse it)
 from __future__ import annotations
 
 import importlib.metadata
+import os
+import platform
 import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from .binding import Binding
 from .lazy import Absent, Unimportable, import_stand_ins, imported
 
-__all__ = ["Framework", "Runner", "Unavailable", "Wire", "framework"]
+__all__ = [
+    "Framework",
+    "NotInForce",
+    "Returned",
+    "Runner",
+    "Unavailable",
+    "Wire",
+    "cache_folder",
+    "framework",
+]
 
 Wire = tuple[str, tuple[int, ...], bytes]
 Native = Any
-Runner = Callable[
-    [Mapping[str, Native], Sequence[Native] | None], tuple[tuple[Native, ...], tuple[Native, ...]]
-]
-"""Takes inputs and cotangents (None: forward only); returns outputs and gradients (None: it has none)."""
+Returned = tuple[tuple[Native, ...], tuple[Native, ...]]
+"""Outputs and gradients; None in the place of a gradient that the framework does not give."""
+
+Runner = Callable[[Mapping[str, Native], Sequence[Native] | None], Returned]
+"""Takes inputs and cotangents (None: forward only)."""
 
 
 class Unavailable(Exception):
     """The framework, or the device asked for, is not to be had here; the message says why."""
+
+
+class NotInForce(Exception):
+    """The mode that was asked for did not run the call; the message says why.
+
+    Args:
+        reason: what the framework says.
+        unsupported: whether the mode has no such thing, or the binding is at fault, and not the framework.
+    """
+
+    def __init__(self, reason: str, *, unsupported: bool) -> None:
+        super().__init__(reason)
+        self.unsupported = unsupported
 
 
 class Framework(ABC):
@@ -104,6 +130,19 @@ class Framework(ABC):
     prepare: Callable[[Callable[..., Any], Mapping[str, Any], Sequence[str], str], Runner]
     """A runner of a function with its parameters in a mode, differentiable in the inputs that are named."""
 
+    @abstractmethod
+    def in_force(
+        self, mode: str, runner: Runner, inputs: Mapping[str, Native], cotangents: Sequence[Native] | None
+    ) -> tuple[Returned, str]:
+        """Make the first call of a configuration, and prove that it ran in its mode.
+
+        Returns what ``runner`` returns, and in a few words what shows that the mode was in force; none for
+        an eager mode, where there is nothing to show.
+
+        Raises:
+            NotInForce: it was not, or the mode refuses the call. No eager run is passed off as another.
+        """
+
     construct: Callable[[Callable[..., Any], Mapping[str, Any]], Any]
     """What a binding's ``build`` makes of the inputs and parameters that it takes, on the device."""
 
@@ -147,6 +186,12 @@ def construct(build: Callable[..., Any], given: Mapping[str, Any]) -> Any:
 
 def seed(number: int, built: Any) -> None:
     """Nothing: whatever draws is handed its seed, and keeps no state between calls."""
+
+
+def cache_folder(name: str) -> Path:
+    """Where what is compiled is kept, for this machine alone, since homes may be shared."""
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return caches / "assay" / name / f"{platform.machine()}-{platform.node()}"
 
 
 def as_tuple(outputs: Any) -> tuple[Any, ...]:

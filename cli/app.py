@@ -391,7 +391,7 @@ def _asked(settings: RunSettings, console: Screen) -> records.Record:
 def _worker(
     name: str, device: str, mode: str, python: Path, files: Sequence[Path], time_limit: float
 ) -> WorkerSettings:
-    chosen, further = checked_framework(name), tuple(map(str, files))
+    chosen, further = checked_framework(name, mode), tuple(map(str, files))
     return WorkerSettings(chosen, device, mode, str(python), further, time_limit=time_limit)
 
 

@@ -118,7 +118,7 @@ def gate(
         load_bindings(path)
     asking = Asking(
         specs=spec,
-        frameworks=tuple(map(checked_framework, framework or _named(sides))),
+        frameworks=tuple(checked_framework(name, mode) for name in framework or _named(sides)),
         tier=tier,
         dtypes=checked_dtypes(dtype),
         device=device,

@@ -151,7 +151,8 @@ class Verdict(msgspec.Struct, frozen=True):
     """What came of one case on one implementation.
 
     Outcome, check and message are those of the worst problem; ``further`` holds the others, worst first.
-    ``inputs`` and ``digest`` are fingerprints of every bit that was handed over and that came back. Both are
+    ``in_force`` says what shows that the target's mode ran the call, where that is not eager. ``inputs`` and
+    ``digest`` are fingerprints of every bit that was handed over and that came back. Both are
     empty where nothing was asked, and ``digest`` also where nothing came back.
     """
 
@@ -171,6 +172,7 @@ class Verdict(msgspec.Struct, frozen=True):
     inputs: str = ""
     digest: str = ""
     seconds: float = 0.0
+    in_force: str = ""
     reproduction: str | None = None
 
     @property

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pathlib
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..binding import binder
 from ..environment import JAX
-from ..framework import Framework, Runner, Unavailable, Wire, as_tuple, seed
+from ..framework import (
+    Framework,
+    NotInForce,
+    Returned,
+    Runner,
+    Unavailable,
+    Wire,
+    as_tuple,
+    cache_folder,
+    seed,
+)
 from ..lazy import Lazy
 
 jax: Any = Lazy("jax")
@@ -84,6 +92,7 @@ def prepare(
         with x64(any(str(a.dtype) == "float64" for a in inputs.values() if a is not None)):
             return jax.block_until_ready(runnable(inputs, cotangents))
 
+    run.compiled = runnable  # type: ignore[attr-defined]  # where the proof looks
     return run
 
 
@@ -91,11 +100,9 @@ def keep_compiled() -> None:
     """Keep compiled programs on disk, as JAX does for its users, and small ones too.
 
     Two APIs that come to the same program are compiled once, and a later run compiles what is new. JAX
-    tells versions, flags and devices apart; machines are told apart here, since homes may be shared.
+    tells versions, flags and devices apart.
     """
-    caches = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-    machine = f"{platform.machine()}-{platform.node()}"
-    jax.config.update("jax_compilation_cache_dir", str(caches / "assay" / "jax" / machine))
+    jax.config.update("jax_compilation_cache_dir", str(cache_folder("jax")))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
@@ -124,6 +131,19 @@ class Adapter(Framework):
         return load(wire, self.device)
 
     unload = staticmethod(unload)
+
+    def in_force(
+        self, mode: str, runner: Runner, inputs: Mapping[str, Any], cotangents: Sequence[Any] | None
+    ) -> tuple[Returned, str]:
+        """``jit``: the function that was called keeps a program that was compiled for these shapes."""
+        returned = runner(inputs, cotangents)
+        if mode == "eager":
+            return returned, ""
+        programs = getattr(getattr(runner, "compiled", None), "_cache_size", int)()
+        if not programs:
+            raise NotInForce("JAX compiled no program for this call", unsupported=False)
+        return returned, "compiled by XLA"
+
     construct = staticmethod(construct)
     seed = staticmethod(seed)
     prepare = staticmethod(prepare)

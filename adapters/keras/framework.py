@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..binding import Binding, binder
 from ..environment import KERAS
-from ..framework import Framework, Unavailable, Wire, framework
+from ..framework import Framework, Returned, Runner, Unavailable, Wire, framework
 from ..lazy import Lazy
 
 keras: Any = Lazy("keras")
@@ -39,6 +39,12 @@ class Adapter(Framework):
         self.backend.start()
         self.require("keras", "Keras", "tensorflow")
         keras.utils.set_random_seed(0)
+
+    def in_force(
+        self, mode: str, runner: Runner, inputs: Mapping[str, Any], cotangents: Sequence[Any] | None
+    ) -> tuple[Returned, str]:
+        """What the backend shows."""
+        return self.backend.in_force(mode, runner, inputs, cotangents)
 
     def settle(self, bindings: Iterable[Binding]) -> None:
         """Real modules for Keras and for its backend."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from ..binding import binder
 from ..environment import TENSORFLOW
-from ..framework import Framework, Runner, Unavailable, Wire, as_tuple, construct, seed
+from ..framework import Framework, NotInForce, Returned, Runner, Unavailable, Wire, as_tuple, construct, seed
 from ..lazy import Lazy
 
 tf: Any = Lazy("tensorflow")
@@ -81,6 +81,26 @@ class Adapter(Framework):
         return load(wire, self.device)
 
     unload = staticmethod(unload)
+
+    def in_force(
+        self, mode: str, runner: Runner, inputs: Mapping[str, Any], cotangents: Sequence[Any] | None
+    ) -> tuple[Returned, str]:
+        """``graph``: a concrete function was traced and ran; ``xla``: it is one that XLA must compile."""
+        try:
+            returned = runner(inputs, cotangents)
+        except tf.errors.InvalidArgumentError as error:
+            if mode == "xla" and "unsupported operations" in str(error):
+                raise NotInForce(str(error), unsupported=True) from error
+            raise
+        if mode == "eager":
+            return returned, ""
+        concrete: list[Any] = getattr(runner, "_list_all_concrete_functions", list)()
+        if not concrete:
+            raise NotInForce("TensorFlow traced no function: it ran eagerly", unsupported=False)
+        if mode == "xla" and not all(one.function_def.attr["_XlaMustCompile"].b for one in concrete):
+            raise NotInForce("TensorFlow may run this function without XLA", unsupported=False)
+        return returned, "compiled by XLA" if mode == "xla" else "traced into a graph"
+
     construct = staticmethod(construct)
     seed = staticmethod(seed)
     prepare = staticmethod(prepare)

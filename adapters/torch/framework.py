@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import types
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ..binding import binder
 from ..environment import TORCH
-from ..framework import Framework, Runner, Unavailable, Wire, as_tuple
+from ..framework import Framework, NotInForce, Returned, Runner, Unavailable, Wire, as_tuple, cache_folder
 from ..lazy import Lazy
 
 torch: Any = Lazy("torch")
@@ -70,13 +73,48 @@ def seed(number: int, built: Any) -> None:
 def prepare(
     function: Callable[..., Any], parameters: Mapping[str, Any], wrt: Sequence[str], mode: str
 ) -> Runner:
-    """Run eagerly, or through ``torch.compile``."""
+    """Run eagerly, or compiled as a whole by ``torch.compile``, which then raises where it cannot."""
 
     def call(**inputs: Any) -> Any:
         return function(**inputs, **parameters)
 
-    runnable = torch.compile(call, dynamic=False) if mode == "compiled" else call
-    return lambda inputs, cotangents: value_and_vjp(runnable, inputs, wrt, cotangents)
+    if mode == "compiled":
+        # Dynamo keeps what it compiles with the code, and gives up on code that it met too often.
+        own = types.FunctionType(call.__code__.replace(), globals(), "call", None, call.__closure__)
+        call = torch.compile(own, dynamic=False, fullgraph=True)
+    return lambda inputs, cotangents: value_and_vjp(call, inputs, wrt, cotangents)
+
+
+def refusal(error: Any) -> NotInForce:
+    """Why Dynamo cannot compile a call whole, and where it breaks: inside PyTorch, or in the binding."""
+    reason = str(error).partition("\n\n  Developer debug context")[0].partition("\n\nfrom user code")[0]
+    frames = list(getattr(error, "real_stack", None) or ())
+    own = [f for f in frames if Path(f.filename).is_relative_to(Path(torch.__file__).parent)]
+    if own and own[-1] is frames[-1]:
+        return NotInForce(f"PyTorch cannot compile its own {own[-1].name}: {reason}", unsupported=False)
+    return NotInForce(f"the binding cannot be compiled whole: {reason}", unsupported=True)
+
+
+def proof(outputs: Sequence[Any], differentiated: bool) -> str:
+    """What shows in Dynamo's counters that one call was compiled whole, and its gradient with it."""
+    counters = torch._dynamo.utils.counters
+    graphs, breaks = counters["stats"]["unique_graphs"], sum(counters["graph_break"].values())
+    if graphs != 1 or breaks:
+        raise NotInForce(f"PyTorch compiled {graphs} graphs, with {breaks} breaks", unsupported=False)
+    if differentiated and not any(map(is_compiled, outputs)):
+        raise NotInForce("PyTorch ran the gradient without compiling it", unsupported=False)
+    return "one graph, with its gradient" if differentiated else "one graph"
+
+
+def is_compiled(output: Any) -> bool:
+    """Whether an output came out of a compiled function, as autograd sees it."""
+    nodes = [output.grad_fn]
+    for node in nodes:  # which grows
+        if node is not None:
+            if node.name() == "CompiledFunctionBackward":
+                return True
+            nodes += [parent for parent, _ in node.next_functions]
+    return False
 
 
 class Adapter(Framework):
@@ -89,6 +127,7 @@ class Adapter(Framework):
 
     def start(self) -> None:
         """Import torch; refuse CUDA where there is none."""
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder("torch")))
         self.require("torch", "PyTorch", "torch")
         torch.manual_seed(0)
         if self.device == "cuda" and not torch.cuda.is_available():
@@ -100,6 +139,25 @@ class Adapter(Framework):
         return load(wire, self.device)
 
     unload = staticmethod(unload)
+
+    def in_force(
+        self, mode: str, runner: Runner, inputs: Mapping[str, Any], cotangents: Sequence[Any] | None
+    ) -> tuple[Returned, str]:
+        """``compiled``: Dynamo made one graph of the call, and autograd meets a compiled function."""
+        if mode == "eager":
+            return runner(inputs, cotangents), ""
+        exceptions = torch._dynamo.exc
+        torch._dynamo.utils.counters.clear()
+        try:
+            returned = runner(inputs, cotangents)
+        except exceptions.Unsupported as error:
+            if "Observed exception" in str(error):  # what was traced raises, as it would without Dynamo
+                raise
+            raise refusal(error) from error
+        except (exceptions.BackendCompilerFailed, exceptions.InternalTorchDynamoError) as error:
+            raise NotInForce(str(error), unsupported=False) from error
+        return returned, proof(returned[0], differentiated=cotangents is not None)
+
     construct = staticmethod(construct)
     seed = staticmethod(seed)
     prepare = staticmethod(prepare)

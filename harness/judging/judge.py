@@ -42,6 +42,8 @@ class Answer:
 
     repeats: bool = True
     seconds: float = 0.0
+    in_force: str = ""
+    """What shows that the mode asked for ran the call."""
 
     @classmethod
     def from_reply(cls, reply: dict[str, Any]) -> Answer:
@@ -54,6 +56,7 @@ class Answer:
             unconnected=tuple(reply.get("unconnected", ())),
             repeats=reply.get("repeats", True),
             seconds=reply["seconds"],
+            in_force=reply.get("in_force") or "",
         )
 
     @property

@@ -15,7 +15,7 @@ from ..judging.expectation import Expectation
 from ..judging.judge import Answer, Judgement, judge
 from ..judging.meant import meant
 from ..judging.stochastic import OTHER_SEED, SEED, Pair, is_stochastic, judge_stochastic, probes
-from ..record import Target, Timings, Verdict
+from ..record import Outcome, Target, Timings, Verdict
 from .processes import Crashed, Hung, Worker
 from .repro import script
 
@@ -62,6 +62,14 @@ class BrokenPart(Exception):
     """A part of the framework is installed and does not import, so that nothing of it can be asked."""
 
 
+class Refused(Exception):
+    """The mode did not run the call."""
+
+    def __init__(self, reason: str, outcome: Outcome) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+
+
 def ask(asked: Asked, worker: Worker, timings: Timings) -> tuple[Verdict, Answer | None]:
     """Ask, and judge what comes back; a crash or a hang of the worker is a verdict too."""
     request = asked.request()
@@ -71,6 +79,8 @@ def ask(asked: Asked, worker: Worker, timings: Timings) -> tuple[Verdict, Answer
         pairs = _under_two_seeds(asked, answer, lambda *of: _answer(worker, asked.request(*of), timings))
     except MissingAPI as error:
         return _verdict(asked, Judgement("unsupported", "missing API", str(error)), inputs), None
+    except Refused as error:
+        return _verdict(asked, Judgement(error.outcome, "mode", str(error)), inputs), None
     except BrokenPart as error:
         return _verdict(asked, Judgement("rejects", "raised", str(error)), inputs), None
     except Crashed as error:
@@ -99,6 +109,8 @@ def _answer(worker: Worker, request: dict[str, Any], timings: Timings) -> Answer
         raise MissingAPI(reply["missing"])
     if "broken" in reply:
         raise BrokenPart(reply["broken"])
+    if "not_in_force" in reply:
+        raise Refused(reply["not_in_force"], "unsupported" if reply["unsupported"] else "rejects")
     timings["first calls, with compilation" if reply["first"] else "further calls"] += reply["seconds"]
     return Answer.from_reply(reply)
 
@@ -133,6 +145,7 @@ def _verdict(asked: Asked, judgement: Judgement, inputs: str, answer: Answer | N
         inputs=inputs,
         digest=answer.digest if answer else "",
         seconds=round(answer.seconds, 6) if answer else 0.0,
+        in_force=answer.in_force if answer else "",
         reproduction=script(asked.expectation, asked.binding, asked.target, judgement)
         if judgement.failing
         else None,

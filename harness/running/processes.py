@@ -12,6 +12,7 @@ from typing import Any
 import execnet
 
 from ...adapters.binding import FRAMEWORKS
+from ...adapters.framework import Unavailable, framework
 from ...errors import Usage
 
 __all__ = [
@@ -50,16 +51,22 @@ class Unstarted(Exception):
     """The worker could not start: the framework, the device or the interpreter is missing."""
 
 
-def checked_framework(name: str) -> str:
-    """The name, if it is one of a framework such as ``torch`` or ``keras[jax]``.
+def checked_framework(name: str, mode: str = "") -> str:
+    """The name, if it is one of a framework such as ``torch`` or ``keras[jax]``, which has the mode.
 
     Raises:
-        ValueError: no framework is called so; says which there are.
+        Usage: no framework is called so, or it has no such mode; says which there are.
     """
     if name.partition("[")[0] not in FRAMEWORKS:
         raise Usage(
             f"no framework is called {name!r}; allowed are {', '.join(FRAMEWORKS)}, keras[jax], keras[torch]"
         )
+    try:
+        modes = framework(name, "cpu").modes
+    except Unavailable as error:
+        raise Usage(str(error)) from error
+    if mode and mode not in modes:
+        raise Usage(f"{name} has no mode {mode!r}; it has {', '.join(modes)}")
     return name
 
 

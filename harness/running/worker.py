@@ -16,12 +16,13 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
 from ...adapters.binding import BUILT, bindings, load_bindings
-from ...adapters.framework import Framework, Runner, Unavailable, Wire, framework
+from ...adapters.framework import Framework, NotInForce, Returned, Runner, Unavailable, Wire, framework
 from ...adapters.kernel.function import Kernel, find_function
 from ...adapters.lazy import Absent, Unimportable
 
@@ -35,6 +36,8 @@ def serve(channel: Any, name: str, device: str, mode: str, files: Sequence[str],
     _redirect_output(log)
     try:
         adapter = framework(name, device)
+        if mode and mode not in adapter.modes:
+            raise Unavailable(f"{name} has no mode {mode!r}; it has {', '.join(adapter.modes)}")
         adapter.start()
     except Unavailable as error:
         channel.send({"unavailable": str(error)})
@@ -80,13 +83,23 @@ PREPARED = 16
 """Configurations that are kept ready: the cases of one are asked of every binding in turn."""
 
 
+@dataclass
+class _Ready:
+    """What is kept of a configuration: how it is run, what its binding built, and what its mode proved."""
+
+    runner: Runner
+    built: Any
+    proof: str | None = None
+    refusal: NotInForce | None = None
+
+
 class _Desk:
     def __init__(self, adapter: Framework, mode: str, family: str) -> None:
         self.adapter, self.mode = adapter, mode
         self.bindings = bindings([family])
         adapter.settle(self.bindings.values())
         self._met: set[Any] = set()
-        self._prepared: dict[Any, tuple[Runner, Any]] = {}
+        self._prepared: dict[Any, _Ready] = {}
 
     def facts(self) -> Reply:
         return {
@@ -102,6 +115,9 @@ class _Desk:
         started, first = time.perf_counter(), self._meets(request)
         try:
             reply = self._run(request)
+            reply["in_force"] = self._prepared[self._configuration(request)].proof
+        except NotInForce as error:
+            reply = {"not_in_force": str(error), "unsupported": error.unsupported}
         except Unimportable as error:  # whatever was asked, this is no answer to it
             reply = {"broken": str(error)}
         except Exception as error:  # whatever a framework raises is a result
@@ -115,7 +131,7 @@ class _Desk:
         try:
             outputs, gradients = self._call(request, cotangents)
         except Exception as error:  # is it the layer that fails, or its gradient alone?
-            if _lacks_api(error):
+            if isinstance(error, NotInForce) or _lacks_api(error):
                 raise
             outputs, _ = self._call(request, None)
             return {"outputs": outputs, "gradients": (), "gradient_error": _describe(error)}
@@ -144,13 +160,28 @@ class _Desk:
         """Outputs and gradients of one call, which draws from the seed that is asked for."""
         wires = request["inputs"].items()
         inputs = {name: None if wire is None else self.adapter.load(wire) for name, wire in wires}
-        runner, built = self._ready(request, inputs)
+        ready = self._ready(request, inputs)
         if request["seed"] is not None:
-            self.adapter.seed(request["seed"], built)
-        outputs, gradients = runner(inputs, cotangents)
+            self.adapter.seed(request["seed"], ready.built)
+        outputs, gradients = self._in_mode(ready, inputs, cotangents)
         return self._unload(outputs), tuple(g if g is None else self.adapter.unload(g) for g in gradients)
 
-    def _ready(self, request: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[Runner, Any]:
+    def _in_mode(
+        self, ready: _Ready, inputs: Mapping[str, Any], cotangents: Sequence[Any] | None
+    ) -> Returned:
+        """What a call returns; the first of a configuration shows whether its mode is in force."""
+        if ready.refusal is not None:
+            raise ready.refusal
+        if ready.proof is not None:
+            return ready.runner(inputs, cotangents)
+        try:
+            returned, ready.proof = self.adapter.in_force(self.mode, ready.runner, inputs, cotangents)
+        except NotInForce as error:
+            ready.refusal = error
+            raise
+        return returned
+
+    def _ready(self, request: Mapping[str, Any], inputs: Mapping[str, Any]) -> _Ready:
         """The runner of a configuration, and what its binding has built: once, before anything is traced."""
         key = self._configuration(request)
         if key not in self._prepared:
@@ -164,7 +195,7 @@ class _Desk:
             if len(self._prepared) == PREPARED:
                 del self._prepared[next(iter(self._prepared))]
             runner = self.adapter.prepare(binding.function, given, request["wrt"], self.mode)
-            self._prepared[key] = runner, given.get(BUILT)
+            self._prepared[key] = _Ready(runner, given.get(BUILT))
         return self._prepared[key]
 
     def _unload(self, arrays: Sequence[Any]) -> tuple[Wire, ...]:

@@ -73,6 +73,16 @@ def calls_what_is_absent(x: Any, *, nan_gradient: str) -> Any:
     return absent.relu(x)
 
 
+@binds("relu", "faulty.breaks_the_graph")
+def breaks_the_graph(x: Any, *, nan_gradient: str) -> Any:
+    return F.relu(x) if x.sum() > 0 else torch.clamp(x, min=0)
+
+
+@binds("relu", "faulty.compilable")
+def compilable(x: Any, *, nan_gradient: str) -> Any:
+    return F.relu(x)
+
+
 @binds("relu", "faulty.unconnected")
 def unconnected(x: Any, *, nan_gradient: str) -> Any:
     return F.relu(x.detach()) + torch.zeros(1, requires_grad=True)

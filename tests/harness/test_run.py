@@ -32,7 +32,8 @@ def faulty(name):
 
 def run(folder, bindings, cases=CASES, on_verdict=lambda verdict: None, **settings):
     questions = [Question(parse(case, all_specs()), tuple(bindings)) for case in cases]
-    workers = [WorkerSettings("torch", bindings=(str(FAULTY),), time_limit=settings.pop("time_limit", 60.0))]
+    limit, mode = settings.pop("time_limit", 60.0), settings.pop("mode", "")
+    workers = [WorkerSettings("torch", mode=mode, bindings=(str(FAULTY),), time_limit=limit)]
     return Run(RunSettings(questions, workers, folder, **settings), on_verdict).execute()
 
 
@@ -93,6 +94,16 @@ def test_a_binding_builds_once_for_each_configuration(tmp_path):
     cases = (*CASES, "relu/default/float32/zeros/3x17", "relu/default/float32/zeros/2x64")
     record = run(tmp_path, [faulty("faulty.built_once")], cases=cases)
     assert [v.outcome for v in record.verdicts] == ["conforms"] * 4
+
+
+def test_what_does_not_compile_as_a_whole_is_unsupported_and_what_does_says_so(tmp_path):
+    names = ("faulty.breaks_the_graph", "faulty.compilable")
+    record = run(tmp_path, map(faulty, names), cases=CASES[:1], mode="compiled", time_limit=500.0)
+    broken, whole = record.verdicts
+    assert (broken.implementation, broken.outcome, broken.check) == (names[0], "unsupported", "mode")
+    assert "the binding cannot be compiled whole: Data-dependent branching" in broken.message
+    assert (whole.implementation, whole.outcome) == (names[1], "conforms")
+    assert whole.in_force == "one graph, with its gradient"
 
 
 def test_a_run_that_is_interrupted_keeps_its_verdicts_and_resumes(tmp_path):
