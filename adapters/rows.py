@@ -46,8 +46,11 @@ class Row:
         gives: names for what comes out.
         returns: the outputs of the spec in these names; empty where they are what comes out.
         defaults: options that older releases do not know, with their defaults, at which they are not passed.
+        unused: inputs and parameters that nothing is done with: conditions leave them out, or the shapes of
+            others say the same.
         then: what a module is changed by before it is called, such as ``.eval()``.
         caller: name of the function that calls a module; empty where a function is called.
+        maker: name of the function that makes a module ready for the arrays that go in by position.
     """
 
     calls: str
@@ -57,13 +60,18 @@ class Row:
     gives: str = "y"
     returns: str = ""
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
     then: str = ""
     caller: str = ""
+    maker: str = ""
 
     @property
     def build(self) -> str:
         """The statement that constructs the module; empty for a function."""
-        return f"return {self._calling(self.calls, self._options())}{self.then}" if self.caller else ""
+        if not self.caller:
+            return ""
+        made = self._calling(self.calls, self._options()) + self.then
+        return f"return {self._calling(self.maker, [made, self.on]) if self.maker else made}"
 
     @property
     def call(self) -> str:
@@ -100,7 +108,10 @@ def _keyword(name: str, value: str) -> str:
 
 
 def rows(
-    framework: str, call_module: Callable[..., Any], **modules: Any
+    framework: str,
+    call_module: Callable[..., Any] | None = None,
+    make_module: Callable[..., Any] | None = None,
+    **modules: Any,
 ) -> tuple[Callable[..., None], Callable[..., None]]:
     """The words ``function`` and ``module``, each of which binds one row of a framework.
 
@@ -111,10 +122,14 @@ def rows(
     Args:
         framework: one of ``binding.FRAMEWORKS``.
         call_module: calls a module, its first argument, on arrays by position, with weights by keyword (None:
-            absent).
+            absent); None where the framework has none.
+        make_module: makes a module, its first argument, ready for the arrays that go in by position, and
+            returns it; None where nothing is to be done.
         modules: what the paths of APIs begin with, under the names that users give it.
     """
-    known = {call_module.__name__: call_module, **modules}
+    words = {one.__name__: one for one in (call_module, make_module) if one}
+    caller, maker = (one.__name__ if one else "" for one in (call_module, make_module))
+    known = words | modules
 
     def bind(
         space: dict[str, Any],
@@ -133,34 +148,38 @@ def rows(
         for name, value in known.items():
             space.setdefault(name, value)
         file = f"{space['__file__']}:{spec}:{api}"
-        call, build = _functions({"call": row.call, "build": row.build}, space, file)
+        call, build = _functions({"call": (row.call, row.unused), "build": (row.build, ())}, space, file)
         register(Binding(spec, api, framework, call, conditions(where, fixed), composition, build, row))
 
     def function(*of: Any, **form: Any) -> None:
         bind(sys._getframe(1).f_globals, *of, **form)
 
     def module(*of: Any, **form: Any) -> None:
-        bind(sys._getframe(1).f_globals, *of, **form, caller=call_module.__name__)
+        bind(sys._getframe(1).f_globals, *of, **form, caller=caller, maker=maker)
 
     return function, module
 
 
-def _functions(bodies: Mapping[str, str], space: dict[str, Any], file: str) -> list[Any]:
+def _functions(
+    bodies: Mapping[str, tuple[str, Iterable[str]]], space: dict[str, Any], file: str
+) -> list[Any]:
     """The functions with these bodies, as if a file of this name held them; None for an empty body.
+
+    Beside each body stand arguments that it does nothing with.
 
     They belong to the module whose namespace is ``space``. ``linecache`` is given the text of the file, so
     that tracebacks, ``inspect`` and all who ask for a source find it.
     """
-    text = "\n\n".join(_definition(name, body, space) for name, body in bodies.items() if body)
+    text = "\n\n".join(_definition(name, *body, space) for name, body in bodies.items() if body[0])
     linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
     made: dict[str, Any] = {}
     exec(compile(text, file, "exec"), space, made)
     return [made.get(name) for name in bodies]
 
 
-def _definition(name: str, body: str, space: Mapping[str, Any]) -> str:
-    """A function with this body; what the body takes from outside are its arguments."""
-    arguments = ", ".join(_taken(body, {*space, *vars(builtins)}))
+def _definition(name: str, body: str, unused: Iterable[str], space: Mapping[str, Any]) -> str:
+    """A function with this body; what the body takes from outside are its arguments, before ``unused``."""
+    arguments = ", ".join((*_taken(body, {*space, *vars(builtins)}), *unused))
     return f"def {name}({arguments}):\n{textwrap.indent(body, '    ')}\n"
 
 

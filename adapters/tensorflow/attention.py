@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, tf
 
-SELECTED = {"masking == 'select'": "what is masked is replaced"}
+SELECTED = {"masking": ("select", "what is masked is replaced")}
 FILLED = {"empty_row != 'zero'": "a softmax always sums to one, or over -∞ alone is NaN"}
 
 
-@binds("dot_product_attention", "tf.nn.softmax", where=SELECTED | FILLED, composition=True)
-def attention(
-    query: Any, key: Any, value: Any, bias: Any, mask: Any, *, scale: Any, causal: str, empty_row: str
-) -> Any:
+@binds("dot_product_attention", "tf.nn.softmax", where=FILLED, fixed=SELECTED, composition=True)
+def attention(query, key, value, bias, mask, *, scale, causal, empty_row):
     queries, keys = query.shape[1], key.shape[1]
     logits = tf.einsum("bqhd,bkhd->bhqk", query * (query.shape[-1] ** -0.5 if scale is None else scale), key)
     logits = logits if bias is None else logits + bias

@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from .framework import binds, function, tf
 
-from .framework import binds, tf
-
-PLAIN = {"epsilon_at == 'none'": "divides by the norm itself"}
-FLOOR = {"epsilon_at == 'floor_of_square'": "divides by √max(n², ε)"}
-
-
-@binds("unit_norm", "tf.math.l2_normalize", where=FLOOR)
-def unit_norm(kernel: Any, *, axis: int, epsilon: float) -> Any:
-    return tf.math.l2_normalize(kernel, axis=axis, epsilon=epsilon)
-
-
-@binds("max_norm", "tf.clip_by_norm", where=PLAIN)
-def max_norm(kernel: Any, *, max_value: float, axis: int) -> Any:
-    return tf.clip_by_norm(kernel, max_value, axes=[axis])
-
-
-@binds("min_max_norm", "tf.clip_by_value(tf.norm)", where=PLAIN, composition=True)
-def min_max_norm(kernel: Any, *, min_value: float, max_value: float, rate: float, axis: int) -> Any:
-    norms = tf.norm(kernel, axis=axis, keepdims=True)
-    desired = rate * tf.clip_by_value(norms, min_value, max_value) + (1 - rate) * norms
-    return kernel * (desired / norms)
-
-
+PLAIN = {"epsilon_at": ("none", "divides by the norm itself")}
+FLOOR = {"epsilon_at": ("floor_of_square", "divides by √max(n², ε)")}
 RELU = {
     "zero_gradient == 0.0 or data == 'normal'": "gives no gradient at 0",
     "nan_gradient == 'zero' or data != 'specials'": "gives no gradient where x is NaN",
 }
 
+NORMALIZE = {"axis": "axis", "epsilon": "epsilon"}
+CLIP = {"clip_norm": "max_value", "axes": "[axis]"}
 
-@binds("non_neg", "tf.nn.relu", where=RELU)
-def non_neg(kernel: Any) -> Any:
-    return tf.nn.relu(kernel)
+function("unit_norm", "tf.math.l2_normalize", NORMALIZE, on="kernel", fixed=FLOOR)
+function("max_norm", "tf.clip_by_norm", CLIP, on="kernel", fixed=PLAIN)
+function("non_neg", "tf.nn.relu", on="kernel", where=RELU)
 
 
-@binds("weight_norm", "tf.math.l2_normalize(direction)", where=FLOOR, composition=True)
-def weight_norm(direction: Any, magnitude: Any, *, norm_of: str, epsilon: float) -> Any:
+@binds("min_max_norm", "tf.clip_by_value(tf.norm)", fixed=PLAIN, composition=True)
+def min_max_norm(kernel, *, min_value, max_value, rate, axis):
+    norms = tf.norm(kernel, axis=axis, keepdims=True)
+    desired = rate * tf.clip_by_value(norms, min_value, max_value) + (1 - rate) * norms
+    return kernel * (desired / norms)
+
+
+@binds("weight_norm", "tf.math.l2_normalize(direction)", fixed=FLOOR, composition=True)
+def weight_norm(direction, magnitude, *, norm_of, epsilon):
     axes = list(range(len(direction.shape) - (norm_of == "unit")))
     return magnitude * tf.math.l2_normalize(direction, axis=axes, epsilon=epsilon)
 
@@ -47,13 +35,13 @@ def weight_norm(direction: Any, magnitude: Any, *, norm_of: str, epsilon: float)
 @binds(
     "spectral_norm",
     "tf.linalg.matvec(tf.math.l2_normalize)",
-    where={
-        "starts_from == 'units'": "is written as in the paper's first code, with the vector of the units",
-        "epsilon_at == 'floor'": "has its epsilon squared for tf.math.l2_normalize",
+    fixed={
+        "starts_from": ("units", "is written as in the paper's first code, with the vector of the units"),
+        "epsilon_at": ("floor", "has its epsilon squared for tf.math.l2_normalize"),
     },
     composition=True,
 )
-def spectral_norm(kernel: Any, vector: Any, *, power_iterations: int, epsilon: float) -> Any:
+def spectral_norm(kernel, vector, *, power_iterations, epsilon):
     matrix = tf.reshape(kernel, (-1, kernel.shape[-1]))
     left = right = vector
     for _ in range(power_iterations):
@@ -66,8 +54,8 @@ def spectral_norm(kernel: Any, vector: Any, *, power_iterations: int, epsilon: f
 @binds(
     "spectral_norm_inference",
     "tf.linalg.matvec",
-    where={"inference == 'kept'": "is written as the paper has it, with the vectors that were kept"},
+    fixed={"inference": ("kept", "is written as the paper has it, with the vectors that were kept")},
     composition=True,
 )
-def spectral_norm_inference(kernel: Any, left: Any, right: Any) -> Any:
+def spectral_norm_inference(kernel, left, right):
     return kernel / tf.tensordot(left, tf.linalg.matvec(kernel, right), 1)

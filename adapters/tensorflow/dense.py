@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, tf
 
 
 @binds("dense", "tf.linalg.matmul", composition=True)
-def dense(x: Any, kernel: Any, bias: Any) -> Any:
+def dense(x, kernel, bias):
     y = tf.linalg.matmul(x, kernel)
     return y if bias is None else tf.nn.bias_add(y, bias)
 
@@ -16,19 +14,19 @@ def dense(x: Any, kernel: Any, bias: Any) -> Any:
 @binds(
     "masked_dense",
     "tf.linalg.matmul",
-    where={"masking == 'product'": "the weights are multiplied by the mask"},
+    fixed={"masking": ("product", "the weights are multiplied by the mask")},
     composition=True,
 )
-def masked_dense(x: Any, kernel: Any, mask: Any, bias: Any) -> Any:
+def masked_dense(x, kernel, mask, bias):
     return dense(x, kernel * tf.cast(mask, kernel.dtype), bias)
 
 
-@binds("masked_dense", "tf.where", where={"masking == 'selected'": "zeros are selected"}, composition=True)
-def masked_dense_selected(x: Any, kernel: Any, mask: Any, bias: Any) -> Any:
+@binds("masked_dense", "tf.where", fixed={"masking": ("selected", "zeros are selected")}, composition=True)
+def masked_dense_selected(x, kernel, mask, bias):
     return dense(x, tf.where(mask, kernel, tf.zeros_like(kernel)), bias)
 
 
 @binds("bilinear", "tf.einsum", composition=True)
-def bilinear(left: Any, right: Any, kernel: Any, bias: Any) -> Any:
+def bilinear(left, right, kernel, bias):
     y = tf.einsum("bi,uij,bj->bu", left, kernel, right)
     return y if bias is None else tf.nn.bias_add(y, bias)

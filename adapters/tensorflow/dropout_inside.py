@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, tf
 
-TRAINING = {"training": "has no inference mode"}
+TRAINING = {"training": (True, "has no inference mode")}
 WRAPPER = {
     "place != 'state'": "drops both states of a cell that hands them on in a list, as those of Keras 3 do",
     "(over_time == 'step') == (over_batch == 'own')": "variational_recurrent shares masks over the batch too",
 }
 
 
-@binds("lstm_dropout", "tf.nn.dropout", where=TRAINING, composition=True)
+@binds("lstm_dropout", "tf.nn.dropout", fixed=TRAINING, composition=True)
 def lstm_dropout(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, recurrent_rate: float, over_time: str, over_gates: str, seed: int,
-) -> Any:  # fmt: skip
-    tf.random.set_seed(seed)
+    x, h, c, kernel, recurrent_kernel, bias, *, rate, recurrent_rate, over_time, over_gates, seed
+):
     shape = (x.shape[0], x.shape[1] if over_time == "step" else 1, 4 if over_gates == "own" else 1)
     masks = {
         "input": _mask((*shape, x.shape[-1]), rate, x.dtype, seed),
@@ -27,12 +23,22 @@ def lstm_dropout(
     return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
 
 
-@binds("gru_dropout", "tf.nn.dropout", where=TRAINING, composition=True)
+@binds("gru_dropout", "tf.nn.dropout", fixed=TRAINING, composition=True)
 def gru_dropout(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    *, rate: float, recurrent_rate: float, reset_after: bool, over_time: str, over_gates: str, seed: int,
-) -> Any:  # fmt: skip
-    tf.random.set_seed(seed)
+    x,
+    h,
+    kernel,
+    recurrent_kernel,
+    bias,
+    recurrent_bias,
+    *,
+    rate,
+    recurrent_rate,
+    reset_after,
+    over_time,
+    over_gates,
+    seed,
+):
     shape = (x.shape[0], x.shape[1] if over_time == "step" else 1, 3 if over_gates == "own" else 1)
     of_inputs = _mask((*shape, x.shape[-1]), rate, x.dtype, seed)
     of_states = _mask((*shape, h.shape[-1]), recurrent_rate, x.dtype, seed)
@@ -52,12 +58,8 @@ def gru_dropout(
     return tf.stack(states, 1), h
 
 
-@binds("simple_rnn_dropout", "tf.nn.dropout", where=TRAINING, composition=True)
-def simple_rnn_dropout(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, recurrent_rate: float, over_time: str, seed: int,
-) -> Any:  # fmt: skip
-    tf.random.set_seed(seed)
+@binds("simple_rnn_dropout", "tf.nn.dropout", fixed=TRAINING, composition=True)
+def simple_rnn_dropout(x, h, kernel, recurrent_kernel, bias, *, rate, recurrent_rate, over_time, seed):
     shape = (x.shape[0], x.shape[1] if over_time == "step" else 1)
     x = x * _mask((*shape, x.shape[-1]), rate, x.dtype, seed)
     mask = _mask((*shape, h.shape[-1]), recurrent_rate, x.dtype, seed)
@@ -69,26 +71,34 @@ def simple_rnn_dropout(
     return tf.stack(states, 1), h
 
 
-@binds("lstm_update_dropout", "tf.nn.dropout", where=TRAINING, composition=True)
-def lstm_update_dropout(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, dropping: str, over_time: str, seed: int,
-) -> Any:  # fmt: skip
-    tf.random.set_seed(seed)
+@binds("lstm_update_dropout", "tf.nn.dropout", fixed=TRAINING, composition=True)
+def lstm_update_dropout(x, h, c, kernel, recurrent_kernel, bias, *, rate, dropping, over_time, seed):
     shape = (x.shape[0], x.shape[1] if over_time == "step" else 1, h.shape[-1])
     masks = {dropping: _mask(shape, rate, x.dtype, seed)}
     return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
 
 
-@binds("layer_norm_lstm_update_dropout", "tf.nn.dropout", where=TRAINING, composition=True)
+@binds("layer_norm_lstm_update_dropout", "tf.nn.dropout", fixed=TRAINING, composition=True)
 def layer_norm_lstm_update_dropout(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, scale: Any, cell_scale: Any,
-    cell_bias: Any, *, rate: float, over_time: str, carried: str, epsilon: float, seed: int,
-) -> Any:  # fmt: skip
-    tf.random.set_seed(seed)
+    x,
+    h,
+    c,
+    kernel,
+    recurrent_kernel,
+    bias,
+    scale,
+    cell_scale,
+    cell_bias,
+    *,
+    rate,
+    over_time,
+    carried,
+    epsilon,
+    seed,
+):
     masks = _mask((x.shape[0], x.shape[1] if over_time == "step" else 1, h.shape[-1]), rate, x.dtype, seed)
 
-    def norm(x: Any, scale: Any, bias: Any) -> Any:
+    def norm(x, scale, bias):
         mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
         return tf.nn.batch_normalization(x, mean, variance, bias, scale, epsilon)
 
@@ -105,12 +115,10 @@ def layer_norm_lstm_update_dropout(
     return tf.stack(sequence, 1), h, c
 
 
-@binds("lstm_dropout_wrapper", "tf.nn.dropout", where=TRAINING, composition=True)
+@binds("lstm_dropout_wrapper", "tf.nn.dropout", fixed=TRAINING, composition=True)
 def lstm_dropout_wrapper(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, place: str, rate: float, over_time: str, over_batch: str, seed: int,
-) -> Any:  # fmt: skip
-    tf.random.set_seed(seed)
+    x, h, c, kernel, recurrent_kernel, bias, *, place, rate, over_time, over_batch, seed
+):
     shape = (1 if over_batch == "shared" else x.shape[0], x.shape[1] if over_time == "step" else 1)
     masked = (*shape, x.shape[-1] if place == "input" else h.shape[-1])
     masks = {one: _mask(masked, rate, x.dtype, seed) for one in place.split("+")}
@@ -120,16 +128,14 @@ def lstm_dropout_wrapper(
     return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
 
 
-def _mask(shape: tuple[int, ...], rate: float, dtype: Any, seed: int) -> Any:
+def _mask(shape, rate, dtype, seed):
     return tf.nn.dropout(tf.ones(shape, dtype), rate=rate, seed=seed)
 
 
-def _lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, masks: dict[str, Any]
-) -> Any:
+def _lstm(x, h, c, kernel, recurrent_kernel, bias, masks):
     """Steps of an LSTM; in each place that has a mask, what stands there is multiplied by it."""
 
-    def drop(place: str, t: int, value: Any) -> Any:
+    def drop(place, t, value):
         mask = masks.get(place)
         return value if mask is None else value * mask[:, min(t, mask.shape[1] - 1)]
 
@@ -148,24 +154,36 @@ def _lstm(
     return tf.stack(sequence, 1), h, c
 
 
-@binds("lstm_dropout_wrapper", "tf.nn.RNNCellDropoutWrapper", where=TRAINING | WRAPPER)
-def lstm_wrapped(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, place: str, rate: float, over_time: str, seed: int,
-) -> Any:  # fmt: skip
+def wrapped_cell(x, h, *, place, rate, over_time, seed):
+    """A cell in the wrapper, which draws what stays the same over time when it is made."""
     tf.random.set_seed(seed)
     inner = tf.keras.layers.LSTMCell(h.shape[-1], recurrent_initializer="zeros", dtype=x.dtype.name)
     name = {"input": "input_keep_prob", "output": "output_keep_prob", "state+cell": "state_keep_prob"}[place]
     cell = tf.nn.RNNCellDropoutWrapper(
-        inner, seed=seed, variational_recurrent=over_time == "sequence", input_size=x[0, 0].shape,
-        dtype=x.dtype, **{name: 1 - rate},
-    )  # fmt: skip
+        inner,
+        seed=seed,
+        variational_recurrent=over_time == "sequence",
+        input_size=x[0, 0].shape,
+        dtype=x.dtype,
+        **{name: 1 - rate},
+    )
     cell.build(x[:, 0].shape)
-    weights = zip(inner.trainable_variables, (kernel, recurrent_kernel, bias), strict=True)
+    return cell
+
+
+@binds(
+    "lstm_dropout_wrapper",
+    "tf.nn.RNNCellDropoutWrapper",
+    where=WRAPPER,
+    fixed=TRAINING,
+    build=wrapped_cell,
+)
+def lstm_wrapped(built, x, h, c, kernel, recurrent_kernel, bias):
+    weights = zip(built.cell.trainable_variables, (kernel, recurrent_kernel, bias), strict=True)
     sequence = []
     with tf.keras.StatelessScope(state_mapping=list(weights)):
         for step in tf.unstack(x, axis=1):
-            y, (h, c) = cell(step, [h, c])
+            y, (h, c) = built(step, [h, c])
             sequence.append(y)
     return tf.stack(sequence, 1), h, c
 
@@ -173,12 +191,8 @@ def lstm_wrapped(
 # --- between layers ---
 
 
-@binds("stacked_lstm_dropout", "tf.nn.dropout", where=TRAINING, composition=True)
-def stacked_lstm_dropout(
-    x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, over_time: str, seed: int,
-) -> Any:  # fmt: skip
-    tf.random.set_seed(seed)
+@binds("stacked_lstm_dropout", "tf.nn.dropout", fixed=TRAINING, composition=True)
+def stacked_lstm_dropout(x, h, c, kernel, upper_kernels, recurrent_kernel, bias, *, rate, over_time, seed):
     states = []
     for n, of_layer in enumerate((kernel, *tf.unstack(upper_kernels))):
         if n > 0:
@@ -193,9 +207,8 @@ def stacked_lstm_dropout(
 # --- in attention ---
 
 
-@binds("attention_dropout", "tf.nn.dropout", where=TRAINING, composition=True)
-def attention_dropout(query: Any, key: Any, value: Any, *, rate: float, shared: str, seed: int) -> Any:
-    tf.random.set_seed(seed)
+@binds("attention_dropout", "tf.nn.dropout", fixed=TRAINING, composition=True)
+def attention_dropout(query, key, value, *, rate, shared, seed):
     weights = tf.nn.softmax(tf.einsum("bqhd,bkhd->bhqk", query * query.shape[-1] ** -0.5, key))
     shape = (1, 1, *weights.shape[2:]) if shared == "batch+heads" else weights.shape
     weights = tf.nn.dropout(weights, rate=rate, noise_shape=shape, seed=seed)

@@ -10,10 +10,12 @@ from ..binding import binder
 from ..environment import TENSORFLOW
 from ..framework import Framework, NotInForce, Returned, Runner, Unavailable, Wire, as_tuple, construct, seed
 from ..lazy import Lazy
+from ..rows import rows
 
 tf: Any = Lazy("tensorflow")
 np: Any = Lazy("numpy")
 binds = binder("tensorflow")
+function, _ = rows("tensorflow", tf=tf)
 
 
 def load(wire: Wire, device: str) -> Any:
@@ -44,6 +46,11 @@ def value_and_vjp(
         outputs = as_tuple(function(**inputs))
     gradients = tape.gradient(list(outputs[: len(cotangents)]), leaves, list(cotangents))
     return outputs, tuple(g if g is None else tf.convert_to_tensor(g) for g in gradients)
+
+
+def seed(number: int, built: Any) -> None:
+    """Set the global seed, which starts the counters of random operations anew, in a graph as well."""
+    tf.random.set_seed(number)
 
 
 def prepare(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, tf
 
 NO_STEPS = "empty == 'nan' and average != 'places' and data == 'masked_rows'"
@@ -19,7 +17,7 @@ DIVIDED = {
     where=DIVIDED,
     composition=True,
 )
-def masked_means(logits: Any, labels: Any, mask: Any, *, average: str, empty: str) -> Any:
+def masked_means(logits, labels, mask, *, average, empty):
     weights = tf.cast(mask, logits.dtype)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits) * weights
     if average == "places":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from .framework import binds, tf
 from .recurrent import HALF_OR_SINGLE, affine, block_lstm, over_time, sequence_of
@@ -11,14 +10,27 @@ from .recurrent import HALF_OR_SINGLE, affine, block_lstm, over_time, sequence_o
 
 @binds("layer_norm_lstm", "tf.nn.batch_normalization(tf.nn.moments)", composition=True)
 def layer_norm_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, scale: Any, recurrent_scale: Any,
-    cell_scale: Any, cell_bias: Any, *, normalized: str, carried: str, forget_bias: float, epsilon: float,
-) -> Any:  # fmt: skip
-    def norm(x: Any, scale: Any, bias: Any = None) -> Any:
+    x,
+    h,
+    c,
+    kernel,
+    recurrent_kernel,
+    bias,
+    scale,
+    recurrent_scale,
+    cell_scale,
+    cell_bias,
+    *,
+    normalized,
+    carried,
+    forget_bias,
+    epsilon,
+):
+    def norm(x, scale, bias=None):
         mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
         return tf.nn.batch_normalization(x, mean, variance, bias, scale, epsilon)
 
-    def cell(carry: Any, step: Any) -> Any:
+    def cell(carry, step):
         h, c = carry
         by_input, by_state = tf.matmul(step, kernel), tf.matmul(h, recurrent_kernel)
         if normalized == "gates":
@@ -35,12 +47,10 @@ def layer_norm_lstm(
 
 
 @binds("peephole_lstm", "tf.scan", composition=True)
-def peephole_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, peepholes: Any
-) -> Any:
+def peephole_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes):
     to_i, to_f, to_o = tf.unstack(peepholes)
 
-    def cell(carry: Any, step: Any) -> Any:
+    def cell(carry, step):
         h, c = carry
         i, f, g, o = tf.split(affine(step, kernel, bias) + tf.matmul(h, recurrent_kernel), 4, axis=-1)
         c = tf.sigmoid(f + to_f * c) * c + tf.sigmoid(i + to_i * c) * tf.tanh(g)
@@ -50,10 +60,8 @@ def peephole_lstm(
 
 
 @binds("projection_lstm", "tf.scan", composition=True)
-def projection_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, projection: Any
-) -> Any:
-    def cell(carry: Any, step: Any) -> Any:
+def projection_lstm(x, h, c, kernel, recurrent_kernel, bias, projection):
+    def cell(carry, step):
         h, c = carry
         i, f, g, o = tf.split(affine(step, kernel, bias) + tf.matmul(h, recurrent_kernel), 4, axis=-1)
         c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
@@ -63,12 +71,10 @@ def projection_lstm(
 
 
 @binds("time_gated_lstm", "tf.scan", composition=True)
-def time_gated_lstm(
-    x: Any, elapsed: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, decay: str
-) -> Any:
+def time_gated_lstm(x, elapsed, h, c, kernel, recurrent_kernel, bias, *, decay):
     decays = tf.exp(-elapsed) if decay == "exponential" else 1 / tf.math.log(math.e + elapsed)
 
-    def cell(carry: Any, step: Any) -> Any:
+    def cell(carry, step):
         h, c = carry
         step, factor = step[:, :-1], step[:, -1:]
         i, f, g, o = tf.split(affine(step, kernel, bias) + tf.matmul(h, recurrent_kernel), 4, axis=-1)
@@ -79,12 +85,10 @@ def time_gated_lstm(
 
 
 @binds("peephole_lstm", "tf.raw_ops.BlockLSTM(use_peephole=True)", where=HALF_OR_SINGLE)
-def peephole_lstm_block(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, peepholes: Any
-) -> Any:
+def peephole_lstm_block(x, h, c, kernel, recurrent_kernel, bias, peepholes):
     return block_lstm(x, h, c, kernel, recurrent_kernel, bias, tf.unstack(peepholes))
 
 
-def _scanned(cell: Any, x: Any, h: Any, c: Any) -> Any:
+def _scanned(cell, x, h, c):
     y, cells = over_time(cell, (h, c), x)
     return sequence_of(y), y[-1], cells[-1]

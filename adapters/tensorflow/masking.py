@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, tf
 
 LAYERS = ("dense", "conv1d", "operator", "concatenate", "embedding")
@@ -12,13 +10,11 @@ LAYERS = ("dense", "conv1d", "operator", "concatenate", "embedding")
 @binds(
     "masked_average",
     "tf.reduce_sum(y * mask)",
-    where={
-        f"layer in {LAYERS}": "is written for some layers",
-        "mask_after == 'kept'": "the caller holds the mask, which no layer sees",
-    },
+    where={f"layer in {LAYERS}": "is written for some layers"},
+    fixed={"mask_after": ("kept", "the caller holds the mask, which no layer sees")},
     composition=True,
 )
-def masked_average(x: Any, indices: Any, mask: Any, kernel: Any, recurrent_kernel: Any, *, layer: str) -> Any:
+def masked_average(x, indices, mask, kernel, recurrent_kernel, *, layer):
     given = (
         tf.where(mask, indices + 1, 0) if x is None else tf.where(mask[..., tf.newaxis], x, tf.zeros_like(x))
     )
@@ -27,7 +23,7 @@ def masked_average(x: Any, indices: Any, mask: Any, kernel: Any, recurrent_kerne
     return tf.reduce_sum(y * counts, axis=1) / tf.reduce_sum(counts, axis=1)
 
 
-def _between(layer: str, x: Any, kernel: Any) -> Any:
+def _between(layer, x, kernel):
     """What the layer gives, on rows of a table for an embedding."""
     written = {
         "dense": lambda: tf.matmul(x, kernel),
@@ -42,14 +38,10 @@ def _between(layer: str, x: Any, kernel: Any) -> Any:
 @binds(
     "lstm_beside_padding",
     "tf.where",
-    where={
-        "masking == 'select_values' or data != 'padding_nan'": "selects a carry, and differentiates both",
-    },
+    where={"masking == 'select_values' or data != 'padding_nan'": "selects a carry, and differentiates both"},
     composition=True,
 )
-def lstm_beside_padding(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any
-) -> Any:
+def lstm_beside_padding(x, h, c, kernel, recurrent_kernel, bias, lengths):
     outputs, mask = [], tf.sequence_mask(lengths, x.shape[1])
     for step, counts in zip(tf.unstack(x, axis=1), tf.unstack(mask[..., tf.newaxis], axis=1), strict=True):
         z = tf.matmul(step, kernel) + tf.matmul(h, recurrent_kernel) + bias

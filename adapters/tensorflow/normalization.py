@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from .framework import binds, function, tf
 
-from .framework import binds, tf
-
-BIASED = {
-    "bessel == False": "the variance of tf.nn.moments has n in its denominator",
-    "lone_value == 'bias'": "gives the bias for a single value per channel",
+OF_N = {"bessel": (False, "the variance of tf.nn.moments has n in its denominator")}
+LONE_VALUE = {"lone_value": ("bias", "gives the bias for a single value per channel")}
+FOUR_OR_FIVE = {"spatial >= 2": "takes four or five axes", "dtype != 'float64'": "has no float64 kernel"}
+FUSED = FOUR_OR_FIVE | {"use_scale and use_bias": "takes both scale and offset"}
+AFFINE = {"scale": "scale", "offset": "bias", "variance_epsilon": "epsilon"}
+SINGLE = {"scale": "tf.cast(scale, tf.float32)", "offset": "tf.cast(bias, tf.float32)"}
+RUNNING = SINGLE | {
+    "mean": "tf.cast(running_mean, tf.float32)",
+    "variance": "tf.cast(running_variance, tf.float32)",
 }
-FUSED = {
-    "spatial >= 2": "takes four or five axes",
-    "dtype != 'float64'": "has no float64 kernel",
-    "use_scale and use_bias": "takes both scale and offset",
-}
+BACK = {"gives": "y, mean, variance", "returns": "y, tf.cast(mean, x.dtype), tf.cast(variance, x.dtype)"}
+
+# --- batch normalization in training ---
 
 
-@binds("batch_norm", "tf.nn.batch_normalization(tf.nn.moments)", where=BIASED, composition=True)
-def batch_norm(
-    x: Any,
-    running_mean: Any,
-    running_variance: Any,
-    scale: Any,
-    bias: Any,
-    *,
-    epsilon: float,
-    momentum: float,
-) -> Any:
+@binds("batch_norm", "tf.nn.batch_normalization(tf.nn.moments)", fixed=OF_N | LONE_VALUE, composition=True)
+def batch_norm(x, running_mean, running_variance, scale, bias, *, epsilon, momentum):
     mean, variance = tf.nn.moments(x, axes=list(range(len(x.shape) - 1)))
     return (
         tf.nn.batch_normalization(x, mean, variance, bias, scale, epsilon),
@@ -36,48 +29,19 @@ def batch_norm(
     )
 
 
-@binds(
+function(
     "batch_norm",
     "tf.compat.v1.nn.fused_batch_norm",
-    where=FUSED
-    | {
-        "bessel": "updates the running variance with n - 1 for n",
-        "lone_value == 'bias'": "gives the bias for a single value per channel",
-    },
+    {"epsilon": "epsilon", "is_training": "True", "exponential_avg_factor": "1 - momentum"},
+    RUNNING,
+    **BACK,
+    where=FUSED,
+    fixed={"bessel": (True, "updates the running variance with n - 1 for n")} | LONE_VALUE,
 )
-def fused_batch_norm(
-    x: Any,
-    running_mean: Any,
-    running_variance: Any,
-    scale: Any,
-    bias: Any,
-    *,
-    epsilon: float,
-    momentum: float,
-) -> Any:
-    vectors = (tf.cast(a, tf.float32) for a in (scale, bias, running_mean, running_variance))
-    y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-        x, *vectors, epsilon, is_training=True, exponential_avg_factor=1 - momentum
-    )
-    return y, tf.cast(mean, x.dtype), tf.cast(variance, x.dtype)
 
 
-@binds(
-    "batch_norm_repeated",
-    "tf.nn.batch_normalization(tf.nn.moments)",
-    where={"bessel == False": BIASED["bessel == False"]},
-    composition=True,
-)
-def batch_norm_repeated(
-    x: Any,
-    running_mean: Any,
-    running_variance: Any,
-    scale: Any,
-    bias: Any,
-    *,
-    momentum: float | None,
-    seen: int,
-) -> Any:
+@binds("batch_norm_repeated", "tf.nn.batch_normalization(tf.nn.moments)", fixed=OF_N, composition=True)
+def batch_norm_repeated(x, running_mean, running_variance, scale, bias, *, momentum, seen):
     outputs = []
     for number, batch in enumerate(tf.unstack(x), start=seen):
         kept = number / (number + 1) if momentum is None else momentum
@@ -91,24 +55,14 @@ def batch_norm_repeated(
 @binds(
     "masked_batch_norm",
     "tf.nn.batch_normalization(tf.nn.weighted_moments)",
-    where={
-        "bessel == False": "the weighted variance has the sum of the weights in its denominator",
-        "masked_output == 'normalized'": "normalizes masked places too",
-        "masking == 'multiply' or data != 'padding_nan'": "multiplies by the weights",
+    where={"masking == 'multiply' or data != 'padding_nan'": "multiplies by the weights"},
+    fixed={
+        "bessel": (False, "the weighted variance has the sum of the weights in its denominator"),
+        "masked_output": ("normalized", "normalizes masked places too"),
     },
     composition=True,
 )
-def masked_batch_norm(
-    x: Any,
-    mask: Any,
-    running_mean: Any,
-    running_variance: Any,
-    scale: Any,
-    bias: Any,
-    *,
-    epsilon: float,
-    momentum: float,
-) -> Any:
+def masked_batch_norm(x, mask, running_mean, running_variance, scale, bias, *, epsilon, momentum):
     weights = tf.cast(mask, x.dtype)[..., tf.newaxis]
     mean, variance = tf.nn.weighted_moments(x, axes=[0, 1], frequency_weights=weights)
     return (
@@ -118,71 +72,52 @@ def masked_batch_norm(
     )
 
 
-@binds(
-    "batch_norm_inference",
-    "tf.nn.batch_normalization",
-    where={"not centred": "folds the mean into the offset"},
-)
-def batch_norm_inference(x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
-    return tf.nn.batch_normalization(x, mean, variance, bias, scale, epsilon)
+# --- batch normalization with statistics that are given ---
 
-
-@binds(
-    "batch_norm_inference",
-    "tf.compat.v1.nn.fused_batch_norm",
-    where=FUSED
-    | {
-        "constant_statistics": "takes the statistics as constants",
-        "centred or data != 'infinities'": "sums what is centred first",
-    },
-)
-def fused_batch_norm_inference(
-    x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float
-) -> Any:
-    vectors = (tf.cast(a, tf.float32) for a in (scale, bias, mean, variance))
-    return tf.compat.v1.nn.fused_batch_norm(x, *vectors, epsilon, is_training=False)[0]
-
-
+CENTRED = {"centred or data != 'infinities'": "sums what is centred first"}
 STILL = {
-    "statistics == 'running'": "normalizes by the statistics that it is given",
-    "bessel == False": "updates no statistics",
-    "momentum == 0.9": "updates no statistics",
+    "statistics": ("running", "normalizes by the statistics that it is given"),
+    "bessel": (False, "updates no statistics"),
+    "momentum": (0.9, "updates no statistics"),
 }
 
-
-@binds("batch_norm_frozen", "tf.nn.batch_normalization", where=STILL)
-def batch_norm_frozen(
-    x: Any, running_mean: Any, running_variance: Any, scale: Any, bias: Any, *, epsilon: float
-) -> Any:
-    y = tf.nn.batch_normalization(x, running_mean, running_variance, bias, scale, epsilon)
-    return y, running_mean, running_variance
-
-
-@binds(
+function(
+    "batch_norm_inference",
+    "tf.nn.batch_normalization",
+    AFFINE,
+    on="x, mean, variance",
+    fixed={"centred": (False, "folds the mean into the offset")},
+)
+function(
+    "batch_norm_inference",
+    "tf.compat.v1.nn.fused_batch_norm",
+    {"epsilon": "epsilon", "is_training": "False"},
+    SINGLE | {"mean": "tf.cast(mean, tf.float32)", "variance": "tf.cast(variance, tf.float32)"},
+    returns="y[0]",
+    where=FUSED | CENTRED,
+    fixed={"constant_statistics": (True, "takes the statistics as constants")},
+)
+function(
+    "batch_norm_frozen",
+    "tf.nn.batch_normalization",
+    AFFINE,
+    on="x, running_mean, running_variance",
+    returns="y, running_mean, running_variance",
+    fixed=STILL,
+)
+function(
     "batch_norm_frozen",
     "tf.compat.v1.nn.fused_batch_norm(is_training=False)",
-    where=STILL | {rule: reason for rule, reason in FUSED.items() if "use" not in rule},
+    {"epsilon": "epsilon", "is_training": "False"},
+    RUNNING,
+    **BACK,
+    where=FOUR_OR_FIVE,
+    fixed=STILL,
 )
-def fused_batch_norm_frozen(
-    x: Any, running_mean: Any, running_variance: Any, scale: Any, bias: Any, *, epsilon: float
-) -> Any:
-    vectors = (tf.cast(a, tf.float32) for a in (scale, bias, running_mean, running_variance))
-    y, mean, variance = tf.compat.v1.nn.fused_batch_norm(x, *vectors, epsilon, is_training=False)
-    return y, tf.cast(mean, x.dtype), tf.cast(variance, x.dtype)
 
 
 @binds("batch_norm_folded", "tf.nn.convolution(kernel * tf.math.rsqrt)", composition=True)
-def batch_norm_folded(
-    x: Any,
-    kernel: Any,
-    offset: Any,
-    mean: Any,
-    variance: Any,
-    scale: Any,
-    bias: Any,
-    *,
-    epsilon: float,
-) -> Any:
+def batch_norm_folded(x, kernel, offset, mean, variance, scale, bias, *, epsilon):
     slope = scale * tf.math.rsqrt(variance + epsilon)
     shift = bias + ((0 if offset is None else offset) - mean) * slope
     if len(kernel.shape) == 2:
@@ -191,13 +126,13 @@ def batch_norm_folded(
 
 
 @binds("layer_norm", "tf.nn.batch_normalization(tf.nn.moments)", composition=True)
-def layer_norm(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
+def layer_norm(x, scale, bias, *, epsilon):
     mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
     return tf.nn.batch_normalization(x, mean, variance, bias, scale, epsilon)
 
 
 @binds("group_norm", "tf.nn.batch_normalization(tf.nn.moments)", composition=True)
-def group_norm(x: Any, scale: Any, bias: Any, *, groups: int, epsilon: float) -> Any:
+def group_norm(x, scale, bias, *, groups, epsilon):
     channels = x.shape[-1]
     grouped = tf.reshape(x, (*x.shape[:-1], groups, channels // groups))
     mean, variance = tf.nn.moments(grouped, axes=[*range(1, len(x.shape) - 1), len(x.shape)], keepdims=True)
@@ -207,7 +142,7 @@ def group_norm(x: Any, scale: Any, bias: Any, *, groups: int, epsilon: float) ->
 
 
 @binds("rms_norm", "tf.math.rsqrt(tf.reduce_mean)", composition=True)
-def rms_norm(x: Any, scale: Any, *, epsilon: float) -> Any:
+def rms_norm(x, scale, *, epsilon):
     wide = x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
     y = wide * tf.math.rsqrt(tf.reduce_mean(tf.square(wide), axis=-1, keepdims=True) + epsilon)
     return tf.cast(y if scale is None else y * tf.cast(scale, y.dtype), x.dtype)

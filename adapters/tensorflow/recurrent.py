@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, tf
 
-FORWARD = {"direction == 'forward'": "the kernel runs forward only"}
+FORWARD = {"direction": ("forward", "the kernel runs forward only")}
 HALF_OR_SINGLE = {"dtype in ('float32', 'float16')": "the kernel exists for float32 and float16 only"}
 SINGLE = {"dtype == 'float32'": "the kernel exists for float32 only"}
 NAN_GRADIENT = {
     "nan_gradient == 'zero' or activation == 'tanh' or data not in ('nan', 'infinities')": "relu stops NaN"
 }
-STORED = {"forget_bias == 0": "the second version of the kernel adds nothing to the forget gate but the bias"}
+STORED = {
+    "forget_bias": (0.0, "the second version of the kernel adds nothing to the forget gate but the bias")
+}
 FUNCTIONS = {
-    "activation == 'tanh'": "the kernel squashes its cell by tanh",
-    "recurrent_activation == 'sigmoid'": "the kernel's gates are sigmoids",
+    "activation": ("tanh", "the kernel squashes its cell by tanh"),
+    "recurrent_activation": ("sigmoid", "the kernel's gates are sigmoids"),
 }
 PLACEMENT = {
-    "not reset_after": "the kernel applies the reset gate before the recurrent product",
-    "update == 'keep'": "the kernel's update gate weighs the old state",
+    "reset_after": (False, "the kernel applies the reset gate before the recurrent product"),
+    "update": ("keep", "the kernel's update gate weighs the old state"),
 }
 
 
 @binds("simple_rnn", "tf.scan", where=NAN_GRADIENT, composition=True)
-def simple_rnn(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, activation: str, direction: str
-) -> Any:
+def simple_rnn(x, h, kernel, recurrent_kernel, bias, *, activation, direction):
     function = {"tanh": tf.tanh, "relu": tf.nn.relu}[activation]
 
-    def cell(h: Any, step: Any) -> Any:
+    def cell(h, step):
         return function(affine(step, kernel, bias) + tf.matmul(h, recurrent_kernel))
 
     (y,) = over_time(lambda carry, step: (cell(carry[0], step),), (h,), x, direction)
@@ -38,13 +36,12 @@ def simple_rnn(
 
 @binds("lstm", "tf.scan", composition=True)
 def lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, forget_bias: float, activation: str, recurrent_activation: str, direction: str,
-) -> Any:  # fmt: skip
+    x, h, c, kernel, recurrent_kernel, bias, *, forget_bias, activation, recurrent_activation, direction
+):
     functions = {"tanh": tf.tanh, "relu": tf.nn.relu, "sigmoid": tf.sigmoid, "hard_sigmoid": _hard_sigmoid}
     squash, gate = functions[activation], functions[recurrent_activation]
 
-    def cell(carry: Any, step: Any) -> Any:
+    def cell(carry, step):
         h, c = carry
         i, f, g, o = tf.split(affine(step, kernel, bias) + tf.matmul(h, recurrent_kernel), 4, axis=-1)
         c = gate(f + forget_bias) * c + gate(i) * squash(g)
@@ -54,64 +51,64 @@ def lstm(
     return sequence_of(y, direction == "backward"), y[-1], cells[-1]
 
 
-def _hard_sigmoid(x: Any) -> Any:
+def _hard_sigmoid(x):
     return tf.nn.relu6(x + 3) / 6
 
 
-@binds("lstm", "tf.raw_ops.BlockLSTM", where=FORWARD | HALF_OR_SINGLE | FUNCTIONS)
-def lstm_block(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, forget_bias: float
-) -> Any:
+@binds("lstm", "tf.raw_ops.BlockLSTM", where=HALF_OR_SINGLE, fixed=FORWARD | FUNCTIONS)
+def lstm_block(x, h, c, kernel, recurrent_kernel, bias, *, forget_bias):
     return block_lstm(x, h, c, kernel, recurrent_kernel, bias, forget_bias=forget_bias)
 
 
-@binds("lstm", "tf.raw_ops.BlockLSTMV2", where=FORWARD | HALF_OR_SINGLE | STORED | FUNCTIONS)
-def lstm_block_v2(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+@binds("lstm", "tf.raw_ops.BlockLSTMV2", where=HALF_OR_SINGLE, fixed=FORWARD | STORED | FUNCTIONS)
+def lstm_block_v2(x, h, c, kernel, recurrent_kernel, bias):
     return _block(tf.raw_ops.BlockLSTMV2, x, h, c, _joined(kernel, recurrent_kernel, bias), cell_clip=0.0)
 
 
-def block_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    peepholes: Any = None, forget_bias: float = 0.0,
-) -> Any:  # fmt: skip
+def block_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes=None, forget_bias=0.0):
     """The first version of the kernel, whose gates are in the order i, g, f, o."""
     i, f, g, o = tf.split(_joined(kernel, recurrent_kernel, bias), 4, axis=1)
     weights, options = tf.concat([i, g, f, o], axis=1), {"forget_bias": forget_bias, "cell_clip": -1.0}
     return _block(tf.raw_ops.BlockLSTM, x, h, c, weights, peepholes, **options)
 
 
-def _block(op: Any, x: Any, h: Any, c: Any, weights: Any, peepholes: Any = None, **options: Any) -> Any:
+def _block(op, x, h, c, weights, peepholes=None, **options):
     wci, wcf, wco = [tf.zeros_like(h[0])] * 3 if peepholes is None else peepholes
     result = op(
-        seq_len_max=tf.constant(x.shape[1], tf.int64), x=tf.transpose(x, (1, 0, 2)), cs_prev=c, h_prev=h,
-        w=weights[:-1], b=weights[-1], wci=wci, wcf=wcf, wco=wco,
-        use_peephole=peepholes is not None, **options,
-    )  # fmt: skip
+        seq_len_max=tf.constant(x.shape[1], tf.int64),
+        x=tf.transpose(x, (1, 0, 2)),
+        cs_prev=c,
+        h_prev=h,
+        w=weights[:-1],
+        b=weights[-1],
+        wci=wci,
+        wcf=wcf,
+        wco=wco,
+        use_peephole=peepholes is not None,
+        **options,
+    )
     return tf.transpose(result.h, (1, 0, 2)), result.h[-1], result.cs[-1]
 
 
-def _joined(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+def _joined(kernel, recurrent_kernel, bias):
     """All weights of a fused kernel, one row for each feature, each unit and the bias."""
     last = tf.zeros_like(kernel[:1]) if bias is None else bias[None]
     return tf.concat([kernel, recurrent_kernel, last], axis=0)
 
 
 @binds("gru", "tf.scan", composition=True)
-def gru(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    *, reset_after: bool, update: str, direction: str,
-) -> Any:  # fmt: skip
+def gru(x, h, kernel, recurrent_kernel, bias, recurrent_bias, *, reset_after, update, direction):
     weights = (kernel, recurrent_kernel, bias, recurrent_bias)
 
-    def cell(carry: Any, step: Any) -> Any:
+    def cell(carry, step):
         return (gru_step(step, carry[0], *weights, reset_after=reset_after, update=update),)
 
     (y,) = over_time(cell, (h,), x, direction)
     return sequence_of(y, direction == "backward"), y[-1]
 
 
-@binds("gru", "tf.raw_ops.GRUBlockCell", where=FORWARD | SINGLE | PLACEMENT)
-def gru_block(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any) -> Any:
+@binds("gru", "tf.raw_ops.GRUBlockCell", where=SINGLE, fixed=FORWARD | PLACEMENT)
+def gru_block(x, h, kernel, recurrent_kernel, bias, recurrent_bias):
     units = h.shape[-1]
     w_ru, w_c = tf.split(_joined(kernel, recurrent_kernel, bias), [2 * units, units], axis=1)
     states = []
@@ -121,14 +118,14 @@ def gru_block(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, rec
     return tf.stack(states, axis=1), h
 
 
-def _gru_block_cell(*inputs: Any) -> Any:
+def _gru_block_cell(*inputs):
     """One step, with the gradient that TensorFlow ships as an op of its own and registers nowhere."""
 
-    def cell(x: Any, h_prev: Any, w_ru: Any, w_c: Any, b_ru: Any, b_c: Any) -> Any:
+    def cell(x, h_prev, w_ru, w_c, b_ru, b_c):
         weights = {"w_ru": w_ru, "w_c": w_c, "b_ru": b_ru, "b_c": b_c}
         r, u, c, h = tf.raw_ops.GRUBlockCell(x=x, h_prev=h_prev, **weights)
 
-        def gradient(d_h: Any) -> Any:
+        def gradient(d_h):
             d_x, d_h_prev, d_c, d_ru = tf.raw_ops.GRUBlockCellGrad(
                 x=x, h_prev=h_prev, r=r, u=u, c=c, d_h=d_h, **weights
             )
@@ -141,10 +138,7 @@ def _gru_block_cell(*inputs: Any) -> Any:
     return tf.custom_gradient(cell)(*inputs)
 
 
-def gru_step(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    reset_after: bool, update: str = "keep",
-) -> Any:  # fmt: skip
+def gru_step(x, h, kernel, recurrent_kernel, bias, recurrent_bias, reset_after, update="keep"):
     """The next state of a gated recurrent unit."""
     units = h.shape[-1]
     gates, candidate = tf.split(recurrent_kernel, [2 * units, units], axis=1)
@@ -156,18 +150,18 @@ def gru_step(
     return z * h + (1 - z) * n if update == "keep" else (1 - z) * h + z * n
 
 
-def affine(x: Any, kernel: Any, bias: Any) -> Any:
+def affine(x, kernel, bias):
     """``x W + b``, without b where it is None."""
     y = tf.matmul(x, kernel)
     return y if bias is None else y + bias
 
 
-def over_time(cell: Any, carry: Any, x: Any, direction: str = "forward") -> Any:
+def over_time(cell, carry, x, direction="forward"):
     """Every carry, in the order of computation along the first axis."""
     steps = tf.transpose(x, (1, 0, 2))
     return tf.scan(cell, steps if direction == "forward" else steps[::-1], initializer=carry)
 
 
-def sequence_of(y: Any, backwards: bool = False) -> Any:
+def sequence_of(y, backwards=False):
     """Outputs with the batch first, and in the order of the inputs where they were computed backwards."""
     return tf.transpose(y[::-1] if backwards else y, (1, 0, 2))

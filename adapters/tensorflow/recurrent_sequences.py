@@ -2,51 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from .framework import binds, tf
 from .recurrent import affine, gru_step, over_time, sequence_of
 
 FORWARD = {
-    "direction == 'forward'": "the loop runs forward; reverse_sequence is a call of its own",
-    "reversal == 'whole'": "forward there is nothing to turn round",
+    "direction": ("forward", "the loop runs forward; reverse_sequence is a call of its own"),
+    "reversal": ("whole", "forward there is nothing to turn round"),
 }
-LENGTHS = {"marked_by == 'lengths'": "the loop takes lengths"}
-ZERO = {"masked_output == 'zero'": "the loop puts zeros past the end"}
-HANDED = {"kept_by == 'caller'": "a loop keeps no carry: its caller hands it on"}
+LENGTHS = {"marked_by": ("lengths", "the loop takes lengths")}
+ZERO = {"masked_output": ("zero", "the loop puts zeros past the end")}
+HANDED = {"kept_by": ("caller", "a loop keeps no carry: its caller hands it on")}
 MASKED = {
     "masked_output != 'computed'": "the scan masks the carry",
     "direction == 'forward' or reversal == 'whole'": "the scan turns everything round",
 }
 
 
-@binds("masked_lstm", "tf.compat.v1.nn.dynamic_rnn", where=FORWARD | LENGTHS | ZERO, composition=True)
-def masked_lstm_dynamic(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
-    *, return_sequences: bool,
-) -> Any:  # fmt: skip
+@binds("masked_lstm", "tf.compat.v1.nn.dynamic_rnn", fixed=FORWARD | LENGTHS | ZERO, composition=True)
+def masked_lstm_dynamic(x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, return_sequences):
     cell = _cell(_lstm(kernel, recurrent_kernel, bias), recurrent_kernel, states=2)
     y, (h, c) = tf.compat.v1.nn.dynamic_rnn(cell, x, sequence_length=lengths, initial_state=(h, c))
     return y if return_sequences else y[:, -1], h, c
 
 
-@binds("masked_gru", "tf.compat.v1.nn.dynamic_rnn", where=FORWARD | LENGTHS | ZERO, composition=True)
+@binds("masked_gru", "tf.compat.v1.nn.dynamic_rnn", fixed=FORWARD | LENGTHS | ZERO, composition=True)
 def masked_gru_dynamic(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    lengths: Any, mask: Any, *, reset_after: bool, return_sequences: bool,
-) -> Any:  # fmt: skip
+    x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, mask, *, reset_after, return_sequences
+):
     step = _gru(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
     cell = _cell(step, recurrent_kernel)
     y, (h,) = tf.compat.v1.nn.dynamic_rnn(cell, x, sequence_length=lengths, initial_state=(h,))
     return y if return_sequences else y[:, -1], h
 
 
-@binds("masked_simple_rnn", "tf.compat.v1.nn.dynamic_rnn", where=FORWARD | LENGTHS | ZERO, composition=True)
-def masked_simple_rnn_dynamic(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
-    *, return_sequences: bool,
-) -> Any:  # fmt: skip
+@binds("masked_simple_rnn", "tf.compat.v1.nn.dynamic_rnn", fixed=FORWARD | LENGTHS | ZERO, composition=True)
+def masked_simple_rnn_dynamic(x, h, kernel, recurrent_kernel, bias, lengths, mask, *, return_sequences):
     cell = _cell(_simple_rnn(kernel, recurrent_kernel, bias), recurrent_kernel)
     y, (h,) = tf.compat.v1.nn.dynamic_rnn(cell, x, sequence_length=lengths, initial_state=(h,))
     return y if return_sequences else y[:, -1], h
@@ -54,41 +44,47 @@ def masked_simple_rnn_dynamic(
 
 @binds("masked_lstm", "tf.scan(tf.where)", where=MASKED, composition=True)
 def masked_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
-    *, masked_output: str, direction: str, return_sequences: bool,
-) -> Any:  # fmt: skip
+    x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, masked_output, direction, return_sequences
+):
     step = _lstm(kernel, recurrent_kernel, bias)
     return _masked(step, x, (h, c), lengths, mask, masked_output, direction, return_sequences)
 
 
 @binds("masked_gru", "tf.scan(tf.where)", where=MASKED, composition=True)
 def masked_gru(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    lengths: Any, mask: Any, *, reset_after: bool, masked_output: str, direction: str, return_sequences: bool,
-) -> Any:  # fmt: skip
+    x,
+    h,
+    kernel,
+    recurrent_kernel,
+    bias,
+    recurrent_bias,
+    lengths,
+    mask,
+    *,
+    reset_after,
+    masked_output,
+    direction,
+    return_sequences,
+):
     step = _gru(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
     return _masked(step, x, (h,), lengths, mask, masked_output, direction, return_sequences)
 
 
 @binds("masked_simple_rnn", "tf.scan(tf.where)", where=MASKED, composition=True)
 def masked_simple_rnn(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
-    *, masked_output: str, direction: str, return_sequences: bool,
-) -> Any:  # fmt: skip
+    x, h, kernel, recurrent_kernel, bias, lengths, mask, *, masked_output, direction, return_sequences
+):
     step = _simple_rnn(kernel, recurrent_kernel, bias)
     return _masked(step, x, (h,), lengths, mask, masked_output, direction, return_sequences)
 
 
-def _masked(
-    cell: Any, x: Any, carry: Any, lengths: Any, mask: Any,
-    masked_output: str, direction: str, return_sequences: bool,
-) -> Any:  # fmt: skip
+def _masked(cell, x, carry, lengths, mask, masked_output, direction, return_sequences):
     """Outputs and final carry of a cell whose carry a masked step leaves as it is."""
     if mask is None:
         mask = tf.sequence_mask(lengths, x.shape[1])
     zero = tf.zeros_like(carry[0])
 
-    def step(carry: Any, given: Any) -> Any:
+    def step(carry, given):
         (y, *before), counts = carry, given[:, -1:] > 0
         after = cell(given[:, :-1], *before)
         y = tf.where(counts, after[0], {"repeat": y, "state": before[0], "zero": zero}[masked_output])
@@ -100,25 +96,25 @@ def _masked(
     return y, *(state[-1] for state in states)
 
 
-def _cell(step: Callable[..., Any], recurrent_kernel: Any, states: int = 1) -> Any:
+def _cell(step, recurrent_kernel, states=1):
     """What `tf.compat.v1.nn.dynamic_rnn` asks of a cell, of a step with weights from outside."""
     units = recurrent_kernel.shape[-2]
 
     class Cell:
         output_size, state_size = units, (units,) * states
 
-        def zero_state(self, batch_size: Any, dtype: Any) -> Any:
+        def zero_state(self, batch_size, dtype):
             return [tf.zeros((batch_size, units), dtype)] * states
 
-        def __call__(self, x: Any, state: Any, scope: Any = None) -> Any:
+        def __call__(self, x, state, scope=None):
             after = step(x, *state)
             return after[0], after
 
     return Cell()
 
 
-def _lstm(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
-    def step(x: Any, h: Any, c: Any) -> Any:
+def _lstm(kernel, recurrent_kernel, bias):
+    def step(x, h, c):
         i, f, g, o = tf.split(affine(x, kernel, bias) + tf.matmul(h, recurrent_kernel), 4, axis=-1)
         c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
         return tf.sigmoid(o) * tf.tanh(c), c
@@ -126,50 +122,43 @@ def _lstm(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
     return step
 
 
-def _gru(kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any, reset_after: bool) -> Any:
+def _gru(kernel, recurrent_kernel, bias, recurrent_bias, reset_after):
     weights = (kernel, recurrent_kernel, bias, recurrent_bias)
     return lambda x, h: (gru_step(x, h, *weights, reset_after),)
 
 
-def _simple_rnn(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+def _simple_rnn(kernel, recurrent_kernel, bias):
     return lambda x, h: (tf.tanh(affine(x, kernel, bias) + tf.matmul(h, recurrent_kernel)),)
 
 
-def _merged(merge: str, f: Any, b: Any) -> Any:
+def _merged(merge, f, b):
     return {"concat": tf.concat([f, b], axis=-1), "sum": f + b, "mul": f * b, "ave": (f + b) / 2}[merge]
 
 
-@binds("bidirectional_lstm", "tf.compat.v1.nn.bidirectional_dynamic_rnn", where=ZERO, composition=True)
-def bidirectional_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
-    *, merge: str, returns: str,
-) -> Any:  # fmt: skip
+@binds("bidirectional_lstm", "tf.compat.v1.nn.bidirectional_dynamic_rnn", fixed=ZERO, composition=True)
+def bidirectional_lstm(x, h, c, kernel, recurrent_kernel, bias, lengths, *, merge, returns):
     steps = [_lstm(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
     return _both_ways(
         [_cell(step, recurrent_kernel, states=2) for step in steps], x, (h, c), lengths, merge, returns
     )
 
 
-@binds("bidirectional_gru", "tf.compat.v1.nn.bidirectional_dynamic_rnn", where=ZERO, composition=True)
+@binds("bidirectional_gru", "tf.compat.v1.nn.bidirectional_dynamic_rnn", fixed=ZERO, composition=True)
 def bidirectional_gru(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any, lengths: Any,
-    *, reset_after: bool, merge: str, returns: str,
-) -> Any:  # fmt: skip
+    x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, *, reset_after, merge, returns
+):
     own = [None, None] if recurrent_bias is None else recurrent_bias
     steps = [_gru(kernel[n], recurrent_kernel[n], bias[n], own[n], reset_after) for n in range(2)]
     return _both_ways([_cell(step, recurrent_kernel) for step in steps], x, (h,), lengths, merge, returns)
 
 
-@binds("bidirectional_simple_rnn", "tf.compat.v1.nn.bidirectional_dynamic_rnn", where=ZERO, composition=True)
-def bidirectional_simple_rnn(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
-    *, merge: str, returns: str,
-) -> Any:  # fmt: skip
+@binds("bidirectional_simple_rnn", "tf.compat.v1.nn.bidirectional_dynamic_rnn", fixed=ZERO, composition=True)
+def bidirectional_simple_rnn(x, h, kernel, recurrent_kernel, bias, lengths, *, merge, returns):
     steps = [_simple_rnn(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
     return _both_ways([_cell(step, recurrent_kernel) for step in steps], x, (h,), lengths, merge, returns)
 
 
-def _both_ways(cells: Any, x: Any, carry: Any, lengths: Any, merge: str, returns: str) -> Any:
+def _both_ways(cells, x, carry, lengths, merge, returns):
     streams, ends = tf.compat.v1.nn.bidirectional_dynamic_rnn(
         *cells,
         x,
@@ -183,37 +172,30 @@ def _both_ways(cells: Any, x: Any, carry: Any, lengths: Any, merge: str, returns
 
 
 @binds("stacked_lstm", "tf.scan", composition=True)
-def stacked_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
-) -> Any:
+def stacked_lstm(x, h, c, kernel, upper_kernels, recurrent_kernel, bias):
     layers = _layers(kernel, upper_kernels, recurrent_kernel, bias)
     return _stacked([_lstm(*weights) for weights in layers], x, h, c)
 
 
 @binds("stacked_gru", "tf.scan", composition=True)
-def stacked_gru(
-    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    *, reset_after: bool,
-) -> Any:  # fmt: skip
+def stacked_gru(x, h, kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, *, reset_after):
     own = [None] * len(h) if recurrent_bias is None else tf.unstack(recurrent_bias)
     layers = zip(_layers(kernel, upper_kernels, recurrent_kernel, bias), own, strict=True)
     return _stacked([_gru(w, u, b, of_candidate, reset_after) for (w, u, b), of_candidate in layers], x, h)
 
 
 @binds("stacked_simple_rnn", "tf.scan", composition=True)
-def stacked_simple_rnn(
-    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
-) -> Any:
+def stacked_simple_rnn(x, h, kernel, upper_kernels, recurrent_kernel, bias):
     layers = _layers(kernel, upper_kernels, recurrent_kernel, bias)
     return _stacked([_simple_rnn(*weights) for weights in layers], x, h)
 
 
-def _layers(kernel: Any, upper_kernels: Any, *others: Any) -> Any:
+def _layers(kernel, upper_kernels, *others):
     """Weights by layer."""
     return zip((kernel, *tf.unstack(upper_kernels)), *map(tf.unstack, others), strict=True)
 
 
-def _stacked(steps: Any, x: Any, *carry: Any) -> Any:
+def _stacked(steps, x, *carry):
     finals = []
     for step, *states in zip(steps, *map(tf.unstack, carry), strict=True):
         x, *final = _scanned(step, x, *states)
@@ -221,32 +203,25 @@ def _stacked(steps: Any, x: Any, *carry: Any) -> Any:
     return x, *map(tf.stack, zip(*finals, strict=True))
 
 
-@binds("stateful_lstm", "tf.scan", where=HANDED, composition=True)
-def stateful_lstm(
-    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
-) -> Any:
+@binds("stateful_lstm", "tf.scan", fixed=HANDED, composition=True)
+def stateful_lstm(x, other, later, kernel, recurrent_kernel, bias, *, between):
     rest = [_rest(x, recurrent_kernel)] * 2
     return _calls(_lstm(kernel, recurrent_kernel, bias), rest, x, other, later, between)
 
 
-@binds("stateful_gru", "tf.scan", where=HANDED, composition=True)
-def stateful_gru(
-    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    *, reset_after: bool, between: str,
-) -> Any:  # fmt: skip
+@binds("stateful_gru", "tf.scan", fixed=HANDED, composition=True)
+def stateful_gru(x, other, later, kernel, recurrent_kernel, bias, recurrent_bias, *, reset_after, between):
     step = _gru(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
     return _calls(step, [_rest(x, recurrent_kernel)], x, other, later, between)
 
 
-@binds("stateful_simple_rnn", "tf.scan", where=HANDED, composition=True)
-def stateful_simple_rnn(
-    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
-) -> Any:
+@binds("stateful_simple_rnn", "tf.scan", fixed=HANDED, composition=True)
+def stateful_simple_rnn(x, other, later, kernel, recurrent_kernel, bias, *, between):
     step = _simple_rnn(kernel, recurrent_kernel, bias)
     return _calls(step, [_rest(x, recurrent_kernel)], x, other, later, between)
 
 
-def _calls(step: Any, rest: Any, x: Any, other: Any, later: Any, between: str) -> Any:
+def _calls(step, rest, x, other, later, between):
     """Two calls, and what comes between them."""
     y, *carry = _scanned(step, x, *rest)
     if between == "predict":
@@ -254,10 +229,10 @@ def _calls(step: Any, rest: Any, x: Any, other: Any, later: Any, between: str) -
     return y, *_scanned(step, later, *(rest if between == "reset" else carry))
 
 
-def _rest(x: Any, recurrent_kernel: Any) -> Any:
+def _rest(x, recurrent_kernel):
     return tf.zeros((len(x), len(recurrent_kernel)), x.dtype)
 
 
-def _scanned(step: Any, x: Any, *carry: Any) -> Any:
+def _scanned(step, x, *carry):
     y, *states = over_time(lambda carry, given: step(given, *carry), carry, x)
     return sequence_of(y), y[-1], *(state[-1] for state in states)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import tf
 
 
-def reduced(losses: Any, reduction: str) -> Any:
+def reduced(losses, reduction):
     """The losses, their mean or their sum."""
     if reduction == "none":
         return losses
     return tf.reduce_mean(losses) if reduction == "mean" else tf.reduce_sum(losses)
 
 
-def v1_reduction(reduction: str) -> str:
+def v1_reduction(reduction):
     """Name of a reduction in ``tf.compat.v1.losses``, for losses without weights."""
     return {"none": "none", "mean": "weighted_sum_over_batch_size", "sum": "weighted_sum"}[reduction]

@@ -108,3 +108,23 @@ def test_a_row_that_is_no_expression_is_refused_where_it_stands():
 def test_a_parameter_is_pinned_with_the_reason():
     row = bound(function, "tool.function", where={"n > 0": "counts"}, fixed={"mode": ("up", "has one mode")})
     assert row.where == {"mode == 'up'": "has one mode", "n > 0": "counts"}
+
+
+def test_what_a_call_has_no_use_for_is_an_argument_all_the_same():
+    row = bound(function, "tool.function", {"n": "n"}, unused=("groups",))
+    assert inspect.getsource(row.function) == "def call(x, n, groups):\n    return tool.function(x, n=n)\n"
+    assert row.arguments == ("x", "n", "groups")
+
+
+def ready(layer, *inputs, **options):
+    return layer, inputs, options
+
+
+def test_a_module_may_be_made_ready_for_what_goes_in():
+    _, prepared = rows.rows("torch", called, ready, tool=tool)
+    row = bound(prepared, "tool.Layer(ready)", {"n": "n"}, {"weight": "kernel"}, on="x[0], training=True")
+    assert inspect.getsource(row.build) == (
+        "def build(n, x):\n    return ready(tool.Layer(n=n), x[0], training=True)\n"
+    )
+    made, inputs, options = row.build(3, [4])
+    assert (made(5), inputs, options) == (({"n": 3}, (5,)), (4,), {"training": True})
