@@ -78,7 +78,7 @@ class Row:
         """The statements that make the call."""
         if not self.caller:
             call = self._calling(self.calls, [self.on, *self._weights(), *self._options()])
-        elif self.weights:
+        elif self.weights or self.maker:
             call = self._calling(self.caller, [BUILT, self.on, *self._weights()])
         else:
             call = self._calling(BUILT, [self.on])

@@ -24,6 +24,9 @@ FRAMEWORK_MODULES = (
 )
 """What a reader imports before any of the code runs; whatever else it needs it imports itself."""
 
+LAYER_OPTIONS = ("initial_state", "mask", "training", "use_causal_mask")
+"""What calls of Keras layers are given by name besides their weights."""
+
 LONGEST_LINE = 160
 """Characters up to which statements stand on one line, with semicolons."""
 
@@ -228,10 +231,9 @@ class _Written(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> Any:
         """Options from a dictionary become keywords; a layer without weights is called."""
         match node:
-            case ast.Call(func=ast.Name(id="call_layer"), args=[layer, *inputs], keywords=options) if not any(
-                option.arg == "weights" for option in options
-            ):
-                return self.generic_visit(ast.Call(layer, inputs, options))
+            case ast.Call(func=ast.Name(id="call_layer"), args=[layer, *inputs]) if not _names_arrays(node):
+                options = [option for option in node.keywords if option.arg in LAYER_OPTIONS]
+                return self.generic_visit(ast.Call(_constructed(layer), inputs, options))
             case ast.Call(func=ast.Name(id="call_module"), args=[module, *inputs]) if not _names_arrays(node):
                 return self.generic_visit(ast.Call(module, inputs, []))
             case ast.Call(func=ast.Name(id="dtype_of"), args=[ast.Name(id=name)]) if name in self.arrays:
@@ -268,8 +270,17 @@ class _Written(ast.NodeTransformer):
 
 
 def _names_arrays(node: ast.Call) -> bool:
-    """Whether a call gives names to arrays on their way in, which it changes."""
-    return any(isinstance(one, ast.NamedExpr) for one in ast.walk(node))
+    """Whether a call changes arrays that it is given: they get names on their way in, or are statistics."""
+    given = {keyword.arg for keyword in node.keywords}
+    return "moving_mean" in given or any(isinstance(one, ast.NamedExpr) for one in ast.walk(node))
+
+
+def _constructed(layer: ast.expr) -> ast.expr:
+    """A layer as its constructor gives it: Keras creates variables where it is called first."""
+    match layer:
+        case ast.Call(func=ast.Name(id="build_layer"), args=[made, *_]):
+            return made
+    return layer
 
 
 def _is_of_shape(node: ast.expr) -> bool:

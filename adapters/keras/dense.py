@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, keras
-from .layers import call_layer, dtype_of
+from .layers import DTYPE, build_layer, call_layer, dtype_of, layer
+
+UNITS = {"units": "kernel.shape[-1]", "use_bias": "bias is not None"}
+WEIGHTS = {"kernel": "kernel", "bias": "bias"}
+PRODUCT = {"masking": ("product", "the weights are multiplied by the mask")}
+SELECTED = {"masking": ("selected", "zeros are selected")}
+
+layer("dense", "keras.layers.Dense", UNITS | DTYPE, WEIGHTS)
 
 
-@binds("dense", "keras.layers.Dense")
-def dense(x: Any, kernel: Any, bias: Any) -> Any:
-    layer = keras.layers.Dense(
-        kernel.shape[-1], activation=None, use_bias=bias is not None, dtype=dtype_of(x)
-    )
-    return call_layer(layer, x, weights={"kernel": kernel, "bias": bias})
+def dense_layer(x, kernel, bias):
+    return build_layer(keras.layers.Dense(kernel.shape[-1], use_bias=bias is not None, dtype=dtype_of(x)), x)
 
 
 @binds(
     "masked_dense",
     "keras.layers.Dense",
-    where={
-        "masking == 'product'": "the weights are multiplied by the mask",
-        "data != 'nan'": "XLA may select zeros where a product with a mask is asked for",
-    },
+    where={"data != 'nan'": "XLA may select zeros where a product with a mask is asked for"},
+    fixed=PRODUCT,
     composition=True,
+    build=dense_layer,
 )
-def masked_dense(x: Any, kernel: Any, mask: Any, bias: Any) -> Any:
-    return dense(x, kernel * keras.ops.cast(mask, dtype_of(kernel)), bias)
+def masked_dense(built, x, kernel, mask, bias):
+    return call_layer(built, x, kernel=kernel * keras.ops.cast(mask, dtype_of(kernel)), bias=bias)
 
 
-@binds(
-    "masked_dense", "keras.ops.where", where={"masking == 'selected'": "zeros are selected"}, composition=True
-)
-def masked_dense_selected(x: Any, kernel: Any, mask: Any, bias: Any) -> Any:
-    return dense(x, keras.ops.where(mask, kernel, keras.ops.zeros_like(kernel)), bias)
+@binds("masked_dense", "keras.ops.where", fixed=SELECTED, composition=True, build=dense_layer)
+def masked_dense_selected(built, x, kernel, mask, bias):
+    selected = keras.ops.where(mask, kernel, keras.ops.zeros_like(kernel))
+    return call_layer(built, x, kernel=selected, bias=bias)
 
 
 @binds("bilinear", "keras.ops.einsum", composition=True)
-def bilinear(left: Any, right: Any, kernel: Any, bias: Any) -> Any:
+def bilinear(left, right, kernel, bias):
     y = keras.ops.einsum("bi,uij,bj->bu", left, kernel, right)
     return y if bias is None else y + bias

@@ -2,152 +2,79 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, keras
-from .layers import call_layer, concrete, dtype_of
-from .recurrent import gru_weights_of, weights_of
+from .layers import DTYPE, build_layer, call_layer, dtype_of, layer
+from .recurrent import GRU_WEIGHTS, UNITS, WEIGHTS, options_of, weights_of
+from .recurrent import gru_weights_of as gru_weights_of  # rows name it
 
-SEQUENCE = {"over_time == 'sequence'": "draws a mask once for all steps"}
+SEQUENCE = {"over_time": ("sequence", "draws a mask once for all steps")}
 GATES = {
     "(over_gates == 'own') == (recurrent_rate > 0)": "draws a mask for each gate with recurrent_dropout only"
 }
-OWN = {"over_gates == 'own'": "draws a mask for each gate"}
-NONE_SHARED = {"shared == 'none'": "draws a mask for each sample and head"}
+OWN = {"over_gates": ("own", "draws a mask for each gate")}
+NONE_SHARED = {"shared": ("none", "draws a mask for each sample and head")}
 ONE_HEAD = {"heads == 1": "keras.layers.Attention has one head"}
 
-
-@binds("lstm_dropout", "keras.layers.LSTM", where=SEQUENCE | GATES)
-def lstm_dropout(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, recurrent_rate: float, training: bool, seed: int,
-) -> Any:  # fmt: skip
-    with concrete():
-        layer = keras.layers.LSTM(
-            h.shape[-1], dropout=rate, recurrent_dropout=recurrent_rate, seed=seed, **_options(x)
-        )
-    return _call(layer, x, h, c, kernel, recurrent_kernel, bias, training)
+RATES = {"dropout": "rate", "recurrent_dropout": "recurrent_rate", "seed": "seed"}
+SEQUENCES = {"return_sequences": "True", "return_state": "True"}
+DROPPING = UNITS | RATES
+RESET = DROPPING | {"reset_after": "reset_after"}
+BY_GATE = DROPPING | {"implementation": "1"}
 
 
-@binds("lstm_dropout", "keras.layers.LSTM(implementation=1)", where=SEQUENCE | OWN)
-def lstm_dropout_by_gate(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, recurrent_rate: float, training: bool, seed: int,
-) -> Any:  # fmt: skip
-    with concrete():
-        layer = keras.layers.LSTM(
-            h.shape[-1], dropout=rate, recurrent_dropout=recurrent_rate, seed=seed, implementation=1,
-            **_options(x),
-        )  # fmt: skip
-    return _call(layer, x, h, c, kernel, recurrent_kernel, bias, training)
+def of_cell(cell, options):
+    """Options of a layer that repeats this cell over time."""
+    written = ", ".join(f"{name}={value}" for name, value in options.items())
+    return {"cell": f"{cell}({written})"} | DTYPE
 
 
-@binds("lstm_dropout", "keras.layers.LSTMCell", where=SEQUENCE | GATES)
-def lstm_cell_dropout(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, recurrent_rate: float, training: bool, seed: int,
-) -> Any:  # fmt: skip
-    with concrete():
-        cell = keras.layers.LSTMCell(
-            h.shape[-1], dropout=rate, recurrent_dropout=recurrent_rate, seed=seed, **_of_cell(x)
-        )
-        layer = keras.layers.RNN(cell, dtype=dtype_of(x), **SEQUENCES)
-    return _call(layer, x, h, c, kernel, recurrent_kernel, bias, training)
+for spec, api, calls, options, weights, carry, where, fixed in (
+    ("lstm_dropout", "LSTM", "LSTM", DROPPING, WEIGHTS, "[h, c]", GATES, SEQUENCE),
+    ("lstm_dropout", "LSTM(implementation=1)", "LSTM", BY_GATE, WEIGHTS, "[h, c]", {}, SEQUENCE | OWN),
+    ("lstm_dropout", "LSTMCell", "RNN", DROPPING, WEIGHTS, "[h, c]", GATES, SEQUENCE),
+    ("gru_dropout", "GRU", "GRU", RESET, GRU_WEIGHTS, "[h]", GATES, SEQUENCE),
+    ("gru_dropout", "GRUCell", "RNN", RESET, GRU_WEIGHTS, "[h]", GATES, SEQUENCE),
+    ("simple_rnn_dropout", "SimpleRNN", "SimpleRNN", DROPPING, WEIGHTS, "[h]", {}, SEQUENCE),
+    ("simple_rnn_dropout", "SimpleRNNCell", "RNN", DROPPING, WEIGHTS, "[h]", {}, SEQUENCE),
+):
+    layer(
+        spec,
+        f"keras.layers.{api}",
+        (of_cell(f"keras.layers.{api}", options) if calls == "RNN" else options) | SEQUENCES,
+        weights,
+        on=f"x, initial_state={carry}, training=training",
+        calls=f"keras.layers.{calls}",
+        where=where,
+        fixed=fixed,
+    )
 
 
-def _call(
-    layer: Any, x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, training: bool
-) -> Any:
-    weights = weights_of(kernel, recurrent_kernel, bias)
-    return call_layer(layer, x, weights=weights, initial_state=[h, c], training=training)
-
-
-@binds("gru_dropout", "keras.layers.GRU", where=SEQUENCE | GATES)
-def gru_dropout(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    *, rate: float, recurrent_rate: float, reset_after: bool, training: bool, seed: int,
-) -> Any:  # fmt: skip
-    with concrete():
-        layer = keras.layers.GRU(
-            h.shape[-1], reset_after=reset_after, dropout=rate, recurrent_dropout=recurrent_rate, seed=seed,
-            **_options(x),
-        )  # fmt: skip
-    return _call_gru(layer, x, h, kernel, recurrent_kernel, bias, recurrent_bias, training)
-
-
-@binds("gru_dropout", "keras.layers.GRUCell", where=SEQUENCE | GATES)
-def gru_cell_dropout(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    *, rate: float, recurrent_rate: float, reset_after: bool, training: bool, seed: int,
-) -> Any:  # fmt: skip
-    with concrete():
-        cell = keras.layers.GRUCell(
-            h.shape[-1], reset_after=reset_after, dropout=rate, recurrent_dropout=recurrent_rate, seed=seed,
-            **_of_cell(x),
-        )  # fmt: skip
-        layer = keras.layers.RNN(cell, dtype=dtype_of(x), **SEQUENCES)
-    return _call_gru(layer, x, h, kernel, recurrent_kernel, bias, recurrent_bias, training)
-
-
-def _call_gru(
-    layer: Any, x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, inside: Any, training: bool
-) -> Any:
-    weights = gru_weights_of(kernel, recurrent_kernel, bias, inside, reset_after=inside is not None)
-    return call_layer(layer, x, weights=weights, initial_state=[h], training=training)
-
-
-@binds("simple_rnn_dropout", "keras.layers.SimpleRNN", where=SEQUENCE)
-def simple_rnn_dropout(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, recurrent_rate: float, training: bool, seed: int,
-) -> Any:  # fmt: skip
-    with concrete():
-        layer = keras.layers.SimpleRNN(
-            h.shape[-1], dropout=rate, recurrent_dropout=recurrent_rate, seed=seed, **_options(x)
-        )
-    weights = weights_of(kernel, recurrent_kernel, bias)
-    return call_layer(layer, x, weights=weights, initial_state=[h], training=training)
-
-
-@binds("simple_rnn_dropout", "keras.layers.SimpleRNNCell", where=SEQUENCE)
-def simple_rnn_cell_dropout(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, recurrent_rate: float, training: bool, seed: int,
-) -> Any:  # fmt: skip
-    with concrete():
-        cell = keras.layers.SimpleRNNCell(
-            h.shape[-1], dropout=rate, recurrent_dropout=recurrent_rate, seed=seed, **_of_cell(x)
-        )
-        layer = keras.layers.RNN(cell, dtype=dtype_of(x), **SEQUENCES)
-    weights = weights_of(kernel, recurrent_kernel, bias)
-    return call_layer(layer, x, weights=weights, initial_state=[h], training=training)
-
-
-SEQUENCES = {"return_sequences": True, "return_state": True}
-
-
-def _of_cell(x: Any) -> dict[str, Any]:
-    """The default initializer, an orthogonal matrix, does not exist in bfloat16."""
-    return {"recurrent_initializer": "zeros", "dtype": dtype_of(x)}
-
-
-def _options(x: Any) -> dict[str, Any]:
-    return _of_cell(x) | SEQUENCES
-
-
-@binds("layer_norm_lstm_update_dropout", "keras.layers.Dropout", composition=True)
-def layer_norm_lstm_update_dropout(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, scale: Any, cell_scale: Any,
-    cell_bias: Any,
-    *, rate: float, over_time: str, carried: str, epsilon: float, training: bool, seed: int,
-) -> Any:  # fmt: skip
-    ops = keras.ops
+def between_steps(x, h, *, rate, over_time, seed):
     noise_shape = (None, None if over_time == "step" else 1, None)
-    with concrete():
-        layer = keras.layers.Dropout(rate, noise_shape=noise_shape, seed=seed, dtype=dtype_of(x))
-    masks = call_layer(layer, ops.ones((*x.shape[:2], h.shape[-1]), dtype=dtype_of(x)), training=training)
+    return build_layer(keras.layers.Dropout(rate, noise_shape=noise_shape, seed=seed, dtype=dtype_of(x)), x)
 
-    def norm(x: Any, scale: Any, bias: Any) -> Any:
+
+@binds("layer_norm_lstm_update_dropout", "keras.layers.Dropout", composition=True, build=between_steps)
+def layer_norm_lstm_update_dropout(
+    built,
+    x,
+    h,
+    c,
+    kernel,
+    recurrent_kernel,
+    bias,
+    scale,
+    cell_scale,
+    cell_bias,
+    *,
+    carried,
+    epsilon,
+    training,
+):
+    ops = keras.ops
+    masks = call_layer(built, ops.ones((*x.shape[:2], h.shape[-1]), dtype=dtype_of(x)), training=training)
+
+    def norm(x, scale, bias):
         return ops.layer_normalization(x, scale, bias, axis=-1, epsilon=epsilon)
 
     sequence = []
@@ -165,66 +92,76 @@ def layer_norm_lstm_update_dropout(
 # --- between layers ---
 
 
-@binds("stacked_lstm_dropout", "keras.layers.Dropout", composition=True)
-def stacked_lstm_dropout(
-    x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, over_time: str, training: bool, seed: int,
-) -> Any:  # fmt: skip
-    noise_shape = (None, None if over_time == "step" else 1, None)
-    with concrete():
-        between = keras.layers.Dropout(rate, noise_shape=noise_shape, seed=seed, dtype=dtype_of(x))
-    states = []
-    for n, of_layer in enumerate((kernel, upper_kernels[0])):
-        with concrete():
-            layer = keras.layers.LSTM(h.shape[-1], **_options(x))
-        x = x if n == 0 else call_layer(between, x, training=training)
-        x, *state = _call(layer, x, h[n], c[n], of_layer, recurrent_kernel[n], bias[n], training)
-        states.append(state)
-    final_h, final_c = zip(*states, strict=True)
-    return x, keras.ops.stack(final_h), keras.ops.stack(final_c)
+def two_layers(x, h, *, rate, over_time, seed):
+    """Both layers, and what drops between them."""
+    options = {"return_sequences": True, "return_state": True, **options_of(x, bias=True)}
+    lower, upper = (keras.layers.LSTM(h.shape[-1], **options) for _ in range(2))
+    between = between_steps(x, h, rate=rate, over_time=over_time, seed=seed)
+    upper.build((*x.shape[:2], h.shape[-1]))
+    return build_layer(lower, x), between, upper
+
+
+@binds("stacked_lstm_dropout", "keras.layers.Dropout", composition=True, build=two_layers)
+def stacked_lstm_dropout(built, x, h, c, kernel, upper_kernels, recurrent_kernel, bias, *, training):
+    lower, between, upper = built
+    weights = [weights_of(*of) for of in zip((kernel, upper_kernels[0]), recurrent_kernel, bias, strict=True)]
+    y, *below = call_layer(lower, x, initial_state=[h[0], c[0]], training=training, **weights[0])
+    y = call_layer(between, y, training=training)
+    y, *above = call_layer(upper, y, initial_state=[h[1], c[1]], training=training, **weights[1])
+    return y, *(keras.ops.stack(states) for states in zip(below, above, strict=True))
 
 
 # --- in attention ---
 
 
-@binds("attention_dropout", "keras.layers.Attention", where=NONE_SHARED | ONE_HEAD)
-def attention_dropout(query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int) -> Any:
-    with concrete():
-        layer = keras.layers.Attention(use_scale=True, dropout=rate, seed=seed, dtype=dtype_of(query))
-        layer.build([tuple(x[:, :, 0].shape) for x in (query, value, key)])
+def single(query, key, value):
+    """What the layer takes of the only head, in its order."""
+    return [query[:, :, 0], value[:, :, 0], key[:, :, 0]]
+
+
+def attention_layer(query, key, value, *, rate, seed):
+    layer = keras.layers.Attention(use_scale=True, dropout=rate, seed=seed, dtype=dtype_of(query))
+    return build_layer(layer, single(query, key, value))
+
+
+@binds(
+    "attention_dropout", "keras.layers.Attention", where=ONE_HEAD, fixed=NONE_SHARED, build=attention_layer
+)
+def attention_dropout(built, query, key, value, *, training):
     scale = keras.ops.full((), query.shape[-1] ** -0.5, dtype=dtype_of(query))
-    others = [variable.value for variable in layer.non_trainable_variables]
-    single = [query[:, :, 0], value[:, :, 0], key[:, :, 0]]
-    y, _ = layer.stateless_call([scale], others, single, training=training)
+    others = [variable.value for variable in built.non_trainable_variables]
+    y, _ = built.stateless_call([scale], others, single(query, key, value), training=training)
     return y[:, :, None]
 
 
-@binds("attention_dropout", "keras.layers.MultiHeadAttention", where=NONE_SHARED)
-def attention_dropout_layer(
-    query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int
-) -> Any:
-    with concrete():
-        layer = keras.layers.MultiHeadAttention(
-            *query.shape[2:], value.shape[3], dropout=rate, seed=seed, **_of_output(value)
-        )
-    return _unprojected(layer, query, key, value, training)
+def joined(query, key, value):
+    """Heads as parts of the features, in the order of the layer."""
+    return [keras.ops.reshape(x, (*x.shape[:2], -1)) for x in (query, value, key)]
 
 
-def _of_output(value: Any) -> dict[str, Any]:
+def multi_head(query, key, value, *, rate, seed):
     """As many features as the values of all heads have, and no bias."""
-    return {"output_shape": value.shape[2] * value.shape[3], "use_bias": False, "dtype": dtype_of(value)}
+    layer = keras.layers.MultiHeadAttention(
+        *query.shape[2:],
+        value.shape[3],
+        dropout=rate,
+        seed=seed,
+        output_shape=value.shape[2] * value.shape[3],
+        use_bias=False,
+        dtype=dtype_of(value),
+    )
+    return build_layer(layer, *joined(query, key, value))
 
 
-def _unprojected(layer: Any, query: Any, key: Any, value: Any, training: bool) -> Any:
-    """Call a layer whose projections change nothing: the heads are parts of the features."""
-    joined = [keras.ops.reshape(x, (*x.shape[:2], -1)) for x in (query, value, key)]
-    with concrete():
-        layer.build(*(tuple(x.shape) for x in joined))
+@binds("attention_dropout", "keras.layers.MultiHeadAttention", fixed=NONE_SHARED, build=multi_head)
+def attention_dropout_layer(built, query, key, value, *, training):
+    """Call a layer whose projections change nothing."""
     into_heads = [
         keras.ops.reshape(keras.ops.eye(x.shape[2] * x.shape[3], dtype=dtype_of(x)), (-1, *x.shape[2:]))
         for x in (query, key, value)
     ]
     out = keras.ops.reshape(into_heads[2], (*value.shape[2:], -1))
-    others = [variable.value for variable in layer.non_trainable_variables]
-    y, _ = layer.stateless_call([*into_heads, out], others, *joined, training=training)
+    others = [variable.value for variable in built.non_trainable_variables]
+    inputs = joined(query, key, value)
+    y, _ = built.stateless_call([*into_heads, out], others, *inputs, training=training)
     return keras.ops.reshape(y, (*query.shape[:3], value.shape[3]))

@@ -1,44 +1,42 @@
-"""How a Keras layer is called with weights from outside, so that gradients reach them."""
+"""How a Keras layer is called with weights from outside, which take gradients, and the rows of Keras."""
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
+from ..rows import rows
 from .framework import keras
 
 
-def call_layer(layer: Any, *inputs: Any, weights: dict[str, Any] | None = None, **options: Any) -> Any:
-    """Call ``layer`` on ``inputs`` with its variables replaced by ``weights``, by name (None: absent).
+def build_layer(layer: Any, *inputs: Any, **options: Any) -> Any:
+    """The layer, with variables for inputs of these shapes; an input may be a list of arrays."""
+    layer.build(*([tuple(x.shape) for x in i] if isinstance(i, list) else tuple(i.shape) for i in inputs))
+    return layer
 
-    Returns the outputs; where the layer has non-trainable variables, a pair of the outputs and a
-    dictionary of their new values.
+
+def call_layer(layer: Any, *inputs: Any, **given: Any) -> Any:
+    """Call ``layer`` on ``inputs`` without changing it.
+
+    What is given by the name of a variable takes its place, and all else is an option (None: absent). Returns
+    the outputs; where variables that are not trained are given, a pair of the outputs and a dictionary of
+    their new values.
     """
-    with concrete():
-        layer.build(*(tuple(x.shape) for x in inputs))
-    given = {name: value for name, value in (weights or {}).items() if value is not None}
-    trainable = [given[variable.name] for variable in layer.trainable_variables]
-    others = [given.get(variable.name, variable.value) for variable in layer.non_trainable_variables]
-    outputs, updated = layer.stateless_call(trainable, others, *inputs, **options)
-    states = {
-        v.name: new for v, new in zip(layer.non_trainable_variables, updated, strict=True) if v.name in given
-    }
-    return (outputs, states) if states else outputs
-
-
-def concrete() -> Any:
-    """Context in which variables may be created although the caller is being traced."""
-    if keras.config.backend() == "jax":
-        import jax
-
-        return jax.ensure_compile_time_eval()
-    if keras.config.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return tf.init_scope()
-    return contextlib.nullcontext()
+    given = {name: value for name, value in given.items() if value is not None}
+    kept = [variable.name for variable in layer.non_trainable_variables if variable.name in given]
+    trainable = [given.pop(variable.name) for variable in layer.trainable_variables]
+    others = [given.pop(variable.name, variable.value) for variable in layer.non_trainable_variables]
+    outputs, updated = layer.stateless_call(trainable, others, *inputs, **given)
+    states = dict(zip((v.name for v in layer.non_trainable_variables), updated, strict=True))
+    return (outputs, {name: states[name] for name in kept}) if kept else outputs
 
 
 def dtype_of(x: Any) -> str:
     """Name of the dtype of an array of any backend, for a layer's ``dtype`` argument."""
     return str(keras.backend.standardize_dtype(x.dtype))
+
+
+DTYPE = {"dtype": "dtype_of(x)"}
+
+function, layer = rows("keras", call_layer, build_layer, keras=keras, dtype_of=dtype_of)
+_, instance = rows("keras", call_layer, keras=keras, dtype_of=dtype_of)
+"""Losses and constraints, which have no variables: they are made, and called on arrays."""

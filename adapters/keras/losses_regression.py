@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, keras
-from .layers import dtype_of
-from .reductions import class_reduction, reduced
+from .layers import function, instance
+from .reductions import class_reduction as class_reduction  # rows name it
+from .reductions import reduced
 
 ROW_MEAN = {"row_mean or reduction == 'mean'": "Keras averages the last axis first"}
-SQUARE = {"factor == 1.0": "Keras has the whole square only"} | ROW_MEAN
+WHOLE = {"factor": (1.0, "Keras has the whole square only")}
+BOTH, REDUCED = "targets, predictions", "reduced(y, reduction)"
+CLASS = {"reduction": "class_reduction(reduction)", "dtype": "dtype_of(predictions)"}
+DELTA = {"delta": "delta"}
 
-
-@binds("mean_squared_error", "keras.losses.MeanSquaredError", where=SQUARE)
-def mean_squared_error_class(predictions: Any, targets: Any, *, reduction: str) -> Any:
-    loss = keras.losses.MeanSquaredError(reduction=class_reduction(reduction), dtype=dtype_of(predictions))
-    return loss(targets, predictions)
-
-
-@binds("mean_squared_error", "keras.losses.mean_squared_error", where=SQUARE)
-def mean_squared_error(predictions: Any, targets: Any, *, reduction: str) -> Any:
-    return reduced(keras.losses.mean_squared_error(targets, predictions), reduction)
-
-
-@binds("huber", "keras.losses.Huber", where=ROW_MEAN)
-def huber_class(predictions: Any, targets: Any, *, delta: float, reduction: str) -> Any:
-    loss = keras.losses.Huber(delta=delta, reduction=class_reduction(reduction), dtype=dtype_of(predictions))
-    return loss(targets, predictions)
-
-
-@binds("huber", "keras.losses.huber", where=ROW_MEAN)
-def huber(predictions: Any, targets: Any, *, delta: float, reduction: str) -> Any:
-    return reduced(keras.losses.huber(targets, predictions, delta=delta), reduction)
-
+instance("mean_squared_error", "keras.losses.MeanSquaredError", CLASS, on=BOTH, where=ROW_MEAN, fixed=WHOLE)
+function(
+    "mean_squared_error",
+    "keras.losses.mean_squared_error",
+    on=BOTH,
+    returns=REDUCED,
+    where=ROW_MEAN,
+    fixed=WHOLE,
+)
+instance("huber", "keras.losses.Huber", DELTA | CLASS, on=BOTH, where=ROW_MEAN)
+function("huber", "keras.losses.huber", DELTA, on=BOTH, returns=REDUCED, where=ROW_MEAN)
 
 SMOOTH_L1 = {
     "beta > 0": "for beta = 0 the branches would divide by it",
@@ -41,7 +32,7 @@ SMOOTH_L1 = {
 
 
 @binds("smooth_l1", "keras.ops.where", where=SMOOTH_L1, composition=True)
-def smooth_l1(predictions: Any, targets: Any, *, beta: float, reduction: str) -> Any:
+def smooth_l1(predictions, targets, *, beta, reduction):
     size = keras.ops.abs(predictions - targets)
     small = keras.ops.where(size < beta, size, 0)
     return reduced(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, keras
-from .layers import dtype_of
+from .layers import dtype_of, instance
 
 ZERO = {
     "empty == 'zero' or average == 'places'": "Keras divides by no weights without NaN",
@@ -13,28 +11,21 @@ ZERO = {
     "masking == 'multiply' or data != 'padding_nan'": "multiplies the losses by their weights",
 }
 
-
-@binds(
+instance(
     "sequence_cross_entropy",
     "keras.losses.SparseCategoricalCrossentropy(sample_weight)",
+    {
+        "from_logits": "True",
+        "reduction": "'sum_over_batch_size' if average == 'places' else 'mean_with_sample_weight'",
+        "dtype": "dtype_of(logits)",
+    },
+    on="labels, logits, sample_weight=keras.ops.cast(mask, dtype_of(logits))",
     where={"average != 'sequences'": "Keras averages over all steps at once"} | ZERO,
 )
-def weighted_steps(logits: Any, labels: Any, mask: Any, *, average: str) -> Any:
-    loss = keras.losses.SparseCategoricalCrossentropy(
-        from_logits=True,
-        reduction="sum_over_batch_size" if average == "places" else "mean_with_sample_weight",
-        dtype=dtype_of(logits),
-    )
-    return loss(labels, logits, sample_weight=keras.ops.cast(mask, dtype_of(logits)))
 
 
-@binds(
-    "sequence_cross_entropy",
-    "keras.losses.sparse_categorical_crossentropy",
-    where=ZERO,
-    composition=True,
-)
-def masked_means(logits: Any, labels: Any, mask: Any, *, average: str) -> Any:
+@binds("sequence_cross_entropy", "keras.losses.sparse_categorical_crossentropy", where=ZERO, composition=True)
+def masked_means(logits, labels, mask, *, average):
     ops = keras.ops
     losses = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
     weights = ops.cast(mask, dtype_of(logits))

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from .framework import binds, keras
 
 
 @binds("layer_norm_lstm", "keras.ops.layer_normalization", composition=True)
 def layer_norm_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, scale: Any, recurrent_scale: Any,
-    cell_scale: Any, cell_bias: Any, *, normalized: str, carried: str, forget_bias: float, epsilon: float,
-) -> Any:  # fmt: skip
+    x,
+    h,
+    c,
+    kernel,
+    recurrent_kernel,
+    bias,
+    scale,
+    recurrent_scale,
+    cell_scale,
+    cell_bias,
+    *,
+    normalized,
+    carried,
+    forget_bias,
+    epsilon,
+):
     ops = keras.ops
 
-    def norm(x: Any, scale: Any, bias: Any = None) -> Any:
+    def norm(x, scale, bias=None):
         return ops.layer_normalization(x, scale, bias, axis=-1, epsilon=epsilon)
 
-    def cell(step: Any, h: Any, c: Any) -> Any:
+    def cell(step, h, c):
         by_input, by_state = ops.matmul(step, kernel), ops.matmul(h, recurrent_kernel)
         if normalized == "gates":
             gates = zip(*(ops.split(a, 4, axis=-1) for a in (by_input + by_state, scale, bias)), strict=True)
@@ -34,12 +46,10 @@ def layer_norm_lstm(
 
 
 @binds("peephole_lstm", "keras.ops.sigmoid", composition=True)
-def peephole_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, peepholes: Any
-) -> Any:
+def peephole_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes):
     to_i, to_f, to_o = keras.ops.unstack(peepholes)
 
-    def cell(step: Any, h: Any, c: Any) -> Any:
+    def cell(step, h, c):
         i, f, g, o = _sums(step, h, kernel, recurrent_kernel, bias)
         c = keras.ops.sigmoid(f + to_f * c) * c + keras.ops.sigmoid(i + to_i * c) * keras.ops.tanh(g)
         return keras.ops.sigmoid(o + to_o * c) * keras.ops.tanh(c), c
@@ -48,10 +58,8 @@ def peephole_lstm(
 
 
 @binds("projection_lstm", "keras.ops.sigmoid", composition=True)
-def projection_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, projection: Any
-) -> Any:
-    def cell(step: Any, h: Any, c: Any) -> Any:
+def projection_lstm(x, h, c, kernel, recurrent_kernel, bias, projection):
+    def cell(step, h, c):
         i, f, g, o = _sums(step, h, kernel, recurrent_kernel, bias)
         c = keras.ops.sigmoid(f) * c + keras.ops.sigmoid(i) * keras.ops.tanh(g)
         return keras.ops.matmul(keras.ops.sigmoid(o) * keras.ops.tanh(c), projection), c
@@ -60,12 +68,10 @@ def projection_lstm(
 
 
 @binds("time_gated_lstm", "keras.ops.sigmoid", composition=True)
-def time_gated_lstm(
-    x: Any, elapsed: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, decay: str
-) -> Any:
+def time_gated_lstm(x, elapsed, h, c, kernel, recurrent_kernel, bias, *, decay):
     decays = keras.ops.exp(-elapsed) if decay == "exponential" else 1 / keras.ops.log(math.e + elapsed)
 
-    def cell(step: Any, h: Any, c: Any) -> Any:
+    def cell(step, h, c):
         step, factor = step[:, :-1], step[:, -1:]
         i, f, g, o = _sums(step, h, kernel, recurrent_kernel, bias)
         c = keras.ops.sigmoid(f) * factor * c + keras.ops.sigmoid(i) * keras.ops.tanh(g)
@@ -74,7 +80,7 @@ def time_gated_lstm(
     return _over_time(cell, keras.ops.concatenate([x, decays[..., None]], axis=-1), h, c)
 
 
-def _over_time(cell: Any, x: Any, h: Any, c: Any) -> Any:
+def _over_time(cell, x, h, c):
     states = []
     for step in keras.ops.unstack(x, axis=1):
         h, c = cell(step, h, c)
@@ -82,6 +88,6 @@ def _over_time(cell: Any, x: Any, h: Any, c: Any) -> Any:
     return keras.ops.stack(states, axis=1), h, c
 
 
-def _sums(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+def _sums(x, h, kernel, recurrent_kernel, bias):
     z = keras.ops.matmul(x, kernel) + keras.ops.matmul(h, recurrent_kernel) + bias
     return keras.ops.split(z, 4, axis=-1)

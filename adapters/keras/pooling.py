@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from .layers import DTYPE, function, layer
 
-from .framework import binds, keras
-from .layers import dtype_of
+NAMED = {"padding in ('valid', 'same')": "Keras pads by name, 'valid' or 'same'"}
+NOT_DILATED = {"max(dilation) == 1": "Keras's poolings have no dilation"}
+NO_CEILING = {"ceil_mode": (False, "Keras's poolings have no such rule")}
+MAXIMA = NO_CEILING | {"nan": ("hold", "what becomes of NaN is a deviation on file")}
+WITHOUT_PADDING = NO_CEILING | {"count_padding": (False, "Keras's means do not count the padding")}
+POOL = {"pool_size": "window", "strides": "strides", "padding": "padding", "data_format": "'channels_last'"}
 
-NAMED = {
-    "not ceil_mode": "Keras's poolings have no such rule",
-    "padding in ('valid', 'same')": "Keras pads by name, 'valid' or 'same'",
-}
-WITHOUT_PADDING = NAMED | {"not count_padding": "Keras's means do not count the padding"}
-NUMBERS_ONLY = NAMED | {
-    "max(dilation) == 1": "Keras's poolings have no dilation",
-    "nan == 'hold'": "what becomes of NaN is a deviation on file",
-}
-
-
-@binds("max_pool2d", "keras.layers.MaxPooling2D", where=NUMBERS_ONLY)
-def max_pool2d(x: Any, window: Any, strides: Any, padding: Any) -> Any:
-    return keras.layers.MaxPooling2D(
-        window, strides, padding, data_format="channels_last", dtype=dtype_of(x)
-    )(x)
-
-
-@binds("max_pool2d", "keras.ops.max_pool", where=NUMBERS_ONLY)
-def max_pool(x: Any, window: Any, strides: Any, padding: Any) -> Any:
-    return keras.ops.max_pool(x, window, strides, padding, data_format="channels_last")
-
-
-@binds("avg_pool2d", "keras.layers.AveragePooling2D", where=WITHOUT_PADDING)
-def avg_pool2d(x: Any, window: Any, strides: Any, padding: Any) -> Any:
-    return keras.layers.AveragePooling2D(
-        window, strides, padding, data_format="channels_last", dtype=dtype_of(x)
-    )(x)
-
-
-@binds("avg_pool2d", "keras.ops.average_pool", where=WITHOUT_PADDING)
-def average_pool(x: Any, window: Any, strides: Any, padding: Any) -> Any:
-    return keras.ops.average_pool(x, window, strides, padding, data_format="channels_last")
+layer("max_pool2d", "keras.layers.MaxPooling2D", POOL | DTYPE, where=NAMED | NOT_DILATED, fixed=MAXIMA)
+function("max_pool2d", "keras.ops.max_pool", POOL, where=NAMED | NOT_DILATED, fixed=MAXIMA)
+layer("avg_pool2d", "keras.layers.AveragePooling2D", POOL | DTYPE, where=NAMED, fixed=WITHOUT_PADDING)
+function("avg_pool2d", "keras.ops.average_pool", POOL, where=NAMED, fixed=WITHOUT_PADDING)

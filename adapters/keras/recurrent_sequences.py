@@ -2,295 +2,285 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, keras
-from .layers import call_layer, concrete, dtype_of
-from .recurrent import GATED, REVERSED, gru_weights_of, options_of, weights_of
+from .layers import build_layer, call_layer, dtype_of, layer
+from .recurrent import (
+    GATED,
+    GATES,
+    GRU_WEIGHTS,
+    RESET,
+    REVERSED,
+    STATE,
+    STATES,
+    UNITS,
+    WEIGHTS,
+    gru_weights_of,
+    options_of,
+    weights_of,
+)
 
-WHOLE = {
-    "direction == 'forward' or reversal == 'whole'": "go_backwards turns everything round, padding first"
+# --- masked ---
+
+MASKED = REVERSED | {
+    "direction == 'forward' or reversal == 'whole'": "go_backwards turns everything round, padding first",
+    "masked_output in ('zero', 'repeat')": "Keras repeats the last output, or zero_output_for_mask",
 }
-OUTPUTS = {"masked_output in ('zero', 'repeat')": "Keras repeats the last output, or zero_output_for_mask"}
-ZERO = {"masked_output == 'zero'": "Bidirectional turns zero_output_for_mask on"}
+OPTIONS = UNITS | {
+    "zero_output_for_mask": "masked_output == 'zero'",
+    "go_backwards": "direction != 'forward'",
+    "return_sequences": "return_sequences",
+    "return_state": "True",
+}
 
 
-MASKED = REVERSED | WHOLE | OUTPUTS
+def mask_of(x, lengths):
+    return keras.ops.arange(x.shape[1], dtype=lengths.dtype) < lengths[:, None]
 
 
-@binds("masked_lstm", "keras.layers.LSTM", where=MASKED)
-def masked_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
-    *, masked_output: str, direction: str, return_sequences: bool,
-) -> Any:  # fmt: skip
-    options = GATED | options_of(x, bias) | _options(masked_output, direction, return_sequences)
-    layer = keras.layers.LSTM(h.shape[-1], **options)
-    return _masked(layer, x, [h, c], weights_of(kernel, recurrent_kernel, bias), lengths, mask)
+for spec, api, options, weights, carry in (
+    ("masked_lstm", "keras.layers.LSTM", GATES, WEIGHTS, STATES),
+    ("masked_lstm", "keras.layers.LSTM(unroll=True)", GATES | {"unroll": "True"}, WEIGHTS, STATES),
+    ("masked_gru", "keras.layers.GRU", RESET, GRU_WEIGHTS, STATE),
+    ("masked_simple_rnn", "keras.layers.SimpleRNN", {}, WEIGHTS, STATE),
+):
+    on = f"{carry['on']}, mask=mask_of(x, lengths) if mask is None else mask"
+    layer(spec, api, OPTIONS | options, weights, on=on, where=MASKED)
+
+# --- both ways ---
+
+ZERO = {"masked_output": ("zero", "Bidirectional turns zero_output_for_mask on")}
 
 
-@binds("masked_lstm", "keras.layers.LSTM(unroll=True)", where=MASKED)
-def masked_lstm_unrolled(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
-    *, masked_output: str, direction: str, return_sequences: bool,
-) -> Any:  # fmt: skip
-    options = GATED | options_of(x, bias) | _options(masked_output, direction, return_sequences)
-    layer = keras.layers.LSTM(h.shape[-1], unroll=True, **options)
-    return _masked(layer, x, [h, c], weights_of(kernel, recurrent_kernel, bias), lengths, mask)
+def one_way(x, bias, returns):
+    return {"return_sequences": returns != "ends", "return_state": True, **options_of(x, bias[0])}
 
 
-@binds("masked_gru", "keras.layers.GRU", where=MASKED)
-def masked_gru(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    lengths: Any, mask: Any, *, reset_after: bool, masked_output: str, direction: str, return_sequences: bool,
-) -> Any:  # fmt: skip
-    options = GATED | options_of(x, bias) | _options(masked_output, direction, return_sequences)
-    layer = keras.layers.GRU(h.shape[-1], reset_after=reset_after, **options)
-    weights = gru_weights_of(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
-    return _masked(layer, x, [h], weights, lengths, mask)
+def both(one, x, merge):
+    return build_layer(keras.layers.Bidirectional(one, merge_mode=merge, dtype=dtype_of(x)), x)
 
 
-@binds("masked_simple_rnn", "keras.layers.SimpleRNN", where=MASKED)
-def masked_simple_rnn(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
-    *, masked_output: str, direction: str, return_sequences: bool,
-) -> Any:  # fmt: skip
-    options = options_of(x, bias) | _options(masked_output, direction, return_sequences)
-    layer = keras.layers.SimpleRNN(h.shape[-1], **options)
-    return _masked(layer, x, [h], weights_of(kernel, recurrent_kernel, bias), lengths, mask)
+def both_lstm(x, h, bias, *, merge, returns):
+    return both(keras.layers.LSTM(h.shape[-1], **GATED, **one_way(x, bias, returns)), x, merge)
 
 
-def _options(masked_output: str, direction: str, return_sequences: bool) -> dict[str, Any]:
-    return {
-        "zero_output_for_mask": masked_output == "zero", "go_backwards": direction != "forward",
-        "return_sequences": return_sequences, "return_state": True,
-    }  # fmt: skip
+def both_gru(x, h, bias, *, reset_after, merge, returns):
+    options = GATED | one_way(x, bias, returns)
+    return both(keras.layers.GRU(h.shape[-1], reset_after=reset_after, **options), x, merge)
 
 
-def _masked(layer: Any, x: Any, carry: Any, weights: Any, lengths: Any, mask: Any) -> Any:
-    counts = _mask(x, lengths) if mask is None else mask
-    return call_layer(layer, x, weights=weights, initial_state=carry, mask=counts)
+def both_simple_rnn(x, h, bias, *, merge, returns):
+    return both(keras.layers.SimpleRNN(h.shape[-1], **one_way(x, bias, returns)), x, merge)
 
 
-@binds("bidirectional_lstm", "keras.layers.Bidirectional", where=ZERO)
-def bidirectional_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
-    *, merge: str, returns: str,
-) -> Any:  # fmt: skip
-    layer = keras.layers.LSTM(h.shape[-1], **GATED, **_one_way(x, bias[0], returns))
+@binds("bidirectional_lstm", "keras.layers.Bidirectional", fixed=ZERO, build=both_lstm)
+def bidirectional_lstm(built, x, h, c, kernel, recurrent_kernel, bias, lengths, *, returns):
     weights = [weights_of(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
-    return _both_ways(layer, x, (h, c), weights, lengths, merge, returns)
+    return _both_ways(built, x, (h, c), weights, lengths, returns)
 
 
-@binds("bidirectional_gru", "keras.layers.Bidirectional", where=ZERO)
+@binds("bidirectional_gru", "keras.layers.Bidirectional", fixed=ZERO, build=both_gru)
 def bidirectional_gru(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any, lengths: Any,
-    *, reset_after: bool, merge: str, returns: str,
-) -> Any:  # fmt: skip
-    options = GATED | _one_way(x, bias[0], returns)
-    layer = keras.layers.GRU(h.shape[-1], reset_after=reset_after, **options)
+    built, x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, *, reset_after, returns
+):
     own = [None, None] if recurrent_bias is None else recurrent_bias
     weights = [gru_weights_of(kernel[n], recurrent_kernel[n], bias[n], own[n], reset_after) for n in range(2)]
-    return _both_ways(layer, x, (h,), weights, lengths, merge, returns)
+    return _both_ways(built, x, (h,), weights, lengths, returns)
 
 
-@binds("bidirectional_simple_rnn", "keras.layers.Bidirectional", where=ZERO)
-def bidirectional_simple_rnn(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
-    *, merge: str, returns: str,
-) -> Any:  # fmt: skip
-    layer = keras.layers.SimpleRNN(h.shape[-1], **_one_way(x, bias[0], returns))
+@binds("bidirectional_simple_rnn", "keras.layers.Bidirectional", fixed=ZERO, build=both_simple_rnn)
+def bidirectional_simple_rnn(built, x, h, kernel, recurrent_kernel, bias, lengths, *, returns):
     weights = [weights_of(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
-    return _both_ways(layer, x, (h,), weights, lengths, merge, returns)
+    return _both_ways(built, x, (h,), weights, lengths, returns)
 
 
-def _one_way(x: Any, bias: Any, returns: str) -> dict[str, Any]:
-    return {"return_sequences": returns != "ends", "return_state": True, **options_of(x, bias)}
-
-
-def _both_ways(layer: Any, x: Any, carry: Any, weights: Any, lengths: Any, merge: str, returns: str) -> Any:
-    both = keras.layers.Bidirectional(layer, merge_mode=merge, dtype=layer.dtype)
-    with concrete():
-        both.build(tuple(x.shape))
-    trainable = [part for of_one in weights for part in of_one.values()]
-    (y, *states), _ = both.stateless_call(
-        trainable, [v.value for v in both.non_trainable_variables], x,
+def _both_ways(built, x, carry, weights, lengths, returns):
+    (y, *states), _ = built.stateless_call(
+        _joined(weights),
+        [v.value for v in built.non_trainable_variables],
+        x,
         initial_state=[state[n] for n in range(2) for state in carry],
-        mask=None if lengths is None else _mask(x, lengths),
-    )  # fmt: skip
+        mask=None if lengths is None else mask_of(x, lengths),
+    )
     each = len(carry)
     finals = [keras.ops.stack([states[n], states[n + each]]) for n in range(each)]
     return y[:, -1] if returns == "last_step" else y, *finals
 
 
-def _mask(x: Any, lengths: Any) -> Any:
-    return keras.ops.arange(x.shape[1], dtype=lengths.dtype) < lengths[:, None]
+def _joined(weights):
+    """Weights of several layers, in their order."""
+    return [part for of_one in weights for part in of_one.values()]
 
 
-@binds("stacked_lstm", "keras.layers.StackedRNNCells")
-def stacked_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
-) -> Any:
-    options = GATED | options_of(x, bias)
-    cells = [keras.layers.LSTMCell(h.shape[-1], **options) for _ in range(len(h))]
-    weights = _layers(kernel, upper_kernels, recurrent_kernel, bias)
-    return _of_cells(cells, x, (h, c), weights)
+# --- in layers ---
 
 
-@binds("stacked_gru", "keras.layers.StackedRNNCells")
-def stacked_gru(
-    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    *, reset_after: bool,
-) -> Any:  # fmt: skip
-    options = GATED | options_of(x, bias)
-    cells = [keras.layers.GRUCell(h.shape[-1], reset_after=reset_after, **options) for _ in range(len(h))]
-    weights = _gru_layers(kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, reset_after)
-    return _of_cells(cells, x, (h,), weights)
-
-
-@binds("stacked_simple_rnn", "keras.layers.StackedRNNCells")
-def stacked_simple_rnn(
-    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
-) -> Any:
-    cells = [keras.layers.SimpleRNNCell(h.shape[-1], **options_of(x, bias)) for _ in range(len(h))]
-    weights = _layers(kernel, upper_kernels, recurrent_kernel, bias)
-    return _of_cells(cells, x, (h,), weights)
-
-
-def _of_cells(cells: Any, x: Any, carry: Any, weights: Any) -> Any:
+def stacked(x, cells):
     cell = keras.layers.StackedRNNCells(cells, dtype=dtype_of(x))
-    layer = keras.layers.RNN(cell, return_sequences=True, return_state=True, dtype=dtype_of(x))
-    with concrete():
-        layer.build(tuple(x.shape))
-    trainable = [part for of_layer in weights for part in of_layer.values()]
-    fixed = [v.value for v in layer.non_trainable_variables]
-    states = [[state[n] for state in carry] for n in range(len(cells))]
-    start = states if len(carry) > 1 else [state for (state,) in states]
-    (y, *finals), _ = layer.stateless_call(trainable, fixed, x, initial_state=start)
-    by_state = zip(*finals, strict=True) if len(carry) > 1 else [finals]
-    return y, *(keras.ops.stack(list(of_each)) for of_each in by_state)
+    return build_layer(keras.layers.RNN(cell, return_sequences=True, return_state=True, dtype=dtype_of(x)), x)
 
 
-@binds("stacked_lstm", "keras.layers.LSTM", composition=True)
-def stacked_lstm_layers(
-    x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
-) -> Any:
-    options = SEQUENCES | GATED | options_of(x, bias)
-    layers = [keras.layers.LSTM(h.shape[-1], **options) for _ in range(len(h))]
+def lstm_cells(x, h, bias):
+    options = GATED | options_of(x, bias)
+    return stacked(x, [keras.layers.LSTMCell(h.shape[-1], **options) for _ in range(len(h))])
+
+
+def gru_cells(x, h, bias, *, reset_after):
+    options = GATED | options_of(x, bias) | {"reset_after": reset_after}
+    return stacked(x, [keras.layers.GRUCell(h.shape[-1], **options) for _ in range(len(h))])
+
+
+def simple_rnn_cells(x, h, bias):
+    return stacked(x, [keras.layers.SimpleRNNCell(h.shape[-1], **options_of(x, bias)) for _ in range(len(h))])
+
+
+@binds("stacked_lstm", "keras.layers.StackedRNNCells", build=lstm_cells)
+def stacked_lstm(built, x, h, c, kernel, upper_kernels, recurrent_kernel, bias):
     weights = _layers(kernel, upper_kernels, recurrent_kernel, bias)
-    return _of_layers(layers, x, (h, c), weights)
+    states = [[h[n], c[n]] for n in range(len(h))]
+    y, finals = _of_cells(built, x, states, weights)
+    return y, *(keras.ops.stack(list(of_each)) for of_each in zip(*finals, strict=True))
 
 
-@binds("stacked_gru", "keras.layers.GRU", composition=True)
-def stacked_gru_layers(
-    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    *, reset_after: bool,
-) -> Any:  # fmt: skip
-    options = SEQUENCES | GATED | options_of(x, bias)
-    layers = [keras.layers.GRU(h.shape[-1], reset_after=reset_after, **options) for _ in range(len(h))]
+@binds("stacked_gru", "keras.layers.StackedRNNCells", build=gru_cells)
+def stacked_gru(built, x, h, kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, *, reset_after):
     weights = _gru_layers(kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, reset_after)
-    return _of_layers(layers, x, (h,), weights)
+    y, finals = _of_cells(built, x, [h[n] for n in range(len(h))], weights)
+    return y, keras.ops.stack(finals)
 
 
-@binds("stacked_simple_rnn", "keras.layers.SimpleRNN", composition=True)
-def stacked_simple_rnn_layers(
-    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
-) -> Any:
-    options = SEQUENCES | options_of(x, bias)
-    layers = [keras.layers.SimpleRNN(h.shape[-1], **options) for _ in range(len(h))]
+@binds("stacked_simple_rnn", "keras.layers.StackedRNNCells", build=simple_rnn_cells)
+def stacked_simple_rnn(built, x, h, kernel, upper_kernels, recurrent_kernel, bias):
     weights = _layers(kernel, upper_kernels, recurrent_kernel, bias)
-    return _of_layers(layers, x, (h,), weights)
+    y, finals = _of_cells(built, x, [h[n] for n in range(len(h))], weights)
+    return y, keras.ops.stack(finals)
 
 
-SEQUENCES = {"return_sequences": True, "return_state": True}
+def _of_cells(built, x, states, weights):
+    fixed = [v.value for v in built.non_trainable_variables]
+    (y, *finals), _ = built.stateless_call(_joined(weights), fixed, x, initial_state=states)
+    return y, finals
 
 
-def _of_layers(layers: Any, x: Any, carry: Any, weights: Any) -> Any:
+def in_layers(make, x, h, **options):
+    """A layer for each of the states; the upper ones take what the first gives."""
+    options |= {"return_sequences": True, "return_state": True}
+    outputs = keras.ops.zeros((*x.shape[:2], h.shape[-1]), dtype=dtype_of(x))
+    return [build_layer(make(h.shape[-1], **options), outputs if n else x) for n in range(len(h))]
+
+
+def lstm_layers(x, h, bias):
+    return in_layers(keras.layers.LSTM, x, h, **GATED, **options_of(x, bias))
+
+
+def gru_layers(x, h, bias, *, reset_after):
+    return in_layers(keras.layers.GRU, x, h, reset_after=reset_after, **GATED, **options_of(x, bias))
+
+
+def simple_rnn_layers(x, h, bias):
+    return in_layers(keras.layers.SimpleRNN, x, h, **options_of(x, bias))
+
+
+@binds("stacked_lstm", "keras.layers.LSTM", composition=True, build=lstm_layers)
+def stacked_lstm_layers(built, x, h, c, kernel, upper_kernels, recurrent_kernel, bias):
+    return _of_layers(built, x, (h, c), _layers(kernel, upper_kernels, recurrent_kernel, bias))
+
+
+@binds("stacked_gru", "keras.layers.GRU", composition=True, build=gru_layers)
+def stacked_gru_layers(
+    built, x, h, kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, *, reset_after
+):
+    weights = _gru_layers(kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, reset_after)
+    return _of_layers(built, x, (h,), weights)
+
+
+@binds("stacked_simple_rnn", "keras.layers.SimpleRNN", composition=True, build=simple_rnn_layers)
+def stacked_simple_rnn_layers(built, x, h, kernel, upper_kernels, recurrent_kernel, bias):
+    return _of_layers(built, x, (h,), _layers(kernel, upper_kernels, recurrent_kernel, bias))
+
+
+def _of_layers(layers, x, carry, weights):
     finals = []
-    for n, (layer, of_layer) in enumerate(zip(layers, weights, strict=True)):
-        start = [state[n] for state in carry]
-        x, *final = call_layer(layer, x, weights=of_layer, initial_state=start)
+    for n, (of_this, its_weights) in enumerate(zip(layers, weights, strict=True)):
+        x, *final = call_layer(of_this, x, initial_state=[state[n] for state in carry], **its_weights)
         finals.append(final)
     return x, *(keras.ops.stack(list(of_each)) for of_each in zip(*finals, strict=True))
 
 
-def _layers(kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any) -> list[dict[str, Any]]:
+def _layers(kernel, upper_kernels, recurrent_kernel, bias):
     """Weights by layer."""
     kernels = _kernels(kernel, upper_kernels, bias)
     return [weights_of(*weights) for weights in zip(kernels, recurrent_kernel, bias, strict=True)]
 
 
-def _kernels(kernel: Any, upper_kernels: Any, bias: Any) -> list[Any]:
+def _kernels(kernel, upper_kernels, bias):
     return [kernel, *(upper_kernels[n] for n in range(len(bias) - 1))]
 
 
-def _gru_layers(
-    kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any, reset_after: bool
-) -> list[dict[str, Any]]:
+def _gru_layers(kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, reset_after):
     """Weights of GRUs by layer."""
     own = [None] * len(bias) if recurrent_bias is None else recurrent_bias
     layers = zip(_kernels(kernel, upper_kernels, bias), recurrent_kernel, bias, own, strict=True)
     return [gru_weights_of(*weights, reset_after=reset_after) for weights in layers]
 
 
-KEPT = {"kept_by == 'layer'": "every call of a stateful layer moves its carry"}
+# --- from call to call ---
+
+KEPT = {"kept_by": ("layer", "every call of a stateful layer moves its carry")}
 
 
-@binds("stateful_lstm", "keras.layers.LSTM(stateful=True)", where=KEPT)
-def stateful_lstm(
-    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
-) -> Any:
-    layer = keras.layers.LSTM(len(recurrent_kernel), **GATED, **_stateful(x, bias))
-    return _calls(layer, weights_of(kernel, recurrent_kernel, bias), x, other, later, between)
+def stateful(make, x, recurrent_kernel, bias, **options):
+    options |= {"return_sequences": True, "return_state": True, "stateful": True, **options_of(x, bias)}
+    return build_layer(make(len(recurrent_kernel), **options), x)
 
 
-@binds("stateful_gru", "keras.layers.GRU(stateful=True)", where=KEPT)
+def kept_lstm(x, recurrent_kernel, bias):
+    return stateful(keras.layers.LSTM, x, recurrent_kernel, bias, **GATED)
+
+
+def kept_gru(x, recurrent_kernel, bias, *, reset_after):
+    return stateful(keras.layers.GRU, x, recurrent_kernel, bias, reset_after=reset_after, **GATED)
+
+
+def kept_simple_rnn(x, recurrent_kernel, bias):
+    return stateful(keras.layers.SimpleRNN, x, recurrent_kernel, bias)
+
+
+@binds("stateful_lstm", "keras.layers.LSTM(stateful=True)", fixed=KEPT, build=kept_lstm)
+def stateful_lstm(built, x, other, later, kernel, recurrent_kernel, bias, *, between):
+    return _calls(built, weights_of(kernel, recurrent_kernel, bias), x, other, later, between)
+
+
+@binds("stateful_gru", "keras.layers.GRU(stateful=True)", fixed=KEPT, build=kept_gru)
 def stateful_gru(
-    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    *, reset_after: bool, between: str,
-) -> Any:  # fmt: skip
-    options = GATED | _stateful(x, bias)
-    layer = keras.layers.GRU(len(recurrent_kernel), reset_after=reset_after, **options)
+    built, x, other, later, kernel, recurrent_kernel, bias, recurrent_bias, *, reset_after, between
+):
     weights = gru_weights_of(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
-    return _calls(layer, weights, x, other, later, between)
+    return _calls(built, weights, x, other, later, between)
 
 
-@binds("stateful_simple_rnn", "keras.layers.SimpleRNN(stateful=True)", where=KEPT)
-def stateful_simple_rnn(
-    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
-) -> Any:
-    layer = keras.layers.SimpleRNN(len(recurrent_kernel), **_stateful(x, bias))
-    return _calls(layer, weights_of(kernel, recurrent_kernel, bias), x, other, later, between)
+@binds("stateful_simple_rnn", "keras.layers.SimpleRNN(stateful=True)", fixed=KEPT, build=kept_simple_rnn)
+def stateful_simple_rnn(built, x, other, later, kernel, recurrent_kernel, bias, *, between):
+    return _calls(built, weights_of(kernel, recurrent_kernel, bias), x, other, later, between)
 
 
-def _calls(layer: Any, weights: Any, x: Any, other: Any, later: Any, between: str) -> Any:
-    """Two calls, and what comes between them."""
-    with concrete():
-        layer.build(tuple(x.shape))
-    given = [(variable, weights[variable.name]) for variable in layer.trainable_variables]
+def _calls(built, weights, x, other, later, between):
+    """Two calls, and what comes between them; the layer itself keeps the carry that it was built with."""
+    given = [(variable, weights[variable.name]) for variable in built.trainable_variables]
     with keras.StatelessScope(state_mapping=given):
-        y, *_ = layer(x)
+        y, *_ = built(x)
         if between == "predict":
-            layer(other)
+            built(other)
         if between == "reset":
-            layer.reset_state()
-        return y, *layer(later)
+            built.reset_state()
+        return y, *built(later)
 
 
-@binds("stateful_lstm", "keras.layers.LSTM(stateful=True).stateless_call", where=KEPT)
-def stateful_lstm_stateless(
-    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
-) -> Any:
-    layer = keras.layers.LSTM(len(recurrent_kernel), **GATED, **_stateful(x, bias))
-    with concrete():
-        layer.build(tuple(x.shape))
+@binds("stateful_lstm", "keras.layers.LSTM(stateful=True).stateless_call", fixed=KEPT, build=kept_lstm)
+def stateful_lstm_stateless(built, x, other, later, kernel, recurrent_kernel, bias, *, between):
     weights = [kernel, recurrent_kernel, bias]
-    start = [variable.value for variable in layer.non_trainable_variables]
-    (y, *_), kept = layer.stateless_call(weights, start, x)
+    start = [variable.value for variable in built.non_trainable_variables]
+    (y, *_), kept = built.stateless_call(weights, start, x)
     if between == "predict":
-        _, kept = layer.stateless_call(weights, kept, other)
-    (y_later, h, c), _ = layer.stateless_call(weights, start if between == "reset" else kept, later)
+        _, kept = built.stateless_call(weights, kept, other)
+    (y_later, h, c), _ = built.stateless_call(weights, start if between == "reset" else kept, later)
     return y, y_later, h, c
-
-
-def _stateful(x: Any, bias: Any) -> dict[str, Any]:
-    return {"return_sequences": True, "return_state": True, "stateful": True, **options_of(x, bias)}

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import keras
 
 
-def reduced(losses: Any, reduction: str) -> Any:
+def reduced(losses, reduction):
     """The losses, their mean or their sum, for functions that reduce nothing but the last axis."""
     if reduction == "none":
         return losses
     return keras.ops.mean(losses) if reduction == "mean" else keras.ops.sum(losses)
 
 
-def class_reduction(reduction: str) -> str:
+def class_reduction(reduction):
     """Name of a reduction in a Keras loss class."""
     return {"none": "none", "mean": "sum_over_batch_size", "sum": "sum"}[reduction]

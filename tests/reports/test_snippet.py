@@ -37,6 +37,11 @@ SPECS = all_specs()
             "layer(x, training=True)",
         ),
         (
+            "keras.layers.Dropout",
+            "dropout/default/float32/normal/33x129",
+            "keras.layers.Dropout(rate=0.3, seed=20260101, dtype='float32')(x, training=True)",
+        ),
+        (
             "torch.nn.functional.linear",
             "dense/use_bias=false/float32/normal/3x17x5",
             "torch.nn.functional.linear(x, weight=kernel.T, bias=None)",
@@ -49,7 +54,7 @@ SPECS = all_specs()
         (
             "keras.random.dropout",
             "dropout_noise_shape/shared=batch/float32/normal/33x5x17",
-            "keras.random.dropout(x, 0.3, noise_shape=(1, 5, 17), seed=20260101)",
+            "keras.random.dropout(x, rate=0.3, seed=20260101, noise_shape=(1, 5, 17))",
         ),
     ],
 )
@@ -108,7 +113,7 @@ import importlib, sys
 sys.path.insert(0, {tests!r})
 from test_snippet import SHOWN
 from assay.adapters.framework import framework
-from assay.harness.expectation import Expectation
+from assay.harness.judging.expectation import Expectation
 from assay.numerics.dtypes import encode
 from assay.reports.snippet import FRAMEWORK_MODULES, snippet
 
