@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from ..binding import binder
 from ..environment import TENSORFLOW
-from ..framework import Framework, NotInForce, Returned, Runner, Unavailable, Wire, as_tuple, construct, seed
+from ..framework import Framework, NotInForce, Returned, Runner, Unavailable, Wire, as_tuple, construct
 from ..lazy import Lazy
 from ..rows import rows
 
