@@ -22,12 +22,13 @@ import msgspec
 import numpy as np
 
 from ...numerics.dtypes import dtype
+from ...numerics.profiles import Profile, profiles
 from ...specs import all_specs
 from ...specs.language.case import Case
 from ...specs.language.cases import DTYPE_ORDER
 from ...specs.language.spec import Spec
 from ...specs.language.variant import Control, Fault
-from ..judging.expectation import Expectation
+from ..judging.expectation import Expectation, Expected
 from ..judging.judge import Answer, Judgement, judge
 from ..judging.stochastic import is_stochastic, judge_stochastic, probes
 from ..plan import selection
@@ -45,8 +46,14 @@ AnyFault = Fault | GeneralFault
 AnyControl = Control | GeneralControl
 Distance = Callable[[Array, Array], float]
 
-AuditOutcome = Literal["caught", "slipped", "below resolution", "no effect", "passes", "false alarm", "blind"]
-"""Of faults the first four, of controls the next two (or ``no effect``: never asked), of cases the last."""
+AuditOutcome = Literal[
+    "caught", "slipped", "below resolution", "no effect", "passes", "false alarm", "unresolved", "blind"
+]
+"""Of faults the first four, of controls the next two (or ``no effect``: never asked), of cases the last two.
+
+An array in which no coarse fault is seen is ``blind``, and ``unresolved`` where the tightest profile shows it
+and only the looser one of a half type, by which every primitive rounds, explains anything.
+"""
 
 LARGEST = float(np.finfo(np.float64).max)
 """What stands for infinity, which JSON has not."""
@@ -236,10 +243,27 @@ def _blind(expectation: Expectation, questions: _Questions) -> Iterator[Entry]:
     case = expectation.case.id
     for place, name in enumerate(_arrays_of(expectation)):
         coarse = [answer for answer in _spoilt(right, place) if answer.digest != right.digest]
-        if not coarse or any(judge(expectation, answer, explain=False).failing for answer in coarse):
+        if not coarse or _seen(expectation, coarse):
             continue
+        outcome: AuditOutcome = "unresolved" if _seen(_Tightest(expectation), coarse) else "blind"
         said = f"every {name} would pass here"
-        yield Entry(questions.spec.name, questions.dtype, "case", case, True, "blind", 1, case, message=said)
+        yield Entry(questions.spec.name, questions.dtype, "case", case, True, outcome, 1, case, message=said)
+
+
+def _seen(expectation: Expectation, answers: Sequence[Answer]) -> bool:
+    """Whether the judge objects to one of the answers."""
+    return any(judge(expectation, answer, explain=False).failing for answer in answers)
+
+
+class _Tightest(Expectation):
+    """An expectation that knows the tightest profile of its dtype alone."""
+
+    def __init__(self, whole: Expectation) -> None:
+        vars(self).update(vars(whole))
+        self._whole = whole
+
+    def under(self, profile: Profile) -> tuple[Expected, ...]:
+        return self._whole.under(profiles(self.case.dtype)[0])
 
 
 def _spoilt(right: Answer, place: int) -> Iterator[Answer]:
