@@ -94,7 +94,8 @@ def run(
     seeds
         How many times to draw the numbers of every case.
     mode
-        How functions are run instead of the framework's default: eager, jit, graph, xla or compiled.
+        How functions are run instead of the framework's default: eager, jit, graph, xla or compiled. Every
+        configuration proves that it ran so; what a mode refuses is a verdict with the reason.
     bindings_from
         A Python file of further bindings; may be given many times.
     python

@@ -98,7 +98,8 @@ def gate(
         smoke meets every option once, standard every pair of options, full every triple; grid meets all
         combinations of a few small values.
     mode
-        How functions are run instead of the framework's default: eager, jit, graph, xla or compiled.
+        How functions are run instead of the framework's default: eager, jit, graph, xla or compiled. Every
+        configuration proves that it ran so; what a mode refuses is a verdict with the reason.
     waivers
         TOML file of changes that are known; assay-waivers.toml is read if it is there.
     bindings_from

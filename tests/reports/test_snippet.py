@@ -52,6 +52,21 @@ SPECS = all_specs()
             "torch.nn.Linear(in_features=17, out_features=5, bias=False)(x)",
         ),
         (
+            "torch.nn.LayerNorm",
+            "layer_norm/default/float32/normal/3x2x17",
+            "torch.nn.LayerNorm(normalized_shape=(17,), eps=1e-05, elementwise_affine=True)(x)",
+        ),
+        (
+            "torch.nn.RNNCell",
+            "simple_rnn/default/float32/normal/3x2x7x5",
+            "built = torch.nn.RNNCell(*(7, 5), nonlinearity='tanh', bias=True)\n"
+            "weights, states = (weights_of(kernel, recurrent_kernel, bias), [])\n"
+            "for step in x.unbind(1):\n"
+            "    h = built(step, h)\n"
+            "    states.append(h)\n"
+            "(torch.stack(states, 1), h)",
+        ),
+        (
             "keras.random.dropout",
             "dropout_noise_shape/shared=batch/float32/normal/33x5x17",
             "keras.random.dropout(x, rate=0.3, seed=20260101, noise_shape=(1, 5, 17))",
