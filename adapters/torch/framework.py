@@ -87,12 +87,12 @@ def prepare(
 
 def refusal(error: Any) -> NotInForce:
     """Why Dynamo cannot compile a call whole, and where it breaks: inside PyTorch, or in the binding."""
-    reason = str(error).partition("\n\n  Developer debug context")[0].partition("\n\nfrom user code")[0]
+    reason = " ".join(str(error).partition("\n  Hint:")[0].partition("\n\n")[0].split())
     frames = list(getattr(error, "real_stack", None) or ())
     own = [f for f in frames if Path(f.filename).is_relative_to(Path(torch.__file__).parent)]
     if own and own[-1] is frames[-1]:
         return NotInForce(f"PyTorch cannot compile its own {own[-1].name}: {reason}", unsupported=False)
-    return NotInForce(f"the binding cannot be compiled whole: {reason}", unsupported=True)
+    return NotInForce(f"the call cannot be compiled whole: {reason}", unsupported=True)
 
 
 def proof(outputs: Sequence[Any], differentiated: bool) -> str:
@@ -150,7 +150,7 @@ class Adapter(Framework):
         torch._dynamo.utils.counters.clear()
         try:
             returned = runner(inputs, cotangents)
-        except exceptions.Unsupported as error:
+        except (exceptions.Unsupported, exceptions.UserError) as error:
             if "Observed exception" in str(error):  # what was traced raises, as it would without Dynamo
                 raise
             raise refusal(error) from error

@@ -154,14 +154,11 @@ def layer_and_norm(kernel, offset, *, epsilon):
     return torch.nn.Sequential(layer, norm).eval()
 
 
-def filled(layers, kernel, offset, mean, variance, scale, bias):
-    """The dense layer or convolution, and the batch normalization after it, with these weights."""
+def weights_of_both(kernel, offset, mean, variance, scale, bias):
+    """Weights of the dense layer or convolution, and of the batch normalization after it, by their names."""
     weight = kernel.permute(3, 2, 0, 1) if kernel.ndim == 4 else kernel.T
-    arrays = {"0.weight": weight, "0.bias": offset, "1.weight": scale, "1.bias": bias}
-    arrays |= {"1.running_mean": mean, "1.running_var": variance}
-    given = {name: array for name, array in arrays.items() if array is not None}
-    layers.load_state_dict(given, strict=False)
-    return layers
+    weights = {"0.weight": weight.contiguous(), "0.bias": offset, "1.weight": scale, "1.bias": bias}
+    return weights | {"1.running_mean": mean, "1.running_var": variance}
 
 
 @binds(
@@ -177,16 +174,20 @@ def filled(layers, kernel, offset, mean, variance, scale, bias):
     build=layer_and_norm,
 )
 def batch_norm_folded(built, x, kernel, offset, mean, variance, scale, bias):
+    for name, array in weights_of_both(kernel, offset, mean, variance, scale, bias).items():
+        if array is not None:
+            built.state_dict(keep_vars=True)[name].data = array
     fuse = torch.nn.utils.fusion.fuse_linear_bn_eval
     if kernel.ndim == 4:
         fuse = torch.nn.utils.fusion.fuse_conv_bn_eval
-    return fuse(*filled(built, kernel, offset, mean, variance, scale, bias))(x.movedim(-1, 1)).movedim(1, -1)
+    return fuse(*built)(x.movedim(-1, 1)).movedim(1, -1)
 
 
 @binds("batch_norm_folded", "torch.nn.BatchNorm2d(torch.nn.Conv2d)", fixed=PAIRS[2], build=layer_and_norm)
 @binds("batch_norm_folded", "torch.nn.BatchNorm1d(torch.nn.Linear)", fixed=PAIRS[0], build=layer_and_norm)
 def batch_norm_after(built, x, kernel, offset, mean, variance, scale, bias):
-    return filled(built, kernel, offset, mean, variance, scale, bias)(x.movedim(-1, 1)).movedim(1, -1)
+    weights = weights_of_both(kernel, offset, mean, variance, scale, bias)
+    return call_module(built, x.movedim(-1, 1), **weights).movedim(1, -1)
 
 
 # --- the others ---

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 
@@ -54,3 +56,57 @@ def test_a_mode_shows_that_it_ran_the_call_and_no_other_mode_passes_for_it(frame
         [sys.executable, "-c", PROVE, framework, mode, other], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+TRACE = """
+import json, sys
+import torch
+from assay.adapters.binding import BUILT, bindings
+from assay.adapters.framework import NotInForce, framework
+from assay.harness.judging.expectation import Expectation
+from assay.harness.plan import plan, refusal
+from assay.harness.running.ask import Asked
+from assay.specs import all_specs
+
+adapter = framework("torch", "cpu")
+adapter.start()
+adapter.settle(bindings(["torch"]).values())
+compiling = torch.compile
+torch.compile = lambda function, **how: compiling(function, backend="eager", **how)  # it only traces
+refused, traced = {}, set()
+for question in plan(all_specs().values(), "smoke", ["float32"]):
+    for binding in question.bindings:
+        if not question.case.valid or binding.framework != "torch" or binding.key in traced:
+            continue
+        if refusal(binding, question.case):
+            continue
+        traced.add(binding.key)
+        request = Asked(Expectation(question.case), binding, None).request()
+        inputs = {n: wire and adapter.load(wire) for n, wire in request["inputs"].items()}
+        known = {**inputs, **request["parameters"]}
+        given = {n: known[n] for n in binding.called_with if n not in inputs}
+        if binding.build:
+            given[BUILT] = adapter.construct(binding.build, {n: known[n] for n in binding.built_from})
+        runner = adapter.prepare(binding.function, given, (), "compiled")
+        try:
+            adapter.in_force("compiled", runner, inputs, None)
+        except NotInForce as error:
+            refused[binding.key] = str(error)
+print(json.dumps(refused))
+"""
+
+
+def test_every_call_of_torch_can_be_compiled_whole_but_for_what_is_known():
+    """Dynamo says so of its recurrent modules; folding copies modules; a mask that selects is data."""
+    done = subprocess.run([sys.executable, "-c", TRACE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    refused = json.loads(done.stdout.splitlines()[-1])
+    recurrent = {
+        key for key, reason in refused.items() if "Dynamo does not support RNN, GRU, or LSTM" in reason
+    }
+    assert all(re.search(r":torch\.nn\.(RNN|LSTM|GRU)(\(|$)", key) for key in recurrent)
+    assert set(refused) - recurrent == {
+        "batch_norm_folded:torch.nn.utils.fusion.fuse_conv_bn_eval",
+        "batch_norm_folded:torch.nn.utils.fusion.fuse_linear_bn_eval",
+        "masked_batch_norm:torch.nn.functional.batch_norm(x[mask])",
+    }

@@ -101,7 +101,7 @@ def test_what_does_not_compile_as_a_whole_is_unsupported_and_what_does_says_so(t
     record = run(tmp_path, map(faulty, names), cases=CASES[:1], mode="compiled", time_limit=500.0)
     broken, whole = record.verdicts
     assert (broken.implementation, broken.outcome, broken.check) == (names[0], "unsupported", "mode")
-    assert "the binding cannot be compiled whole: Data-dependent branching" in broken.message
+    assert "the call cannot be compiled whole: Data-dependent branching" in broken.message
     assert (whole.implementation, whole.outcome) == (names[1], "conforms")
     assert whole.in_force == "one graph, with its gradient"
 
