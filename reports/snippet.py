@@ -41,15 +41,16 @@ def snippet(binding: Binding, case: Case) -> str:
     body = _body(binding.function)
     if binding.build:
         body = _building(_body(binding.build), body)
-    walked = (node for statement in body for node in ast.walk(statement))
+    walked = [node for statement in body for node in ast.walk(statement)]
     stored = {n.id for n in walked if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    stored |= {n.arg for n in walked if isinstance(n, ast.arg)}
     absent = {i.name: None for i in case.spec.inputs if i not in case.given}
     closed = dict(inspect.getclosurevars(binding.function).nonlocals)
     known = binding.function.__globals__ | closed
     given = {"seed": SEED, **case.arguments, **absent}
     given |= {name: value for name, value in closed.items() if _is_literal(value)}
     values = {name: value for name, value in given.items() if name not in stored}
-    arrays = {i.name: _Shaped(case.names[i.name], case.dtype) for i in case.given}
+    arrays = {i.name: _Shaped(case.names[i.name], case.dtype) for i in case.given if i.name not in stored}
     written = _Written(known, values, arrays)
     statements = written.block(body)
     if isinstance(statements[-1], ast.Return) and statements[-1].value:
