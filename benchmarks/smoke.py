@@ -51,7 +51,7 @@ MEASURED = ("smoke", "standard")
 ENOUGH = 3
 """Cases in float32 that must have caught a fault of an implementation before it is put no more."""
 
-SHARE = 0.96
+SHARE = 0.98
 """Of the pairs of a fault and an implementation that the standard tier catches, so many are to be caught."""
 
 DATA_SET = 0.05
@@ -157,25 +157,34 @@ class Choice:
         return set().union(*self.values.values())
 
     def choose(self, share: float) -> list[Case]:
-        """The defaults, what meets every value, then what catches the share; less what is needless by now."""
+        """The defaults, what meets every value, then what catches the share; less what is needless by now.
+
+        Of the configurations that are left, every data set that catches more is asked.
+        """
         self.chosen = self.cases[:1]
-        self._add(self.must(), frozenset(), 0)
+        self._add(self.cases, self.must(), frozenset(), 0)
         self._learn()
         most = int((1 - share) * len(self.standard))
-        self._add(set(), self.standard, most)
+        self._add(self.cases, set(), self.standard, most)
         self._drop(most)
+        self._add(self._of_chosen_configurations(), set(), self.standard, 0)
         order = {case: number for number, case in enumerate(self.cases)}
         return sorted(self.chosen, key=order.__getitem__)
 
-    def _add(self, values: set[Want], pairs: frozenset[Want], most: int) -> None:
-        """Add cases until all values are met and at most so many pairs are left."""
+    def _of_chosen_configurations(self) -> list[Case]:
+        """The cases that cost next to nothing more."""
+        asked = {case.configuration for case in self.chosen}
+        return [case for case in self.cases if case.configuration in asked]
+
+    def _add(self, cases: Sequence[Case], values: set[Want], pairs: frozenset[Want], most: int) -> None:
+        """Add some of the cases until all values are met and at most so many pairs are left."""
         values = values.difference(*(self.values[case] for case in self.chosen))
         pairs = pairs - self.caught()
         asked = {case.configuration for case in self.chosen}
         while self.chosen and (values or len(pairs) > most):
-            best = max(self.cases, key=lambda case: self._worth(case, values, pairs, asked))
+            best = max(cases, key=lambda case: self._worth(case, values, pairs, asked))
             if values.isdisjoint(self.values[best]) and pairs.isdisjoint(self.catches[best]):
-                return  # what is left is caught in the other dtypes alone
+                return  # what is left is caught elsewhere
             self.chosen.append(best)
             values, pairs = values - self.values[best], pairs - self.catches[best]
             asked.add(best.configuration)
@@ -191,9 +200,7 @@ class Choice:
 
     def _learn(self) -> None:
         """Put the pairs that are left through every data set of the configurations chosen so far."""
-        asked = {case.configuration for case in self.chosen}
-        cases = [case for case in self.cases if case.configuration in asked]
-        missed = self.standard - self.caught()
+        cases, missed = self._of_chosen_configurations(), self.standard - self.caught()
         for case, faults in caught_after_all(self.spec, cases, missed):
             self.catches[case] |= {(fault, key) for fault in faults for key in self.keys[case]} & missed
 

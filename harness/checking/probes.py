@@ -131,6 +131,7 @@ def probes(questions: Questions, facts: KernelFacts) -> list[Probe]:
     found = [Probe(case) for case in (*filter(None, bases), *chosen)]
     for base in filter(None, bases):
         found += [Probe(case) for case in (*_every_data_set(base), *_every_option(base, rules))]
+        found += [Probe(case) for case in _every_size(base, rules)]
         if isinstance(questions.sizes, str):
             seams = (
                 *SEAMS[questions.sizes],
@@ -215,6 +216,14 @@ def _every_data_set(base: Case) -> Iterator[Case]:
     for data in base.spec.data:
         case = dataclasses.replace(base, data=data)
         if base.spec.admits(case.names):
+            yield case
+
+
+def _every_size(base: Case, rules: Sequence[str]) -> Iterator[Case]:
+    """The case at each size of the spec, a single element among them, where an epsilon is seen."""
+    for size in base.spec.sizes:
+        case = dataclasses.replace(base, size=size)
+        if admitted(case, rules):
             yield case
 
 
