@@ -18,7 +18,7 @@ def lstm_dropout(
     shape = (x.shape[0], x.shape[1] if over_time == "step" else 1, 4 if over_gates == "own" else 1)
     masks = {
         "input": _mask((*shape, x.shape[-1]), rate, x.dtype, seed),
-        "recurrent": _mask((*shape, h.shape[-1]), recurrent_rate, x.dtype, seed),
+        "recurrent": _mask((*shape, h.shape[-1]), recurrent_rate, x.dtype, seed + 1),
     }
     return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
 
@@ -41,7 +41,7 @@ def gru_dropout(
 ):
     shape = (x.shape[0], x.shape[1] if over_time == "step" else 1, 3 if over_gates == "own" else 1)
     of_inputs = _mask((*shape, x.shape[-1]), rate, x.dtype, seed)
-    of_states = _mask((*shape, h.shape[-1]), recurrent_rate, x.dtype, seed)
+    of_states = _mask((*shape, h.shape[-1]), recurrent_rate, x.dtype, seed + 1)
     of_inputs = tf.broadcast_to(of_inputs, (*x.shape[:2], 3, x.shape[-1]))
     of_states = tf.broadcast_to(of_states, (*x.shape[:2], 3, h.shape[-1]))
     u_r, u_z, u_n = tf.split(recurrent_kernel, 3, axis=1)
@@ -62,7 +62,7 @@ def gru_dropout(
 def simple_rnn_dropout(x, h, kernel, recurrent_kernel, bias, *, rate, recurrent_rate, over_time, seed):
     shape = (x.shape[0], x.shape[1] if over_time == "step" else 1)
     x = x * _mask((*shape, x.shape[-1]), rate, x.dtype, seed)
-    mask = _mask((*shape, h.shape[-1]), recurrent_rate, x.dtype, seed)
+    mask = _mask((*shape, h.shape[-1]), recurrent_rate, x.dtype, seed + 1)
     states = []
     for t, step in enumerate(tf.unstack(x, axis=1)):
         dropped = h * mask[:, min(t, mask.shape[1] - 1)]
@@ -121,7 +121,7 @@ def lstm_dropout_wrapper(
 ):
     shape = (1 if over_batch == "shared" else x.shape[0], x.shape[1] if over_time == "step" else 1)
     masked = (*shape, x.shape[-1] if place == "input" else h.shape[-1])
-    masks = {one: _mask(masked, rate, x.dtype, seed) for one in place.split("+")}
+    masks = {one: _mask(masked, rate, x.dtype, seed + n) for n, one in enumerate(place.split("+"))}
     if place == "input":
         masks["input"] = masks["input"][:, :, None]
     masks["carried"] = masks.pop("cell", None)
@@ -129,6 +129,7 @@ def lstm_dropout_wrapper(
 
 
 def _mask(shape, rate, dtype, seed):
+    """A mask from a seed of its own: in a graph two operations with one seed draw the same numbers."""
     return tf.nn.dropout(tf.ones(shape, dtype), rate=rate, seed=seed)
 
 
@@ -155,13 +156,16 @@ def _lstm(x, h, c, kernel, recurrent_kernel, bias, masks):
 
 
 def wrapped_cell(x, h, *, place, rate, over_time, seed):
-    """A cell in the wrapper, which draws what stays the same over time when it is made."""
+    """A cell in the wrapper, which draws what stays the same over time when it is made.
+
+    It is seeded by the global seed alone: with a seed of its own, every step that is unrolled in a graph
+    draws the same mask.
+    """
     tf.random.set_seed(seed)
     inner = tf.keras.layers.LSTMCell(h.shape[-1], recurrent_initializer="zeros", dtype=x.dtype.name)
     name = {"input": "input_keep_prob", "output": "output_keep_prob", "state+cell": "state_keep_prob"}[place]
     cell = tf.nn.RNNCellDropoutWrapper(
         inner,
-        seed=seed,
         variational_recurrent=over_time == "sequence",
         input_size=x[0, 0].shape,
         dtype=x.dtype,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..binding import binder
@@ -64,6 +65,37 @@ def prepare(
     return both if mode == "eager" else tf.function(both, jit_compile=mode == "xla")
 
 
+NO_KERNEL = re.compile(
+    r"Detected unsupported operations when trying to compile graph .*?: (?P<operation>\w+)"
+    r"|(?P<reason>XLA does not support [^\n]*)"
+)
+"""How XLA says that it cannot compile an operation."""
+
+CALLBACKS = {"EagerPyFunc", "PyFunc", "PyFuncStateless"}
+"""Operations of a graph that run Python."""
+
+UNSEEDED = {
+    *("Multinomial", "ParameterizedTruncatedNormal", "RandomGammaV2", "RandomPoissonV2", "RandomShuffle"),
+    *("RandomStandardNormal", "RandomUniform", "RandomUniformInt", "TruncatedNormal"),
+}
+"""Operations that draw from a state of their kernel: XLA draws from another, which no seed sets.
+
+Source: https://www.tensorflow.org/xla/known_issues, "Random number generation ignores TF seed".
+"""
+
+
+def operations(concrete: Any) -> set[str]:
+    """What a concrete function consists of, and the functions that it calls."""
+    graph = concrete.graph.as_graph_def()
+    functions = (node for function in graph.library.function for node in function.node_def)
+    return {node.op for node in (*graph.node, *functions)}
+
+
+def joined(names: Iterable[str]) -> str:
+    """Names in a sentence."""
+    return ", ".join(sorted(names))
+
+
 class Adapter(Framework):
     """TensorFlow on one device."""
 
@@ -95,9 +127,10 @@ class Adapter(Framework):
         """``graph``: a concrete function was traced and ran; ``xla``: it is one that XLA must compile."""
         try:
             returned = runner(inputs, cotangents)
-        except tf.errors.InvalidArgumentError as error:
-            if mode == "xla" and "unsupported operations" in str(error):
-                raise NotInForce(str(error), unsupported=True) from error
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+            if mode == "xla" and (told := NO_KERNEL.search(str(error))):
+                reason = told["reason"] or f"XLA has no kernel for {told['operation']}"
+                raise NotInForce(reason, unsupported=True) from error
             raise
         if mode == "eager":
             return returned, ""
@@ -106,6 +139,11 @@ class Adapter(Framework):
             raise NotInForce("TensorFlow traced no function: it ran eagerly", unsupported=False)
         if mode == "xla" and not all(one.function_def.attr["_XlaMustCompile"].b for one in concrete):
             raise NotInForce("TensorFlow may run this function without XLA", unsupported=False)
+        found = {name for one in concrete for name in operations(one)}
+        if callbacks := found & CALLBACKS:
+            raise NotInForce(f"the graph calls back into Python: {joined(callbacks)}", unsupported=True)
+        if mode == "xla" and (drawing := found & UNSEEDED):
+            raise NotInForce(f"XLA ignores the seeds of {joined(drawing)}", unsupported=True)
         return returned, "compiled by XLA" if mode == "xla" else "traced into a graph"
 
     construct = staticmethod(construct)
