@@ -27,8 +27,8 @@ import jinja2
 import msgspec
 from rich.progress import track
 
-from assay.harness import audit as auditing
-from assay.harness import faults as zoo_of_faults
+from assay.harness.auditing import audit as auditing
+from assay.harness.auditing import faults as auditing_faults
 from assay.harness.auditing.variants import correct, question
 from assay.harness.plan import implementations, refusal, selection
 from assay.specs import all_specs
@@ -73,14 +73,14 @@ def caught(name: str) -> Caught:
     correct.cache_clear()
     spec = all_specs()[name]
     bindings = implementations(spec)
-    known: dict[str, list[str]] = {fault.name: [] for fault in zoo_of_faults.faults(spec)}
+    known: dict[str, list[str]] = {fault.name: [] for fault in auditing_faults.faults(spec)}
     times: collections.Counter[tuple[str, str]] = collections.Counter()
     for case in _by_dtype(selection(spec, "standard")):
         keys = [binding.key for binding in bindings if refusal(binding, case) is None]
         enough = ENOUGH if case.dtype == DTYPE_ORDER[0] else 1
         open_faults = [
             fault
-            for fault in zoo_of_faults.faults(spec)
+            for fault in auditing_faults.faults(spec)
             if any(times[fault.name, key] < enough for key in keys)
         ]
         for fault in catching(case, open_faults):
@@ -100,7 +100,7 @@ def catching(case: Case, faults: Sequence[auditing.AnyFault]) -> list[str]:
     found, seen = [], dict[Any, bool]()
     for fault in faults:
         assert expectation is not None
-        again = functools.partial(zoo_of_faults.answer, fault)
+        again = functools.partial(auditing_faults.answer, fault)
         try:
             answer = again(expectation)
         except IndexError:  # the fault reads indices that the case means to be out of range
@@ -268,7 +268,7 @@ def caught_after_all(
     for case in cases:
         keys = [binding.key for binding in implementations(spec) if refusal(binding, case) is None]
         names = {fault for fault, key in left if key in keys}
-        found = catching(case, [fault for fault in zoo_of_faults.faults(spec) if fault.name in names])
+        found = catching(case, [fault for fault in auditing_faults.faults(spec) if fault.name in names])
         left -= {(fault, key) for fault in found for key in keys}
         yield case, found
 
