@@ -1,7 +1,8 @@
 """A run: every question put to every target, verdicts streamed to disk as they come.
 
-One thread per target keeps its worker busy, and lends a hand to the slowest where a core is idle; the
-reference's expectations are computed once per case and shared. Whatever happens to a worker costs one case.
+One thread per target keeps its worker busy. Where a core is idle, the slowest target is lent another
+worker, if what is left to it takes longer than a start. The reference's expectations are computed once per
+case and shared. Whatever happens to a worker costs one case.
 Whatever happens to this process costs nothing that was already written: ``--resume`` goes on from the stream.
 """
 
@@ -15,7 +16,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +36,11 @@ __all__ = ["Run", "RunSettings"]
 OnVerdict = Callable[[Verdict], None]
 Task = tuple[Case, Binding]
 
-WORTH_A_WORKER = 16
-"""Configurations that must be left to a target for another worker to be started for it."""
+AT_ONCE = 4
+"""Workers that run side by side, unless more targets are asked: each holds a framework in memory."""
+
+LOOK_AGAIN = 0.2
+"""Seconds after which one who waits looks again whether a hand is needed."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,10 @@ class Run:
         self._expectations = _Expectations(settings, self.timings)
         self._stopped = threading.Event()
         self._targets: dict[str, Target] = {}
-        self._working = 0
+        self._lock = threading.Lock()
         self._order = {q.case.id: number for number, q in enumerate(settings.questions)}
         self._queues = {w.target: collections.deque(_tasks(settings.questions, w)) for w in settings.workers}
+        self._paces = {w.target: _Pace() for w in settings.workers}
 
     def counts(self) -> dict[str, int]:
         """Number of verdicts that each target will give."""
@@ -79,10 +84,13 @@ class Run:
         """
         started, begun = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
         failure: BaseException | None = None
-        with self._stream, ThreadPoolExecutor(max(1, len(self.settings.workers))) as pool:
-            futures = [pool.submit(self._serve, worker) for worker in self.settings.workers]
+        workers = self.settings.workers
+        hands = max(0, min(_cores(), AT_ONCE) - len(workers))
+        with self._stream, ThreadPoolExecutor(len(workers) + hands or 1) as pool:
+            futures = [pool.submit(self._serve, worker) for worker in workers]
+            futures += [pool.submit(self._lend_hands) for _ in range(hands)]
             try:
-                for future in futures:
+                for future in as_completed(futures):
                     future.result()
             except BaseException as error:
                 failure = error
@@ -96,43 +104,78 @@ class Run:
         return record
 
     def _serve(self, settings: WorkerSettings) -> None:
-        """Serve a target to its end, then lend a hand where most is left to do."""
+        """Serve a target to its end, then help with others."""
+        with self._lock:
+            self._paces[settings.target].workers += 1
         self._work_off(settings)
-        while not self._stopped.is_set():
-            name, queue = max(self._queues.items(), key=lambda item: len(item[1]))
-            helper = next(w for w in self.settings.workers if w.target == name)
-            idle = self._working < (os.cpu_count() or 1)
-            if not idle or len(queue) < WORTH_A_WORKER or not self._work_off(helper):
+        self._lend_hands()
+
+    def _lend_hands(self) -> None:
+        """As long as something is left to do, start another worker wherever that pays."""
+        while any(self._queues.values()) and not self._stopped.wait(LOOK_AGAIN):
+            slowest = self._in_need()
+            if slowest is not None and not self._work_off(slowest, helping=True):
                 return
 
-    def _work_off(self, settings: WorkerSettings) -> bool:
+    def _in_need(self) -> WorkerSettings | None:
+        """The target that is the slowest, if a core is idle and what is left to it takes longer than a start.
+
+        An accelerator is one, and so is its memory: nobody is lent to it.
+        """
+        with self._lock:
+            shared = [worker for worker in self.settings.workers if worker.device == "cpu"]
+            if not shared or sum(pace.workers for pace in self._paces.values()) >= _cores():
+                return None
+            slowest = max(shared, key=lambda worker: self._left(worker.target))
+            pace = self._paces[slowest.target]
+            if self._left(slowest.target) <= pace.start:
+                return None
+            pace.workers += 1
+            return slowest
+
+    def _left(self, target: str) -> float:
+        """Seconds that a target's workers will take for what is left to it; 0 before its first answer."""
+        pace = self._paces[target]
+        return len(self._queues[target]) * pace.asking / max(1, pace.asked * pace.workers)
+
+    def _work_off(self, settings: WorkerSettings, helping: bool = False) -> bool:
         """Start a worker and put the target's tasks to it until none is left; False if it does not start."""
         worker, begun = Worker(settings), time.perf_counter()
-        queue = self._queues[settings.target]
-        self._working += 1
+        queue, pace = self._queues[settings.target], self._paces[settings.target]
         try:
-            target = target_facts(settings, worker.start())
-        except Unstarted as error:
-            if settings.target not in self._targets:
-                self._targets[settings.target] = target_facts(settings, {}, str(error))
-                queue.clear()
-            self._working -= 1
-            return False
-        self.timings["framework start"] += time.perf_counter() - begun
-        self._targets[settings.target] = target
-        self._stream.begin(target)
-        try:
-            while not self._stopped.is_set():
+            target = self._start(worker, helping)
+            while target and not self._stopped.is_set():
                 try:
                     tasks = queue.popleft()
                 except IndexError:  # another worker may have taken the last
                     break
+                asked = time.perf_counter()
                 self._answer(tasks, worker, target)
+                with self._lock:
+                    pace.asking += time.perf_counter() - asked
+                    pace.asked += 1
         finally:
             worker.stop()
-            self._working -= 1
+            with self._lock:
+                pace.workers -= 1
             self.timings["all workers"] += time.perf_counter() - begun
-        return True
+        return target is not None
+
+    def _start(self, worker: Worker, helping: bool) -> Target | None:
+        """Start a worker; None if it does not, which says nothing of its target where it only helps."""
+        settings, begun = worker.settings, time.perf_counter()
+        try:
+            target = target_facts(settings, worker.start())
+        except Unstarted as error:
+            if not helping:
+                self._targets[settings.target] = target_facts(settings, {}, str(error))
+                self._queues[settings.target].clear()
+            return None
+        self._paces[settings.target].start = time.perf_counter() - begun
+        self.timings["framework start"] += time.perf_counter() - begun
+        self._targets[settings.target] = target
+        self._stream.begin(target)
+        return target
 
     def _answer(self, tasks: Sequence[Task], worker: Worker, target: Target) -> None:
         for case, binding in tasks:
@@ -174,6 +217,20 @@ class Run:
         names = [worker.target for worker in self.settings.workers]
         target = names.index(verdict.target) if verdict.target in names else len(names)
         return self._order.get(verdict.case, len(self._order)), target, verdict.implementation
+
+
+@dataclass
+class _Pace:
+    """How fast a target is asked: workers, seconds that a start took, configurations and seconds for them."""
+
+    workers: int = 0
+    start: float = 0.0
+    asked: int = 0
+    asking: float = 0.0
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
 
 
 def _tasks(questions: Sequence[Question], settings: WorkerSettings) -> Iterator[tuple[Task, ...]]:

@@ -6,13 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from assay.adapters.binding import load_bindings
 from assay.harness.plan import Question, implementations
-from assay.harness.record import read
+from assay.harness.record import Verdict, read
+from assay.harness.running import run as running
 from assay.harness.running.processes import WorkerSettings
 from assay.harness.running.run import Run, RunSettings
 from assay.harness.running.worker import _lacks_api as lacks_api
@@ -151,6 +153,70 @@ def test_a_killed_run_leaves_a_stream_to_resume_from(tmp_path):
     assert not (tmp_path / "run.json").exists()
     record = run(tmp_path, [torch_relu()], resume=True)
     assert [v.case for v in record.verdicts] == list(CASES)
+
+
+EIGHT = [f"relu/default/float32/normal/{rows}x3" for rows in range(2, 10)]
+
+
+def eight_configurations(folder, device="cpu"):
+    questions = [Question(parse(case, all_specs()), (torch_relu(),)) for case in EIGHT]
+    return Run(RunSettings(questions, [WorkerSettings("torch", device)], folder))
+
+
+class Ready:
+    """A worker that starts at once."""
+
+    def __init__(self, settings):
+        self.settings = settings
+
+    def start(self):
+        return {}
+
+    def stop(self):
+        pass
+
+
+def test_a_slow_target_is_lent_another_worker_where_a_core_is_idle(monkeypatch, tmp_path):
+    asking, lent = [], threading.Event()
+
+    def ask(asked, worker, timings):
+        asking.append(worker)
+        if len(set(asking)) == 2:
+            lent.set()
+        elif len(asking) > 1:
+            assert lent.wait(60), "nobody came to help"
+        return Verdict(asked.expectation.case.id, asked.binding.api, asked.target.name, "conforms"), None
+
+    monkeypatch.setattr(running, "Worker", Ready)
+    monkeypatch.setattr(running, "ask", ask)
+    monkeypatch.setattr(running, "_cores", lambda: 2)
+    record = eight_configurations(tmp_path).execute()
+    assert len(set(asking)) == 2
+    assert [v.case for v in record.verdicts] == EIGHT
+
+
+@pytest.mark.parametrize(
+    ("changed", "helped"),
+    [
+        ({}, True),
+        ({"cores": 1}, False),
+        ({"device": "cuda"}, False),
+        ({"start": 17.0}, False),
+        ({"asked": 0, "asking": 0.0}, False),
+        ({"workers": 2, "cores": 4}, False),
+    ],
+)
+def test_a_worker_is_lent_only_where_what_is_left_takes_longer_than_a_start(
+    monkeypatch, tmp_path, changed, helped
+):
+    pace = {"workers": 1, "start": 9.0, "asked": 3, "asking": 6.0} | changed  # 16 seconds are left
+    cores, device = pace.pop("cores", 2), pace.pop("device", "cpu")
+    monkeypatch.setattr(running, "_cores", lambda: cores)
+    run = eight_configurations(tmp_path, device)
+    (settings,) = run.settings.workers
+    run._paces[settings.target] = running._Pace(**pace)
+    assert run._in_need() == (settings if helped else None)
+    assert run._paces[settings.target].workers == pace["workers"] + helped
 
 
 def test_a_framework_that_is_missing_is_reported(tmp_path):
