@@ -309,8 +309,8 @@ def test_a_verdict_names_the_bits_that_were_given_and_returned(tmp_path):
 def test_a_record_holds_packages_threads_and_the_environment_of_the_framework(tmp_path, monkeypatch):
     """What only begins like a name of the framework is another program's, and none of our business."""
     monkeypatch.setenv("DNNL_VERBOSE", "0")
-    monkeypatch.setenv("TF_CLI_CONFIG_FILE", "/home/somebody/.terraformrc")
-    monkeypatch.setenv("TORCH_HOME", "/home/somebody/.cache/torch")
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", "~/of/another/program")
+    monkeypatch.setenv("TORCH_HOME", "~/.cache/torch")
     (target,) = run(tmp_path, [torch_relu()], cases=CASES[:1]).targets
     assert {"torch", "numpy", "execnet", "ml_dtypes"} <= set(target.packages)
     assert (target.flags["threads"], target.flags["DNNL_VERBOSE"]) == ("1", "0")
