@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .framework import binds, jnp, linen, nnx
-from .modules import call_linen, call_nnx
+from .framework import binds, jnp, nnx
+from .modules import call_nnx, linen_module
 
 
 @binds("dense", "jax.numpy.matmul", composition=True)
@@ -21,9 +21,12 @@ def dense_nnx(x: Any, kernel: Any, bias: Any) -> Any:
     return call_nnx(layer, x, kernel=kernel, bias=bias)
 
 
-@binds("dense", "flax.linen.Dense")
-def dense_linen(x: Any, kernel: Any, bias: Any) -> Any:
-    return call_linen(linen.Dense(kernel.shape[1], use_bias=bias is not None), x, kernel=kernel, bias=bias)
+linen_module(
+    "dense",
+    "flax.linen.Dense",
+    {"features": "kernel.shape[1]", "use_bias": "bias is not None"},
+    {"kernel": "kernel", "bias": "bias"},
+)
 
 
 @binds(

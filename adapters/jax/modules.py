@@ -1,11 +1,12 @@
-"""How flax modules are called with weights from outside, so that gradients reach them."""
+"""How flax modules are called with weights from outside, so that gradients reach them; the rows of JAX."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from .framework import nnx
+from ..rows import rows
+from .framework import flax, jax, nnx
 
 
 def call_linen(module: Any, *inputs: Any, **weights: Any) -> Any:
@@ -21,3 +22,6 @@ def call_nnx(module: Any, *inputs: Any, options: Mapping[str, Any] | None = None
         if value is not None:
             setattr(module, name, nnx.Param(value))
     return module(*inputs, **(options or {}))
+
+
+function, linen_module = rows("jax", call_linen, jax=jax, flax=flax)
