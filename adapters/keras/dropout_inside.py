@@ -104,7 +104,8 @@ def two_layers(x, h, *, rate, over_time, seed):
 @binds("stacked_lstm_dropout", "keras.layers.Dropout", composition=True, build=two_layers)
 def stacked_lstm_dropout(built, x, h, c, kernel, upper_kernels, recurrent_kernel, bias, *, training):
     lower, between, upper = built
-    weights = [weights_of(*of) for of in zip((kernel, upper_kernels[0]), recurrent_kernel, bias, strict=True)]
+    others = map(keras.ops.unstack, (recurrent_kernel, bias))
+    weights = [weights_of(*of) for of in zip((kernel, upper_kernels[0]), *others, strict=True)]
     y, *below = call_layer(lower, x, initial_state=[h[0], c[0]], training=training, **weights[0])
     y = call_layer(between, y, training=training)
     y, *above = call_layer(upper, y, initial_state=[h[1], c[1]], training=training, **weights[1])

@@ -208,8 +208,9 @@ def _of_layers(layers, x, carry, weights):
 
 def _layers(kernel, upper_kernels, recurrent_kernel, bias):
     """Weights by layer."""
-    kernels = _kernels(kernel, upper_kernels, bias)
-    return [weights_of(*weights) for weights in zip(kernels, recurrent_kernel, bias, strict=True)]
+    others = map(keras.ops.unstack, (recurrent_kernel, bias))
+    layers = zip(_kernels(kernel, upper_kernels, bias), *others, strict=True)
+    return [weights_of(*weights) for weights in layers]
 
 
 def _kernels(kernel, upper_kernels, bias):
@@ -218,8 +219,9 @@ def _kernels(kernel, upper_kernels, bias):
 
 def _gru_layers(kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, reset_after):
     """Weights of GRUs by layer."""
-    own = [None] * len(bias) if recurrent_bias is None else recurrent_bias
-    layers = zip(_kernels(kernel, upper_kernels, bias), recurrent_kernel, bias, own, strict=True)
+    own = [None] * len(bias) if recurrent_bias is None else keras.ops.unstack(recurrent_bias)
+    others = map(keras.ops.unstack, (recurrent_kernel, bias))
+    layers = zip(_kernels(kernel, upper_kernels, bias), *others, own, strict=True)
     return [gru_weights_of(*weights, reset_after=reset_after) for weights in layers]
 
 
