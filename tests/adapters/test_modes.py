@@ -110,3 +110,54 @@ def test_every_call_of_torch_can_be_compiled_whole_but_for_what_is_known():
         "batch_norm_folded:torch.nn.utils.fusion.fuse_linear_bn_eval",
         "masked_batch_norm:torch.nn.functional.batch_norm(x[mask])",
     }
+
+
+REFUSED = """
+import numpy as np
+from assay.adapters.framework import NotInForce, framework
+from assay.numerics.dtypes import encode
+
+adapter = framework("tensorflow", "cpu")
+adapter.start()
+import tensorflow as tf
+
+x = adapter.load(encode(np.ones((33, 5), np.float32)))
+
+
+def asked(function, mode, number):
+    adapter.seed(number, None)
+    runner = adapter.prepare(function, {"seed": number}, ("x",), mode)
+    draws = [adapter.in_force(mode, runner, {"x": x}, None)[0][0][0].numpy()]
+    adapter.seed(number, None)
+    return [*draws, runner({"x": x}, None)[0][0].numpy()]
+
+
+def seeded(x, seed):
+    return tf.nn.dropout(x, rate=0.5, seed=seed)
+
+
+def stateless(x, seed):
+    return tf.nn.experimental.stateless_dropout(x, rate=0.5, seed=[seed, 0])
+
+
+def python(x, seed):
+    return tf.ensure_shape(tf.py_function(lambda x: x, [x], x.dtype), x.shape)
+
+
+for function, mode in ((seeded, "eager"), (seeded, "graph"), (stateless, "graph"), (stateless, "xla")):
+    (first, again), (other, _) = asked(function, mode, 5), asked(function, mode, 6)
+    assert (first == again).all(), "one seed drew twice"
+    assert (first != other).any(), "two seeds drew the same"
+for function, mode, reason in ((seeded, "xla", "ignores the seeds"), (python, "graph", "into Python")):
+    try:
+        asked(function, mode, 5)
+    except NotInForce as error:
+        assert reason in str(error) and error.unsupported
+    else:
+        raise SystemExit(f"{function.__name__} ran in mode {mode}")
+"""
+
+
+def test_seeds_of_tensorflow_hold_in_each_mode_or_the_mode_refuses_the_call():
+    done = subprocess.run([sys.executable, "-c", REFUSED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
