@@ -205,9 +205,10 @@ class Choice:
             self.catches[case] |= {(fault, key) for fault in faults for key in self.keys[case]} & missed
 
     def _drop(self, most: int) -> None:
-        """Leave out the configurations, dearest first, without which nothing is missed that must not be."""
+        """Leave out what is needless by now, the dearest configurations first; the defaults stay."""
         must = self.must()
-        cost = collections.Counter({c.configuration: len(self.keys[c]) for c in self.chosen[1:]})
+        cost = collections.Counter({c.configuration: len(self.keys[c]) for c in self.chosen})
+        del cost[self.chosen[0].configuration]
         for configuration, _ in cost.most_common():
             rest = [case for case in self.chosen if case.configuration != configuration]
             caught = set[Want]().union(*(self.catches[case] for case in rest))

@@ -222,7 +222,7 @@ def _gru_layers(kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, r
     own = [None] * len(bias) if recurrent_bias is None else keras.ops.unstack(recurrent_bias)
     others = map(keras.ops.unstack, (recurrent_kernel, bias))
     layers = zip(_kernels(kernel, upper_kernels, bias), *others, own, strict=True)
-    return [gru_weights_of(*weights, reset_after=reset_after) for weights in layers]
+    return [gru_weights_of(*weights, reset_after) for weights in layers]
 
 
 # --- from call to call ---
