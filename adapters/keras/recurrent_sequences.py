@@ -220,8 +220,8 @@ def _kernels(kernel, upper_kernels, bias):
 def _gru_layers(kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, reset_after):
     """Weights of GRUs by layer."""
     own = [None] * len(bias) if recurrent_bias is None else keras.ops.unstack(recurrent_bias)
-    others = map(keras.ops.unstack, (recurrent_kernel, bias))
-    layers = zip(_kernels(kernel, upper_kernels, bias), *others, own, strict=True)
+    recurrent, biases = keras.ops.unstack(recurrent_kernel), keras.ops.unstack(bias)
+    layers = zip(_kernels(kernel, upper_kernels, bias), recurrent, biases, own, strict=True)
     return [gru_weights_of(*weights, reset_after) for weights in layers]
 
 

@@ -19,7 +19,6 @@ from assay.specs.language.cases import DTYPE_ORDER, TIERS, cases, dtypes_of, inv
 from assay.specs.language.covering import cover, product
 from assay.specs.language.scope import Scope, case_of
 from assay.specs.language.spec import evaluate
-from assay.specs.scope import Scope, case_of
 
 SPECS = all_specs()
 each_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
