@@ -73,12 +73,12 @@ def masked_average(built, x, indices, mask, kernel, recurrent_kernel, *, layer):
     first, second, average = built
     if x is None:
         return average(called(first, keras.ops.where(mask, indices + 1, 0), [kernel]))
-    x = first(keras.ops.where(mask[..., None], x, 0))
+    marked = first(keras.ops.where(mask[..., None], x, 0))
     if layer == "operator":
-        return average(x + x)
+        return average(marked + marked)
     kernel = kernel[None] if layer == "conv1d" else kernel
     weights = [weight for weight in (kernel, recurrent_kernel) if weight is not None]
-    return average(called(second, [x, x] if layer in PAIRS else x, weights))
+    return average(called(second, [marked, marked] if layer in PAIRS else marked, weights))
 
 
 def called(layer, x, weights):

@@ -129,10 +129,12 @@ def test_code_on_the_page_names_nothing_of_ours():
 
 RUN_ALL = """
 import importlib, sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {folders!r}
+from findings import explanations
 from test_snippet import SHOWN
 from assay.adapters.framework import framework
 from assay.harness.judging.expectation import Expectation
+from assay.harness.record import Verdict
 from assay.numerics.dtypes import encode
 from assay.reports.snippet import FRAMEWORK_MODULES, snippet
 
@@ -152,7 +154,9 @@ for binding, case in SHOWN.values():
         try:
             exec(snippet(binding, case), roots | given)
         except Exception as error:
-            sys.exit(f"{{binding.key}} {{case.id}}: {{type(error).__name__}}: {{error}}")
+            refused = Verdict(case.id, binding.api, {name!r}, "rejects")
+            if not explanations(refused):
+                sys.exit(f"{{binding.key}} {{case.id}}: {{type(error).__name__}}: {{error}}")
 """
 
 
@@ -161,8 +165,9 @@ for binding, case in SHOWN.values():
     [("torch", ("torch",)), ("tensorflow", ("tensorflow", "numpy")), ("keras", ("keras", "tensorflow"))],
 )
 def test_code_on_the_page_runs_as_it_stands(name, imports):
-    """JAX, which compiles for minutes, is left to the test above."""
-    program = RUN_ALL.format(tests=str(Path(__file__).parent), name=name, imports=imports)
+    """JAX, which compiles for minutes, is left to the test above; what a framework refuses is a finding."""
+    folders = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "benchmarks")]
+    program = RUN_ALL.format(folders=folders, name=name, imports=imports)
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr[-2000:]
 
