@@ -51,7 +51,7 @@ def snippet(binding: Binding, case: Case) -> str:
     given |= {name: value for name, value in closed.items() if _is_literal(value)}
     values = {name: value for name, value in given.items() if name not in stored}
     arrays = {i.name: _Shaped(case.names[i.name], case.dtype) for i in case.given if i.name not in stored}
-    written = _Written(known, values, arrays)
+    written = _Written(known, values, arrays, frozenset(_mappings(walked)))
     statements = written.block(body)
     if isinstance(statements[-1], ast.Return) and statements[-1].value:
         statements[-1] = ast.Expr(statements[-1].value)
@@ -177,9 +177,14 @@ class _Written(ast.NodeTransformer):
     """Writes modules by their own names, options by their values, and what is known of both."""
 
     def __init__(
-        self, names: Mapping[str, Any], values: Mapping[str, Any], arrays: Mapping[str, _Shaped]
+        self,
+        names: Mapping[str, Any],
+        values: Mapping[str, Any],
+        arrays: Mapping[str, _Shaped],
+        mappings: frozenset[str] = frozenset(),
     ) -> None:
-        self.names, self.values, self.arrays = names, values, arrays
+        self.names, self.values, self.arrays, self.mappings = names, values, arrays, mappings
+        self._keeping: set[int] = set()
 
     def block(self, body: Iterable[ast.stmt]) -> list[ast.stmt]:
         """The statements that run, without the contexts that some stand in."""
@@ -229,9 +234,17 @@ class _Written(ast.NodeTransformer):
                     return self.visit(value)
         return self.generic_visit(node)
 
+    def visit_Assign(self, node: ast.Assign) -> Any:
+        """A layer that gives what it keeps beside its outputs is called by the helper that takes it out."""
+        if any(name.id in self.mappings for name in ast.walk(node.targets[0]) if isinstance(name, ast.Name)):
+            self._keeping.add(id(node.value))
+        return self.generic_visit(node)
+
     def visit_Call(self, node: ast.Call) -> Any:
         """Options from a dictionary become keywords; a layer without weights is called."""
         match node:
+            case ast.Call(func=ast.Name(id="call_layer")) if id(node) in self._keeping:
+                pass
             case ast.Call(func=ast.Name(id="call_layer"), args=[layer, *inputs]) if not _names_arrays(node):
                 options = [option for option in node.keywords if option.arg in LAYER_OPTIONS]
                 return self.generic_visit(ast.Call(_constructed(layer), inputs, options))
@@ -268,6 +281,14 @@ class _Written(ast.NodeTransformer):
         except Exception as error:  # an array was needed, or what came out is no literal
             raise _Unknown from error
         raise _Unknown
+
+
+def _mappings(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Names of what is looked up by a text: the states of a layer, by the names of its variables."""
+    for node in nodes:
+        match node:
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str())):
+                yield name
 
 
 def _names_arrays(node: ast.Call) -> bool:
