@@ -13,7 +13,7 @@ UNDERWAY := $(VENV)/.assay-setting-up
 TREE     := $(VENV)/.assay-tree
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test audit proof answers smoke seeds mutants report lint clean
+.PHONY: help setup test audit proof answers smoke seeds modes mutants report lint clean
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [OUT=$(OUT)] [TIER=$(TIER)] [JOBS=$(JOBS)] [SEEDS=$(SEEDS)]"
@@ -66,6 +66,14 @@ lint: setup ## ruff and mypy
 seeds: setup ## put SEEDS draws of the smoke tier to every framework; every failing verdict must be a finding
 	$(BIN)/assay run --tier smoke --seeds $(SEEDS) --out $(OUT)/seeds
 	$(BIN)/python benchmarks/seeds.py $(OUT)/seeds/run.json
+
+MODES := torch/compiled tensorflow/graph tensorflow/xla keras/graph keras/xla jax/eager \
+         keras[jax]/jit keras[torch]/eager keras[torch]/compiled
+
+modes: setup ## put the smoke tier to every framework in every mode, hours; every failing verdict must be a finding
+	for each in $(MODES); do $(BIN)/assay run --tier smoke --framework "$${each%/*}" --mode "$${each#*/}" \
+	  --out $(OUT)/modes/$$each || exit $$?; done
+	$(BIN)/python benchmarks/findings.py $(OUT)/modes/*/*/run.json
 
 mutants: setup ## mutation testing of the judge and the error rules, half an hour; writes docs/mutation.md (SOURCES=... for some)
 	$(BIN)/python -m pip install --quiet --no-build-isolation --constraint constraints.txt --editable ".[mutation]"

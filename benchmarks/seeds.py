@@ -15,7 +15,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from findings import explanations
+import findings
 
 from assay.harness.record import Record, Verdict, read
 
@@ -26,14 +26,13 @@ def figures(record: Record) -> dict[str, object]:
     """What a record shows: versions, seeds and verdicts of each target, and what nothing explains."""
     versions = {name: v for target in record.targets for name, v in target.versions.items()}
     asked = Counter(v.target for v in record.verdicts if v.outcome != "unsupported")
-    failing = [verdict for verdict in record.verdicts if verdict.failing]
     return {
         "tier": record.tier,
         "seeds": 1 + max(map(seed_of, record.verdicts), default=0),
         "versions": dict(sorted(versions.items())),
         "verdicts": dict(asked),
-        "failing": len(failing),
-        "unexplained": [f"{v.case} {v.implementation}" for v in failing if not explanations(v)],
+        "failing": sum(verdict.failing for verdict in record.verdicts),
+        "unexplained": list(findings.unexplained(record)),
     }
 
 
@@ -43,16 +42,10 @@ def seed_of(verdict: Verdict) -> int:
 
 
 def main(paths: list[str]) -> int:
-    """Tell what no finding explains; keep the figures."""
+    """Keep the figures, and tell what no finding explains."""
     found = [figures(read(Path(path))) for path in paths]
     FIGURES.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    unexplained = [one for each in found for one in each["unexplained"]]
-    for one in unexplained:
-        case, api = one.split(" ", 1)
-        print(f"nothing explains: assay explain {case!r} --implementation {api!r}")
-    asked = sum(len(read(Path(path)).verdicts) for path in paths)
-    print(f"{len(unexplained)} of {asked:,} verdicts are not explained")
-    return int(bool(unexplained))
+    return findings.main(paths)
 
 
 if __name__ == "__main__":
