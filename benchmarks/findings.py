@@ -2,7 +2,7 @@
 
     python benchmarks/findings.py RECORD.json…
 
-prints the command that shows it for every failing verdict that none explains, and ends with 1 if there is one.
+prints the command that shows it for each failing verdict that none explains, and ends with 1 if there is one.
 """
 
 from __future__ import annotations
