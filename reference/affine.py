@@ -29,4 +29,4 @@ def affine(x: Array, matrix: Array, bias: Array | None) -> Array:
     with_one = np.concatenate([x, np.ones((*x.shape[:-1], 1))], axis=-1)
     whole = np.matmul(with_one, np.concatenate([matrix, row], axis=-2))
     added = bias if matrix.ndim == 2 else row
-    return whole - added + added
+    return whole - np.where(np.isfinite(added), added, 0.0) + added

@@ -96,8 +96,7 @@ def _verdict(audit: Audit) -> Text:
         f"{count['caught']} times caught, {count['slipped']} times slipped, {count['below resolution']} "
         f"times below the resolution of the dtype (+), {count['no effect']} times without effect there",
         f"{count['passes'] + count['false alarm']} controls: {count['false alarm']} false alarms; "
-        f"{plural(count['blind'], 'array')} without power, {count['unresolved']:,} that only the tightest "
-        "profile of a half type resolves",
+        f"{plural(count['blind'], 'array')} without power, {count['unresolved']:,} unresolved",
     ]
     if not audit.complete:
         lines.append("The audit was cut off: this is what it had learned.")

@@ -122,7 +122,7 @@ def test_a_change_is_accepted_by_the_waiver_that_waive_writes(baseline, tmp_path
         ("import os; os._exit(3)", "torch did not start: the process ended"),
         (
             "raise ImportError('libtorch_cpu.so: cannot open shared object file')",
-            "PyTorch does not import: libtorch",
+            "does not import: ImportError: libtorch",
         ),
         ("import time; time.sleep(3600)", "torch did not start: no answer within 3 s"),
         ("", "torch did not start"),

@@ -51,8 +51,8 @@ AuditOutcome = Literal[
 ]
 """Of faults the first four, of controls the next two (or ``no effect``: never asked), of cases the last two.
 
-An array in which no coarse fault is seen is ``blind``, and ``unresolved`` where the tightest profile shows it
-and only the looser one of a half type, by which every primitive rounds, explains anything.
+An array in which no coarse fault is seen is ``blind``; ``unresolved`` where verdicts say so, because nothing
+bounds it, or where the tightest profile shows the fault and only the looser one of a half type explains all.
 """
 
 LARGEST = float(np.finfo(np.float64).max)
@@ -245,7 +245,9 @@ def _blind(expectation: Expectation, questions: _Questions) -> Iterator[Entry]:
         coarse = [answer for answer in _spoilt(right, place) if answer.digest != right.digest]
         if not coarse or _seen(expectation, coarse):
             continue
-        outcome: AuditOutcome = "unresolved" if _seen(_Tightest(expectation), coarse) else "blind"
+        said_so = all(judge(expectation, one, explain=False).outcome == "unresolved" for one in coarse)
+        known = said_so or _seen(_Tightest(expectation), coarse)
+        outcome: AuditOutcome = "unresolved" if known else "blind"
         said = f"every {name} would pass here"
         yield Entry(questions.spec.name, questions.dtype, "case", case, True, outcome, 1, case, message=said)
 

@@ -98,7 +98,8 @@ def test_a_judge_that_lets_nothing_pass_is_found_out(monkeypatch):
 def test_a_tolerance_that_is_far_too_wide_is_found_out(monkeypatch):
     def lenient(expectation, answer, explain):
         for profile, arrays in list(expectation._under.items()):
-            wide = [dataclasses.replace(e, tolerance=1e5 * e.tolerance) for e in arrays]
+            with np.errstate(over="ignore"):
+                wide = [dataclasses.replace(e, tolerance=1e5 * e.tolerance) for e in arrays]
             expectation._under[profile] = tuple(wide)
         return judge(expectation, answer)
 
@@ -175,7 +176,7 @@ def test_an_array_of_which_nothing_is_resolved_is_found_out_though_others_are():
     spec = dataclasses.replace(SPECS["silu"], vjp=unbounded)
     (case,) = (c for c in cases(spec, "smoke") if c.id == "silu/default/float32/normal/3x17")
     (entry,) = auditing._blind(question(case), auditing._Questions(spec, "float32", "smoke", 0))
-    assert (entry.outcome, entry.message) == ("blind", "every gradient of x would pass here")
+    assert (entry.outcome, entry.message) == ("unresolved", "every gradient of x would pass here")
 
 
 def test_an_array_that_only_the_tightest_profile_resolves_is_counted_apart():

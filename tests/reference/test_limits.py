@@ -151,7 +151,6 @@ def test_a_certain_and_right_prediction_costs_nothing(x, target):
     assert_same(gradient, np.array([0.0]))
 
 
-@proves(huber, smooth_l1, mean_squared_error, by="worked figures")
 @proves(huber_vjp, smooth_l1_vjp, by="worked figures")
 def test_an_infinite_error_costs_infinitely_much_and_pulls_with_the_slope_of_the_line():
     x, t, g = np.array([np.inf, -np.inf]), np.zeros(2), np.array([1.0, 3.0])
@@ -167,7 +166,8 @@ def test_a_class_that_is_excluded_costs_nothing_unless_it_is_a_target():
     logits = np.array([[-np.inf, 0.0, 0.0], [-np.inf, 0.0, 0.0]])
     targets = np.array([[0.0, 1.0, 0.0], [0.5, 0.5, 0.0]])
     losses = softmax_cross_entropy(carried(logits), carried(targets), reduction="none")
-    assert_same(losses, [mpmath.log(2), np.inf])
+    assert_same(losses[0], mpmath.log(2))
+    assert_same(losses[1], np.inf)
 
 
 @np.errstate(all="ignore")
