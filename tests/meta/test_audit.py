@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import multiprocessing
@@ -97,17 +98,21 @@ def test_a_judge_that_lets_nothing_pass_is_found_out(monkeypatch):
 
 def test_a_tolerance_that_is_far_too_wide_is_found_out(monkeypatch):
     def lenient(expectation, answer, explain):
-        for profile, arrays in list(expectation._under.items()):
-            with np.errstate(over="ignore"):
-                wide = [dataclasses.replace(e, tolerance=1e5 * e.tolerance) for e in arrays]
-            expectation._under[profile] = tuple(wide)
-        return judge(expectation, answer)
+        def under(profile):
+            return tuple(
+                dataclasses.replace(e, tolerance=1e5 * e.tolerance) for e in expectation.under(profile)
+            )
+
+        wide = copy.copy(expectation)
+        wide.under = under
+        return judge(wide, answer)
 
     entries = audit("gelu", "float32", "smoke")
     monkeypatch.setattr(auditing, "judge", lenient)
     before, after = (outcomes(e, "fault") for e in (entries, audit("gelu", "float32", "smoke")))
     assert "slipped" not in before.values()
-    assert after["off by 1 % or 32 roundoffs"] == "slipped"
+    fault = "gradients: off by 1 % or 32 roundoffs"  # far out gelu is x itself, and nothing may be off
+    assert (before[fault], after[fault]) == ("caught", "slipped")
 
 
 def test_cases_that_cannot_see_a_fault_are_found_out():
