@@ -348,7 +348,7 @@ categorical_cross_entropy = Spec(
         "zero_target == 'nan' and epsilon > 0",
         # Nothing is between the two sides of a clipping that clips nothing.
         # The bound of the gradient is as large as the gradient itself, where the two of a pair cancel.
-        "sparse and normalized == 'before' and classes == 2",
+        "sparse and normalized == 'before' and classes == 2 and data == 'normal'",
         "normalized == 'after' and epsilon == 0",
     ),
     sources=(
