@@ -180,10 +180,11 @@ class Difference:
         """Number of cases that conform with clearly less error than before."""
         return sum(tally.improved for tally in self.gate.tallies)
 
-    @property
+    @functools.cached_property
     def counts(self) -> list[tuple[str, int]]:
         """The classes that occur, with their numbers."""
-        return [(kind, self.gate.totals[kind]) for kind in KINDS if self.gate.totals[kind]]
+        totals = self.gate.totals
+        return [(kind, totals[kind]) for kind in KINDS if totals[kind]]
 
     @functools.cached_property
     def layers(self) -> dict[str, tuple[Tally, ...]]:

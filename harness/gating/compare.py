@@ -135,7 +135,10 @@ class Gate(msgspec.Struct, frozen=True):
     @property
     def totals(self) -> Counter[str]:
         """Number of cases of each class; those that neither side ran are a class of their own."""
-        return sum((Counter(tally.kinds) for tally in self.tallies), Counter())
+        found: Counter[str] = Counter()
+        for tally in self.tallies:
+            found.update(tally.kinds)
+        return found
 
     @property
     def status(self) -> int:

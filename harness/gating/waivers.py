@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -70,11 +70,11 @@ def apply(gate: Gate, candidate: Record, waivers: Sequence[Deviation], today: da
         Usage: the condition of a waiver raises; says which, and in which case.
     """
     scope = _Scope((*gate.baseline.targets, *gate.candidate.targets))
-    of_candidate = _Scope(candidate.targets)
+    answers = _Answers(candidate)
     valid = [_Meant(entry, scope) for entry in waivers if not _expired(entry, today)]
     try:
         changes = [_known(change, valid) for change in gate.changes]
-        complaints = [*_complaints("waiver", waivers, candidate, of_candidate, today)]
+        complaints = [*_complaints("waiver", waivers, answers, today)]
     except NoValue as error:
         raise Usage(
             f"the waiver {error}; correct it, or say in its spec and case what it is about"
@@ -82,7 +82,7 @@ def apply(gate: Gate, candidate: Record, waivers: Sequence[Deviation], today: da
     troubles: list[str] = []
     for entry in on_file():
         try:
-            complaints += _complaints("deviation", (entry,), candidate, of_candidate, today)
+            complaints += _complaints("deviation", (entry,), answers, today)
         except NoValue as error:
             troubles.append(f"a defect of assay's own, in the deviation {error}")
     return replaced(gate, changes, complaints, troubles)
@@ -113,7 +113,7 @@ def _expired(entry: Deviation, today: datetime.date) -> bool:
 
 
 def _complaints(
-    noun: str, entries: Sequence[Deviation], candidate: Record, scope: _Scope, today: datetime.date
+    noun: str, entries: Sequence[Deviation], answers: _Answers, today: datetime.date
 ) -> Iterator[str]:
     """What is not true any more of waivers or deviations, one sentence for each glob of an entry."""
     for entry in entries:
@@ -123,7 +123,7 @@ def _complaints(
                 "look at it again, then remove it or give it a later date"
             )
         else:
-            told = (_complaint(noun, part, candidate, scope) for part in _parts(entry))
+            told = (_complaint(noun, part, answers) for part in _parts(entry))
             yield from filter(None, told)
 
 
@@ -136,20 +136,19 @@ def _parts(entry: Deviation) -> Iterator[Deviation]:
         yield msgspec.structs.replace(entry, spec=spec, implementation=implementation)
 
 
-def _complaint(noun: str, entry: Deviation, candidate: Record, scope: _Scope) -> str:
-    meant = _Meant(entry, scope)
-    concerned = list(filter(meant.concerns, candidate.verdicts))
+def _complaint(noun: str, entry: Deviation, answers: _Answers) -> str:
+    meant = _Meant(entry, answers.scope)
+    concerned = answers.concerned_by(meant)
     covered = list(filter(meant.covers, concerned))
-    thorough = candidate.tier in THOROUGH and candidate.complete
     what = f"the {noun} {entry.name!r} ({entry.spec} in {entry.implementation})"
     # A deviation on file says what happens under a condition that a small tier may never quite meet.
-    if covered and (thorough or noun == "waiver") and not any(map(entry.holds, covered)):
+    if covered and (answers.thorough or noun == "waiver") and not any(map(entry.holds, covered)):
         example, expected = covered[0], entry.outcome or f"what {entry.parameters} explain"
         return (
             f"{what} no longer holds: it expects {expected}, which none of the {len(covered):,} cases that "
             f"it means shows; {example.case} on {example.implementation} is {example.outcome} now; remove it"
         )
-    if concerned and thorough and not covered:
+    if concerned and answers.thorough and not covered:
         return (
             f"{what} matches nothing: {concerned[0].implementation} was asked {concerned[0].spec}, "
             "and no case of it is meant; correct its case, dtype or condition"
@@ -172,6 +171,21 @@ class _Scope:
             except ValueError:
                 self._cases[case_id] = None
         return self._cases[case_id]
+
+
+class _Answers:
+    """What a candidate answered, by implementation: an entry speaks of few of them."""
+
+    def __init__(self, candidate: Record) -> None:
+        self.scope = _Scope(candidate.targets)
+        self.thorough = candidate.tier in THOROUGH and candidate.complete
+        self._verdicts: defaultdict[tuple[str, str, str], list[Verdict]] = defaultdict(list)
+        for verdict in candidate.verdicts:
+            self._verdicts[verdict.spec, verdict.implementation, verdict.target].append(verdict)
+
+    def concerned_by(self, meant: _Meant) -> list[Verdict]:
+        """The verdicts of the implementations that an entry speaks of."""
+        return [v for verdicts in self._verdicts.values() if meant.concerns(verdicts[0]) for v in verdicts]
 
 
 class _Meant:

@@ -12,7 +12,7 @@ from reports.test_junit import check_structure
 from rich.console import Console
 from support.compared import record, verdict
 
-from assay.harness.gating.compare import compare
+from assay.harness.gating.compare import Gate, compare
 from assay.reports import gate as reports
 from assay.reports.difference import Difference
 from assay.reports.markdown import LIMIT
@@ -60,6 +60,15 @@ def test_groups_are_by_layer_and_cause_the_failing_ones_first_and_numbered_in_or
     assert sum(len(group.changes) for group in groups) == len(scaled.gate.changes)
     for group in groups:
         assert len({(change.kind, change.spec, change.cause) for change in group.changes}) == 1
+
+
+@pytest.mark.parametrize("form", [reports.html, reports.markdown, reports.junit, on_console])
+def test_a_report_counts_the_classes_once_however_many_implementations_there_are(monkeypatch, scaled, form):
+    counted = []
+    totals = Gate.totals.fget
+    monkeypatch.setattr(Gate, "totals", property(lambda gate: counted.append(gate) or totals(gate)))
+    form(Difference(scaled.gate, "out"))
+    assert len(counted) <= 1 < len(scaled.gate.tallies)
 
 
 def test_the_junit_document_is_sound_and_counts_the_changes(scaled):
