@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from ..reference import attention as reference
-from .language.spec import Constraint, Input, Parameter, Source, Spec
+from .language.spec import Input, Parameter, Source, Spec
 
 dot_product_attention = Spec(
-    name="dot_product_attention",
     reference=reference.dot_product_attention,
-    vjp=reference.dot_product_attention_vjp,
     inputs=(
         Input("query", "batch, queries, heads, depth"),
         Input("key", "batch, keys, heads, depth"),
@@ -57,34 +55,5 @@ dot_product_attention = Spec(
         "keys == 1 and (causal != 'none' or use_bias or scale is not None or masking != 'select')",
         "causal == 'bottom_right' and queries == 1 and use_mask",
     ),
-    constraints=(
-        Constraint(
-            "C1",
-            "query[-1] == key[-1]",
-            "the depths of query and key must agree",
-            broken_by={"key": "batch, keys, heads, depth + 1"},
-        ),
-        Constraint(
-            "C2",
-            "key[1] == value[1]",
-            "there must be one value for each key",
-            broken_by={"value": "batch, keys + 1, heads, values"},
-        ),
-    ),
-    sources=(
-        Source("Vaswani et al. (2017), Attention is all you need", "https://arxiv.org/abs/1706.03762"),
-        Source(
-            "torch.nn.functional.scaled_dot_product_attention",
-            "https://pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html",
-        ),
-        Source(
-            "jax.nn.dot_product_attention",
-            "https://docs.jax.dev/en/latest/_autosummary/jax.nn.dot_product_attention.html",
-        ),
-        Source("keras.ops.dot_product_attention", "https://keras.io/api/ops/nn/"),
-        Source(
-            "flax.nnx.dot_product_attention",
-            "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/attention.html",
-        ),
-    ),
+    sources=(Source("Vaswani et al. (2017), Attention is all you need", "https://arxiv.org/abs/1706.03762"),),
 )

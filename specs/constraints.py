@@ -17,14 +17,11 @@ NO_AXIS = Constraint(
 # The second epsilon is near the norms of tiny kernels; the third is that of keras.config.
 EPSILONS = (1e-12, 0.05, 1e-7)
 SIZES = ((17, 5), (2, 12), (33, 7))
-KERAS = Source("keras.constraints", "https://keras.io/api/layers/constraints/")
-PROJECTIONS = Source("optax.projections", "https://optax.readthedocs.io/en/latest/api/projections.html")
+
 SALIMANS = Source("Salimans and Kingma (2016), Weight normalization", "https://arxiv.org/abs/1602.07868")
 
 unit_norm = Spec(
-    name="unit_norm",
     reference=reference.unit_norm,
-    vjp=reference.unit_norm_vjp,
     inputs=(KERNEL,),
     parameters=(
         AXIS,
@@ -36,30 +33,14 @@ unit_norm = Spec(
             facet=True,
         ),
     ),
-    axes="features units",
     sizes=(SIZES[1], SIZES[0], SIZES[2]),  # zero vectors are common where they are short
     data=("normal", "tiny", "wide", "zeros", "nan"),
     constraints=(NO_AXIS,),
-    sources=(
-        SALIMANS,
-        KERAS,
-        Source(
-            "keras.layers.UnitNormalization",
-            "https://keras.io/api/layers/normalization_layers/unit_normalization/",
-        ),
-        Source(
-            "torch.nn.functional.normalize",
-            "https://pytorch.org/docs/stable/generated/torch.nn.functional.normalize.html",
-        ),
-        Source("tf.math.l2_normalize", "https://www.tensorflow.org/api_docs/python/tf/math/l2_normalize"),
-        PROJECTIONS,
-    ),
+    sources=(SALIMANS,),
 )
 
 max_norm = Spec(
-    name="max_norm",
     reference=reference.max_norm,
-    vjp=reference.max_norm_vjp,
     inputs=(KERNEL,),
     parameters=(
         # Only beside the norms of tiny kernels is 1e-7 seen.
@@ -72,7 +53,6 @@ max_norm = Spec(
             facet=True,
         ),
     ),
-    axes="features units",
     sizes=SIZES,
     data=("normal", "tiny", "wide", "nan"),
     constraints=(NO_AXIS,),
@@ -80,17 +60,11 @@ max_norm = Spec(
         Source(
             "Srivastava et al. (2014), Dropout, section 5.1", "https://jmlr.org/papers/v15/srivastava14a.html"
         ),
-        KERAS,
-        Source("torch.renorm", "https://pytorch.org/docs/stable/generated/torch.renorm.html"),
-        Source("tf.clip_by_norm", "https://www.tensorflow.org/api_docs/python/tf/clip_by_norm"),
-        PROJECTIONS,
     ),
 )
 
 min_max_norm = Spec(
-    name="min_max_norm",
     reference=reference.min_max_norm,
-    vjp=reference.min_max_norm_vjp,
     inputs=(KERNEL,),
     parameters=(
         Parameter("min_value", (0.9, 0.0), "the least norm"),
@@ -99,32 +73,24 @@ min_max_norm = Spec(
         AXIS,
         Parameter("epsilon_at", ("added", "none"), "whether 1e-7 is added to the norm", facet=True),
     ),
-    axes="features units",
     sizes=SIZES,
     data=("normal", "tiny", "wide", "nan"),
     constraints=(NO_AXIS,),
-    sources=(KERAS,),
 )
 
 non_neg = Spec(
-    name="non_neg",
     reference=reference.non_neg,
-    vjp=reference.non_neg_vjp,
     inputs=(KERNEL,),
     parameters=(
         Parameter("zero_gradient", (0.0, 0.5, 1.0), "share of the gradient that passes at zero", facet=True),
         Parameter("nan_gradient", ("zero", "pass"), "gradient where the kernel is NaN", facet=True),
     ),
-    axes="features units",
     sizes=SIZES,
     data=("normal", "zeros", "specials"),
-    sources=(KERAS, PROJECTIONS),
 )
 
 weight_norm = Spec(
-    name="weight_norm",
     reference=reference.weight_norm,
-    vjp=reference.weight_norm_vjp,
     inputs=(
         Input("direction", "*(height, width)[:spatial], features, units", meaning="v, trained"),
         Input("magnitude", "*(units,)[:norm_of == 'unit']", kind="weight", meaning="g, trained"),
@@ -140,7 +106,6 @@ weight_norm = Spec(
             facet=True,
         ),
     ),
-    axes="height width features units",
     sizes=((3, 2, 17, 5), (1, 1, 1, 4), (2, 3, 4, 33)),
     data=("normal", "tiny", "wide", "nan"),
     constraints=(
@@ -151,23 +116,11 @@ weight_norm = Spec(
             broken_by={"magnitude": "units + 1"},
         ),
     ),
-    sources=(
-        SALIMANS,
-        Source(
-            "torch.nn.utils.parametrizations.weight_norm",
-            "https://pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.weight_norm.html",
-        ),
-        Source(
-            "flax.nnx.WeightNorm",
-            "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/normalization.html",
-        ),
-    ),
+    sources=(SALIMANS,),
 )
 
 spectral_norm = Spec(
-    name="spectral_norm",
     reference=reference.spectral_norm,
-    vjp=reference.spectral_norm_vjp,
     inputs=(
         Input("kernel", "*(height, width)[:spatial], features, units", meaning="what is trained"),
         Input(
@@ -187,7 +140,6 @@ spectral_norm = Spec(
         Parameter("epsilon", (1e-12, 0.5, 1e-7), "keeps the divisors from zero"),
         Parameter("epsilon_at", ("floor", "inside"), "where epsilon acts: max(n, ε), √(n² + ε)", facet=True),
     ),
-    axes="height width features units",
     sizes=((2, 1, 1, 2), (3, 2, 7, 5), (2, 3, 4, 17)),
     data=("normal", "tiny", "offset", "nan"),
     constraints=(
@@ -212,27 +164,11 @@ spectral_norm = Spec(
         "data == 'tiny' and dtype == 'float16'",
         "dtype == 'bfloat16' and power_iterations > 1",
     ),
-    sources=(
-        Source("Miyato et al. (2018), Spectral normalization", "https://arxiv.org/abs/1802.05957"),
-        Source(
-            "torch.nn.utils.parametrizations.spectral_norm",
-            "https://pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.spectral_norm.html",
-        ),
-        Source(
-            "keras.layers.SpectralNormalization",
-            "https://keras.io/api/layers/normalization_layers/spectral_normalization/",
-        ),
-        Source(
-            "flax.nnx.SpectralNorm",
-            "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/normalization.html",
-        ),
-    ),
+    sources=(Source("Miyato et al. (2018), Spectral normalization", "https://arxiv.org/abs/1802.05957"),),
 )
 
 spectral_norm_inference = Spec(
-    name="spectral_norm_inference",
     reference=reference.spectral_norm_inference,
-    vjp=reference.spectral_norm_inference_vjp,
     inputs=(
         Input("kernel", "features, units", meaning="what was trained"),
         Input("left", "features", kind="weight", meaning="singular vector that was kept", constant=True),
@@ -246,16 +182,7 @@ spectral_norm_inference = Spec(
             facet=True,
         ),
     ),
-    axes="features units",
     sizes=((7, 5), (2, 1)),
     data=("normal", "offset"),
-    constraints=(
-        Constraint(
-            "C1",
-            "right[0] == kernel[-1]",
-            "right must have one element per unit",
-            broken_by={"right": "units + 1"},
-        ),
-    ),
     sources=spectral_norm.sources,
 )

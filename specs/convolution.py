@@ -22,7 +22,6 @@ ONE_TAP = "max(kernel[:-2]) == 1 and max(dilation) > 1"
 
 SAME = "none, so many that as many windows fit as strides do, or pairs (low, high)"
 
-
 GRID_1D = {
     "size": sizes_of((1,), range(1, 8), (2,), (1,), range(1, 5)),
     "strides": ((1,), (2,), (3,)),
@@ -36,21 +35,6 @@ GRID_2D = {
     "padding": ("valid", "same", ((1, 0), (0, 2))),
 }
 """Kernels of one tap, kernels smaller than the stride, windows that just fit, and all between."""
-
-
-def torch_page(name: str) -> Source:
-    """The page of a function or module of torch."""
-    return Source(f"torch.nn.{name}", f"https://pytorch.org/docs/stable/generated/torch.nn.{name}.html")
-
-
-def tf_page(name: str) -> Source:
-    """The page of a function of tf.nn."""
-    return Source(f"tf.nn.{name}", f"https://www.tensorflow.org/api_docs/python/tf/nn/{name}")
-
-
-def jax_page(name: str) -> Source:
-    """The page of a function of jax.lax."""
-    return Source(f"jax.lax.{name}", f"https://docs.jax.dev/en/latest/_autosummary/jax.lax.{name}.html")
 
 
 def geometry(
@@ -91,7 +75,6 @@ def conv(
     strides: tuple[tuple[int, ...], ...],
     padding: tuple[str | tuple[tuple[int, int], ...], ...],
     dilation: tuple[int, ...],
-    sources: tuple[Source, ...],
     grid: Mapping[str, tuple[Any, ...]] | None = None,
 ) -> Spec:
     """The convolution over these spatial axes."""
@@ -99,7 +82,6 @@ def conv(
     return Spec(
         name=name,
         reference=reference.conv,
-        vjp=reference.conv_vjp,
         inputs=(
             Input("x", f"batch, {', '.join(space)}, channels"),
             Input("kernel", f"{', '.join(window)}, channels // groups, filters", kind="weight"),
@@ -134,7 +116,7 @@ def conv(
             at_least_one("C5", "dilation", len(space)),
         ),
         excluded=(ONE_TAP,),
-        sources=(GUIDE, *sources, STABLEHLO),
+        sources=(GUIDE, STABLEHLO),
     )
 
 
@@ -146,7 +128,6 @@ conv1d = conv(
     strides=((2,), (3,)),
     padding=("valid", "same", "same_lower", "causal", ((2, 2),), ((0, 3),)),
     dilation=(2,),
-    sources=(torch_page("functional.conv1d"), tf_page("conv1d"), jax_page("conv_general_dilated")),
 )
 
 conv2d = conv(
@@ -157,7 +138,6 @@ conv2d = conv(
     strides=((2, 1), (2, 3)),
     padding=("valid", "same", "same_lower", ((1, 1), (2, 2)), ((1, 0), (0, 2))),
     dilation=(2, 3),
-    sources=(torch_page("functional.conv2d"), tf_page("conv2d"), jax_page("conv_general_dilated")),
 )
 
 conv3d = conv(
@@ -167,13 +147,11 @@ conv3d = conv(
     strides=((2, 1, 3),),
     padding=("valid", "same", ((1, 1), (0, 0), (2, 2)), ((0, 1), (1, 0), (2, 1))),
     dilation=(1, 2, 2),
-    sources=(torch_page("functional.conv3d"), tf_page("conv3d"), jax_page("conv_general_dilated")),
 )
 
 depthwise_conv2d = Spec(
     name="depthwise_conv2d",
     reference=reference.depthwise_conv,
-    vjp=reference.depthwise_conv_vjp,
     inputs=(
         Input("x", "batch, height, width, channels"),
         Input("kernel", "kernel_height, kernel_width, channels, multiplier", kind="weight"),
@@ -189,31 +167,17 @@ depthwise_conv2d = Spec(
     grid=GRID_2D,
     data=("normal", "wide", "nan"),
     constraints=(
-        Constraint(
-            "C1",
-            "x[-1] == kernel[-2]",
-            "x must have as many channels as the kernel",
-            broken_by={"x": "batch, height, width, channels + 1"},
-        ),
         windows_fit("C2", ("height", "width")),
         at_least_one("C3", "strides", 2),
         at_least_one("C4", "dilation", 2),
     ),
     excluded=(ONE_TAP,),
-    sources=(
-        Source("Chollet (2017), Xception", "https://arxiv.org/abs/1610.02357"),
-        tf_page("depthwise_conv2d"),
-        Source(
-            "keras.layers.DepthwiseConv2D",
-            "https://keras.io/api/layers/convolution_layers/depthwise_convolution2d/",
-        ),
-    ),
+    sources=(Source("Chollet (2017), Xception", "https://arxiv.org/abs/1610.02357"),),
 )
 
 conv_transpose2d = Spec(
     name="conv_transpose2d",
     reference=reference.conv_transpose,
-    vjp=reference.conv_transpose_vjp,
     inputs=(
         Input("x", "batch, height, width, channels"),
         Input("kernel", "kernel_height, kernel_width, filters // groups, channels", kind="weight"),
@@ -242,12 +206,6 @@ conv_transpose2d = Spec(
     data=("normal", "wide", "nan"),
     constraints=(
         Constraint(
-            "C1",
-            "x[-1] == kernel[-1]",
-            "x must have as many channels as the kernel",
-            broken_by={"x": "batch, height, width, channels + 1"},
-        ),
-        Constraint(
             "C2",
             "groups >= 1 and kernel[-1] % groups == 0",
             "groups must divide the channels",
@@ -267,16 +225,7 @@ conv_transpose2d = Spec(
         at_least_one("C5", "dilation", 2),
     ),
     excluded=("filters % groups != 0", ONE_TAP),
-    sources=(
-        GUIDE,
-        torch_page("functional.conv_transpose2d"),
-        tf_page("conv2d_transpose"),
-        jax_page("conv_transpose"),
-        Source(
-            "flax.nnx.ConvTranspose",
-            "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/linear.html",
-        ),
-    ),
+    sources=(GUIDE,),
 )
 
 
@@ -296,7 +245,6 @@ def locally_connected(
     return Spec(
         name=name,
         reference=reference.locally_connected,
-        vjp=reference.locally_connected_vjp,
         inputs=(
             Input("x", f"batch, {', '.join(space)}, channels"),
             Input("kernel", f"{places}, {', '.join(window)}, channels, filters", kind="weight"),
@@ -310,14 +258,6 @@ def locally_connected(
         axes=" ".join(("batch", *space, "channels", "filters", *window)),
         sizes=sizes,
         data=("normal", "wide", "nan"),
-        constraints=(
-            Constraint(
-                "C1",
-                "x[-1] == kernel[-2]",
-                "x must have as many channels as the kernel",
-                broken_by={"x": f"batch, {', '.join(space)}, channels + 1"},
-            ),
-        ),
         sources=(
             Source(
                 "Taigman, Yang, Ranzato and Wolf (2014), DeepFace",
@@ -327,7 +267,6 @@ def locally_connected(
                 "tf.keras.layers.LocallyConnected1D (Keras 2)",
                 "https://www.tensorflow.org/versions/r2.13/api_docs/python/tf/keras/layers/LocallyConnected1D",
             ),
-            jax_page("conv_general_dilated_local"),
         ),
     )
 
@@ -349,7 +288,6 @@ locally_connected2d = locally_connected(
 tied_conv_transpose2d = Spec(
     name="tied_conv_transpose2d",
     reference=reference.tied_conv_transpose,
-    vjp=reference.tied_conv_transpose_vjp,
     inputs=(
         Input("x", "batch, height, width, channels"),
         Input(
@@ -371,12 +309,6 @@ tied_conv_transpose2d = Spec(
     data=("normal", "wide", "offset"),
     constraints=(
         Constraint(
-            "C1",
-            "x[-1] == kernel[-2]",
-            "x must have as many channels as the kernel",
-            broken_by={"x": "batch, height, width, channels + 1"},
-        ),
-        Constraint(
             "C2",
             "padding == 'same' or height >= kernel_height and width >= kernel_width",
             "a window must fit into the input",
@@ -390,8 +322,5 @@ tied_conv_transpose2d = Spec(
             "https://doi.org/10.1007/978-3-642-21735-7_7",
         ),
         GUIDE,
-        torch_page("functional.conv_transpose2d"),
-        tf_page("conv2d_transpose"),
-        jax_page("conv_transpose"),
     ),
 )

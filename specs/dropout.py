@@ -50,10 +50,6 @@ ONE_RATE_AT_INFERENCE = "not training and rate != 0.3"
 SEEN_AT_INFINITIES = "dropped == 'product' and (not training or rate == 0 or data != 'infinities')"
 
 SRIVASTAVA = Source("Srivastava et al. (2014), Dropout", "https://jmlr.org/papers/v15/srivastava14a.html")
-TF_DROPOUT = Source("tf.nn.dropout", "https://www.tensorflow.org/api_docs/python/tf/nn/dropout")
-FLAX_DROPOUT = Source(
-    "flax.nnx.Dropout", "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/stochastic.html"
-)
 
 
 def mask(axes: str, name: str = "mask", distribution: str = "1 - rate", when: str = RANDOM) -> Input:
@@ -69,9 +65,7 @@ def mask(axes: str, name: str = "mask", distribution: str = "1 - rate", when: st
 
 
 dropout = Spec(
-    name="dropout",
     reference=reference.dropout,
-    vjp=reference.dropout_vjp,
     inputs=(
         Input("x", "batch, features", meaning="what is dropped"),
         mask("batch, features"),
@@ -82,7 +76,6 @@ dropout = Spec(
         TRAINING,
         DROPPED,
     ),
-    axes="batch features",
     # Of the last size alone does a mask show a rate of 0.0005.
     sizes=((33, 129), (1, 1), (63, 65), (257, 257)),
     data=("normal", "wide", "nan", "infinities"),
@@ -93,16 +86,7 @@ dropout = Spec(
         "batch == 257 and (rate != 0.0005 or data != 'normal')",
         SEEN_AT_INFINITIES,
     ),
-    sources=(
-        SRIVASTAVA,
-        Source(
-            "torch.nn.functional.dropout",
-            "https://pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html",
-        ),
-        TF_DROPOUT,
-        Source("keras.layers.Dropout", "https://keras.io/api/layers/regularization_layers/dropout/"),
-        FLAX_DROPOUT,
-    ),
+    sources=(SRIVASTAVA,),
 )
 
 # --- dropout with shared masks ---
@@ -110,7 +94,6 @@ dropout = Spec(
 dropout_noise_shape = Spec(
     name="dropout_noise_shape",
     reference=reference.dropout,
-    vjp=reference.dropout_vjp,
     inputs=(
         Input("x", "batch, time, features", meaning="what is dropped"),
         mask(", ".join(f"1 if '{axis}' in shared else {axis}" for axis in ("batch", "time", "features"))),
@@ -126,18 +109,12 @@ dropout_noise_shape = Spec(
         TRAINING,
         DROPPED,
     ),
-    axes="batch time features",
     # Whichever axis is left alone, some size makes it long enough for the mask to be tested.
     sizes=((33, 5, 17), (1, 1, 1), (257, 3, 2), (2, 129, 3), (3, 2, 257)),
     data=("normal", "infinities"),
     constraints=(AT_MOST_1, NOT_NEGATIVE),
     excluded=(ONE_RATE_AT_INFERENCE, SEEN_AT_INFINITIES),
-    sources=(
-        SRIVASTAVA,
-        TF_DROPOUT,
-        Source("keras.layers.Dropout", "https://keras.io/api/layers/regularization_layers/dropout/"),
-        FLAX_DROPOUT,
-    ),
+    sources=(SRIVASTAVA,),
 )
 
 SPACE = "*(height, width, depth)[:rank]"
@@ -146,7 +123,6 @@ IN_LAYOUT = "*((channels,) if layout == 'channels_{}' else ())"
 spatial_dropout = Spec(
     name="spatial_dropout",
     reference=reference.dropout,
-    vjp=reference.dropout_vjp,
     inputs=(
         Input(
             "x",
@@ -172,11 +148,6 @@ spatial_dropout = Spec(
     excluded=(ONE_RATE_AT_INFERENCE, SEEN_AT_INFINITIES),
     sources=(
         Source("Tompson et al. (2015), Efficient object localization", "https://arxiv.org/abs/1411.4280"),
-        Source("torch.nn.Dropout2d", "https://pytorch.org/docs/stable/generated/torch.nn.Dropout2d.html"),
-        Source(
-            "keras.layers.SpatialDropout1D",
-            "https://keras.io/api/layers/regularization_layers/spatial_dropout1d/",
-        ),
     ),
 )
 
@@ -187,9 +158,7 @@ def read_mask_of_features(names: Mapping[str, Any], answers: Sequence[tuple[Any,
 
 
 dropout_by_feature = Spec(
-    name="dropout_by_feature",
     reference=reference.dropout_by_feature,
-    vjp=reference.dropout_by_feature_vjp,
     inputs=(
         Input("x", "batch, features", meaning="what is dropped"),
         Input(
@@ -203,7 +172,6 @@ dropout_by_feature = Spec(
     ),
     recover=read_mask_of_features,
     parameters=(Parameter("dropping", ("first", "all"), "which features have a rate: the first, or all"),),
-    axes="batch features",
     sizes=((257, 7), (1, 1), (129, 33)),
     data=("normal", "wide"),
     constraints=(
@@ -261,9 +229,7 @@ def read_mask_of_zeros(names: Mapping[str, Any], answers: Sequence[tuple[Any, ..
 
 
 gaussian_noise = Spec(
-    name="gaussian_noise",
     reference=reference.gaussian_noise,
-    vjp=reference.gaussian_noise_vjp,
     inputs=(Input("x", "batch, features"), noise("training and stddev > 0")),
     probe=probe_zeros,
     recover=read_noise,
@@ -272,7 +238,6 @@ gaussian_noise = Spec(
         Parameter("stddev", (0.3, 0.0, 0.7), "standard deviation of what is added"),
         TRAINING,
     ),
-    axes="batch features",
     sizes=((33, 129), (1, 1), (63, 65)),
     data=("normal", "wide", "infinities"),
     constraints=(
@@ -285,18 +250,11 @@ gaussian_noise = Spec(
         ),
     ),
     excluded=("not training and stddev != 0.3",),
-    sources=(
-        Source("Bishop (1995), Training with noise", "https://doi.org/10.1162/neco.1995.7.1.108"),
-        Source(
-            "keras.layers.GaussianNoise", "https://keras.io/api/layers/regularization_layers/gaussian_noise/"
-        ),
-    ),
+    sources=(Source("Bishop (1995), Training with noise", "https://doi.org/10.1162/neco.1995.7.1.108"),),
 )
 
 gaussian_dropout = Spec(
-    name="gaussian_dropout",
     reference=reference.gaussian_dropout,
-    vjp=reference.gaussian_dropout_vjp,
     inputs=(Input("x", "batch, features"), noise(RANDOM)),
     probe=probe_ones,
     recover=read_factor,
@@ -304,7 +262,6 @@ gaussian_dropout = Spec(
         Parameter("rate", (0.3, 0.0, 0.75), "that of the dropout with this mean and variance"),
         TRAINING,
     ),
-    axes="batch features",
     sizes=((33, 129), (1, 1), (63, 65)),
     data=("normal", "wide", "infinities"),
     constraints=(
@@ -318,19 +275,11 @@ gaussian_dropout = Spec(
         NOT_NEGATIVE,
     ),
     excluded=(ONE_RATE_AT_INFERENCE,),
-    sources=(
-        SRIVASTAVA,
-        Source(
-            "keras.layers.GaussianDropout",
-            "https://keras.io/api/layers/regularization_layers/gaussian_dropout/",
-        ),
-    ),
+    sources=(SRIVASTAVA,),
 )
 
 alpha_dropout = Spec(
-    name="alpha_dropout",
     reference=reference.alpha_dropout,
-    vjp=reference.alpha_dropout_vjp,
     inputs=(
         Input("x", "batch, channels, length"),
         mask("batch, channels, 1 if shared == 'maps' else length"),
@@ -343,7 +292,6 @@ alpha_dropout = Spec(
         TRAINING,
         DROPPED,
     ),
-    axes="batch channels length",
     sizes=((33, 17, 5), (1, 1, 1), (65, 9, 2)),
     data=("normal", "wide", "infinities"),
     constraints=(AT_MOST_1, NOT_NEGATIVE),
@@ -351,12 +299,6 @@ alpha_dropout = Spec(
     sources=(
         Source(
             "Klambauer et al. (2017), Self-normalizing neural networks", "https://arxiv.org/abs/1706.02515"
-        ),
-        Source(
-            "torch.nn.AlphaDropout", "https://pytorch.org/docs/stable/generated/torch.nn.AlphaDropout.html"
-        ),
-        Source(
-            "keras.layers.AlphaDropout", "https://keras.io/api/layers/regularization_layers/alpha_dropout/"
         ),
     ),
 )

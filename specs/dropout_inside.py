@@ -15,7 +15,7 @@ from .dropout import (
     mask,
     one_of_each,
 )
-from .language.spec import Constraint, Input, Parameter, Source, Spec
+from .language.spec import Input, Parameter, Source, Spec
 from .lstm_variants import (
     BIAS,
     FOR_HALF,
@@ -23,7 +23,6 @@ from .lstm_variants import (
     HALF_SIZES,
     KERNEL,
     RECURRENT_KERNEL,
-    TORCH_LSTM,
     layer_norm_lstm,
 )
 from .recurrent import C, H, X, gru
@@ -112,23 +111,16 @@ SOMETHING_DROPS = (
     "not training and (rate == 0 or recurrent_rate == 0)",
 )
 # Units are no fewer than features, so that each feature can be read off a unit of its own.
-LSTM_AXES, LSTM_SIZES = "batch time features units", ((33, 2, 3, 5), (1, 1, 1, 1), (17, 4, 6, 7))
+LSTM_SIZES = ((33, 2, 3, 5), (1, 1, 1, 1), (17, 4, 6, 7))
 LSTM_DATA = ("normal",)
-FEATURES_FIT = Constraint(
-    "C1",
-    "x[-1] == kernel[0]",
-    "x must have as many features as the kernel",
-    broken_by={"x": "batch, time, features + 1"},
-)
+
 SEMENIUTA = Source("Semeniuta, Severyn and Barth (2016)", "https://arxiv.org/abs/1603.05118")
 GAL = Source("Gal and Ghahramani (2016)", "https://arxiv.org/abs/1512.05287")
-KERAS_LSTM = Source("keras.layers.LSTM", "https://keras.io/api/layers/recurrent_layers/lstm/")
+
 OF_PRODUCTS = "batch, time if over_time == 'step' else 1, 4 if over_gates == 'own' else 1"
 
 lstm_dropout = Spec(
-    name="lstm_dropout",
     reference=reference.lstm_dropout,
-    vjp=reference.lstm_dropout_vjp,
     inputs=(
         *LSTM_INPUTS,
         mask(f"{OF_PRODUCTS}, features", "input_mask", when=DROPS_INPUT),
@@ -144,12 +136,10 @@ lstm_dropout = Spec(
         OVER_GATES,
         TRAINING,
     ),
-    axes=LSTM_AXES,
     sizes=LSTM_SIZES,
     data=LSTM_DATA,
-    constraints=(FEATURES_FIT,),
     excluded=(*SOMETHING_DROPS, "not training and (over_time == 'step' or over_gates == 'shared')"),
-    sources=(GAL, KERAS_LSTM),
+    sources=(GAL,),
 )
 
 
@@ -183,9 +173,7 @@ def read_masks_of_rnn(names: Names, answers: Answers) -> dict[str, Any]:
 OVER_STEPS = "batch, time if over_time == 'step' else 1"
 
 simple_rnn_dropout = Spec(
-    name="simple_rnn_dropout",
     reference=reference.simple_rnn_dropout,
-    vjp=reference.simple_rnn_dropout_vjp,
     inputs=(
         X,
         H,
@@ -199,15 +187,10 @@ simple_rnn_dropout = Spec(
     probe=probe_products_of_rnn,
     recover=read_masks_of_rnn,
     parameters=(RATE, RECURRENT_RATE, OVER_TIME, TRAINING),
-    axes=LSTM_AXES,
     sizes=LSTM_SIZES,
     data=LSTM_DATA,
-    constraints=(FEATURES_FIT,),
     excluded=(*SOMETHING_DROPS, "not training and over_time == 'step'"),
-    sources=(
-        GAL,
-        Source("keras.layers.SimpleRNN", "https://keras.io/api/layers/recurrent_layers/simple_rnn/"),
-    ),
+    sources=(GAL,),
 )
 
 GRU_SEEN = {
@@ -285,9 +268,7 @@ def read_masks_of_gru(names: Names, answers: Answers) -> dict[str, Any]:
 OF_GRU = f"{OVER_STEPS}, 3 if over_gates == 'own' else 1"
 
 gru_dropout = Spec(
-    name="gru_dropout",
     reference=reference.gru_dropout,
-    vjp=reference.gru_dropout_vjp,
     inputs=(
         X,
         H,
@@ -315,16 +296,10 @@ gru_dropout = Spec(
         OVER_GATES,
         TRAINING,
     ),
-    axes=LSTM_AXES,
     sizes=((33, 2, 3, 4), (1, 1, 1, 1), (17, 3, 2, 5)),
     data=LSTM_DATA,
-    constraints=(FEATURES_FIT,),
     excluded=(*SOMETHING_DROPS, "not training and (over_time == 'step' or over_gates == 'shared')"),
-    sources=(
-        GAL,
-        *gru.sources[:1],
-        Source("keras.layers.GRU", "https://keras.io/api/layers/recurrent_layers/gru/"),
-    ),
+    sources=(GAL, *gru.sources[:1]),
 )
 
 # --- in place of what an LSTM remembers ---
@@ -352,9 +327,7 @@ def read_mask_of_update(names: Names, answers: Answers) -> dict[str, Any]:
 
 
 lstm_update_dropout = Spec(
-    name="lstm_update_dropout",
     reference=reference.lstm_update_dropout,
-    vjp=reference.lstm_update_dropout_vjp,
     inputs=(*LSTM_INPUTS, mask("batch, time if over_time == 'step' else 1, units", "update_mask")),
     outputs=("sequence", "final_h", "final_c"),
     probe=probe_update,
@@ -367,10 +340,8 @@ lstm_update_dropout = Spec(
         OVER_TIME,
         TRAINING,
     ),
-    axes=LSTM_AXES,
     sizes=LSTM_SIZES,
     data=LSTM_DATA,
-    constraints=(FEATURES_FIT,),
     excluded=(
         "(not training or rate == 0) and (dropping == 'cell' or over_time == 'step')",
         ONE_RATE_AT_INFERENCE,
@@ -405,9 +376,7 @@ LEAST_APART = 0.5
 """Two units, of which one alone is updated, differ by more in what is normalized and squashed."""
 
 layer_norm_lstm_update_dropout = Spec(
-    name="layer_norm_lstm_update_dropout",
     reference=reference.layer_norm_lstm_update_dropout,
-    vjp=reference.layer_norm_lstm_update_dropout_vjp,
     inputs=(
         *(i for i in layer_norm_lstm.inputs if i.name != "recurrent_scale"),
         mask("batch, time if over_time == 'step' else 1, units", "update_mask"),
@@ -422,11 +391,9 @@ layer_norm_lstm_update_dropout = Spec(
         layer_norm_lstm.parameter("epsilon"),
         TRAINING,
     ),
-    axes=LSTM_AXES,
     # What is normalized of a single unit is 0, whatever is dropped.
     sizes=((33, 2, 3, 5), (1, 1, 1, 3), (17, 4, 6, 7), *HALF_SIZES),
     data=(*LSTM_DATA, "saturated", *HALF_DATA),
-    constraints=(FEATURES_FIT,),
     excluded=(
         "(not training or rate == 0) and over_time == 'sequence'",
         ONE_RATE_AT_INFERENCE,
@@ -467,9 +434,7 @@ def read_masks_around(names: Names, answers: Answers) -> dict[str, Any]:
 AROUND = "1 if over_batch == 'shared' else batch, time if over_time == 'step' else 1"
 
 lstm_dropout_wrapper = Spec(
-    name="lstm_dropout_wrapper",
     reference=reference.lstm_dropout_wrapper,
-    vjp=reference.lstm_dropout_wrapper_vjp,
     inputs=(
         *LSTM_INPUTS,
         mask(f"{AROUND}, features", "input_mask", when="training and place == 'input'"),
@@ -493,19 +458,13 @@ lstm_dropout_wrapper = Spec(
         ),
         TRAINING,
     ),
-    axes=LSTM_AXES,
     # A mask that the batch and all steps share has no more elements than units.
     sizes=(*LSTM_SIZES, (2, 2, 65, 66)),
     data=("normal",),
-    constraints=(FEATURES_FIT,),
     excluded=(ONE_RATE_AT_INFERENCE, "not training and (over_time == 'sequence' or over_batch == 'shared')"),
     sources=(
         Source("Zaremba, Sutskever and Vinyals (2014)", "https://arxiv.org/abs/1409.2329"),
         GAL,
-        Source(
-            "tf.nn.RNNCellDropoutWrapper",
-            "https://www.tensorflow.org/api_docs/python/tf/nn/RNNCellDropoutWrapper",
-        ),
     ),
 )
 
@@ -535,9 +494,7 @@ def read_mask_between(names: Names, answers: Answers) -> dict[str, Any]:
 
 
 stacked_lstm_dropout = Spec(
-    name="stacked_lstm_dropout",
     reference=reference.stacked_lstm_dropout,
-    vjp=reference.stacked_lstm_dropout_vjp,
     inputs=(
         X,
         Input("h", "2, batch, units", meaning="initial hidden states of both layers"),
@@ -556,16 +513,12 @@ stacked_lstm_dropout = Spec(
         Parameter("over_time", ("step", "sequence"), OVER_TIME.meaning, facet=True),
         TRAINING,
     ),
-    axes=LSTM_AXES,
     sizes=LSTM_SIZES,
     data=LSTM_DATA,
-    constraints=(FEATURES_FIT,),
     excluded=(ONE_RATE_AT_INFERENCE, "(not training or rate == 0) and over_time == 'sequence'"),
     sources=(
         Source("Zaremba, Sutskever and Vinyals (2014)", "https://arxiv.org/abs/1409.2329"),
         GAL,
-        TORCH_LSTM,
-        Source("keras.layers.Dropout", "https://keras.io/api/layers/regularization_layers/dropout/"),
     ),
 )
 
@@ -586,9 +539,7 @@ def read_mask_of_weights(names: Names, answers: Answers) -> dict[str, Any]:
 
 
 attention_dropout = Spec(
-    name="attention_dropout",
     reference=reference.attention_dropout,
-    vjp=reference.attention_dropout_vjp,
     inputs=(
         Input("query", "batch, queries, heads, depth"),
         Input("key", "batch, keys, heads, depth"),
@@ -611,33 +562,6 @@ attention_dropout = Spec(
     # There are no fewer values than keys, so that each weight can be given out by itself.
     sizes=((5, 9, 13, 3, 4, 14), (1, 1, 1, 1, 1, 1), (17, 3, 6, 1, 8, 8), (9, 3, 5, 2, 6, 6)),
     data=("normal",),
-    constraints=(
-        Constraint(
-            "C1",
-            "query[-1] == key[-1]",
-            "the depths of query and key must agree",
-            broken_by={"key": "batch, keys, heads, depth + 1"},
-        ),
-    ),
     excluded=(ONE_RATE_AT_INFERENCE, "(not training or rate == 0) and shared != 'none'"),
-    sources=(
-        Source("Vaswani et al. (2017), Attention is all you need", "https://arxiv.org/abs/1706.03762"),
-        Source(
-            "torch.nn.functional.scaled_dot_product_attention",
-            "https://pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html",
-        ),
-        Source("keras.layers.Attention", "https://keras.io/api/layers/attention_layers/attention/"),
-        Source(
-            "torch.nn.MultiheadAttention",
-            "https://pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html",
-        ),
-        Source(
-            "keras.layers.MultiHeadAttention",
-            "https://keras.io/api/layers/attention_layers/multi_head_attention/",
-        ),
-        Source(
-            "flax.nnx.dot_product_attention and MultiHeadAttention",
-            "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/attention.html",
-        ),
-    ),
+    sources=(Source("Vaswani et al. (2017), Attention is all you need", "https://arxiv.org/abs/1706.03762"),),
 )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from ..reference import embedding as reference
-from .language.spec import Constraint, Input, Parameter, Source, Spec
+from .language.spec import Constraint, Input, Parameter, Spec
 
 embedding = Spec(
-    name="embedding",
     reference=reference.embedding,
-    vjp=reference.embedding_vjp,
     inputs=(
         Input("indices", "batch, steps", kind="index", limit="rows", meaning="the row of each place"),
         Input("table", "rows, features"),
@@ -26,7 +24,6 @@ embedding = Spec(
         ),
         Parameter("negative", ("out_of_range", "wrap"), "what an index below 0 means", facet=True),
     ),
-    axes="batch steps rows features",
     sizes=((3, 5, 7, 17), (1, 1, 1, 1), (4, 9, 3, 33), (2, 33, 65, 5)),
     data=("normal", "zeros", "nan", "out_of_range", "far_below", "negative"),
     constraints=(
@@ -57,16 +54,4 @@ embedding = Spec(
         "out_of_range == 'error' and (negative == 'wrap') != (data == 'negative')",
     ),
     signed_zeros=True,
-    sources=(
-        Source(
-            "torch.nn.functional.embedding",
-            "https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding.html",
-        ),
-        Source("tf.nn.embedding_lookup", "https://www.tensorflow.org/api_docs/python/tf/nn/embedding_lookup"),
-        Source("keras.layers.Embedding", "https://keras.io/api/layers/core_layers/embedding/"),
-        Source("jax.numpy.take", "https://docs.jax.dev/en/latest/_autosummary/jax.numpy.take.html"),
-        Source(
-            "flax.nnx.Embed", "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/linear.html"
-        ),
-    ),
 )

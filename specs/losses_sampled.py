@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..reference import losses_sampled as reference
-from .language.spec import Constraint, Input, Parameter, Source, Spec
+from .language.spec import Input, Parameter, Source, Spec
 
 SHARED: dict[str, Any] = {
     "inputs": (
@@ -22,26 +22,6 @@ SHARED: dict[str, Any] = {
     "axes": "batch classes features true candidates",
     "sizes": ((3, 11, 5, 1, 4), (2, 7, 3, 2, 5), (4, 33, 17, 1, 9)),
     "data": ("normal", "saturated", "nan"),
-    "constraints": (
-        Constraint(
-            "C1",
-            "inputs[1] == weights[1]",
-            "inputs must have as many features as a row of the weights",
-            broken_by={"inputs": "batch, features + 1"},
-        ),
-        Constraint(
-            "C2",
-            "labels[0] == inputs[0]",
-            "labels must have a row for each input",
-            broken_by={"labels": "batch + 1, true", "true_expected": "batch + 1, true"},
-        ),
-        Constraint(
-            "C3",
-            "sampled_expected == sampled",
-            "sampled_expected must have a count for each candidate",
-            broken_by={"sampled_expected": "candidates + 1"},
-        ),
-    ),
 }
 CORRECTION = Parameter(
     "correction",
@@ -56,9 +36,7 @@ TENSORFLOW = Source(
 )
 
 sampled_softmax_loss = Spec(
-    name="sampled_softmax_loss",
     reference=reference.sampled_softmax_loss,
-    vjp=reference.sampled_softmax_loss_vjp,
     parameters=(
         Parameter("accidental_hits", ("remove", "remove_last", "keep"), ACCIDENTAL_HITS, facet=True),
         CORRECTION,
@@ -73,18 +51,12 @@ sampled_softmax_loss = Spec(
             "https://arxiv.org/abs/1712.00527",
         ),
         TENSORFLOW,
-        Source(
-            "tf.nn.sampled_softmax_loss",
-            "https://www.tensorflow.org/api_docs/python/tf/nn/sampled_softmax_loss",
-        ),
     ),
     **SHARED,
 )
 
 nce_loss = Spec(
-    name="nce_loss",
     reference=reference.nce_loss,
-    vjp=reference.nce_loss_vjp,
     parameters=(
         Parameter("accidental_hits", ("keep", "remove", "remove_last"), ACCIDENTAL_HITS, facet=True),
         CORRECTION,
@@ -100,7 +72,6 @@ nce_loss = Spec(
             "https://arxiv.org/abs/1310.4546",
         ),
         TENSORFLOW,
-        Source("tf.nn.nce_loss", "https://www.tensorflow.org/api_docs/python/tf/nn/nce_loss"),
     ),
     excluded=("true == 1 and true_target != 'share'",),
     **SHARED,

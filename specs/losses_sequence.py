@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from ..reference import losses_sequence as reference
-from .language.spec import Constraint, Input, Parameter, Source, Spec
-from .losses_classification import KERAS, OPTAX, TORCH_CROSS_ENTROPY
+from .language.spec import Input, Parameter, Source, Spec
 
 sequence_cross_entropy = Spec(
-    name="sequence_cross_entropy",
     reference=reference.sequence_cross_entropy,
-    vjp=reference.sequence_cross_entropy_vjp,
     inputs=(
         Input("logits", "batch, steps, classes", meaning="unnormalised log-probabilities"),
         Input("labels", "batch, steps", kind="index", limit="classes", meaning="the class of each step"),
@@ -32,17 +29,8 @@ sequence_cross_entropy = Spec(
         ),
         Parameter("empty_gradient", ("zero", "nan"), "gradient of the steps of such a mean", facet=True),
     ),
-    axes="batch steps classes",
     sizes=((4, 5, 7), (1, 3, 2), (3, 9, 33)),
     data=("normal", "saturated", "masked_rows", "padding_nan"),
-    constraints=(
-        Constraint(
-            "C1",
-            "labels == logits[:-1]",
-            "labels must have a class for each step",
-            broken_by={"labels": "batch, steps + 1", "mask": "batch, steps + 1"},
-        ),
-    ),
     excluded=(
         "average == 'places' and empty == 'zero'",
         "masking != 'select' and data != 'padding_nan'",
@@ -56,8 +44,5 @@ sequence_cross_entropy = Spec(
             "TensorFlow Addons, sequence_loss",
             "https://www.tensorflow.org/addons/api_docs/python/tfa/seq2seq/sequence_loss",
         ),
-        TORCH_CROSS_ENTROPY,
-        KERAS,
-        OPTAX,
     ),
 )

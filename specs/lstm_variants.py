@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from ..reference import lstm_variants as reference
 from .language.spec import Input, Parameter, Source, Spec
-from .recurrent import CARRY_FITS, FEATURES_FIT, C, H, X
+from .recurrent import C, H, X
 
-AXES = "batch time features units"
 SIZES = ((3, 4, 2, 5), (1, 1, 1, 3), (2, 2, 9, 8))
 DATA = ("normal", "wide", "saturated")
 
@@ -22,9 +21,7 @@ HALF_DATA = ("tiny", "offset")
 FOR_HALF = f"dtype in ('float32', 'float64') and (data in {HALF_DATA} or time == 1 and batch > 1)"
 
 layer_norm_lstm = Spec(
-    name="layer_norm_lstm",
     reference=reference.layer_norm_lstm,
-    vjp=reference.layer_norm_lstm_vjp,
     inputs=(
         X,
         H,
@@ -52,10 +49,8 @@ layer_norm_lstm = Spec(
         FORGET_BIAS,
         Parameter("epsilon", (1e-5, 1e-3), "added to the variance, inside the root"),
     ),
-    constraints=(FEATURES_FIT, CARRY_FITS),
     # Squares of sums of saturated numbers leave float16's range.
     excluded=(FOR_HALF, "data == 'saturated' and dtype == 'float16'"),
-    axes=AXES,
     sizes=((3, 2, 2, 5), (1, 1, 1, 3), (2, 4, 9, 8), *HALF_SIZES),
     data=(*DATA, *HALF_DATA),
     sources=(
@@ -71,12 +66,8 @@ layer_norm_lstm = Spec(
     ),
 )
 
-TORCH_LSTM = Source("torch.nn.LSTM", "https://pytorch.org/docs/stable/generated/torch.nn.LSTM.html")
-
 peephole_lstm = Spec(
-    name="peephole_lstm",
     reference=reference.peephole_lstm,
-    vjp=reference.peephole_lstm_vjp,
     inputs=(
         X,
         H,
@@ -87,8 +78,6 @@ peephole_lstm = Spec(
         Input("peepholes", "3, units", kind="weight", meaning="of the gates i, f and o"),
     ),
     outputs=("sequence", "final_h", "final_c"),
-    constraints=(FEATURES_FIT, CARRY_FITS),
-    axes=AXES,
     sizes=SIZES,
     data=DATA,
     sources=(
@@ -96,14 +85,11 @@ peephole_lstm = Spec(
             "Gers and Schmidhuber (2000), Recurrent nets that time and count",
             "https://doi.org/10.1109/IJCNN.2000.861302",
         ),
-        Source("tf.raw_ops.BlockLSTM", "https://www.tensorflow.org/api_docs/python/tf/raw_ops/BlockLSTM"),
     ),
 )
 
 projection_lstm = Spec(
-    name="projection_lstm",
     reference=reference.projection_lstm,
-    vjp=reference.projection_lstm_vjp,
     inputs=(
         X,
         Input("h", "batch, projected", meaning="initial hidden state"),
@@ -116,20 +102,14 @@ projection_lstm = Spec(
         ),
     ),
     outputs=("sequence", "final_h", "final_c"),
-    constraints=(FEATURES_FIT, CARRY_FITS),
     axes="batch time features units projected",
     sizes=((3, 4, 2, 5, 3), (1, 1, 1, 2, 1), (2, 2, 9, 8, 7)),
     data=DATA,
-    sources=(
-        Source("Sak, Senior and Beaufays (2014)", "https://arxiv.org/abs/1402.1128"),
-        TORCH_LSTM,
-    ),
+    sources=(Source("Sak, Senior and Beaufays (2014)", "https://arxiv.org/abs/1402.1128"),),
 )
 
 time_gated_lstm = Spec(
-    name="time_gated_lstm",
     reference=reference.time_gated_lstm,
-    vjp=reference.time_gated_lstm_vjp,
     inputs=(
         X,
         Input("elapsed", "batch, time", kind="positive", meaning="time since the step before"),
@@ -143,8 +123,6 @@ time_gated_lstm = Spec(
     parameters=(
         Parameter("decay", ("logarithmic", "exponential"), "factor of the forget gate by the time elapsed"),
     ),
-    constraints=(FEATURES_FIT, CARRY_FITS),
-    axes=AXES,
     sizes=SIZES,
     data=DATA,
     sources=(

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from ..reference import masking as reference
-from .language.spec import Constraint, Input, Parameter, Source, Spec
+from .language.spec import Input, Parameter, Source, Spec
 
 masked_average = Spec(
-    name="masked_average",
     reference=reference.masked_average,
-    vjp=reference.masked_average_vjp,
     inputs=(
         Input("x", "batch, steps, features", meaning="what the layer is given", when="layer != 'embedding'"),
         Input(
@@ -37,34 +35,19 @@ masked_average = Spec(
             facet=True,
         ),
     ),
-    axes="batch steps features units",
     sizes=((4, 5, 3, 2), (2, 3, 7, 4)),
     data=("normal",),
-    constraints=(
-        Constraint(
-            "C1",
-            "layer == 'embedding' or mask == x[:2]",
-            "mask must have one element per step",
-            broken_by={"mask": "batch, steps + 1"},
-        ),
-    ),
     sources=(
         Source(
             "Keras, Understanding masking and padding",
             "https://keras.io/guides/understanding_masking_and_padding/",
         ),
         Source("keras.layers.Masking", "https://keras.io/api/layers/core_layers/masking/"),
-        Source(
-            "keras.layers.GlobalAveragePooling1D",
-            "https://keras.io/api/layers/pooling_layers/global_average_pooling1d/",
-        ),
     ),
 )
 
 lstm_beside_padding = Spec(
-    name="lstm_beside_padding",
     reference=reference.lstm_beside_padding,
-    vjp=reference.lstm_beside_padding_vjp,
     inputs=(
         Input("x", "batch, time, features", meaning="sequences and their padding"),
         Input("h", "batch, units", meaning="initial hidden state", kind="weight"),
@@ -84,17 +67,8 @@ lstm_beside_padding = Spec(
             right="select",
         ),
     ),
-    axes="batch time features units",
     sizes=((3, 5, 2, 4), (2, 3, 7, 5), (4, 3, 9, 8)),
     data=("normal", "padding_nan"),
-    constraints=(
-        Constraint(
-            "C1",
-            "lengths == x[:1]",
-            "there must be a length for each sequence",
-            broken_by={"lengths": "batch + 1"},
-        ),
-    ),
     excluded=("masking != 'select' and data != 'padding_nan'",),
     sources=(
         Source(
@@ -102,9 +76,5 @@ lstm_beside_padding = Spec(
             "https://pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html",
         ),
         *masked_average.sources[:1],
-        Source(
-            "flax.linen.RNN",
-            "https://flax.readthedocs.io/en/latest/api_reference/flax.linen/layers.html",
-        ),
     ),
 )

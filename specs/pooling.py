@@ -6,7 +6,6 @@ from ..reference import pooling as reference
 from .language.spec import Constraint, Input, Parameter, Source, Spec, sizes_of
 
 X = Input("x", "batch, height, width, channels", meaning="what is pooled")
-AXES = "batch height width channels"
 # The first size has over a thousand windows: compilers take other paths there.
 SIZES = ((2, 9, 10, 33), (3, 5, 4, 1), (1, 17, 8, 5))
 
@@ -93,7 +92,6 @@ GRID = {
 max_pool2d = Spec(
     name="max_pool2d",
     reference=reference.max_pool,
-    vjp=reference.max_pool_vjp,
     inputs=(X,),
     parameters=(
         WINDOW,
@@ -109,7 +107,6 @@ max_pool2d = Spec(
             facet=True,
         ),
     ),
-    axes=AXES,
     sizes=(*SIZES, (3, 1, 1, 4)),  # of a special value, such an image leaves nothing else
     grid=GRID,
     data=("normal", "ties", "zeros", "nan", "negative_infinities", "specials"),
@@ -122,12 +119,6 @@ max_pool2d = Spec(
     ),
     sources=(
         Source("Boureau, Ponce and LeCun (2010)", "https://icml.cc/Conferences/2010/papers/638.pdf"),
-        Source("torch.nn.MaxPool2d", "https://pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html"),
-        Source("tf.nn.max_pool2d", "https://www.tensorflow.org/api_docs/python/tf/nn/max_pool2d"),
-        Source(
-            "flax.linen.max_pool",
-            "https://flax.readthedocs.io/en/latest/api_reference/flax.linen/layers.html",
-        ),
         SHAPES,
     ),
 )
@@ -135,7 +126,6 @@ max_pool2d = Spec(
 avg_pool2d = Spec(
     name="avg_pool2d",
     reference=reference.avg_pool,
-    vjp=reference.avg_pool_vjp,
     inputs=(X,),
     parameters=(
         WINDOW,
@@ -144,7 +134,6 @@ avg_pool2d = Spec(
         CEIL,
         Parameter("count_padding", (False, True), "whether the mean counts the padding", facet=True),
     ),
-    axes=AXES,
     sizes=SIZES,
     grid=GRID,
     data=("normal", "wide", "nan", "infinities"),
@@ -156,12 +145,6 @@ avg_pool2d = Spec(
     ),
     sources=(
         Source("LeCun et al. (1998)", "http://vision.stanford.edu/cs598_spring07/papers/Lecun98.pdf"),
-        Source("torch.nn.AvgPool2d", "https://pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html"),
-        Source("tf.nn.avg_pool2d", "https://www.tensorflow.org/api_docs/python/tf/nn/avg_pool2d"),
-        Source(
-            "flax.linen.avg_pool",
-            "https://flax.readthedocs.io/en/latest/api_reference/flax.linen/layers.html",
-        ),
         SHAPES,
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..reference import recurrent as reference
-from .language.spec import Constraint, Input, Parameter, Source, Spec
+from .language.spec import Input, Parameter, Source, Spec
 
 X = Input("x", "batch, time, features", meaning="the sequence")
 H = Input("h", "batch, units", meaning="initial hidden state")
@@ -24,27 +24,11 @@ CANDIDATE_BIAS = Parameter(
     "whether the candidate's recurrent product has a bias of its own",
     facet=True,
 )
-AXES = "batch time features units"
 SIZES = ((3, 4, 7, 5), (1, 1, 1, 1), (2, 3, 17, 33))
 DATA = ("normal", "wide", "saturated", "nan", "infinities")
 
-FEATURES_FIT = Constraint(
-    "C1",
-    "x[-1] == kernel[0]",
-    "x must have as many features as the kernel",
-    broken_by={"x": "batch, time, features + 1"},
-)
-CARRY_FITS = Constraint(
-    "C2",
-    "h == (x[0], recurrent_kernel[0])",
-    "the initial hidden state must have the shape (batch, units)",
-    broken_by={"h": "batch, units + 1"},
-)
-
 simple_rnn = Spec(
-    name="simple_rnn",
     reference=reference.simple_rnn,
-    vjp=reference.simple_rnn_vjp,
     inputs=(
         X,
         H,
@@ -60,25 +44,15 @@ simple_rnn = Spec(
         Parameter("nan_gradient", ("zero", "pass"), "gradient of relu where its argument is NaN", facet=True),
     ),
     excluded=("nan_gradient == 'pass' and activation != 'relu'",),
-    constraints=(FEATURES_FIT, CARRY_FITS),
-    axes=AXES,
     sizes=SIZES,
     data=DATA,
     sources=(
         Source("Elman (1990), Finding structure in time", "https://doi.org/10.1207/s15516709cog1402_1"),
-        Source("torch.nn.RNN", "https://pytorch.org/docs/stable/generated/torch.nn.RNN.html"),
-        Source("keras.layers.SimpleRNN", "https://keras.io/api/layers/recurrent_layers/simple_rnn/"),
-        Source(
-            "flax.linen.SimpleCell",
-            "https://flax-linen.readthedocs.io/en/latest/api_reference/flax.linen/layers.html",
-        ),
     ),
 )
 
 lstm = Spec(
-    name="lstm",
     reference=reference.lstm,
-    vjp=reference.lstm_vjp,
     inputs=(
         X,
         H,
@@ -98,8 +72,6 @@ lstm = Spec(
     excluded=(
         "data in ('nan', 'infinities') and (activation == 'relu' or recurrent_activation == 'hard_sigmoid')",
     ),
-    constraints=(FEATURES_FIT, CARRY_FITS),
-    axes=AXES,
     sizes=SIZES,
     data=DATA,
     sources=(
@@ -108,20 +80,11 @@ lstm = Spec(
             "https://doi.org/10.1162/089976600300015015",
         ),
         Source("Zaremba, Sutskever and Vinyals (2014)", "https://arxiv.org/abs/1409.2329"),
-        Source("torch.nn.LSTM", "https://pytorch.org/docs/stable/generated/torch.nn.LSTM.html"),
-        Source("keras.layers.LSTM", "https://keras.io/api/layers/recurrent_layers/lstm/"),
-        Source("tf.raw_ops.BlockLSTM", "https://www.tensorflow.org/api_docs/python/tf/raw_ops/BlockLSTM"),
-        Source(
-            "flax.nnx.LSTMCell",
-            "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/recurrent.html",
-        ),
     ),
 )
 
 gru = Spec(
-    name="gru",
     reference=reference.gru,
-    vjp=reference.gru_vjp,
     inputs=(
         X,
         H,
@@ -149,19 +112,11 @@ gru = Spec(
         ),
         DIRECTION,
     ),
-    constraints=(FEATURES_FIT, CARRY_FITS),
     excluded=("not candidate_bias and not (use_bias and reset_after)",),
-    axes=AXES,
     sizes=SIZES,
     data=DATA,
     sources=(
         Source("Cho et al. (2014)", "https://arxiv.org/abs/1406.1078"),
         Source("Chung et al. (2014)", "https://arxiv.org/abs/1412.3555"),
-        Source("torch.nn.GRU", "https://pytorch.org/docs/stable/generated/torch.nn.GRU.html"),
-        Source("keras.layers.GRU", "https://keras.io/api/layers/recurrent_layers/gru/"),
-        Source(
-            "flax.nnx.GRUCell",
-            "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/recurrent.html",
-        ),
     ),
 )

@@ -13,16 +13,12 @@ from typing import Any
 
 from ..reference import recurrent_sequences as reference
 from ..reference.sequences import DIRECTIONS, MASKED_OUTPUTS
-from .language.spec import Constraint, Input, Parameter, Source, Spec
-from .lstm_variants import BIAS, DATA, KERNEL, RECURRENT_KERNEL, TORCH_LSTM
-from .recurrent import AXES, CANDIDATE_BIAS, CARRY_FITS, FEATURES_FIT, RESET_AFTER, C, H, X
+from .language.spec import Input, Parameter, Source, Spec
+from .lstm_variants import BIAS, DATA, KERNEL, RECURRENT_KERNEL
+from .recurrent import CANDIDATE_BIAS, RESET_AFTER, C, H, X
 
 Function = Callable[..., Any]
 
-FLAX_RNN = Source(
-    "flax.nnx.RNN", "https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/recurrent.html"
-)
-KERAS_RNN = Source("keras.layers.RNN", "https://keras.io/api/layers/recurrent_layers/rnn/")
 SIZES = ((3, 5, 2, 4), (5, 2, 1, 1), (4, 3, 9, 8))
 
 
@@ -30,8 +26,6 @@ SIZES = ((3, 5, 2, 4), (5, 2, 1, 1), (4, 3, 9, 8))
 class Cell:
     """What tells the specs of one recurrent layer from those of another."""
 
-    torch: Source
-    keras: Source
     carry: tuple[Input, ...]
     weights: tuple[Input, ...]
     parameters: tuple[Parameter, ...] = ()
@@ -44,14 +38,10 @@ class Cell:
 
 
 LSTM = Cell(
-    TORCH_LSTM,
-    Source("keras.layers.LSTM", "https://keras.io/api/layers/recurrent_layers/lstm/"),
     (H, C),
     (KERNEL, RECURRENT_KERNEL, BIAS),
 )
 GRU = Cell(
-    Source("torch.nn.GRU", "https://pytorch.org/docs/stable/generated/torch.nn.GRU.html"),
-    Source("keras.layers.GRU", "https://keras.io/api/layers/recurrent_layers/gru/"),
     (H,),
     (
         Input("kernel", "features, 3 * units", kind="weight", meaning="gates in the order r, z, n"),
@@ -69,8 +59,6 @@ GRU = Cell(
     ("not candidate_bias and not reset_after",),
 )
 SIMPLE_RNN = Cell(
-    Source("torch.nn.RNN", "https://pytorch.org/docs/stable/generated/torch.nn.RNN.html"),
-    Source("keras.layers.SimpleRNN", "https://keras.io/api/layers/recurrent_layers/simple_rnn/"),
     (H,),
     (
         Input("kernel", "features, units", kind="weight"),
@@ -88,15 +76,12 @@ def _each(inputs: Iterable[Input], parts: str) -> tuple[Input, ...]:
 def _masked(
     cell: Cell,
     layer: Function,
-    vjp: Function,
     sizes: tuple[tuple[int, ...], ...] = SIZES[:2],
     data: tuple[str, ...] = ("normal", "masked_rows"),
 ) -> Spec:
     """The spec of a layer over padded sequences."""
     return Spec(
-        name=layer.__name__,
         reference=layer,
-        vjp=vjp,
         inputs=(
             X,
             *cell.carry,
@@ -141,7 +126,6 @@ def _masked(
             ),
             Parameter("return_sequences", (True, False), "all outputs, or that of the step taken last"),
         ),
-        constraints=(FEATURES_FIT, CARRY_FITS),
         excluded=(
             *cell.excluded,
             "reversal == 'valid' and (direction == 'forward' or marked_by == 'mask')",
@@ -150,7 +134,6 @@ def _masked(
             "direction == 'backward' and not return_sequences",
             "data == 'masked_rows' and marked_by == 'lengths'",
         ),
-        axes=AXES,
         sizes=sizes,
         data=data,
         sources=(
@@ -158,38 +141,25 @@ def _masked(
                 "torch.nn.utils.rnn.pack_padded_sequence",
                 "https://pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html",
             ),
-            KERAS_RNN,
-            Source(
-                "tf.compat.v1.nn.dynamic_rnn",
-                "https://www.tensorflow.org/api_docs/python/tf/compat/v1/nn/dynamic_rnn",
-            ),
-            FLAX_RNN,
         ),
     )
 
 
-masked_lstm = _masked(
-    LSTM, reference.masked_lstm, reference.masked_lstm_vjp, SIZES, ("normal", "saturated", "masked_rows")
-)
+masked_lstm = _masked(LSTM, reference.masked_lstm, SIZES, ("normal", "saturated", "masked_rows"))
 # Offset features round least beside their sums: there float16 shows a product of bfloat16 inputs.
-masked_gru = _masked(
-    GRU, reference.masked_gru, reference.masked_gru_vjp, data=("normal", "offset", "masked_rows")
-)
-masked_simple_rnn = _masked(SIMPLE_RNN, reference.masked_simple_rnn, reference.masked_simple_rnn_vjp)
+masked_gru = _masked(GRU, reference.masked_gru, data=("normal", "offset", "masked_rows"))
+masked_simple_rnn = _masked(SIMPLE_RNN, reference.masked_simple_rnn)
 
 
 def _bidirectional(
     cell: Cell,
     layer: Function,
-    vjp: Function,
     sizes: tuple[tuple[int, ...], ...] = SIZES[:2],
     data: tuple[str, ...] = ("normal",),
 ) -> Spec:
     """The spec of a layer in both directions."""
     return Spec(
-        name=layer.__name__,
         reference=layer,
-        vjp=vjp,
         inputs=(
             X,
             *_each(cell.carry, "2"),
@@ -221,22 +191,7 @@ def _bidirectional(
                 facet=True,
             ),
         ),
-        constraints=(
-            Constraint(
-                "C1",
-                "x[-1] == kernel[1]",
-                "x must have as many features as the kernels",
-                broken_by={"x": "batch, time, features + 1"},
-            ),
-            Constraint(
-                "C2",
-                "h == (2, x[0], recurrent_kernel[1])",
-                "the initial hidden states must have the shape (2, batch, units)",
-                broken_by={"h": "2, batch, units + 1"},
-            ),
-        ),
         excluded=(*cell.excluded, "not padded and masked_output != 'zero'"),
-        axes=AXES,
         sizes=sizes,
         data=data,
         sources=(
@@ -244,22 +199,13 @@ def _bidirectional(
                 "Schuster and Paliwal (1997), Bidirectional recurrent neural networks",
                 "https://doi.org/10.1109/78.650093",
             ),
-            cell.torch,
-            Source(
-                "keras.layers.Bidirectional", "https://keras.io/api/layers/recurrent_layers/bidirectional/"
-            ),
-            FLAX_RNN,
         ),
     )
 
 
-bidirectional_lstm = _bidirectional(
-    LSTM, reference.bidirectional_lstm, reference.bidirectional_lstm_vjp, SIZES, DATA
-)
-bidirectional_gru = _bidirectional(GRU, reference.bidirectional_gru, reference.bidirectional_gru_vjp)
-bidirectional_simple_rnn = _bidirectional(
-    SIMPLE_RNN, reference.bidirectional_simple_rnn, reference.bidirectional_simple_rnn_vjp
-)
+bidirectional_lstm = _bidirectional(LSTM, reference.bidirectional_lstm, SIZES, DATA)
+bidirectional_gru = _bidirectional(GRU, reference.bidirectional_gru)
+bidirectional_simple_rnn = _bidirectional(SIMPLE_RNN, reference.bidirectional_simple_rnn)
 
 STACKED_SIZES = ((3, 4, 2, 5), (1, 1, 1, 1), (2, 2, 9, 8))
 
@@ -267,16 +213,13 @@ STACKED_SIZES = ((3, 4, 2, 5), (1, 1, 1, 1), (2, 2, 9, 8))
 def _stacked(
     cell: Cell,
     layer: Function,
-    vjp: Function,
     sizes: tuple[tuple[int, ...], ...] = STACKED_SIZES,
     data: tuple[str, ...] = ("normal", "wide"),
 ) -> Spec:
     """The spec of layers, each over the outputs of the one below."""
     kernel, *others = cell.weights
     return Spec(
-        name=layer.__name__,
         reference=layer,
-        vjp=vjp,
         inputs=(
             X,
             *_each(cell.carry, "layers"),
@@ -286,34 +229,16 @@ def _stacked(
         ),
         outputs=("y", *cell.finals),
         parameters=(*cell.parameters, Parameter("layers", (2, 3), "how many")),
-        constraints=(
-            FEATURES_FIT,
-            Constraint(
-                "C2",
-                "h == (layers, x[0], recurrent_kernel[1])",
-                "the initial hidden states must have the shape (layers, batch, units)",
-                broken_by={"h": "layers, batch, units + 1"},
-            ),
-        ),
         excluded=cell.excluded,
-        axes=AXES,
         sizes=sizes,
         data=data,
-        sources=(
-            Source("Graves, Mohamed and Hinton (2013)", "https://arxiv.org/abs/1303.5778"),
-            cell.torch,
-            Source(
-                "keras.layers.StackedRNNCells",
-                "https://keras.io/api/layers/recurrent_layers/stacked_rnn_cell/",
-            ),
-            FLAX_RNN,
-        ),
+        sources=(Source("Graves, Mohamed and Hinton (2013)", "https://arxiv.org/abs/1303.5778"),),
     )
 
 
-stacked_lstm = _stacked(LSTM, reference.stacked_lstm, reference.stacked_lstm_vjp, data=DATA)
-stacked_gru = _stacked(GRU, reference.stacked_gru, reference.stacked_gru_vjp)
-stacked_simple_rnn = _stacked(SIMPLE_RNN, reference.stacked_simple_rnn, reference.stacked_simple_rnn_vjp)
+stacked_lstm = _stacked(LSTM, reference.stacked_lstm, data=DATA)
+stacked_gru = _stacked(GRU, reference.stacked_gru)
+stacked_simple_rnn = _stacked(SIMPLE_RNN, reference.stacked_simple_rnn)
 
 STATEFUL_SIZES = ((3, 2, 4, 7, 5), (1, 1, 1, 1, 1), (2, 3, 1, 9, 8))
 
@@ -321,15 +246,12 @@ STATEFUL_SIZES = ((3, 2, 4, 7, 5), (1, 1, 1, 1, 1), (2, 3, 1, 9, 8))
 def _stateful(
     cell: Cell,
     layer: Function,
-    vjp: Function,
     sizes: tuple[tuple[int, ...], ...] = STATEFUL_SIZES[:2],
     data: tuple[str, ...] = ("normal", "wide"),
 ) -> Spec:
     """The spec of two calls of a layer, and what comes between them."""
     return Spec(
-        name=layer.__name__,
         reference=layer,
-        vjp=vjp,
         inputs=(
             Input("x", "batch, time, features", meaning="of the first call"),
             Input(
@@ -352,25 +274,15 @@ def _stateful(
                 facet=True,
             ),
         ),
-        constraints=(FEATURES_FIT,),
         excluded=cell.excluded,
         axes="batch time steps features units",
         sizes=sizes,
         data=data,
-        sources=(
-            cell.keras,
-            cell.torch,
-            FLAX_RNN,
-        ),
     )
 
 
 # In the tails, and with a single step a call, least is rounded: there the smallest faults of a gradient show
 # in bfloat16. Of tiny numbers all gates are alike, and so are the errors of library functions.
-stateful_lstm = _stateful(
-    LSTM, reference.stateful_lstm, reference.stateful_lstm_vjp, STATEFUL_SIZES, (*DATA, "tails")
-)
-stateful_gru = _stateful(
-    GRU, reference.stateful_gru, reference.stateful_gru_vjp, (*STATEFUL_SIZES[:2], (2, 1, 1, 1, 2))
-)
-stateful_simple_rnn = _stateful(SIMPLE_RNN, reference.stateful_simple_rnn, reference.stateful_simple_rnn_vjp)
+stateful_lstm = _stateful(LSTM, reference.stateful_lstm, STATEFUL_SIZES, (*DATA, "tails"))
+stateful_gru = _stateful(GRU, reference.stateful_gru, (*STATEFUL_SIZES[:2], (2, 1, 1, 1, 2)))
+stateful_simple_rnn = _stateful(SIMPLE_RNN, reference.stateful_simple_rnn)

@@ -2,8 +2,9 @@
 
 ``conv2d/strides=2,padding=same/float32/normal/2x7x9x4x6x3x2`` is the spec, the parameters that are not
 at their default (``default`` if all are), the dtype, the data set and the lengths of the spec's axes.
-In place of the data set, ``breaks-C1`` names the constraint that the case breaks on purpose, and
-``breaks-C1.2`` another breach of it. ``#7`` at the end asks the same with other numbers, drawn from seed 7.
+In place of the data set, ``breaks-C3`` names the constraint that the case breaks on purpose, and
+``breaks-C3.2`` another breach of it; ``breaks-features`` breaks that inputs agree in the axis ``features``.
+``#7`` at the end asks the same with other numbers, drawn from seed 7.
 """
 
 from __future__ import annotations
@@ -221,9 +222,7 @@ def parse(case_id: str, specs: dict[str, Spec]) -> Case:
     if data.startswith(BREAKS):
         spec.breach(data.removeprefix(BREAKS))
     elif data not in spec.data:
-        raise Usage(
-            f"case id {case_id!r}: {name} has no data set {data!r}; it has {', '.join(spec.data)}"
-        )
+        raise Usage(f"case id {case_id!r}: {name} has no data set {data!r}; it has {', '.join(spec.data)}")
     lengths = tuple(size.split("x"))
     if len(lengths) != len(spec.axis_names) or not all(text.isdigit() for text in lengths):
         raise Usage(

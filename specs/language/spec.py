@@ -10,11 +10,13 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import Usage
+from .axes import agreements, in_order
 from .expression import evaluate
 
 __all__ = [
@@ -142,15 +144,27 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a definition comes from: a paper with its section, or a framework's page."""
+    """Where a definition comes from: a paper with its section, or a specification.
+
+    The pages of the APIs that are bound are not told here: they follow from the names of the APIs.
+    """
 
     title: str
     link: str
 
 
+def beside(*_: Any, **__: Any) -> Any:
+    """Stands for the vector-Jacobian product that is called ``<reference>_vjp`` in the reference's module."""
+    raise NotImplementedError
+
+
 @dataclass(frozen=True, eq=False)
 class Spec:
     """The contract of one layer or loss.
+
+    What follows from the rest is not said: the ``name`` is that of the reference, its ``vjp`` stands
+    beside it, and the ``axes`` whose lengths a case chooses come in the order in which inputs name them.
+    That inputs agree in the axes that they share are ``constraints`` before those that are written here.
 
     ``reference`` takes the inputs in order and the parameters by keyword, and returns one array or a
     tuple, one per name in ``outputs``; ``vjp`` takes the inputs, then one cotangent per differentiable
@@ -165,13 +179,13 @@ class Spec:
     ``recover`` also the outputs of each question that it reads.
     """
 
-    name: str
     reference: Callable[..., Any]
-    vjp: Callable[..., Any]
     inputs: tuple[Input, ...]
-    axes: str
     sizes: tuple[tuple[int, ...], ...]
     data: tuple[str, ...]
+    name: str = ""
+    vjp: Callable[..., Any] = beside
+    axes: str = ""
     parameters: tuple[Parameter, ...] = ()
     outputs: tuple[str, ...] = ("y",)
     states: tuple[str, ...] = ()
@@ -185,10 +199,26 @@ class Spec:
     family: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "family", self.reference.__module__.rpartition(".")[2])
+        function = self.reference
+        follows = {"family": function.__module__.rpartition(".")[2], "name": self.name or function.__name__}
+        if self.vjp is beside:
+            follows["vjp"] = getattr(sys.modules[function.__module__], f"{function.__name__}_vjp")
+        if not self.axes:
+            follows["axes"] = in_order((i.axes for i in self.inputs), self.defaults)
+        for name, value in follows.items():
+            object.__setattr__(self, name, value)
         for size in self.sizes:
             if len(size) != len(self.axis_names):
                 raise ValueError(f"{self.name}: size {size} does not fit the axes ({self.axes})")
+        object.__setattr__(self, "constraints", (*self._agreements(), *self.constraints))
+
+    def _agreements(self) -> Iterable[Constraint]:
+        """The rules that follow from axes that inputs share, which the first case is given."""
+        names = {**dict(zip(self.axis_names, self.sizes[0], strict=True)), **self.defaults}
+        shapes = {i.name: i.axes for i in self.given(names) if i.kind != "recovered"}
+        known = {constraint.label for constraint in self.constraints}
+        found = (Constraint(*each) for each in agreements(shapes, self.axis_names))
+        return (constraint for constraint in found if constraint.label not in known)
 
     @property
     def axis_names(self) -> tuple[str, ...]:
