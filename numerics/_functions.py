@@ -35,10 +35,12 @@ from ._moments import (
     Origin,
     Outcome,
     add,
+    at_least,
     bound_of,
     constant,
     exact_where,
     in_range,
+    least_of,
     operand,
     overflow_of,
     power_of_two,
@@ -242,7 +244,8 @@ def _sum(
     axes = range(x.value.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     lines = np.moveaxis(x.value, tuple(axes), range(-len(axes), 0)).reshape(*total.value.shape, count)
     alike = np.fmin(_lost_alike(profile, lines), np.square(total.bound))
-    return dataclasses.replace(total, variance=variance_of(total) + alike)
+    total = dataclasses.replace(total, variance=variance_of(total) + alike)
+    return total if x.least is None or np.any(least_of(x) < 0) else at_least(total, np.zeros(()))
 
 
 def _lost_alike(profile: Profile, terms: Array) -> Array:

@@ -9,7 +9,7 @@ rounding error analysis", SIAM J. Sci. Comput. 41(5), 2019).
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, overload
 
 import numpy as np
@@ -36,19 +36,23 @@ class Moments:
         variance: of the error; None where every element is exact.
         overflow: where nothing is known of what is computed from here, but the result itself is certain to
             overflow; None for nowhere.
+        least: what no implementation computes less than, where that says more than the bound: a square is not
+            negative, however it is rounded; None where nothing is said.
     """
 
     value: Array
     bound: Array | None = None
     variance: Array | None = None
     overflow: Mask | None = None
+    least: Array | None = None
 
     def map(self, function: Callable[[Any], Any]) -> "Moments":
         """Apply a structural operation, one that moves elements and computes nothing."""
         if self.bound is None or self.variance is None:
             return Moments(function(self.value))
         overflow = None if self.overflow is None else function(self.overflow)
-        return Moments(function(self.value), function(self.bound), function(self.variance), overflow)
+        least = None if self.least is None else function(self.least)
+        return Moments(function(self.value), function(self.bound), function(self.variance), overflow, least)
 
 
 @dataclass(slots=True, eq=False)
@@ -76,6 +80,25 @@ def variance_of(x: Moments) -> Array:
 def overflow_of(x: Moments) -> Mask:
     """Where the value is certain to overflow, as an array."""
     return np.zeros(x.value.shape, dtype=np.bool_) if x.overflow is None else x.overflow
+
+
+def least_of(x: Moments) -> Array:
+    """What no implementation computes less than: the lower end of the interval, if nothing more is known."""
+    low = x.value - bound_of(x)
+    return low if x.least is None else np.fmax(low, x.least)
+
+
+def at_least(x: Moments, least: Array | None) -> Moments:
+    """The same, where nothing less is computed, by a rule of which no rounding is an excuse."""
+    if least is None or x.bound is None or x.variance is None:
+        return x
+    return replace(x, least=np.broadcast_to(least, x.value.shape))
+
+
+def least_rounded(profile: Profile, least: Array, ulps: float) -> Array:
+    """What a result of at least ``least``, which is not negative, is at least when it has been rounded."""
+    lost = np.where(least < profile.smallest_normal, profile.underflow, 0.0)
+    return np.maximum(least * (1 - 2 * ulps * (profile.u + U_REFERENCE)) - lost, 0.0)
 
 
 def operand(x: Any, profile: Profile) -> Moments:

@@ -14,14 +14,18 @@ from scipy import special
 
 from ._moments import (
     CORRECTLY_ROUNDED,
+    U_REFERENCE,
     Mask,
     Moments,
     Origin,
     Outcome,
     add,
+    at_least,
     bound_of,
     exact_where,
     is_zero,
+    least_of,
+    least_rounded,
     operand,
     overflow_of,
     power_of_two,
@@ -102,7 +106,13 @@ ONE_AT_ZERO = frozenset({np.exp, np.exp2, np.cosh})
 
 
 def _add(profile: Profile, x: Moments, y: Moments) -> Moments:
-    return _added(profile, x, y, x.value + y.value)
+    """``z = x + y``, which is at least the sum of what both are, if that is not negative."""
+    result = _added(profile, x, y, x.value + y.value)
+    if x.least is None and y.least is None:
+        return result
+    least = least_of(x) + least_of(y)
+    known = np.where(least >= 0, least_rounded(profile, least, CORRECTLY_ROUNDED), -np.inf)
+    return at_least(result, known)
 
 
 def _subtract(profile: Profile, x: Moments, y: Moments) -> Moments:
@@ -153,7 +163,15 @@ def _multiply(profile: Profile, x: Moments, y: Moments) -> Moments:
         Origin((x, y), nonzero=True),
         exact=exact_where(x, power_of_two) | exact_where(y, power_of_two),
     )
-    return _overflowing(result, x, size_y - bound_of(y) >= 1, y, size_x - bound_of(x) >= 1)
+    result = _overflowing(result, x, size_y - bound_of(y) >= 1, y, size_x - bound_of(x) >= 1)
+    return at_least(result, _not_negative(x, y))
+
+
+def _not_negative(x: Moments, y: Moments) -> Array | None:
+    """0 where neither operand is negative, so that neither their product nor their quotient is."""
+    if x.least is None and y.least is None:
+        return None
+    return np.where((least_of(x) >= 0) & (least_of(y) >= 0), 0.0, -np.inf)
 
 
 def _overflowing(result: Moments, x: Moments, grows_x: Mask, y: Moments, grows_y: Mask) -> Moments:
@@ -165,9 +183,9 @@ def _overflowing(result: Moments, x: Moments, grows_x: Mask, y: Moments, grows_y
 
 
 def _square(profile: Profile, x: Moments) -> Moments:
-    """``z = x**2`` with ``|e| <= 2 |x| b + b**2``."""
+    """``z = x**2`` with ``|e| <= 2 |x| b + b**2``, and not negative."""
     size = np.abs(x.value)
-    return rounded(
+    result = rounded(
         profile,
         np.square(x.value),
         None if x.bound is None else scale(2 * size + x.bound, x.bound),
@@ -175,28 +193,63 @@ def _square(profile: Profile, x: Moments) -> Moments:
         Origin((x,), nonzero=True),
         exact=exact_where(x, power_of_two),
     )
+    return at_least(result, np.zeros(()))
 
 
 def _divide(profile: Profile, x: Moments, y: Moments) -> Moments:
     """``z = x / y`` with ``|e| <= (b_x + |z| b_y) / (|y| - b_y)``, unbounded where ``y`` may be 0."""
     value, size_y = x.value / y.value, np.abs(y.value)
+    if y.least is not None:
+        return _divide_by_at_least(profile, x, y, y.least, value)
     size = np.abs(value)
     margin = size_y if y.bound is None else size_y - y.bound
     bound = scale(1 / margin, add(x.bound, scale(size, y.bound)))
+    variance = scale(1 / size_y**2, add(x.variance, scale(size**2, y.variance)))
+    return _quotient(profile, x, y, value, bound, variance, margin)
+
+
+def _divide_by_at_least(profile: Profile, x: Moments, y: Moments, least: Array, value: Array) -> Moments:
+    """The quotient by a divisor that is never below ``l > 0``, where such a number is known.
+
+    Where the quotient grows the divisor strays no further than ``y - l``; where it strays by ``b`` to the
+    other side, the quotient loses ``|z| b / (y + b)``. The variance is that of the chord, as it is of a
+    function of a library.
+    """
+    size, size_y, bound_y = np.abs(value), np.abs(y.value), bound_of(y)
+    inward = np.fmin(bound_y, np.where(least > 0, np.maximum(size_y - least, 0.0), np.inf))
+    margin = size_y - inward
+    moved = np.maximum(inward / margin, 1 / (1 + size_y / bound_y))
+    bound = bound_of(x) / margin + size * moved
+    far = np.where(least > 0, np.fmin(_FAR * np.sqrt(variance_of(y)), inward), 0.0)
+    variance = (variance_of(x) + np.square(size) * variance_of(y)) / np.square(size_y - far)
+    return _quotient(profile, x, y, value, bound, np.fmin(variance, np.square(bound)), margin)
+
+
+def _quotient(
+    profile: Profile,
+    x: Moments,
+    y: Moments,
+    value: Array,
+    bound: Array | None,
+    variance: Array | None,
+    margin: Array,
+) -> Moments:
+    """Round a quotient whose divisor comes as near to 0 as ``margin``: unbounded where that is reached."""
     doubt = None
     if y.bound is not None and bound is not None:
         # NaN is NaN whatever it is divided by.
         doubt = _shaped((margin <= 0) & (y.bound > 0) & ~np.isnan(x.value), value)
         bound = np.where(doubt, np.inf, bound)
-    return rounded(
+    result = rounded(
         profile,
         value,
         bound,
-        scale(1 / size_y**2, add(x.variance, scale(size**2, y.variance))),
+        variance,
         Origin((x, y), doubt=doubt, pole=y.value == 0, nonzero=True),
         ulps=max(library_ulps("divide", profile.u), _RECIPROCAL_AND_PRODUCT),
         exact=_shaped(exact_where(y, power_of_two), value),
     )
+    return at_least(result, _not_negative(x, y))
 
 
 # Compilers multiply by the reciprocal of a divisor that is known or used twice: two roundings.
@@ -347,7 +400,7 @@ def _chord(function: np.ufunc, about: Monotone, x: Moments, value: Array, slope:
     Where a function curves within its argument's error (the tails of exp and expit in half precision), the
     tangent promises less error than there is.
     """
-    low, high = about.domain
+    low, high = _domain(about, x)
     far = np.fmin(_FAR * np.sqrt(variance_of(x)), bound_of(x))
     reach = np.maximum(
         np.abs(function(np.minimum(x.value + far, high)) - value),
@@ -358,13 +411,34 @@ def _chord(function: np.ufunc, about: Monotone, x: Moments, value: Array, slope:
 
 def _reach(function: np.ufunc, about: Monotone, x: Moments, value: Array, slope: Array) -> tuple[Array, Mask]:
     """How far the value moves over the argument's interval, and where it moves at all."""
-    low, high = about.domain
+    low, high = _domain(about, x)
     below, above = x.value - bound_of(x), x.value + bound_of(x)
     inside = (below >= low) & (above <= high)
     below, above = function(np.maximum(below, low)), function(np.minimum(above, high))
     reach = np.maximum(np.abs(above - value), np.abs(value - below))
-    reach = np.fmax(reach, np.where(inside, scale(slope, bound_of(x)), 0.0))
+    linear = np.fmin(scale(slope, bound_of(x)), reach + _too_close(x, value, reach, slope))
+    reach = np.fmax(reach, np.where(inside, linear, 0.0))
     return np.where(np.isnan(reach), np.inf, reach), (above != below) & (bound_of(x) > 0)
+
+
+def _too_close(x: Moments, value: Array, reach: Array, slope: Array) -> Array:
+    """By how much float64 may be wrong about the distance of two values, of libraries within 4 ulps."""
+    return 8 * U_REFERENCE * (2 * np.abs(value) + reach + slope * np.abs(x.value))
+
+
+def _domain(about: Monotone, x: Moments) -> tuple[Array | float, float]:
+    """Where arguments lie: in the domain of the function, and not below the least that they are."""
+    low, high = about.domain
+    return (low if x.least is None else np.fmax(low, x.least)), high
+
+
+def _square_root(profile: Profile, x: Moments) -> Moments:
+    """The root, at least that of the least argument."""
+    result = _monotone(np.sqrt, _MONOTONE[np.sqrt])(profile, x)
+    if x.least is None:
+        return result
+    least = np.sqrt(np.maximum(x.least, 0.0))
+    return at_least(result, least_rounded(profile, least, library_ulps("sqrt", profile.u)))
 
 
 def _beyond_range(function: np.ufunc, profile: Profile, x: Moments, value: Array) -> Array:
@@ -565,8 +639,11 @@ def pick(choose: Mask, x: Moments, y: Moments) -> Moments:
     overflow = None
     if x.overflow is not None or y.overflow is not None:
         overflow = np.where(choose, overflow_of(x), overflow_of(y))
+    least = None
+    if x.least is not None or y.least is not None:
+        least = np.where(choose, least_of(x), least_of(y))
     bound = np.where(choose, bound_of(x), bound_of(y))
-    return Moments(value, bound, np.where(choose, variance_of(x), variance_of(y)), overflow)
+    return Moments(value, bound, np.where(choose, variance_of(x), variance_of(y)), overflow, least)
 
 
 UFUNCS: dict[np.ufunc, Rule] = {
@@ -590,6 +667,7 @@ UFUNCS: dict[np.ufunc, Rule] = {
     np.trunc: _step(np.trunc),
     np.rint: _step(np.rint),
     **{function: _monotone(function, about) for function, about in _MONOTONE.items()},
+    np.sqrt: _square_root,
     np.sin: _sine(np.sin, np.cos),
     np.cos: _sine(np.cos, np.sin),
     np.cosh: _cosh,

@@ -271,7 +271,8 @@ def carry_moments(moments: Moments, profile: Profile) -> Carried:
     if moments.bound is None or moments.variance is None:
         return Carried(Moments(value), profile)
     overflow = None if moments.overflow is None else np.asarray(moments.overflow)
-    shaped = Moments(value, np.asarray(moments.bound), np.asarray(moments.variance), overflow)
+    least = None if moments.least is None else np.asarray(moments.least)
+    shaped = Moments(value, np.asarray(moments.bound), np.asarray(moments.variance), overflow, least)
     return Carried(shaped, profile)
 
 

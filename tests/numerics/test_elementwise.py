@@ -170,6 +170,70 @@ def test_a_quotient_is_unresolved_where_the_divisor_may_be_zero():
     assert finish(leaf([1.0]) / leaf([-0.0])).value == -np.inf
 
 
+# --- what no implementation computes less than ---
+
+VARIANCE, FLOOR = 0.01, 2.0**-10
+"""A variance whose rounding error may exceed it, and what is added to it inside the root."""
+
+
+def squares(bound, value=VARIANCE, profile=SINGLE):
+    """A mean of squares, of which half the bound is that of its terms."""
+    root = math.sqrt(value)
+    return np.mean(np.square(known([root, -root], math.sqrt(value + bound) - root, None, profile)))
+
+
+@pytest.mark.parametrize("profile", [SINGLE, DOUBLE, OP_BY_OP], ids=lambda p: p.name)
+@pytest.mark.parametrize("value", [0.0, VARIANCE, 4.0])
+@pytest.mark.parametrize("bound", [2.0**-20, 2.0**-6, 1.0, 2.0**40])
+def test_a_variance_is_not_negative_however_it_is_rounded(bound, value, profile):
+    variance = squares(bound, value, profile)
+    factor = 1.0 / np.sqrt(variance + FLOOR)
+    low, high = max(float(variance.value - variance.bound), 0.0), float(variance.value + variance.bound)
+    computed = np.linspace(low, high, 10_001)
+    moved = np.abs(1 / np.sqrt(computed + FLOOR) - factor.value)
+    assert moved.max() <= factor.bound
+    most = max(1 / np.sqrt(FLOOR) - factor.value, factor.value)
+    few_ulps = 32 * library_ulps("sqrt", profile.u) * (profile.u + U_REFERENCE)
+    assert factor.bound <= most * (1 + few_ulps)
+    assert factor.variance <= factor.bound**2
+
+
+def test_what_is_not_negative_stays_so_in_sums_products_quotients_and_selections():
+    square = np.square(known([0.0, 0.25], 0.5))
+    for kept in (
+        np.sum(square),
+        np.mean(square, keepdims=True),
+        square * np.array([2.0, 0.0]),
+        square / 3.0,
+        np.where(np.array([True, False]), square, 0.0),
+        0.75 * square + 0.25 * square,
+        np.reshape(square, (2, 1)),
+    ):
+        assert kept._content.least.tolist() == np.zeros(kept.shape).tolist()
+    assert square[1]._content.least == 0
+
+
+def test_what_may_be_negative_is_taken_for_no_more_than_its_interval():
+    square, sign = np.square(known([0.0, 0.0], 0.5)), known([1.0, 0.0], 0.5)
+    for lost in (square - sign, np.negative(square), square * sign, square / (sign - 0.5)):
+        assert lost._content.least is None or (lost._content.least <= lost.value - lost.bound).any()
+    assert np.isinf((1.0 / np.sqrt(square)).bound).all()
+    assert np.isinf((1.0 / (square + known([-0.1, -0.1], 0.0))).bound).all()
+
+
+def test_the_least_root_is_rounded_like_any_other():
+    for profile in (SINGLE, OP_BY_OP):
+        variance = squares(1.0, 0.0, profile) + FLOOR
+        root = np.sqrt(variance)
+        ulps = library_ulps("sqrt", profile.u)
+        u = profile.u + U_REFERENCE
+        assert variance._content.least == FLOOR * (1 - u)
+        assert root._content.least == np.sqrt(FLOOR * (1 - u)) * (1 - 2 * ulps * u)
+    half = profiles("float16")[1]
+    tiny = squares(1.0, 0.0, half) + 2.0**-20
+    assert tiny._content.least == 2.0**-20 * (1 - (half.u + U_REFERENCE)) - half.underflow
+
+
 def test_operands_are_broadcast():
     x, y = known([[1.5], [2.5]], [[0.1], [0.2]]), known([3.5, 4.5, 5.5], 0.3)
     full = [known(np.broadcast_to(t.value, (2, 3)), t.bound, t.variance) for t in (x, y)]
@@ -339,7 +403,8 @@ def worked_monotone(function, x, b, v):
 
         bound = reach(b)
         if low <= x - b and x + b <= high:
-            bound = max(bound, slope * b)
+            too_close = 8 * U_REFERENCE * (2 * abs(value) + bound + slope * abs(x))
+            bound = max(bound, min(slope * b, bound + too_close))
         far = min(_FAR * math.sqrt(v), b)
         chord = max(slope, reach(far) / far) if far else slope
         return value, bound, min(chord**2 * v, bound**2)
@@ -363,6 +428,15 @@ def test_a_monotone_function_is_worked_at_both_ends(function, width, spread, pro
         wanted = rounding(profile, *worked_monotone(function, x, width, variance), ulps)
         if abs(carried.value[i]) > 2 * wanted[0] + profile.smallest_normal and np.isfinite(carried.bound[i]):
             assert_error(carried[i], *wanted)
+
+
+@pytest.mark.parametrize("function", [np.tanh, special.erf, special.expit], ids=lambda f: f.__name__)
+def test_a_function_strays_no_further_than_its_values_lie_apart(function):
+    # The slope at 0 would promise an error of 64 and more.
+    carried = function(known([0.0], 64.0))
+    apart = max(abs(function(end) - function(0.0)) for end in (-64.0, 64.0))
+    bound, _ = rounding(SINGLE, carried.value, apart, 0.0, library_ulps(function.__name__, SINGLE.u))
+    np.testing.assert_allclose(carried.bound, bound, **DIGITS)
 
 
 @pytest.mark.parametrize("function", _MONOTONE, ids=lambda f: f.__name__)
