@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..numerics.doubt import in_doubt
 from .checks import Array, require, require_rank, require_shape
 from .convolution import conv, conv_vjp
 from .dense import dense, dense_vjp
@@ -54,6 +55,7 @@ def batch_norm(
     momentum: float = 0.9,
     bessel: bool = False,
     lone_value: str = "bias",
+    infinite_mean: str = "sum",
 ) -> tuple[Array, Array, Array]:
     """Batch normalization in training.
 
@@ -70,25 +72,32 @@ def batch_norm(
         momentum: fraction ``m`` of the running statistics that is kept.
         bessel: the running variance takes ``σ² n / (n - 1)`` for n values per channel (σ² for a single one).
         lone_value: ``bias``: a single value per channel becomes its bias; ``error``: it is refused.
+        infinite_mean: ``sum``: a mean with an infinity in it is infinite; ``updates``: it is moved by
+            differences, value by value or part by part, and after an infinity they are ∞ - ∞: it is NaN, or
+            still infinite, as their order has it.
 
     Returns:
         The shape of ``x``; the new running mean; the new running variance.
 
     Raises:
         ValueError: a statistic, ``scale`` or ``bias`` does not fit the channels, or a single value per
-            channel is refused.
+            channel is refused, or ``infinite_mean`` is neither.
 
-    Source: Ioffe and Szegedy (2015), Batch normalization, arXiv:1502.03167, algorithm 1.
+    Source: Ioffe and Szegedy (2015), Batch normalization, arXiv:1502.03167, algorithm 1; for the updates
+    Welford (1962), Note on a method for calculating corrected sums of squares and products.
     """
+    known = infinite_mean in ("sum", "updates")
+    require(known, f"infinite_mean must be sum or updates; got {infinite_mean!r}")
     count = x.size // max(x.shape[-1], 1)
     enough = count > 1 or lone_value == "bias"
     require(enough, f"x must have more than one value per channel; got shape {x.shape}")
     _require_channels(x, running_mean=running_mean, running_variance=running_variance, scale=scale, bias=bias)
     mean, variance = _moments(x, _leading(x))
     spread = variance * (count / (count - 1)) if bessel and count > 1 else variance
+    seen = in_doubt(mean, np.isinf(mean)) if infinite_mean == "updates" else mean
     return (
         _normalized(x, mean, variance, scale, bias, epsilon, _pivot(x, _leading(x))),
-        _running(running_mean, mean, momentum),
+        _running(running_mean, seen, momentum),
         _running(running_variance, spread, momentum),
     )
 

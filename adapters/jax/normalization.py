@@ -10,6 +10,7 @@ from .modules import call_linen, call_nnx
 BIASED = {
     "bessel == False": "flax updates the running variance with n",
     "lone_value == 'bias'": "gives the bias for a single value per channel",
+    "infinite_mean == 'sum'": "divides a sum by the count",
 }
 CENTRED = {"centred or data != 'infinities'": "sums what is centred first"}
 

@@ -7,6 +7,7 @@ from .layers import DTYPE, build_layer, call_layer, dtype_of, function, layer
 
 OF_N = {"bessel": (False, "Keras updates the running variance with n")}
 LONE_VALUE = {"lone_value": ("bias", "gives the bias for a single value per channel")}
+SUM = {"infinite_mean": ("sum", "divides a sum by the count")}
 FOLDED = {"centred": (False, "folds the mean into the offset")}
 MOMENTUM = {"momentum": "momentum", "epsilon": "epsilon"} | DTYPE
 AFFINE = {"center": "bias is not None", "scale": "scale is not None"}
@@ -23,7 +24,7 @@ layer(
     RUNNING,
     on="x, training=True",
     **UPDATED,
-    fixed=OF_N | LONE_VALUE,
+    fixed=OF_N | LONE_VALUE | SUM,
 )
 
 

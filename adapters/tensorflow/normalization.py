@@ -6,6 +6,7 @@ from .framework import binds, function, tf
 
 OF_N = {"bessel": (False, "the variance of tf.nn.moments has n in its denominator")}
 LONE_VALUE = {"lone_value": ("bias", "gives the bias for a single value per channel")}
+SUM = {"infinite_mean": ("sum", "divides a sum by the count")}
 FOUR_OR_FIVE = {"spatial >= 2": "takes four or five axes", "dtype != 'float64'": "has no float64 kernel"}
 FUSED = FOUR_OR_FIVE | {"use_scale and use_bias": "takes both scale and offset"}
 AFFINE = {"scale": "scale", "offset": "bias", "variance_epsilon": "epsilon"}
@@ -19,7 +20,12 @@ BACK = {"gives": "y, mean, variance", "returns": "y, tf.cast(mean, x.dtype), tf.
 # --- batch normalization in training ---
 
 
-@binds("batch_norm", "tf.nn.batch_normalization(tf.nn.moments)", fixed=OF_N | LONE_VALUE, composition=True)
+@binds(
+    "batch_norm",
+    "tf.nn.batch_normalization(tf.nn.moments)",
+    fixed=OF_N | LONE_VALUE | SUM,
+    composition=True,
+)
 def batch_norm(x, running_mean, running_variance, scale, bias, *, epsilon, momentum):
     mean, variance = tf.nn.moments(x, axes=list(range(len(x.shape) - 1)))
     return (
@@ -36,7 +42,7 @@ function(
     RUNNING,
     **BACK,
     where=FUSED,
-    fixed={"bessel": (True, "updates the running variance with n - 1 for n")} | LONE_VALUE,
+    fixed={"bessel": (True, "updates the running variance with n - 1 for n")} | LONE_VALUE | SUM,
 )
 
 

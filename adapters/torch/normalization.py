@@ -17,6 +17,7 @@ SPATIAL = {
 # --- batch normalization in training, which updates the statistics that it is given ---
 
 BESSEL = {"bessel": (True, "torch updates the running variance with n - 1 for n")}
+SUM = {"infinite_mean": ("sum", "divides a sum by the count")}
 LONE_VALUE = {"lone_value == 'error' or max(x[:-1]) > 1": "torch refuses a single value per channel"}
 MOMENTUM = {"momentum": "1 - momentum", "eps": "epsilon"}
 BATCH_NORM = {"num_features": "x.shape[-1]", "affine": AFFINE} | MOMENTUM
@@ -34,7 +35,7 @@ function(
     on=X,
     returns=UPDATED,
     where=LONE_VALUE,
-    fixed=BESSEL,
+    fixed=BESSEL | SUM,
 )
 for axes, rank in SPATIAL.items():
     module(
@@ -45,7 +46,7 @@ for axes, rank in SPATIAL.items():
         on=X,
         returns=UPDATED,
         where=LONE_VALUE | rank,
-        fixed=BESSEL,
+        fixed=BESSEL | SUM,
     )
 
 

@@ -61,12 +61,18 @@ def multiplied_out(x: Array, axes: Axes, epsilon: float) -> Array:
 def welford(x: Array, axes: Axes, epsilon: float) -> Array:
     """One pass that updates the mean and the sum of squares about it (Welford, 1962)."""
     values, like = _terms(x, axes)
+    mean, squares = _updated(values)
+    return (x - np.reshape(mean, like)) / np.sqrt(np.reshape(squares / float(len(values)), like) + epsilon)
+
+
+def _updated(values: Array) -> tuple[Array, Array]:
+    """Mean, and sum of squares about it, updated by one value after the other."""
     mean, squares = values[0], np.zeros_like(values[0])
     for count, value in enumerate(values[1:], start=2):
         distance = value - mean
         mean = mean + distance / float(count)
         squares = squares + distance * (value - mean)
-    return (x - np.reshape(mean, like)) / np.sqrt(np.reshape(squares / float(len(values)), like) + epsilon)
+    return mean, squares
 
 
 def chan(x: Array, axes: Axes, epsilon: float) -> Array:
@@ -190,6 +196,30 @@ def batch_norm(
     )
     axes = tuple(range(min(first, x.ndim - 2), x.ndim - 1))
     return (affine(standardize(x, axes, epsilon), scale, bias), *running)
+
+
+def batch_norm_by_updates(
+    x: Array,
+    running_mean: Array,
+    running_variance: Array,
+    scale: Array | None = None,
+    bias: Array | None = None,
+    *,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    bessel: bool = False,
+) -> tuple[Array, Array, Array]:
+    """Batch normalization by Welford's one pass, whose mean becomes the running one too."""
+    axes = _leading(x)
+    values, _ = _terms(x, axes)
+    mean, squares = _updated(values)
+    count = len(values)
+    variance = squares / float(count - 1 if bessel and count > 1 else count)
+    return (
+        affine(welford(x, axes, epsilon), scale, bias),
+        momentum * running_mean + (1.0 - momentum) * mean,
+        momentum * running_variance + (1.0 - momentum) * variance,
+    )
 
 
 def batch_norm_folded(
@@ -961,6 +991,11 @@ CONTROLS = {
     "batch_norm": (
         *standardizing_controls(batch_norm),
         Control(name="folded into a x + b", reference=batch_norm_folded),
+        Control(
+            name="Welford's one pass, running statistics too",
+            reference=batch_norm_by_updates,
+            where="infinite_mean == 'updates' or data != 'infinities'",
+        ),
     ),
     "batch_norm_repeated": (Control(name="sums of moments, shared out at the end", reference=repeated),),
     "masked_batch_norm": (

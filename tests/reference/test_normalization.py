@@ -251,6 +251,26 @@ def test_an_infinite_mean_has_a_gradient_of_the_scale_by_sums_and_none_by_differ
     assert_same(by_sums[0], g)
 
 
+def updated_mean(values):
+    mean = values[0]
+    for count, value in enumerate(values[1:], start=2):
+        mean = mean + (value - mean) / count
+    return mean
+
+
+@proves(batch_norm, by="worked figures")
+@np.errstate(all="ignore")
+def test_a_mean_with_an_infinity_is_infinite_unless_updates_take_it_from_itself():
+    values = np.array([[1.0, 1.0, np.inf, 2.0], [np.inf, 2.0, np.inf, 6.0], [2.0, np.inf, 3.0, 4.0]])
+    assert [str(updated_mean(column)) for column in values.T] == ["nan", "inf", "nan", "4.0"]
+    running = carried(np.zeros(4)), carried(np.ones(4))
+    _, summed, _ = batch_norm(carried(values), *running, momentum=0.0)
+    _, either, _ = batch_norm(carried(values), *running, momentum=0.0, infinite_mean="updates")
+    assert_same(summed, [np.inf, np.inf, np.inf, 4.0])
+    assert np.isinf(either.bound).tolist() == [True, True, True, False]
+    assert_same(either[3], 4.0)
+
+
 @proves(batch_norm, by="law")
 def test_batch_of_two_copies_has_the_same_outputs_and_half_the_bessel_correction():
     x = draw("x", 4, 5)
