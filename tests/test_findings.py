@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from assay.harness.record import Record, Target, Verdict
+
 ROOT = Path(__file__).resolve().parents[1]
 SPEC = importlib.util.spec_from_file_location("findings", ROOT / "benchmarks" / "findings.py")
 findings = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(findings)
 
 pytestmark = pytest.mark.xdist_group("frameworks")
+
 
 def test_tests_of_the_record_meet_in_one_process(request):
     """Where xdist loses its groups, every process asks all frameworks anew."""
@@ -42,12 +45,46 @@ def test_every_implementation_conforms_somewhere_or_is_a_known_finding(record):
 
 
 def test_every_failing_verdict_is_explained_by_a_finding(record):
+    targets = {target.name: target for target in record.targets}
     unexplained = [
         (v.case, v.implementation, v.outcome, v.message)
         for v in record.verdicts
-        if v.failing and not findings.explanations(v)
+        if v.failing and not findings.explanations(v, targets[v.target])
     ]
     assert unexplained == []
+
+
+def in_mode(mode, outcome="differs", check="gradients"):
+    """A record of torch in a mode, with one verdict."""
+    target = Target(f"torch/cpu/{mode}", "torch", "cpu", mode, True)
+    verdict = Verdict("elu/default/float32/normal/3x17", "torch.nn.ELU", target.name, outcome, check)
+    return Record("", "", 0.0, "smoke", True, "", {}, (target,), (), (), (verdict,))
+
+
+def unexplained(monkeypatch, rows, *records):
+    monkeypatch.setattr(findings, "table", lambda: rows)
+    plain = findings.in_default_modes(records)
+    return [command for record in records for command in findings.unexplained(record, plain)]
+
+
+ANYWHERE = findings.Row("elu", "*", "differs", "a gradient", "", "")
+COMPILED = findings.Row("elu", "*", "differs", "a compiled gradient", "", "compiled")
+
+
+def test_a_finding_of_one_mode_explains_no_other(monkeypatch):
+    assert unexplained(monkeypatch, [COMPILED], in_mode("compiled")) == []
+    assert unexplained(monkeypatch, [COMPILED], in_mode("eager")) == [
+        "assay explain elu/default/float32/normal/3x17 --implementation torch.nn.ELU"
+        " --framework torch --mode eager"
+    ]
+
+
+def test_what_fails_in_one_mode_alone_must_be_a_finding_of_that_mode(monkeypatch):
+    eager, compiled = in_mode("eager", "conforms", ""), in_mode("compiled")
+    assert unexplained(monkeypatch, [ANYWHERE], in_mode("eager"), compiled) == []
+    for beside in (eager, in_mode("eager", "deviates"), in_mode("eager", check="special values")):
+        assert len(unexplained(monkeypatch, [ANYWHERE], beside, compiled)) == 1
+        assert unexplained(monkeypatch, [ANYWHERE, COMPILED], beside, compiled) == []
 
 
 def test_every_failing_verdict_carries_a_script(record):

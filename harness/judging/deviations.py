@@ -47,6 +47,7 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         case: globs over case ids.
         framework: globs over frameworks; ``keras`` is Keras on any backend, ``keras[jax]`` on one.
         device: ``cpu``, ``cuda`` or a glob.
+        mode: globs over modes, such as ``xla``; of every mode where it is not given.
         dtype: globs over dtypes.
         when: expression over the names of a case.
         versions: distributions with their version ranges, as ``{jax = ">=0.4"}``.
@@ -70,6 +71,7 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     case: Globs = "*"
     framework: Globs = "*"
     device: Globs = "*"
+    mode: Globs = "*"
     dtype: Globs = "*"
     when: str = "True"
     versions: dict[str, str] = {}
@@ -101,6 +103,7 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             fits(spec, self.spec)
             and fits(api, self.implementation)
             and fits(target.device, self.device)
+            and fits(target.mode, self.mode)
             and any(fits(name, self.framework) for name in (target.framework, _family(target.framework)))
             and all(
                 n in target.versions and target.versions[n] in SpecifierSet(r, prereleases=True)

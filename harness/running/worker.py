@@ -15,7 +15,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -290,11 +290,31 @@ def _of_adapters(file: str) -> bool:
 
 def _describe(error: BaseException) -> str:
     """Type, first lines of the message, and the line of the binding that raised."""
-    text = "\n".join(str(error).strip().splitlines()[:12])[:2000]
+    text = "\n".join(_without_frames(str(error).strip().splitlines())[:12])[:2000]
     told = [f for f in traceback.extract_tb(error.__traceback__) if f.name != "__getattr__"]
     frames = [f for f in told if _of_adapters(f.filename)]
     place = f" (at `{frames[-1].line}`)" if frames else ""
     return f"{type(error).__name__}: {text}{place}".encode(errors="replace").decode()
+
+
+FRAME = re.compile(r"\s*File \".*\", line \d+")
+"""How a line of a stack begins."""
+
+
+def _without_frames(lines: Iterable[str]) -> list[str]:
+    """The lines of a message but for the stacks in it, with which TensorFlow begins what a graph raises.
+
+    A frame may be followed by its line of source, which stands further in.
+    """
+    kept, depth = list[str](), None
+    for line in lines:
+        inset = len(line) - len(line.lstrip())
+        if FRAME.match(line):
+            depth = inset
+        elif depth is None or inset <= depth:
+            depth = None
+            kept += [line] if line.strip() else []
+    return kept
 
 
 def _redirect_output(log: str) -> None:

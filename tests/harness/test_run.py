@@ -17,6 +17,7 @@ from assay.harness.record import Verdict, read
 from assay.harness.running import run as running
 from assay.harness.running.processes import WorkerSettings
 from assay.harness.running.run import Run, RunSettings
+from assay.harness.running.worker import _describe as describe
 from assay.harness.running.worker import _lacks_api as lacks_api
 from assay.specs import all_specs
 from assay.specs.language.case import parse
@@ -297,6 +298,29 @@ def raised_in_a_binding(error):
 )
 def test_an_argument_that_a_wrapped_function_lacks_is_told_from_a_defect_inside_it(error, lacks):
     assert lacks_api(raised_in_a_binding(error)) is lacks
+
+
+GRAPH = """Graph execution error:
+
+Detected at node Conv3D defined at (most recent call last):
+  File "<string>", line 1, in <module>
+""" + 20 * '  File "framework.py", line 7, in call\n' + """
+currently only supports dilated rates of 1
+\t [[{{node Conv3D}}]]"""
+
+TRACED = """in user code:
+
+""" + 20 * '    File "framework.py", line 63, in both  *\n        return function(**inputs)\n' + """
+    ValueError: takes five axes"""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [(GRAPH, "only supports dilated rates of 1"), (TRACED, "ValueError: takes five axes")]
+)
+def test_a_message_that_begins_with_a_stack_is_told_to_its_end(text, told):
+    message = describe(RuntimeError(text))
+    assert told in message
+    assert "framework.py" not in message
 
 
 def test_a_verdict_names_the_bits_that_were_given_and_returned(tmp_path):
