@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..adapters.binding import Binding
+from ..adapters.documentation import pages
 from ..harness.running.explain import Explanation
 from ..numerics.dtypes import widen
 from ..specs.language.case import encode
@@ -63,8 +64,8 @@ def spec_page(spec: Spec, bindings: Sequence[Binding]) -> RenderableType:
     parts.append(
         _table("implementations", ((b.framework, b.api, "; ".join(b.where.values())) for b in bindings))
     )
-    if spec.sources:
-        parts.append(_table("sources", ((s.title, s.link, "") for s in spec.sources)))
+    if sources := (*((s.title, s.link) for s in spec.sources), *pages(bindings)):
+        parts.append(_table("sources", sources))
     return Group(*parts)
 
 

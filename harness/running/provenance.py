@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...adapters.documentation import pages
 from ...specs.language.case import encode
 from ...specs.language.spec import Spec
-from ..plan import Question
+from ..plan import Question, implementations
 from ..record import Implementation, SpecFacts, Target
 from .processes import WorkerSettings
 
@@ -78,7 +79,7 @@ def spec_facts(spec: Spec) -> SpecFacts:
         constraints=tuple((c.label, c.rule, c.meaning) for c in spec.constraints),
         outputs=(*spec.outputs, *spec.states),
         axes=spec.axis_names,
-        sources=tuple((s.title, s.link) for s in spec.sources),
+        sources=(*((s.title, s.link) for s in spec.sources), *pages(implementations(spec))),
     )
 
 
