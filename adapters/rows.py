@@ -125,11 +125,21 @@ def rows(
             absent); None where the framework has none.
         make_module: makes a module, its first argument, ready for the arrays that go in by position, and
             returns it; None where nothing is to be done.
-        modules: what the paths of APIs begin with, under the names that users give it.
+        modules: what the paths of APIs begin with, under the names that users give it: ``nnx`` for
+            ``flax.nnx``.
     """
     words = {one.__name__: one for one in (call_module, make_module) if one}
     caller, maker = (one.__name__ if one else "" for one in (call_module, make_module))
     known = words | modules
+    longest_first = sorted(modules.items(), key=lambda item: -len(item[1].__name__))
+
+    def written(api: str) -> str:
+        """What is called, under the name that users give its module."""
+        path = api.partition("(")[0]
+        for name, module in longest_first:
+            if path.startswith(f"{module.__name__}."):
+                return f"{name}{path.removeprefix(module.__name__)}"
+        return path
 
     def bind(
         space: dict[str, Any],
@@ -144,7 +154,7 @@ def rows(
         calls: str = "",
         **form: Any,
     ) -> None:
-        row = Row(calls or api.partition("(")[0], options or {}, weights or {}, **form)
+        row = Row(calls or written(api), options or {}, weights or {}, **form)
         for name, value in known.items():
             space.setdefault(name, value)
         file = f"{space['__file__']}:{spec}:{api}"

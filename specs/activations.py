@@ -70,9 +70,7 @@ selu = elementwise(
     ),
 )
 
-softmax = along_axis(
-    reference.softmax,
-)
+softmax = along_axis(reference.softmax)
 
 log_softmax = along_axis(
     reference.log_softmax,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .convolution import conv
 from .dense import dense
 from .framework import binds, jax, jnp
 
 
-def ends(layer: Any, lower: Any, upper: Any, kernel: Any, bias: Any) -> Any:
+def ends(layer, lower, upper, kernel, bias):
     """Both ends of a linear layer's range: each weight meets the end that its sign chooses."""
     positive, negative = jnp.maximum(kernel, 0), jnp.minimum(kernel, 0)
     return (
@@ -19,16 +17,7 @@ def ends(layer: Any, lower: Any, upper: Any, kernel: Any, bias: Any) -> Any:
 
 
 @binds("output_range", "jax.numpy.matmul", composition=True)
-def output_range(
-    low: Any,
-    width: Any,
-    kernel: Any,
-    bias: Any,
-    second_kernel: Any,
-    second_bias: Any,
-    layers: int,
-    activation: str,
-) -> Any:
+def output_range(low, width, kernel, bias, second_kernel, second_bias, layers, activation):
     if layers == 2 and activation == "linear":
         both = None if bias is None else dense(bias[None], second_kernel, second_bias)[0]
         return ends(dense, low, low + width, jnp.matmul(kernel, second_kernel), both)
@@ -39,8 +28,8 @@ def output_range(
 
 
 @binds("conv_output_range", "jax.lax.conv_general_dilated", composition=True)
-def conv_output_range(low: Any, width: Any, kernel: Any, bias: Any, strides: Any, padding: str) -> Any:
-    def layer(x: Any, kernel: Any, bias: Any) -> Any:
+def conv_output_range(low, width, kernel, bias, strides, padding):
+    def layer(x, kernel, bias):
         return conv(x, kernel, bias, strides, padding, (1,), 1)
 
     return ends(layer, low, low + width, kernel, bias)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .framework import binds, jax, jnp, linen, nnx
+from .framework import binds, jax, jnp
+from .modules import function
 
 SELECTED = {"masking == 'select'": "what is masked is replaced"}
 NOT_ADDED = {"masking != 'add'": "what is masked is replaced"}
@@ -20,37 +19,35 @@ OPTIMISED = SELECTED | UNIFORM | TOP_LEFT | ONE_DEPTH
 LINEN = SELECTED | UNIFORM | NOT_CAUSAL | OWN_SCALE
 
 
-@binds("dot_product_attention", "jax.nn.dot_product_attention", where=OPTIMISED)
-def attention(query: Any, key: Any, value: Any, bias: Any, mask: Any, *, scale: Any, causal: str) -> Any:
-    return jax.nn.dot_product_attention(
-        query, key, value, bias, mask, scale=scale, is_causal=causal == "top_left", implementation="xla"
-    )
+GIVEN = "query, key, value, bias, mask"
+CAUSAL = "causal == 'top_left'"
 
-
-@binds("dot_product_attention", "flax.nnx.dot_product_attention", where=OPTIMISED | OWN_SCALE)
-def attention_nnx(query: Any, key: Any, value: Any, bias: Any, mask: Any, *, causal: str) -> Any:
-    causality = {"is_causal": True} if causal == "top_left" else {}
-    return nnx.dot_product_attention(query, key, value, bias, mask, deterministic=True, **causality)
-
-
-@binds("dot_product_attention", "flax.linen.dot_product_attention", where=LINEN)
-def attention_linen(query: Any, key: Any, value: Any, bias: Any, mask: Any) -> Any:
-    return linen.dot_product_attention(query, key, value, bias, mask, deterministic=True)
+function(
+    "dot_product_attention",
+    "jax.nn.dot_product_attention",
+    {"scale": "scale", "is_causal": CAUSAL, "implementation": "'xla'"},
+    on=GIVEN,
+    where=OPTIMISED,
+)
+function(
+    "dot_product_attention",
+    "flax.nnx.dot_product_attention",
+    {"deterministic": "True", "is_causal": CAUSAL},
+    on=GIVEN,
+    defaults={"is_causal": False},
+    where=OPTIMISED | OWN_SCALE,
+)
+function(
+    "dot_product_attention",
+    "flax.linen.dot_product_attention",
+    {"deterministic": "True"},
+    on=GIVEN,
+    where=LINEN,
+)
 
 
 @binds("dot_product_attention", "jax.nn.softmax", where=NOT_ADDED | FILLED, composition=True)
-def attention_softmax(
-    query: Any,
-    key: Any,
-    value: Any,
-    bias: Any,
-    mask: Any,
-    *,
-    scale: Any,
-    causal: str,
-    empty_row: str,
-    masking: str,
-) -> Any:
+def attention_softmax(query, key, value, bias, mask, *, scale, causal, empty_row, masking):
     query = query * (query.shape[-1] ** -0.5 if scale is None else scale)
     logits = jnp.einsum("bqhd,bkhd->bhqk", query, key)
     logits = logits if bias is None else logits + bias

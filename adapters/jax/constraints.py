@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 from .framework import binds, jax, jnp, linen, nnx, optax
+from .modules import function
 
 PLAIN = {"epsilon_at == 'none'": "divides by the norm itself"}
 INSIDE = {"epsilon_at == 'inside'": "divides by √(n² + ε)"}
 
 
 @binds("unit_norm", "optax.projections.projection_l2_sphere", where=PLAIN | {"epsilon == 1e-12": "has none"})
-def unit_norm(kernel: Any, *, axis: int) -> Any:
+def unit_norm(kernel, *, axis):
     return along(optax.projections.projection_l2_sphere, axis)(kernel)
 
 
@@ -22,16 +22,16 @@ def unit_norm(kernel: Any, *, axis: int) -> Any:
     where={"epsilon_at == 'floor'": "is written as max(n, ε)"},
     composition=True,
 )
-def unit_norm_composed(kernel: Any, *, axis: int, epsilon: float) -> Any:
+def unit_norm_composed(kernel, *, axis, epsilon):
     return kernel / jnp.maximum(jnp.linalg.norm(kernel, axis=axis, keepdims=True), epsilon)
 
 
 @binds("max_norm", "optax.projections.projection_l2_ball", where=PLAIN)
-def max_norm(kernel: Any, *, max_value: float, axis: int) -> Any:
+def max_norm(kernel, *, max_value, axis):
     return along(lambda vector: optax.projections.projection_l2_ball(vector, max_value), axis)(kernel)
 
 
-def along(project: Any, axis: int) -> Any:
+def along(project, axis):
     """A projection of each of the vectors along an axis of a matrix."""
     if not -2 <= axis < 2:
         raise ValueError(f"no axis {axis}")
@@ -39,26 +39,25 @@ def along(project: Any, axis: int) -> Any:
 
 
 @binds("min_max_norm", "jax.numpy.clip(jax.numpy.linalg.norm)", where=PLAIN, composition=True)
-def min_max_norm(kernel: Any, *, min_value: float, max_value: float, rate: float, axis: int) -> Any:
+def min_max_norm(kernel, *, min_value, max_value, rate, axis):
     norms = jnp.linalg.norm(kernel, axis=axis, keepdims=True)
     desired = rate * jnp.clip(norms, min_value, max_value) + (1 - rate) * norms
     return kernel * (desired / norms)
 
 
-@binds(
+function(
     "non_neg",
     "optax.projections.projection_non_negative",
+    on="kernel",
     where={
         "zero_gradient == 0.0 or data == 'normal'": "is jax.nn.relu, which gives no gradient at 0",
         "nan_gradient == 'zero' or data != 'specials'": "gives no gradient where x is NaN",
     },
 )
-def non_neg(kernel: Any) -> Any:
-    return optax.projections.projection_non_negative(kernel)
 
 
 @binds("weight_norm", "flax.nnx.WeightNorm", where=INSIDE)
-def weight_norm(direction: Any, magnitude: Any, *, norm_of: str, epsilon: float) -> Any:
+def weight_norm(direction, magnitude, *, norm_of, epsilon):
     inner, x = layer_of(direction)
     axes = -1 if norm_of == "unit" else None
     layer = nnx.WeightNorm(inner, feature_axes=axes, epsilon=epsilon, rngs=nnx.Rngs(0))
@@ -68,7 +67,7 @@ def weight_norm(direction: Any, magnitude: Any, *, norm_of: str, epsilon: float)
 
 
 @binds("weight_norm", "flax.linen.WeightNorm", where=INSIDE)
-def weight_norm_linen(direction: Any, magnitude: Any, *, norm_of: str, epsilon: float) -> Any:
+def weight_norm_linen(direction, magnitude, *, norm_of, epsilon):
     axes = -1 if norm_of == "unit" else None
     layer = linen.WeightNorm(vessel()(direction.shape), feature_axes=axes, epsilon=epsilon)
     weights = {"layer_instance": {"kernel": direction}, "layer_instance/kernel/scale": magnitude}
@@ -79,7 +78,7 @@ SPECTRAL = INSIDE | {"starts_from == 'units'": "keeps the vector of the units"}
 
 
 @binds("spectral_norm", "flax.nnx.SpectralNorm", where=SPECTRAL)
-def spectral_norm(kernel: Any, vector: Any, *, power_iterations: int, epsilon: float) -> Any:
+def spectral_norm(kernel, vector, *, power_iterations, epsilon):
     inner, x = layer_of(kernel)
     layer = nnx.SpectralNorm(inner, n_steps=power_iterations, epsilon=epsilon, rngs=nnx.Rngs(0))
     layer.batch_stats[("kernel", "u")] = nnx.BatchStat(vector[jnp.newaxis])
@@ -88,7 +87,7 @@ def spectral_norm(kernel: Any, vector: Any, *, power_iterations: int, epsilon: f
 
 
 @binds("spectral_norm", "flax.linen.SpectralNorm", where=SPECTRAL)
-def spectral_norm_linen(kernel: Any, vector: Any, *, power_iterations: int, epsilon: float) -> Any:
+def spectral_norm_linen(kernel, vector, *, power_iterations, epsilon):
     layer = linen.SpectralNorm(vessel()(kernel.shape), n_steps=power_iterations, epsilon=epsilon)
     statistics = {
         "layer_instance/kernel/u": vector[jnp.newaxis],
@@ -103,7 +102,7 @@ AGAIN = {"inference == 'iterated'": "iterates again from the vector of the units
 
 
 @binds("spectral_norm_inference", "flax.nnx.SpectralNorm(update_stats=False)", where=AGAIN)
-def spectral_norm_inference(kernel: Any, left: Any, right: Any) -> Any:
+def spectral_norm_inference(kernel, left, right):
     inner, x = layer_of(kernel)
     layer = nnx.SpectralNorm(inner, update_stats=False, rngs=nnx.Rngs(0))
     layer.batch_stats[("kernel", "u")] = nnx.BatchStat(right[jnp.newaxis])
@@ -112,7 +111,7 @@ def spectral_norm_inference(kernel: Any, left: Any, right: Any) -> Any:
 
 
 @binds("spectral_norm_inference", "flax.linen.SpectralNorm(update_stats=False)", where=AGAIN)
-def spectral_norm_inference_linen(kernel: Any, left: Any, right: Any) -> Any:
+def spectral_norm_inference_linen(kernel, left, right):
     layer = linen.SpectralNorm(vessel()(kernel.shape))
     statistics = {
         "layer_instance/kernel/u": right[jnp.newaxis],
@@ -122,7 +121,7 @@ def spectral_norm_inference_linen(kernel: Any, left: Any, right: Any) -> Any:
     return layer.apply(variables, update_stats=False)
 
 
-def layer_of(kernel: Any) -> tuple[Any, Any]:
+def layer_of(kernel):
     """A dense layer or a convolution of flax.nnx with this kernel, and what it can be called on."""
     *window, features, units = kernel.shape
     options = {"use_bias": False, "rngs": nnx.Rngs(0)}
@@ -136,14 +135,14 @@ def layer_of(kernel: Any) -> tuple[Any, Any]:
 
 
 @functools.cache
-def vessel() -> Any:
+def vessel():
     """The class of flax.linen modules that hold a kernel and return it."""
 
     class Kernel(linen.Module):  # type: ignore[misc]
         shape: tuple[int, ...]
 
         @linen.compact  # type: ignore[untyped-decorator]
-        def __call__(self) -> Any:
+        def __call__(self):
             return self.param("kernel", linen.initializers.zeros_init(), self.shape)
 
     return Kernel

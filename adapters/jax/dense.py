@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .framework import binds, jnp, nnx
-from .modules import call_nnx, linen_module
+from .framework import binds, jnp
+from .modules import RNGS, linen_module, nnx_module
 
 
 @binds("dense", "jax.numpy.matmul", composition=True)
-def dense(x: Any, kernel: Any, bias: Any) -> Any:
+def dense(x, kernel, bias):
     y = jnp.matmul(x, kernel)
     return y if bias is None else y + bias
 
 
-@binds("dense", "flax.nnx.Linear")
-def dense_nnx(x: Any, kernel: Any, bias: Any) -> Any:
-    features, units = kernel.shape
-    layer = nnx.Linear(features, units, use_bias=bias is not None, rngs=nnx.Rngs(0))
-    return call_nnx(layer, x, kernel=kernel, bias=bias)
+WEIGHT = {"kernel": "kernel", "bias": "bias"}
+USE_BIAS = {"use_bias": "bias is not None"}
+SIZES = {"in_features": "kernel.shape[0]", "out_features": "kernel.shape[1]"}
 
-
-linen_module(
-    "dense",
-    "flax.linen.Dense",
-    {"features": "kernel.shape[1]", "use_bias": "bias is not None"},
-    {"kernel": "kernel", "bias": "bias"},
-)
+nnx_module("dense", "flax.nnx.Linear", SIZES | USE_BIAS | RNGS, WEIGHT)
+linen_module("dense", "flax.linen.Dense", {"features": "kernel.shape[1]"} | USE_BIAS, WEIGHT)
 
 
 @binds(
@@ -38,18 +29,18 @@ linen_module(
     },
     composition=True,
 )
-def masked_dense(x: Any, kernel: Any, mask: Any, bias: Any) -> Any:
+def masked_dense(x, kernel, mask, bias):
     return dense(x, kernel * mask, bias)
 
 
 @binds(
     "masked_dense", "jax.numpy.where", where={"masking == 'selected'": "zeros are selected"}, composition=True
 )
-def masked_dense_selected(x: Any, kernel: Any, mask: Any, bias: Any) -> Any:
+def masked_dense_selected(x, kernel, mask, bias):
     return dense(x, jnp.where(mask, kernel, 0), bias)
 
 
 @binds("bilinear", "jax.numpy.einsum", composition=True)
-def bilinear(left: Any, right: Any, kernel: Any, bias: Any) -> Any:
+def bilinear(left, right, kernel, bias):
     y = jnp.einsum("bi,uij,bj->bu", left, kernel, right)
     return y if bias is None else y + bias

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, jax, jnp, linen, nnx
 from .recurrent_sequences import lstm_cell
 
@@ -17,9 +15,8 @@ ONE_DEPTH = {"rate > 0 or values == depth": "without dropout values must be as d
 
 @binds("lstm_dropout", "jax.random.bernoulli", composition=True)
 def lstm_dropout(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, recurrent_rate: float, over_time: str, over_gates: str, training: bool, seed: int,
-) -> Any:  # fmt: skip
+    x, h, c, kernel, recurrent_kernel, bias, *, rate, recurrent_rate, over_time, over_gates, training, seed
+):
     shape = (len(x), x.shape[1] if over_time == "step" else 1, 4 if over_gates == "own" else 1)
     one, other = jax.random.split(jax.random.key(seed))
     masks = {
@@ -31,17 +28,28 @@ def lstm_dropout(
 
 @binds("gru_dropout", "jax.random.bernoulli", composition=True)
 def gru_dropout(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    *, rate: float, recurrent_rate: float, reset_after: bool, over_time: str, over_gates: str, training: bool,
-    seed: int,
-) -> Any:  # fmt: skip
+    x,
+    h,
+    kernel,
+    recurrent_kernel,
+    bias,
+    recurrent_bias,
+    *,
+    rate,
+    recurrent_rate,
+    reset_after,
+    over_time,
+    over_gates,
+    training,
+    seed,
+):
     shape = (len(x), x.shape[1] if over_time == "step" else 1, 3 if over_gates == "own" else 1)
     one, other = jax.random.split(jax.random.key(seed))
     of_inputs = _factors(one, (*shape, x.shape[-1]), rate, training, x)
     of_states = _factors(other, (*shape, h.shape[-1]), recurrent_rate, training, x)
     u_r, u_z, u_n = jnp.split(recurrent_kernel, 3, axis=1)
 
-    def cell(h: Any, given: Any) -> Any:
+    def cell(h, given):
         step, of_input, of_state = given
         dropped = (step[:, None] * of_input).repeat(3 // of_input.shape[1], axis=1)
         sums = jnp.einsum("bgf,fgu->bgu", dropped, kernel.reshape(len(kernel), 3, -1)) + bias.reshape(3, -1)
@@ -57,15 +65,14 @@ def gru_dropout(
 
 @binds("simple_rnn_dropout", "jax.random.bernoulli", composition=True)
 def simple_rnn_dropout(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, recurrent_rate: float, over_time: str, training: bool, seed: int,
-) -> Any:  # fmt: skip
+    x, h, kernel, recurrent_kernel, bias, *, rate, recurrent_rate, over_time, training, seed
+):
     shape = (len(x), x.shape[1] if over_time == "step" else 1)
     one, other = jax.random.split(jax.random.key(seed))
     dropped = x * _factors(one, (*shape, x.shape[-1]), rate, training, x)
     of_states = _factors(other, (*shape, h.shape[-1]), recurrent_rate, training, x)
 
-    def cell(h: Any, given: Any) -> Any:
+    def cell(h, given):
         step, of_state = given
         h = jnp.tanh(step @ kernel + (h * of_state) @ recurrent_kernel + bias)
         return h, h
@@ -76,9 +83,8 @@ def simple_rnn_dropout(
 
 @binds("lstm_update_dropout", "jax.random.bernoulli", composition=True)
 def lstm_update_dropout(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, dropping: str, over_time: str, training: bool, seed: int,
-) -> Any:  # fmt: skip
+    x, h, c, kernel, recurrent_kernel, bias, *, rate, dropping, over_time, training, seed
+):
     shape = (len(x), x.shape[1] if over_time == "step" else 1, h.shape[-1])
     masks = {dropping: _mask(jax.random.key(seed), shape, rate, training, x.dtype)}
     return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
@@ -86,17 +92,30 @@ def lstm_update_dropout(
 
 @binds("layer_norm_lstm_update_dropout", "jax.random.bernoulli", composition=True)
 def layer_norm_lstm_update_dropout(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, scale: Any, cell_scale: Any,
-    cell_bias: Any,
-    *, rate: float, over_time: str, carried: str, epsilon: float, training: bool, seed: int,
-) -> Any:  # fmt: skip
+    x,
+    h,
+    c,
+    kernel,
+    recurrent_kernel,
+    bias,
+    scale,
+    cell_scale,
+    cell_bias,
+    *,
+    rate,
+    over_time,
+    carried,
+    epsilon,
+    training,
+    seed,
+):
     shape = (len(x), x.shape[1] if over_time == "step" else 1, h.shape[-1])
     masks = _factors(jax.random.key(seed), shape, rate, training, x)
 
-    def norm(x: Any, scale: Any, bias: Any) -> Any:
+    def norm(x, scale, bias):
         return jax.nn.standardize(x, axis=-1, epsilon=epsilon) * scale + bias
 
-    def cell(carry: Any, given: Any) -> Any:
+    def cell(carry, given):
         (h, c), (step, mask) = carry, given
         gates = (jnp.split(a, 4, axis=-1) for a in (step @ kernel + h @ recurrent_kernel, scale, bias))
         i, f, g, o = (norm(*gate) for gate in zip(*gates, strict=True))
@@ -111,9 +130,8 @@ def layer_norm_lstm_update_dropout(
 
 @binds("lstm_dropout_wrapper", "jax.random.bernoulli", composition=True)
 def lstm_dropout_wrapper(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, place: str, rate: float, over_time: str, over_batch: str, training: bool, seed: int,
-) -> Any:  # fmt: skip
+    x, h, c, kernel, recurrent_kernel, bias, *, place, rate, over_time, over_batch, training, seed
+):
     shape = (1 if over_batch == "shared" else len(x), x.shape[1] if over_time == "step" else 1)
     masked = (*shape, x.shape[-1] if place == "input" else h.shape[-1])
     keys = jax.random.split(jax.random.key(seed))
@@ -125,25 +143,23 @@ def lstm_dropout_wrapper(
     return _lstm(x, h, c, kernel, recurrent_kernel, bias, masks)
 
 
-def _mask(key: Any, shape: tuple[int, ...], rate: float, training: bool, dtype: Any) -> Any:
+def _mask(key, shape, rate, training, dtype):
     """What dropout makes of ones; nothing where there is no dropout."""
     return (
         jax.random.bernoulli(key, 1 - rate, shape).astype(dtype) / (1 - rate) if training and rate else None
     )
 
 
-def _factors(key: Any, shape: tuple[int, ...], rate: float, training: bool, x: Any) -> Any:
+def _factors(key, shape, rate, training, x):
     """The mask for each step of x, ones where there is no dropout."""
     mask = _mask(key, shape, rate, training, x.dtype)
     return jnp.broadcast_to(jnp.ones((), x.dtype) if mask is None else mask, (*x.shape[:2], *shape[2:]))
 
 
-def _lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, masks: dict[str, Any]
-) -> Any:
+def _lstm(x, h, c, kernel, recurrent_kernel, bias, masks):
     """Steps of an LSTM; in each place that has a mask, what stands there is multiplied by it."""
 
-    def drop(place: str, t: int, value: Any) -> Any:
+    def drop(place, t, value):
         mask = masks.get(place)
         return value if mask is None else value * mask[:, min(t, mask.shape[1] - 1)]
 
@@ -172,9 +188,8 @@ def _lstm(
 
 @binds("stacked_lstm_dropout", "flax.nnx.Dropout", composition=True)
 def stacked_lstm_dropout(
-    x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any,
-    *, rate: float, over_time: str, training: bool, seed: int,
-) -> Any:  # fmt: skip
+    x, h, c, kernel, upper_kernels, recurrent_kernel, bias, *, rate, over_time, training, seed
+):
     shared = () if over_time == "step" else (1,)
     between = nnx.Dropout(rate, broadcast_dims=shared, deterministic=not training, rngs=nnx.Rngs(seed))
     carries = []
@@ -190,9 +205,7 @@ def stacked_lstm_dropout(
 
 
 @binds("attention_dropout", "flax.nnx.dot_product_attention", where=ONE_DEPTH)
-def attention_dropout(
-    query: Any, key: Any, value: Any, *, rate: float, shared: str, training: bool, seed: int
-) -> Any:
+def attention_dropout(query, key, value, *, rate, shared, training, seed):
     return nnx.dot_product_attention(
         query, key, value, broadcast_dropout=shared == "batch+heads", dropout_rate=rate,
         dropout_rng=jax.random.key(seed), deterministic=not training,
@@ -200,9 +213,7 @@ def attention_dropout(
 
 
 @binds("attention_dropout", "flax.linen.dot_product_attention")
-def attention_dropout_linen(
-    query: Any, key: Any, value: Any, *, rate: float, shared: str, training: bool, seed: int
-) -> Any:
+def attention_dropout_linen(query, key, value, *, rate, shared, training, seed):
     return linen.dot_product_attention(
         query, key, value, broadcast_dropout=shared == "batch+heads", dropout_rate=rate,
         dropout_rng=jax.random.key(seed), deterministic=not training,
@@ -210,9 +221,7 @@ def attention_dropout_linen(
 
 
 @binds("attention_dropout", "flax.nnx.MultiHeadAttention", where=EQUAL_PARTS | BY_DEFAULT)
-def attention_dropout_layer(
-    query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int
-) -> Any:
+def attention_dropout_layer(query, key, value, *, rate, training, seed):
     heads, depth = query.shape[2:]
     layer = nnx.MultiHeadAttention(
         heads, heads * depth, use_bias=False, dropout_rate=rate, decode=False, rngs=nnx.Rngs(seed)
@@ -221,9 +230,7 @@ def attention_dropout_layer(
 
 
 @binds("attention_dropout", "flax.nnx.MultiHeadAttention(broadcast_dropout=False)", where=EQUAL_PARTS | TOLD)
-def attention_dropout_layer_unshared(
-    query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int
-) -> Any:
+def attention_dropout_layer_unshared(query, key, value, *, rate, training, seed):
     heads, depth = query.shape[2:]
     layer = nnx.MultiHeadAttention(
         heads, heads * depth, use_bias=False, dropout_rate=rate, broadcast_dropout=False, decode=False,
@@ -232,7 +239,7 @@ def attention_dropout_layer_unshared(
     return _unprojected(layer, query, key, value, training)
 
 
-def _unprojected(layer: Any, query: Any, key: Any, value: Any, training: bool) -> Any:
+def _unprojected(layer, query, key, value, training):
     """Call a layer whose projections change nothing: the heads are parts of the features."""
     identity = jnp.eye(layer.in_features, dtype=query.dtype)
     for projection in (layer.query, layer.key, layer.value):
@@ -243,9 +250,7 @@ def _unprojected(layer: Any, query: Any, key: Any, value: Any, training: bool) -
 
 
 @binds("attention_dropout", "flax.linen.MultiHeadDotProductAttention", where=EQUAL_PARTS | BY_DEFAULT)
-def attention_dropout_layer_linen(
-    query: Any, key: Any, value: Any, *, rate: float, training: bool, seed: int
-) -> Any:
+def attention_dropout_layer_linen(query, key, value, *, rate, training, seed):
     layer = linen.MultiHeadDotProductAttention(query.shape[2], use_bias=False, dropout_rate=rate)
     identity = jnp.eye(query.shape[2] * query.shape[3], dtype=query.dtype)
     into_heads = {"kernel": identity.reshape(-1, *query.shape[2:])}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .framework import binds, jax, jnp, linen, nnx
-from .modules import call_linen, call_nnx
+from .framework import binds, jax, jnp
+from .modules import RNGS, function, linen_module, nnx_module
 
 UNPADDED = {
     "padding_index is None": "has no padding index",
@@ -18,7 +16,7 @@ COUNTS = {
 }
 
 
-def gives(policy: str, words: str) -> dict[str, str]:
+def gives(policy, words):
     """The condition that indices that are no row follow this policy."""
     return {f"data not in ('out_of_range', 'far_below') or out_of_range == '{policy}'": f"gives {words}"}
 
@@ -43,23 +41,14 @@ ONE_HOT = {
 }
 
 
-@binds("embedding", "jax.numpy.take", where=FILLS)
-def embedding(indices: Any, table: Any) -> Any:
-    return jnp.take(table, indices, axis=0, mode="fill")
+MODULO = UNPADDED | COUNTS | gives("modulo", "what is left after division by the rows")
 
-
-@binds("embedding", "jax.numpy.take(mode='clip')", where=CLIPS)
-def embedding_clip(indices: Any, table: Any) -> Any:
-    return jnp.take(table, indices, axis=0, mode="clip")
-
-
-@binds(
-    "embedding",
-    "jax.numpy.take(mode='wrap')",
-    where=UNPADDED | COUNTS | gives("modulo", "what is left after division by the rows"),
-)
-def embedding_wrap(indices: Any, table: Any) -> Any:
-    return jnp.take(table, indices, axis=0, mode="wrap")
+for api, mode, where in (
+    ("jax.numpy.take", "fill", FILLS),
+    ("jax.numpy.take(mode='clip')", "clip", CLIPS),
+    ("jax.numpy.take(mode='wrap')", "wrap", MODULO),
+):
+    function("embedding", api, {"axis": "0", "mode": repr(mode)}, on="table, indices", where=where)
 
 
 @binds(
@@ -67,12 +56,12 @@ def embedding_wrap(indices: Any, table: Any) -> Any:
     "jax.Array.at[].get(mode='fill', fill_value=0)",
     where=UNPADDED | COUNTS | gives("zero", "zeros for an index that is no row"),
 )
-def embedding_fill(indices: Any, table: Any) -> Any:
+def embedding_fill(indices, table):
     return table.at[indices].get(mode="fill", fill_value=0)
 
 
 @binds("embedding", "jax.nn.one_hot", where=ONE_HOT, composition=True)
-def embedding_one_hot(indices: Any, table: Any) -> Any:
+def embedding_one_hot(indices, table):
     return jnp.matmul(jax.nn.one_hot(indices, table.shape[0], dtype=table.dtype), table)
 
 
@@ -88,22 +77,17 @@ def embedding_one_hot(indices: Any, table: Any) -> Any:
     },
     composition=True,
 )
-def embedding_zeroed(indices: Any, table: Any, *, padding_index: int) -> Any:
+def embedding_zeroed(indices, table, *, padding_index):
     y = jnp.take(table, indices, axis=0, mode="fill")
     return jnp.where((indices == padding_index)[..., None], 0, y)
 
 
 @binds("embedding", "jax.Array.__getitem__", where=UNPADDED | COUNTS | NEAREST)
-def embedding_index(indices: Any, table: Any) -> Any:
+def embedding_index(indices, table):
     return table[indices]
 
 
-@binds("embedding", "flax.nnx.Embed", where=FILLS)
-def embedding_nnx(indices: Any, table: Any) -> Any:
-    rows, features = table.shape
-    return call_nnx(nnx.Embed(rows, features, dtype=table.dtype, rngs=nnx.Rngs(0)), indices, embedding=table)
+TABLE = {"num_embeddings": "table.shape[0]", "features": "table.shape[1]", "dtype": "table.dtype"}
 
-
-@binds("embedding", "flax.linen.Embed", where=FILLS)
-def embedding_linen(indices: Any, table: Any) -> Any:
-    return call_linen(linen.Embed(*table.shape, dtype=table.dtype), indices, embedding=table)
+nnx_module("embedding", "flax.nnx.Embed", TABLE | RNGS, {"embedding": "table"}, on="indices", where=FILLS)
+linen_module("embedding", "flax.linen.Embed", TABLE, {"embedding": "table"}, on="indices", where=FILLS)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .framework import binds, jax, jnp, optax
+from .framework import binds, jax, jnp
+from .modules import function
 from .reductions import reduced
 
 SOFT = {
@@ -17,21 +16,14 @@ PRODUCT = {
 SAFE = {"zero_target == 'zero' or data != 'negative_infinities'": "takes 0 log 0 as 0"}
 
 
-@binds("softmax_cross_entropy", "optax.softmax_cross_entropy", where=SOFT | PRODUCT)
-def softmax_cross_entropy(
-    logits: Any, targets: Any, *, label_smoothing: float, reduction: str, class_weights: Any
-) -> Any:
-    smoothed = optax.smooth_labels(targets, label_smoothing) if label_smoothing else targets
-    return reduced(optax.softmax_cross_entropy(logits, smoothed, axis=-1), reduction)
+REDUCED = "reduced(y, reduction)"
+SMOOTHED = "optax.smooth_labels(targets, label_smoothing) if label_smoothing else targets"
+SOFT_FORM = {"on": f"logits, {SMOOTHED}", "returns": REDUCED, "unused": ("class_weights",)}
 
-
-@binds("softmax_cross_entropy", "optax.safe_softmax_cross_entropy", where=SOFT | SAFE)
-def safe_softmax_cross_entropy(
-    logits: Any, targets: Any, *, label_smoothing: float, reduction: str, class_weights: Any
-) -> Any:
-    smoothed = optax.smooth_labels(targets, label_smoothing) if label_smoothing else targets
-    return reduced(optax.safe_softmax_cross_entropy(logits, smoothed), reduction)
-
+function(
+    "softmax_cross_entropy", "optax.softmax_cross_entropy", {"axis": "-1"}, **SOFT_FORM, where=SOFT | PRODUCT
+)
+function("softmax_cross_entropy", "optax.safe_softmax_cross_entropy", **SOFT_FORM, where=SOFT | SAFE)
 
 SPARSE = {
     "label_smoothing == 0.0": "this loss smooths no labels",
@@ -42,19 +34,19 @@ SPARSE = {
 }
 
 
-@binds("sparse_softmax_cross_entropy", "optax.softmax_cross_entropy_with_integer_labels", where=SPARSE)
-def sparse_softmax_cross_entropy(
-    logits: Any, labels: Any, *, ignored: int | None, reduction: str, class_weights: Any
-) -> Any:
-    where = None if ignored is None else labels != ignored
-    losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels, axis=-1, where=where)
-    return reduced(losses, reduction.replace("mean_batch", "mean"))
+function(
+    "sparse_softmax_cross_entropy",
+    "optax.softmax_cross_entropy_with_integer_labels",
+    {"axis": "-1", "where": "None if ignored is None else labels != ignored"},
+    on="logits, labels",
+    returns="reduced(y, reduction.replace('mean_batch', 'mean'))",
+    unused=("class_weights",),
+    where=SPARSE,
+)
 
 
 @binds("sparse_softmax_cross_entropy", "jax.nn.log_softmax", where=SPARSE, composition=True)
-def negative_log_likelihood(
-    logits: Any, labels: Any, *, ignored: int | None, reduction: str, class_weights: Any
-) -> Any:
+def negative_log_likelihood(logits, labels, *, ignored, reduction, class_weights):
     # Masked before and after: a NaN behind the second mask alone would still reach the gradient.
     logits = logits if ignored is None else jnp.where((labels == ignored)[..., None], 0, logits)
     log_probabilities = jax.nn.log_softmax(logits, axis=-1)
@@ -70,24 +62,25 @@ BINARY = {
 }
 
 
-@binds(
+function(
     "sigmoid_cross_entropy",
     "optax.sigmoid_binary_cross_entropy",
+    on="logits, targets",
+    returns=REDUCED,
+    unused=("positive_weight",),
     where=BINARY | {"not weighted": "optax knows no weight of the positive term"},
 )
-def sigmoid_cross_entropy(logits: Any, targets: Any, *, reduction: str, positive_weight: Any) -> Any:
-    return reduced(optax.sigmoid_binary_cross_entropy(logits, targets), reduction)
 
 
 @binds("sigmoid_cross_entropy", "jax.nn.log_sigmoid", where=BINARY, composition=True)
-def sigmoid_cross_entropy_composed(logits: Any, targets: Any, positive_weight: Any, *, reduction: str) -> Any:
+def sigmoid_cross_entropy_composed(logits, targets, positive_weight, *, reduction):
     positive = targets if positive_weight is None else positive_weight * targets
     return reduced(
         -positive * jax.nn.log_sigmoid(logits) - (1 - targets) * jax.nn.log_sigmoid(-logits), reduction
     )
 
 
-def reduced_rows(rows: Any, reduction: str) -> Any:
+def reduced_rows(rows, reduction):
     """Divergences of rows as they are, their mean or their sum."""
     return reduced(rows, {"rows": "none", "batchmean": "mean", "sum": "sum"}[reduction])
 
@@ -99,35 +92,36 @@ PLAIN = {
 }
 
 
-@binds(
+KL = {"options": {"axis": "-1"}, "returns": "reduced_rows(y, reduction)"}
+NAN_GRADIENT = {
+    "zero_gradient == 'nan' or data not in ('zeros', 'saturated', 'negative_infinities')": "0 inf in JAX",
+}
+
+function(
     "kl_divergence",
     "optax.kl_divergence",
-    where=PRODUCT
-    | ROWS
-    | {
-        "zero_gradient == 'nan' or data not in ('zeros', 'saturated', 'negative_infinities')": "0 inf in JAX",
-    },
+    **KL,
+    on="log_predictions, targets",
+    where=PRODUCT | ROWS | NAN_GRADIENT,
 )
-def kl_divergence(targets: Any, log_predictions: Any, *, reduction: str) -> Any:
-    return reduced_rows(optax.kl_divergence(log_predictions, targets, axis=-1), reduction)
-
-
-@binds("kl_divergence_with_log_targets", "optax.losses.kl_divergence_with_log_targets", where=ROWS)
-def kl_divergence_with_log_targets(log_targets: Any, log_predictions: Any, *, reduction: str) -> Any:
-    return reduced_rows(
-        optax.losses.kl_divergence_with_log_targets(log_predictions, log_targets, axis=-1), reduction
-    )
+function(
+    "kl_divergence_with_log_targets",
+    "optax.losses.kl_divergence_with_log_targets",
+    **KL,
+    on="log_predictions, log_targets",
+    where=ROWS,
+)
 
 
 @binds("kl_divergence_probabilities", "jax.scipy.special.rel_entr", where=PLAIN)
-def kl_divergence_probabilities(targets: Any, predictions: Any, *, reduction: str) -> Any:
+def kl_divergence_probabilities(targets, predictions, *, reduction):
     terms = jax.scipy.special.rel_entr(targets, predictions)
     if reduction in ("elements", "mean"):
         return reduced(terms, reduction.replace("elements", "none"))
     return reduced_rows(jnp.sum(terms, axis=-1), reduction)
 
 
-def probabilities(predictions: Any, epsilon: float, normalized: str) -> Any:
+def probabilities(predictions, epsilon, normalized):
     """Rows that are clipped and divided by their sum, as a user of JAX would write it."""
     if normalized == "before":
         predictions = predictions / jnp.sum(predictions, axis=-1, keepdims=True)
@@ -144,9 +138,7 @@ def probabilities(predictions: Any, epsilon: float, normalized: str) -> Any:
     },
     composition=True,
 )
-def categorical_cross_entropy(
-    predictions: Any, targets: Any, labels: Any, *, epsilon: float, normalized: str
-) -> Any:
+def categorical_cross_entropy(predictions, targets, labels, *, epsilon, normalized):
     return -jnp.sum(targets * jnp.log(probabilities(predictions, epsilon, normalized)), axis=-1)
 
 
@@ -159,9 +151,7 @@ def categorical_cross_entropy(
     },
     composition=True,
 )
-def categorical_cross_entropy_of_labels(
-    predictions: Any, targets: Any, labels: Any, *, epsilon: float, normalized: str
-) -> Any:
+def categorical_cross_entropy_of_labels(predictions, targets, labels, *, epsilon, normalized):
     p = probabilities(predictions, epsilon, normalized)
     return -jnp.log(jnp.take_along_axis(p, labels[:, None], axis=-1)[:, 0])
 
@@ -176,9 +166,7 @@ def categorical_cross_entropy_of_labels(
     },
     composition=True,
 )
-def binary_cross_entropy(
-    predictions: Any, targets: Any, *, guard: str, epsilon: float, row_mean: bool
-) -> Any:
+def binary_cross_entropy(predictions, targets, *, guard, epsilon, row_mean):
     p = jnp.clip(predictions, epsilon, 1.0 - epsilon) if guard == "clip" else predictions
     added = epsilon if guard == "add" else 0.0
     losses = -targets * jnp.log(p + added) - (1.0 - targets) * jnp.log(1.0 - p + added)
@@ -195,6 +183,6 @@ def binary_cross_entropy(
     },
     composition=True,
 )
-def softmax_then_logarithm(logits: Any, labels: Any, class_weights: Any) -> Any:
+def softmax_then_logarithm(logits, labels, class_weights):
     p = jax.nn.softmax(logits, axis=-1)
     return -jnp.log(jnp.take_along_axis(p, labels[..., None], axis=-1)[..., 0])

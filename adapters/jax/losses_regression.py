@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .framework import binds, jnp, optax
+from .framework import binds, jnp
+from .modules import function
 from .reductions import reduced
 
-NO_ROW_MEAN = {"not row_mean": "optax leaves the reduction to the user"}
+NO_ROW_MEAN = {"row_mean": (False, "optax leaves the reduction to the user")}
+WHOLE = {"factor": (1.0, "squared_error is the whole square")} | NO_ROW_MEAN
+HALF = {"factor": (0.5, "l2_loss is half the square")} | NO_ROW_MEAN
+FORM = {"on": "predictions, targets", "returns": "reduced(y, reduction)"}
 
-
-@binds(
-    "mean_squared_error",
-    "optax.squared_error",
-    where={"factor == 1.0": "squared_error is the whole square"} | NO_ROW_MEAN,
-)
-def mean_squared_error(predictions: Any, targets: Any, *, reduction: str) -> Any:
-    return reduced(optax.squared_error(predictions, targets), reduction)
-
-
-@binds(
-    "mean_squared_error", "optax.l2_loss", where={"factor == 0.5": "l2_loss is half the square"} | NO_ROW_MEAN
-)
-def half_squared_error(predictions: Any, targets: Any, *, reduction: str) -> Any:
-    return reduced(optax.l2_loss(predictions, targets), reduction)
-
-
-@binds("huber", "optax.huber_loss", where=NO_ROW_MEAN)
-def huber(predictions: Any, targets: Any, *, delta: float, reduction: str) -> Any:
-    return reduced(optax.huber_loss(predictions, targets, delta=delta), reduction)
-
+function("mean_squared_error", "optax.squared_error", **FORM, fixed=WHOLE)
+function("mean_squared_error", "optax.l2_loss", **FORM, fixed=HALF)
+function("huber", "optax.huber_loss", {"delta": "delta"}, **FORM, fixed=NO_ROW_MEAN)
 
 SMOOTH_L1 = {
     "beta > 0": "for beta = 0 the branches would divide by it",
@@ -38,7 +22,7 @@ SMOOTH_L1 = {
 
 
 @binds("smooth_l1", "jax.numpy.where", where=SMOOTH_L1, composition=True)
-def smooth_l1(predictions: Any, targets: Any, *, beta: float, reduction: str) -> Any:
+def smooth_l1(predictions, targets, *, beta, reduction):
     size = jnp.abs(predictions - targets)
     small = jnp.where(size < beta, size, 0)
     return reduced(jnp.where(size < beta, jnp.square(small) * 0.5 / beta, size - 0.5 * beta), reduction)

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, jax, jnp
 
 HITS = {"accidental_hits != 'remove_last'": "a comparison finds all of equal candidates"}
 
 
 def candidate_logits(
-    weights: Any,
-    biases: Any,
-    inputs: Any,
-    labels: Any,
-    sampled: Any,
-    true_expected: Any,
-    sampled_expected: Any,
-    accidental_hits: str,
-    correction: str,
-) -> tuple[Any, Any]:
+    weights, biases, inputs, labels, sampled, true_expected, sampled_expected, accidental_hits, correction
+):
     """Corrected logits of the true classes and of the candidates, -inf where these are removed."""
     true = jnp.einsum("bf,btf->bt", inputs, weights[labels]) + biases[labels]
     noise = inputs @ weights[sampled].T + biases[sampled]
@@ -35,17 +25,8 @@ def candidate_logits(
 
 @binds("sampled_softmax_loss", "jax.nn.log_softmax", where=HITS, composition=True)
 def sampled_softmax_loss(
-    weights: Any,
-    biases: Any,
-    inputs: Any,
-    labels: Any,
-    sampled: Any,
-    true_expected: Any,
-    sampled_expected: Any,
-    *,
-    accidental_hits: str,
-    correction: str,
-) -> Any:
+    weights, biases, inputs, labels, sampled, true_expected, sampled_expected, *, accidental_hits, correction
+):
     given = weights, biases, inputs, labels, sampled, true_expected, sampled_expected
     true, noise = candidate_logits(*given, accidental_hits, correction)
     log_p = jax.nn.log_softmax(jnp.concatenate([true, noise], axis=1), axis=1)
@@ -54,18 +35,18 @@ def sampled_softmax_loss(
 
 @binds("nce_loss", "jax.nn.log_sigmoid", where=HITS, composition=True)
 def nce_loss(
-    weights: Any,
-    biases: Any,
-    inputs: Any,
-    labels: Any,
-    sampled: Any,
-    true_expected: Any,
-    sampled_expected: Any,
+    weights,
+    biases,
+    inputs,
+    labels,
+    sampled,
+    true_expected,
+    sampled_expected,
     *,
-    accidental_hits: str,
-    correction: str,
-    true_target: str,
-) -> Any:
+    accidental_hits,
+    correction,
+    true_target,
+):
     given = weights, biases, inputs, labels, sampled, true_expected, sampled_expected
     true, noise = candidate_logits(*given, accidental_hits, correction)
     target = 1.0 / labels.shape[1] if true_target == "share" else 1.0

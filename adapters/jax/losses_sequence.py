@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, jnp, optax
 
 
@@ -17,7 +15,7 @@ from .framework import binds, jnp, optax
     },
     composition=True,
 )
-def masked_means(logits: Any, labels: Any, mask: Any, *, average: str) -> Any:
+def masked_means(logits, labels, mask, *, average):
     losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
     if average == "places":
         return jnp.mean(jnp.where(mask, losses, 0.0))

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, jax, jnp
 from .recurrent import affine, over_time
 
 
 @binds("layer_norm_lstm", "jax.nn.standardize", composition=True)
 def layer_norm_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, scale: Any, recurrent_scale: Any,
-    cell_scale: Any, cell_bias: Any, *, normalized: str, carried: str, forget_bias: float, epsilon: float,
-) -> Any:  # fmt: skip
-    def norm(x: Any, scale: Any, bias: Any = 0) -> Any:
+    x,
+    h,
+    c,
+    kernel,
+    recurrent_kernel,
+    bias,
+    scale,
+    recurrent_scale,
+    cell_scale,
+    cell_bias,
+    *,
+    normalized,
+    carried,
+    forget_bias,
+    epsilon,
+):
+    def norm(x, scale, bias=0):
         return jax.nn.standardize(x, axis=-1, epsilon=epsilon) * scale + bias
 
-    def cell(step: Any, h: Any, c: Any) -> Any:
+    def cell(step, h, c):
         if normalized == "gates":
             gates = zip(
                 *(jnp.split(a, 4, axis=-1) for a in (step @ kernel + h @ recurrent_kernel, scale, bias)),
@@ -34,12 +45,10 @@ def layer_norm_lstm(
 
 
 @binds("peephole_lstm", "jax.lax.scan", composition=True)
-def peephole_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, peepholes: Any
-) -> Any:
+def peephole_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes):
     to_i, to_f, to_o = peepholes
 
-    def cell(step: Any, h: Any, c: Any) -> Any:
+    def cell(step, h, c):
         i, f, g, o = jnp.split(affine(step, kernel, bias) + h @ recurrent_kernel, 4, axis=-1)
         c = jax.nn.sigmoid(f + to_f * c) * c + jax.nn.sigmoid(i + to_i * c) * jnp.tanh(g)
         return jax.nn.sigmoid(o + to_o * c) * jnp.tanh(c), c
@@ -48,10 +57,8 @@ def peephole_lstm(
 
 
 @binds("projection_lstm", "jax.lax.scan", composition=True)
-def projection_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, projection: Any
-) -> Any:
-    def cell(step: Any, h: Any, c: Any) -> Any:
+def projection_lstm(x, h, c, kernel, recurrent_kernel, bias, projection):
+    def cell(step, h, c):
         i, f, g, o = jnp.split(affine(step, kernel, bias) + h @ recurrent_kernel, 4, axis=-1)
         c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
         return (jax.nn.sigmoid(o) * jnp.tanh(c)) @ projection, c
@@ -60,12 +67,10 @@ def projection_lstm(
 
 
 @binds("time_gated_lstm", "jax.lax.scan", composition=True)
-def time_gated_lstm(
-    x: Any, elapsed: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, decay: str
-) -> Any:
+def time_gated_lstm(x, elapsed, h, c, kernel, recurrent_kernel, bias, *, decay):
     decays = jnp.exp(-elapsed) if decay == "exponential" else 1 / jnp.log(jnp.e + elapsed)
 
-    def cell(step: Any, h: Any, c: Any) -> Any:
+    def cell(step, h, c):
         step, factor = step[:, :-1], step[:, -1:]
         i, f, g, o = jnp.split(affine(step, kernel, bias) + h @ recurrent_kernel, 4, axis=-1)
         c = jax.nn.sigmoid(f) * factor * c + jax.nn.sigmoid(i) * jnp.tanh(g)
@@ -74,8 +79,8 @@ def time_gated_lstm(
     return _scanned(cell, jnp.concatenate([x, decays[..., None]], axis=-1), h, c)
 
 
-def _scanned(cell: Any, x: Any, h: Any, c: Any) -> Any:
-    def step(carry: Any, at: Any) -> Any:
+def _scanned(cell, x, h, c):
+    def step(carry, at):
         carry = cell(at, *carry)
         return carry, carry[0]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, jax, jnp, linen
 from .recurrent import lstm_weights
 
@@ -19,13 +17,13 @@ LAYERS = ("dense", "conv1d", "max_pool1d", "operator", "concatenate", "layer_nor
     },
     composition=True,
 )
-def masked_average(x: Any, indices: Any, mask: Any, kernel: Any, recurrent_kernel: Any, *, layer: str) -> Any:
+def masked_average(x, indices, mask, kernel, recurrent_kernel, *, layer):
     counts = mask[..., jnp.newaxis]
     given = jnp.where(mask, indices + 1, 0) if x is None else jnp.where(counts, x, 0)
     return jnp.mean(_between(layer, given, kernel), axis=1, where=counts)
 
 
-def _between(layer: str, x: Any, kernel: Any) -> Any:
+def _between(layer, x, kernel):
     """What the layer gives, on rows of a table for an embedding."""
     written = {
         "dense": lambda: x @ kernel,
@@ -49,9 +47,7 @@ def _between(layer: str, x: Any, kernel: Any) -> Any:
     },
     composition=True,
 )
-def lstm_beside_padding(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any
-) -> Any:
+def lstm_beside_padding(x, h, c, kernel, recurrent_kernel, bias, lengths):
     layer = linen.RNN(linen.OptimizedLSTMCell(h.shape[-1]))
     weights = {"params": {"cell": lstm_weights(kernel, recurrent_kernel, bias)}}
     (c, h), y = layer.apply(weights, x, initial_carry=(c, h), seq_lengths=lengths, return_carry=True)
@@ -64,13 +60,11 @@ def lstm_beside_padding(
     where={"masking == 'select'": "is given zeros for the padding"},
     composition=True,
 )
-def lstm_beside_zeros(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any
-) -> Any:
+def lstm_beside_zeros(x, h, c, kernel, recurrent_kernel, bias, lengths):
     x = jnp.where(within(x, lengths), x, 0)
     return lstm_beside_padding(x, h, c, kernel, recurrent_kernel, bias, lengths)
 
 
-def within(x: Any, lengths: Any) -> Any:
+def within(x, lengths):
     """Which steps count, ``(batch, time, 1)``."""
     return (jnp.arange(x.shape[1]) < lengths[:, None])[..., None]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..rows import rows
-from .framework import flax, jax, nnx
+from .framework import jax, jnp, linen, nnx, optax
 
 
 def call_linen(module: Any, *inputs: Any, **weights: Any) -> Any:
@@ -24,4 +24,14 @@ def call_nnx(module: Any, *inputs: Any, options: Mapping[str, Any] | None = None
     return module(*inputs, **(options or {}))
 
 
-function, linen_module = rows("jax", call_linen, jax=jax, flax=flax)
+def call_copy(module: Any, *inputs: Any, **weights: Any) -> Any:
+    """Call a copy of a ``flax.nnx`` module: what is compiled may change no module that was made outside."""
+    return call_nnx(nnx.merge(*nnx.split(module)), *inputs, **weights)
+
+
+MODULES = {"jax": jax, "jnp": jnp, "linen": linen, "nnx": nnx, "optax": optax}
+function, linen_module = rows("jax", call_linen, **MODULES)
+_, nnx_module = rows("jax", call_copy, **MODULES)
+
+RNGS = {"rngs": "nnx.Rngs(0)"}
+"""What initialises the weights, in whose places others are put."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, jax, jnp, linen, nnx
-from .modules import call_linen, call_nnx
+from .modules import RNGS, call_nnx, function, linen_module, nnx_module
 
 BIASED = {
     "bessel == False": "flax updates the running variance with n",
@@ -16,31 +14,13 @@ CENTRED = {"centred or data != 'infinities'": "sums what is centred first"}
 
 
 @binds("batch_norm", "flax.nnx.BatchNorm", where=BIASED)
-def batch_norm(
-    x: Any,
-    running_mean: Any,
-    running_variance: Any,
-    scale: Any,
-    bias: Any,
-    *,
-    epsilon: float,
-    momentum: float,
-) -> Any:
+def batch_norm(x, running_mean, running_variance, scale, bias, *, epsilon, momentum):
     options = {"epsilon": epsilon, "momentum": momentum, "use_fast_variance": False}
     return nnx_batch_norm(x, running_mean, running_variance, scale, bias, options)
 
 
 @binds("batch_norm", "flax.nnx.BatchNorm(use_fast_variance=True)", where=BIASED)
-def batch_norm_fast(
-    x: Any,
-    running_mean: Any,
-    running_variance: Any,
-    scale: Any,
-    bias: Any,
-    *,
-    epsilon: float,
-    momentum: float,
-) -> Any:
+def batch_norm_fast(x, running_mean, running_variance, scale, bias, *, epsilon, momentum):
     options = {"epsilon": epsilon, "momentum": momentum, "use_fast_variance": True}
     return nnx_batch_norm(x, running_mean, running_variance, scale, bias, options)
 
@@ -59,16 +39,7 @@ def batch_norm_fast(
     where={"bessel == False": BIASED["bessel == False"]},
     composition=True,
 )
-def batch_norm_repeated(
-    x: Any,
-    running_mean: Any,
-    running_variance: Any,
-    scale: Any,
-    bias: Any,
-    *,
-    momentum: float | None,
-    seen: int,
-) -> Any:
+def batch_norm_repeated(x, running_mean, running_variance, scale, bias, *, momentum, seen):
     layer = nnx.BatchNorm(x.shape[-1], use_fast_variance=False, dtype=x.dtype, rngs=nnx.Rngs(0))
     layer.mean, layer.var = nnx.BatchStat(running_mean), nnx.BatchStat(running_variance)
     outputs = []
@@ -86,17 +57,7 @@ NORMALIZED = {
 
 
 @binds("masked_batch_norm", "flax.nnx.BatchNorm", where=MASKED | NORMALIZED)
-def masked_batch_norm(
-    x: Any,
-    mask: Any,
-    running_mean: Any,
-    running_variance: Any,
-    scale: Any,
-    bias: Any,
-    *,
-    epsilon: float,
-    momentum: float,
-) -> Any:
+def masked_batch_norm(x, mask, running_mean, running_variance, scale, bias, *, epsilon, momentum):
     options = {"epsilon": epsilon, "momentum": momentum, "use_fast_variance": False}
     return nnx_batch_norm(
         x, running_mean, running_variance, scale, bias, options, mask=mask[..., jnp.newaxis]
@@ -114,16 +75,8 @@ def masked_batch_norm(
     composition=True,
 )
 def masked_batch_norm_between_zeros(
-    x: Any,
-    mask: Any,
-    running_mean: Any,
-    running_variance: Any,
-    scale: Any,
-    bias: Any,
-    *,
-    epsilon: float,
-    momentum: float,
-) -> Any:
+    x, mask, running_mean, running_variance, scale, bias, *, epsilon, momentum
+):
     counts = mask[..., jnp.newaxis]
     statistics = running_mean, running_variance
     options = {"epsilon": epsilon, "momentum": momentum, "use_fast_variance": False}
@@ -132,17 +85,7 @@ def masked_batch_norm_between_zeros(
 
 
 @binds("masked_batch_norm", "flax.linen.BatchNorm", where=MASKED | NORMALIZED)
-def masked_batch_norm_linen(
-    x: Any,
-    mask: Any,
-    running_mean: Any,
-    running_variance: Any,
-    scale: Any,
-    bias: Any,
-    *,
-    epsilon: float,
-    momentum: float,
-) -> Any:
+def masked_batch_norm_linen(x, mask, running_mean, running_variance, scale, bias, *, epsilon, momentum):
     options = {"epsilon": epsilon, "momentum": momentum, "use_running_average": False}
     return linen_batch_norm(
         x, running_mean, running_variance, scale, bias, options, mask=mask[..., jnp.newaxis]
@@ -150,14 +93,12 @@ def masked_batch_norm_linen(
 
 
 @binds("batch_norm_inference", "flax.nnx.BatchNorm", where=CENTRED)
-def batch_norm_inference(x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
+def batch_norm_inference(x, mean, variance, scale, bias, *, epsilon):
     options = {"epsilon": epsilon, "use_running_average": True}
     return nnx_batch_norm(x, mean, variance, scale, bias, options)[0]
 
 
-def nnx_batch_norm(
-    x: Any, mean: Any, variance: Any, scale: Any, bias: Any, options: dict[str, Any], **masked: Any
-) -> tuple[Any, Any, Any]:
+def nnx_batch_norm(x, mean, variance, scale, bias, options, **masked):
     """Output and statistics, which flax computes in float32 at least."""
     layer = nnx.BatchNorm(x.shape[-1], **nnx_options(x, scale, bias), **options)
     layer.mean, layer.var = nnx.BatchStat(mean), nnx.BatchStat(variance)
@@ -165,7 +106,7 @@ def nnx_batch_norm(
     return y, layer.mean[...].astype(x.dtype), layer.var[...].astype(x.dtype)
 
 
-def nnx_options(x: Any, scale: Any, bias: Any) -> dict[str, Any]:
+def nnx_options(x, scale, bias):
     """What every module of flax.nnx is told."""
     return {
         "use_scale": scale is not None,
@@ -176,31 +117,18 @@ def nnx_options(x: Any, scale: Any, bias: Any) -> dict[str, Any]:
 
 
 @binds("batch_norm", "flax.linen.BatchNorm", where=BIASED)
-def batch_norm_linen(
-    x: Any,
-    running_mean: Any,
-    running_variance: Any,
-    scale: Any,
-    bias: Any,
-    *,
-    epsilon: float,
-    momentum: float,
-) -> Any:
+def batch_norm_linen(x, running_mean, running_variance, scale, bias, *, epsilon, momentum):
     options = {"epsilon": epsilon, "momentum": momentum, "use_running_average": False}
     return linen_batch_norm(x, running_mean, running_variance, scale, bias, options)
 
 
 @binds("batch_norm_inference", "flax.linen.BatchNorm", where=CENTRED)
-def batch_norm_inference_linen(
-    x: Any, mean: Any, variance: Any, scale: Any, bias: Any, *, epsilon: float
-) -> Any:
+def batch_norm_inference_linen(x, mean, variance, scale, bias, *, epsilon):
     options = {"epsilon": epsilon, "use_running_average": True}
     return linen_batch_norm(x, mean, variance, scale, bias, options)[0]
 
 
-def linen_batch_norm(
-    x: Any, mean: Any, variance: Any, scale: Any, bias: Any, options: dict[str, Any], **masked: Any
-) -> tuple[Any, Any, Any]:
+def linen_batch_norm(x, mean, variance, scale, bias, options, **masked):
     """Output and statistics, which flax computes in float32 at least."""
     layer = linen.BatchNorm(**linen_options(x, scale, bias), **options)
     weights = {name: value for name, value in {"scale": scale, "bias": bias}.items() if value is not None}
@@ -210,7 +138,7 @@ def linen_batch_norm(
     return y, statistics["mean"].astype(x.dtype), statistics["var"].astype(x.dtype)
 
 
-def linen_options(x: Any, scale: Any, bias: Any) -> dict[str, Any]:
+def linen_options(x, scale, bias):
     """What every module of flax.linen is told."""
     return {
         "use_scale": scale is not None,
@@ -228,16 +156,7 @@ def linen_options(x: Any, scale: Any, bias: Any) -> dict[str, Any]:
         "bessel == False": "updates no statistics",
     },
 )
-def batch_norm_frozen(
-    x: Any,
-    running_mean: Any,
-    running_variance: Any,
-    scale: Any,
-    bias: Any,
-    *,
-    epsilon: float,
-    momentum: float,
-) -> Any:
+def batch_norm_frozen(x, running_mean, running_variance, scale, bias, *, epsilon, momentum):
     options = {"epsilon": epsilon, "momentum": momentum, "use_running_average": True}
     return nnx_batch_norm(x, running_mean, running_variance, scale, bias, options)
 
@@ -247,33 +166,14 @@ def batch_norm_frozen(
     "flax.linen.BatchNorm(jax.lax.stop_gradient)",
     where={"statistics == 'batch'": "normalizes by the batch", "bessel == False": BIASED["bessel == False"]},
 )
-def batch_norm_weights_frozen(
-    x: Any,
-    running_mean: Any,
-    running_variance: Any,
-    scale: Any,
-    bias: Any,
-    *,
-    epsilon: float,
-    momentum: float,
-) -> Any:
+def batch_norm_weights_frozen(x, running_mean, running_variance, scale, bias, *, epsilon, momentum):
     options = {"epsilon": epsilon, "momentum": momentum, "use_running_average": False}
     scale, bias = jax.lax.stop_gradient((scale, bias))
     return linen_batch_norm(x, running_mean, running_variance, scale, bias, options)
 
 
 @binds("batch_norm_folded", "jax.lax.conv_general_dilated(kernel * jax.lax.rsqrt)", composition=True)
-def batch_norm_folded(
-    x: Any,
-    kernel: Any,
-    offset: Any,
-    mean: Any,
-    variance: Any,
-    scale: Any,
-    bias: Any,
-    *,
-    epsilon: float,
-) -> Any:
+def batch_norm_folded(x, kernel, offset, mean, variance, scale, bias, *, epsilon):
     slope = scale * jax.lax.rsqrt(variance + epsilon)
     shift = bias + ((0 if offset is None else offset) - mean) * slope
     if kernel.ndim == 2:
@@ -282,80 +182,45 @@ def batch_norm_folded(
     return jax.lax.conv_general_dilated(x, kernel * slope, (1, 1), "VALID", dimension_numbers=layout) + shift
 
 
-@binds("layer_norm", "flax.nnx.LayerNorm")
-def layer_norm(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
-    layer = nnx.LayerNorm(
-        x.shape[-1], epsilon=epsilon, use_fast_variance=False, **nnx_options(x, scale, bias)
-    )
-    return call_nnx(layer, x, scale=scale, bias=bias)
-
-
-@binds("layer_norm", "flax.nnx.LayerNorm(use_fast_variance=True)")
-def layer_norm_fast(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
-    layer = nnx.LayerNorm(x.shape[-1], epsilon=epsilon, use_fast_variance=True, **nnx_options(x, scale, bias))
-    return call_nnx(layer, x, scale=scale, bias=bias)
-
-
-@binds("layer_norm", "flax.linen.LayerNorm")
-def layer_norm_linen(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
-    layer = linen.LayerNorm(epsilon=epsilon, **linen_options(x, scale, bias))
-    return call_linen(layer, x, scale=scale, bias=bias)
-
-
-@binds("layer_norm", "jax.nn.standardize", composition=True)
-def layer_norm_standardize(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
-    return affine(jax.nn.standardize(x, axis=-1, epsilon=epsilon), scale, bias)
-
-
-@binds("layer_norm", "jax.nn.standardize(algorithm='stable')", composition=True)
-def layer_norm_standardize_stable(x: Any, scale: Any, bias: Any, *, epsilon: float) -> Any:
-    return affine(jax.nn.standardize(x, axis=-1, epsilon=epsilon, algorithm="stable"), scale, bias)
-
-
-def affine(x: Any, scale: Any, bias: Any) -> Any:
+def affine(x, scale, bias):
     """Scale and shift, where they are given."""
     scaled = x if scale is None else x * scale
     return scaled if bias is None else scaled + bias
 
 
-@binds("group_norm", "flax.nnx.GroupNorm")
-def group_norm(x: Any, scale: Any, bias: Any, *, groups: int, epsilon: float) -> Any:
-    layer = nnx.GroupNorm(
-        x.shape[-1], groups, epsilon=epsilon, use_fast_variance=False, **nnx_options(x, scale, bias)
+WEIGHT = {"scale": "scale", "bias": "bias"}
+NORM = {
+    "epsilon": "epsilon",
+    "use_scale": "scale is not None",
+    "use_bias": "bias is not None",
+    "dtype": "x.dtype",
+}
+RMS = {name: NORM[name] for name in ("epsilon", "use_scale", "dtype")}
+FEATURES = {"num_features": "x.shape[-1]"}
+GROUPS = {"num_groups": "groups"}
+ONE_PASS, TWO_PASSES = {"use_fast_variance": "True"}, {"use_fast_variance": "False"}
+
+for suffix, passes in (("", TWO_PASSES), ("(use_fast_variance=True)", ONE_PASS)):
+    nnx_module("layer_norm", f"flax.nnx.LayerNorm{suffix}", FEATURES | NORM | passes | RNGS, WEIGHT)
+    nnx_module("group_norm", f"flax.nnx.GroupNorm{suffix}", FEATURES | GROUPS | NORM | passes | RNGS, WEIGHT)
+
+linen_module("layer_norm", "flax.linen.LayerNorm", NORM | TWO_PASSES, WEIGHT)
+linen_module("group_norm", "flax.linen.GroupNorm", GROUPS | NORM | TWO_PASSES, WEIGHT)
+nnx_module("rms_norm", "flax.nnx.RMSNorm", FEATURES | RMS | RNGS, {"scale": "scale"})
+linen_module("rms_norm", "flax.linen.RMSNorm", RMS, {"scale": "scale"})
+
+for suffix, algorithm in (("", {}), ("(algorithm='stable')", {"algorithm": "'stable'"})):
+    function(
+        "layer_norm",
+        f"jax.nn.standardize{suffix}",
+        {"axis": "-1", "epsilon": "epsilon"} | algorithm,
+        returns="affine(y, scale, bias)",
+        composition=True,
     )
-    return call_nnx(layer, x, scale=scale, bias=bias)
-
-
-@binds("group_norm", "flax.nnx.GroupNorm(use_fast_variance=True)")
-def group_norm_fast(x: Any, scale: Any, bias: Any, *, groups: int, epsilon: float) -> Any:
-    layer = nnx.GroupNorm(
-        x.shape[-1], groups, epsilon=epsilon, use_fast_variance=True, **nnx_options(x, scale, bias)
-    )
-    return call_nnx(layer, x, scale=scale, bias=bias)
-
-
-@binds("group_norm", "flax.linen.GroupNorm")
-def group_norm_linen(x: Any, scale: Any, bias: Any, *, groups: int, epsilon: float) -> Any:
-    layer = linen.GroupNorm(groups, epsilon=epsilon, **linen_options(x, scale, bias))
-    return call_linen(layer, x, scale=scale, bias=bias)
-
-
-@binds("rms_norm", "flax.nnx.RMSNorm")
-def rms_norm(x: Any, scale: Any, *, epsilon: float) -> Any:
-    layer = nnx.RMSNorm(
-        x.shape[-1], epsilon=epsilon, use_scale=scale is not None, dtype=x.dtype, rngs=nnx.Rngs(0)
-    )
-    return call_nnx(layer, x, scale=scale)
-
-
-@binds("rms_norm", "flax.linen.RMSNorm")
-def rms_norm_linen(x: Any, scale: Any, *, epsilon: float) -> Any:
-    layer = linen.RMSNorm(epsilon=epsilon, use_scale=scale is not None, dtype=x.dtype)
-    return call_linen(layer, x, scale=scale)
 
 
 @binds("rms_norm", "jax.lax.rsqrt(jax.numpy.mean)", composition=True)
-def rms_norm_composed(x: Any, scale: Any, *, epsilon: float) -> Any:
+def rms_norm_composed(x, scale, *, epsilon):
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     y = wide * jax.lax.rsqrt(jnp.mean(jnp.square(wide), axis=-1, keepdims=True) + epsilon)
     return affine(y, scale, None).astype(x.dtype)

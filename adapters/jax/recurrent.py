@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, jax, jnp, linen, nnx
 
 BIASED = {"use_bias": "the cell always has its biases"}
@@ -24,9 +22,7 @@ NO_CANDIDATE_BIAS = {"not candidate_bias": "flax.nnx.GRUCell has no bias inside 
 
 
 @binds("simple_rnn", "flax.nnx.SimpleCell", where=BIASED | NAN_GRADIENT)
-def simple_rnn_nnx(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, activation: str, direction: str
-) -> Any:
+def simple_rnn_nnx(x, h, kernel, recurrent_kernel, bias, *, activation, direction):
     features, units = kernel.shape
     function = getattr(nnx, activation)
     cell = nnx.SimpleCell(features, units, activation_fn=function, dtype=x.dtype, rngs=nnx.Rngs(0))
@@ -37,9 +33,7 @@ def simple_rnn_nnx(
 
 
 @binds("simple_rnn", "flax.linen.SimpleCell", where=BIASED | NAN_GRADIENT)
-def simple_rnn_linen(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, activation: str, direction: str
-) -> Any:
+def simple_rnn_linen(x, h, kernel, recurrent_kernel, bias, *, activation, direction):
     cell = linen.SimpleCell(h.shape[-1], activation_fn=getattr(linen, activation))
     weights = simple_rnn_weights(kernel, recurrent_kernel, bias)
     h, y = _over_time_linen(cell, weights, x, h, direction)
@@ -47,12 +41,10 @@ def simple_rnn_linen(
 
 
 @binds("simple_rnn", "jax.lax.scan", where=NAN_GRADIENT, composition=True)
-def simple_rnn_scan(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, activation: str, direction: str
-) -> Any:
+def simple_rnn_scan(x, h, kernel, recurrent_kernel, bias, *, activation, direction):
     function = {"tanh": jnp.tanh, "relu": jax.nn.relu}[activation]
 
-    def cell(h: Any, step: Any) -> Any:
+    def cell(h, step):
         h = function(affine(step, kernel, bias) + h @ recurrent_kernel)
         return h, h
 
@@ -61,10 +53,7 @@ def simple_rnn_scan(
 
 
 @binds("lstm", "flax.nnx.LSTMCell", where=BIASED | STORED)
-def lstm_nnx(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, activation: str, recurrent_activation: str, direction: str,
-) -> Any:  # fmt: skip
+def lstm_nnx(x, h, c, kernel, recurrent_kernel, bias, *, activation, recurrent_activation, direction):
     functions = _functions(activation, recurrent_activation)
     cell = nnx.LSTMCell(x.shape[-1], h.shape[-1], **functions, rngs=nnx.Rngs(0))
     gates = zip((cell.ii, cell.if_, cell.ig, cell.io), (cell.hi, cell.hf, cell.hg, cell.ho), strict=True)
@@ -77,9 +66,8 @@ def lstm_nnx(
 
 @binds("lstm", "flax.nnx.OptimizedLSTMCell", where=BIASED | STORED)
 def lstm_nnx_optimized(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, activation: str, recurrent_activation: str, direction: str,
-) -> Any:  # fmt: skip
+    x, h, c, kernel, recurrent_kernel, bias, *, activation, recurrent_activation, direction
+):
     functions = _functions(activation, recurrent_activation)
     cell = nnx.OptimizedLSTMCell(x.shape[-1], h.shape[-1], **functions, rngs=nnx.Rngs(0))
     assign(cell.dense_i, kernel)
@@ -89,10 +77,7 @@ def lstm_nnx_optimized(
 
 
 @binds("lstm", "flax.linen.LSTMCell", where=BIASED | STORED)
-def lstm_linen(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, activation: str, recurrent_activation: str, direction: str,
-) -> Any:  # fmt: skip
+def lstm_linen(x, h, c, kernel, recurrent_kernel, bias, *, activation, recurrent_activation, direction):
     cell = linen.LSTMCell(h.shape[-1], **_functions(activation, recurrent_activation))
     weights = lstm_weights(kernel, recurrent_kernel, bias)
     (c, h), y = _over_time_linen(cell, weights, x, (c, h), direction)
@@ -101,9 +86,8 @@ def lstm_linen(
 
 @binds("lstm", "flax.linen.OptimizedLSTMCell", where=BIASED | STORED)
 def lstm_linen_optimized(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, activation: str, recurrent_activation: str, direction: str,
-) -> Any:  # fmt: skip
+    x, h, c, kernel, recurrent_kernel, bias, *, activation, recurrent_activation, direction
+):
     cell = linen.OptimizedLSTMCell(h.shape[-1], **_functions(activation, recurrent_activation))
     weights = lstm_weights(kernel, recurrent_kernel, bias)
     (c, h), y = _over_time_linen(cell, weights, x, (c, h), direction)
@@ -111,7 +95,7 @@ def lstm_linen_optimized(
 
 
 @binds("lstm", "jax.experimental.rnn.lstm_ref", where=BIASED | STORED | FORWARD | FUNCTIONS)
-def lstm_experimental(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+def lstm_experimental(x, h, c, kernel, recurrent_kernel, bias):
     from jax.experimental import rnn
 
     y, h, c = rnn.lstm_ref(
@@ -123,12 +107,11 @@ def lstm_experimental(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any
 
 @binds("lstm", "jax.lax.scan", composition=True)
 def lstm_scan(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
-    *, forget_bias: float, activation: str, recurrent_activation: str, direction: str,
-) -> Any:  # fmt: skip
+    x, h, c, kernel, recurrent_kernel, bias, *, forget_bias, activation, recurrent_activation, direction
+):
     squash, gate = getattr(jax.nn, activation), getattr(jax.nn, recurrent_activation)
 
-    def cell(carry: Any, step: Any) -> Any:
+    def cell(carry, step):
         h, c = carry
         i, f, g, o = jnp.split(affine(step, kernel, bias) + h @ recurrent_kernel, 4, axis=-1)
         c = gate(f + forget_bias) * c + gate(i) * squash(g)
@@ -140,10 +123,7 @@ def lstm_scan(
 
 
 @binds("gru", "flax.nnx.GRUCell", where=BIASED | PLACEMENT | NO_CANDIDATE_BIAS)
-def gru_nnx(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    *, direction: str,
-) -> Any:  # fmt: skip
+def gru_nnx(x, h, kernel, recurrent_kernel, bias, recurrent_bias, *, direction):
     cell = nnx.GRUCell(x.shape[-1], h.shape[-1], rngs=nnx.Rngs(0))
     assign(cell.dense_i, kernel, bias)
     assign(cell.dense_h, recurrent_kernel, recurrent_bias)
@@ -152,23 +132,17 @@ def gru_nnx(
 
 
 @binds("gru", "flax.linen.GRUCell", where=BIASED | PLACEMENT)
-def gru_linen(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    *, direction: str,
-) -> Any:  # fmt: skip
+def gru_linen(x, h, kernel, recurrent_kernel, bias, recurrent_bias, *, direction):
     weights = gru_weights(kernel, recurrent_kernel, bias, recurrent_bias)
     h, y = _over_time_linen(linen.GRUCell(h.shape[-1]), weights, x, h, direction)
     return y, h
 
 
 @binds("gru", "jax.lax.scan", composition=True)
-def gru_scan(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    *, reset_after: bool, update: str, direction: str,
-) -> Any:  # fmt: skip
+def gru_scan(x, h, kernel, recurrent_kernel, bias, recurrent_bias, *, reset_after, update, direction):
     weights = (kernel, recurrent_kernel, bias, recurrent_bias)
 
-    def cell(h: Any, step: Any) -> Any:
+    def cell(h, step):
         h = gru_step(step, h, *weights, reset_after=reset_after, update=update)
         return h, h
 
@@ -176,10 +150,7 @@ def gru_scan(
     return y, h
 
 
-def gru_step(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    reset_after: bool, update: str = "keep",
-) -> Any:  # fmt: skip
+def gru_step(x, h, kernel, recurrent_kernel, bias, recurrent_bias, reset_after, update="keep"):
     """The next state of a gated recurrent unit."""
     gates, candidate = jnp.split(recurrent_kernel, [2 * h.shape[-1]], axis=1)
     r, z, n = jnp.split(affine(x, kernel, bias), 3, axis=-1)
@@ -189,43 +160,43 @@ def gru_step(
     return z * h + (1 - z) * n if update == "keep" else (1 - z) * h + z * n
 
 
-def affine(x: Any, kernel: Any, bias: Any) -> Any:
+def affine(x, kernel, bias):
     """``x W + b``, without b where it is None."""
     return x @ kernel if bias is None else x @ kernel + bias
 
 
-def over_time(cell: Any, carry: Any, x: Any, direction: str = "forward") -> Any:
+def over_time(cell, carry, x, direction="forward"):
     """Last carry and all outputs of a cell, scanned along the second axis."""
     carry, y = jax.lax.scan(cell, carry, jnp.swapaxes(x, 0, 1), reverse=direction != "forward")
     return carry, jnp.swapaxes(y[::-1] if direction == "backward_reversed" else y, 0, 1)
 
 
-def _over_time_nnx(cell: Any, x: Any, carry: Any, direction: str) -> Any:
+def _over_time_nnx(cell, x, carry, direction):
     layer = nnx.RNN(cell, reverse=direction != "forward", keep_order=direction == "backward")
     return layer(x, initial_carry=carry, return_carry=True)
 
 
-def _over_time_linen(cell: Any, weights: Any, x: Any, carry: Any, direction: str) -> Any:
+def _over_time_linen(cell, weights, x, carry, direction):
     layer = linen.RNN(cell, reverse=direction != "forward", keep_order=direction == "backward")
     return layer.apply({"params": {"cell": weights}}, x, initial_carry=carry, return_carry=True)
 
 
-def _functions(activation: str, recurrent_activation: str) -> dict[str, Any]:
+def _functions(activation, recurrent_activation):
     return {"activation_fn": getattr(jax.nn, activation), "gate_fn": getattr(jax.nn, recurrent_activation)}
 
 
-def _by_gate(gates: int, *weights: Any) -> Any:
+def _by_gate(gates, *weights):
     return tuple(jnp.split(weight, gates, axis=-1) for weight in weights)
 
 
-def lstm_weights(kernel: Any, recurrent_kernel: Any, bias: Any) -> dict[str, Any]:
+def lstm_weights(kernel, recurrent_kernel, bias):
     """Weights of an LSTM cell by their names in flax.linen."""
     w, u, b = _by_gate(4, kernel, recurrent_kernel, bias)
     inputs = {f"i{gate}": {"kernel": w[n]} for n, gate in enumerate("ifgo")}
     return inputs | {f"h{gate}": {"kernel": u[n], "bias": b[n]} for n, gate in enumerate("ifgo")}
 
 
-def gru_weights(kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any) -> dict[str, Any]:
+def gru_weights(kernel, recurrent_kernel, bias, recurrent_bias):
     """Weights of a GRU cell by their names in flax.linen."""
     (wr, wz, wn), (ur, uz, un), (br, bz, bn) = _by_gate(3, kernel, recurrent_kernel, bias)
     return {
@@ -235,12 +206,12 @@ def gru_weights(kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: A
     }  # fmt: skip
 
 
-def simple_rnn_weights(kernel: Any, recurrent_kernel: Any, bias: Any) -> dict[str, Any]:
+def simple_rnn_weights(kernel, recurrent_kernel, bias):
     """Weights of a simple cell by their names in flax.linen."""
     return {"i": {"kernel": kernel, "bias": bias}, "h": {"kernel": recurrent_kernel}}
 
 
-def assign(dense: Any, kernel: Any, bias: Any = None) -> None:
+def assign(dense, kernel, bias=None):
     """Give a dense layer of flax.nnx its weights."""
     dense.kernel = nnx.Param(kernel)
     if bias is not None:

@@ -5,8 +5,6 @@ Beside them, layers that are masked in a scan of JAX itself.
 
 from __future__ import annotations
 
-from typing import Any
-
 from .framework import binds, jax, jnp, linen, nnx
 from .recurrent import (
     NO_CANDIDATE_BIAS,
@@ -42,10 +40,7 @@ FLAX = LENGTHS | COMPUTED | VALID
 
 
 @binds("masked_lstm", "flax.nnx.RNN", where=FLAX)
-def masked_lstm_nnx(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
-    *, direction: str, return_sequences: bool,
-) -> Any:  # fmt: skip
+def masked_lstm_nnx(x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, direction, return_sequences):
     cell = lstm_cell(kernel, recurrent_kernel, bias)
     (c, h), y = _masked_nnx(cell, x, (c, h), lengths, direction)
     return y if return_sequences else y[:, -1], h, c
@@ -53,32 +48,27 @@ def masked_lstm_nnx(
 
 @binds("masked_gru", "flax.nnx.RNN", where=FLAX | RESET_AFTER | NO_CANDIDATE_BIAS)
 def masked_gru_nnx(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    lengths: Any, mask: Any, *, direction: str, return_sequences: bool,
-) -> Any:  # fmt: skip
+    x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, mask, *, direction, return_sequences
+):
     h, y = _masked_nnx(_gru(kernel, recurrent_kernel, bias), x, h, lengths, direction)
     return y if return_sequences else y[:, -1], h
 
 
 @binds("masked_simple_rnn", "flax.nnx.RNN", where=FLAX)
 def masked_simple_rnn_nnx(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
-    *, direction: str, return_sequences: bool,
-) -> Any:  # fmt: skip
+    x, h, kernel, recurrent_kernel, bias, lengths, mask, *, direction, return_sequences
+):
     h, y = _masked_nnx(_simple_rnn(kernel, recurrent_kernel, bias), x, h, lengths, direction)
     return y if return_sequences else y[:, -1], h
 
 
-def _masked_nnx(cell: Any, x: Any, carry: Any, lengths: Any, direction: str) -> Any:
+def _masked_nnx(cell, x, carry, lengths, direction):
     layer = nnx.RNN(cell, reverse=direction != "forward", keep_order=direction == "backward")
     return layer(x, initial_carry=carry, seq_lengths=lengths, return_carry=True)
 
 
 @binds("masked_lstm", "flax.linen.RNN", where=FLAX)
-def masked_lstm_linen(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
-    *, direction: str, return_sequences: bool,
-) -> Any:  # fmt: skip
+def masked_lstm_linen(x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, direction, return_sequences):
     cell, weights = linen.OptimizedLSTMCell(h.shape[-1]), lstm_weights(kernel, recurrent_kernel, bias)
     (c, h), y = _masked_linen(cell, weights, x, (c, h), lengths, direction)
     return y if return_sequences else y[:, -1], h, c
@@ -86,9 +76,8 @@ def masked_lstm_linen(
 
 @binds("masked_gru", "flax.linen.RNN", where=FLAX | RESET_AFTER)
 def masked_gru_linen(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    lengths: Any, mask: Any, *, direction: str, return_sequences: bool,
-) -> Any:  # fmt: skip
+    x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, mask, *, direction, return_sequences
+):
     weights = gru_weights(kernel, recurrent_kernel, bias, recurrent_bias)
     h, y = _masked_linen(linen.GRUCell(h.shape[-1]), weights, x, h, lengths, direction)
     return y if return_sequences else y[:, -1], h
@@ -96,35 +85,30 @@ def masked_gru_linen(
 
 @binds("masked_simple_rnn", "flax.linen.RNN", where=FLAX)
 def masked_simple_rnn_linen(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
-    *, direction: str, return_sequences: bool,
-) -> Any:  # fmt: skip
+    x, h, kernel, recurrent_kernel, bias, lengths, mask, *, direction, return_sequences
+):
     weights = simple_rnn_weights(kernel, recurrent_kernel, bias)
     h, y = _masked_linen(linen.SimpleCell(h.shape[-1]), weights, x, h, lengths, direction)
     return y if return_sequences else y[:, -1], h
 
 
-def _masked_linen(cell: Any, weights: Any, x: Any, carry: Any, lengths: Any, direction: str) -> Any:
+def _masked_linen(cell, weights, x, carry, lengths, direction):
     layer = linen.RNN(cell, reverse=direction != "forward", keep_order=direction == "backward")
     variables = {"params": {"cell": weights}}
     return layer.apply(variables, x, initial_carry=carry, seq_lengths=lengths, return_carry=True)
 
 
 @binds("masked_lstm", "jax.experimental.rnn.lstm_ref", where=FORWARD | LENGTHS | ZERO)
-def masked_lstm_experimental(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
-    *, return_sequences: bool,
-) -> Any:  # fmt: skip
+def masked_lstm_experimental(x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, return_sequences):
     y, h, c = _lstm_ref(x, h[None], c[None], kernel[None], recurrent_kernel[None], bias[None], lengths)
     return y if return_sequences else y[:, -1], h[0], c[0]
 
 
 @binds("masked_lstm", "jax.lax.scan(jnp.where)", where=MASKED, composition=True)
 def masked_lstm(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
-    *, masked_output: str, direction: str, return_sequences: bool,
-) -> Any:  # fmt: skip
-    def step(x: Any, h: Any, c: Any) -> Any:
+    x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, masked_output, direction, return_sequences
+):
+    def step(x, h, c):
         i, f, g, o = jnp.split(affine(x, kernel, bias) + h @ recurrent_kernel, 4, axis=-1)
         c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
         return jax.nn.sigmoid(o) * jnp.tanh(c), c
@@ -134,12 +118,23 @@ def masked_lstm(
 
 @binds("masked_gru", "jax.lax.scan(jnp.where)", where=MASKED, composition=True)
 def masked_gru(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    lengths: Any, mask: Any, *, reset_after: bool, masked_output: str, direction: str, return_sequences: bool,
-) -> Any:  # fmt: skip
+    x,
+    h,
+    kernel,
+    recurrent_kernel,
+    bias,
+    recurrent_bias,
+    lengths,
+    mask,
+    *,
+    reset_after,
+    masked_output,
+    direction,
+    return_sequences,
+):
     weights = (kernel, recurrent_kernel, bias, recurrent_bias)
 
-    def step(x: Any, h: Any) -> Any:
+    def step(x, h):
         return (gru_step(x, h, *weights, reset_after),)
 
     return _masked(step, x, (h,), lengths, mask, masked_output, direction, return_sequences)
@@ -147,24 +142,20 @@ def masked_gru(
 
 @binds("masked_simple_rnn", "jax.lax.scan(jnp.where)", where=MASKED, composition=True)
 def masked_simple_rnn(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, mask: Any,
-    *, masked_output: str, direction: str, return_sequences: bool,
-) -> Any:  # fmt: skip
-    def step(x: Any, h: Any) -> Any:
+    x, h, kernel, recurrent_kernel, bias, lengths, mask, *, masked_output, direction, return_sequences
+):
+    def step(x, h):
         return (jnp.tanh(affine(x, kernel, bias) + h @ recurrent_kernel),)
 
     return _masked(step, x, (h,), lengths, mask, masked_output, direction, return_sequences)
 
 
-def _masked(
-    cell: Any, x: Any, carry: Any, lengths: Any, mask: Any,
-    masked_output: str, direction: str, return_sequences: bool,
-) -> Any:  # fmt: skip
+def _masked(cell, x, carry, lengths, mask, masked_output, direction, return_sequences):
     """Outputs and final carry of a cell whose carry a masked step leaves as it is."""
     if mask is None:
         mask = jnp.arange(x.shape[1]) < lengths[:, None]
 
-    def step(carry: Any, given: Any) -> Any:
+    def step(carry, given):
         (y, *before), (at, counts) = carry, given
         after = cell(at, *before)
         y = jnp.where(counts, after[0], {"repeat": y, "state": before[0], "zero": 0}[masked_output])
@@ -179,10 +170,7 @@ def _masked(
 
 
 @binds("bidirectional_lstm", "flax.nnx.Bidirectional", where=PADDED)
-def bidirectional_lstm_nnx(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
-    *, merge: str, returns: str,
-) -> Any:  # fmt: skip
+def bidirectional_lstm_nnx(x, h, c, kernel, recurrent_kernel, bias, lengths, *, merge, returns):
     cells = [lstm_cell(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
     carries = [(c[n], h[n]) for n in range(2)]
     ((c_forward, h_forward), (c_backward, h_backward)), y = _both_nnx(cells, x, carries, lengths, merge)
@@ -191,26 +179,20 @@ def bidirectional_lstm_nnx(
 
 
 @binds("bidirectional_gru", "flax.nnx.Bidirectional", where=PADDED | RESET_AFTER | NO_CANDIDATE_BIAS)
-def bidirectional_gru_nnx(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any, lengths: Any,
-    *, merge: str, returns: str,
-) -> Any:  # fmt: skip
+def bidirectional_gru_nnx(x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, *, merge, returns):
     cells = [_gru(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
     ends, y = _both_nnx(cells, x, h, lengths, merge)
     return _ends(y, ends, merge, returns)
 
 
 @binds("bidirectional_simple_rnn", "flax.nnx.Bidirectional", where=PADDED)
-def bidirectional_simple_rnn_nnx(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
-    *, merge: str, returns: str,
-) -> Any:  # fmt: skip
+def bidirectional_simple_rnn_nnx(x, h, kernel, recurrent_kernel, bias, lengths, *, merge, returns):
     cells = [_simple_rnn(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
     ends, y = _both_nnx(cells, x, h, lengths, merge)
     return _ends(y, ends, merge, returns)
 
 
-def _both_nnx(cells: Any, x: Any, carries: Any, lengths: Any, merge: str) -> Any:
+def _both_nnx(cells, x, carries, lengths, merge):
     layer = nnx.Bidirectional(
         *map(nnx.RNN, cells), merge_fn=lambda f, b: _merged(merge, f, b), return_carry=True
     )
@@ -218,10 +200,7 @@ def _both_nnx(cells: Any, x: Any, carries: Any, lengths: Any, merge: str) -> Any
 
 
 @binds("bidirectional_lstm", "flax.linen.Bidirectional", where=PADDED)
-def bidirectional_lstm_linen(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
-    *, merge: str, returns: str,
-) -> Any:  # fmt: skip
+def bidirectional_lstm_linen(x, h, c, kernel, recurrent_kernel, bias, lengths, *, merge, returns):
     cells = [linen.OptimizedLSTMCell(h.shape[-1]) for _ in range(2)]
     weights = [lstm_weights(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
     carries = [(c[n], h[n]) for n in range(2)]
@@ -232,10 +211,7 @@ def bidirectional_lstm_linen(
 
 
 @binds("bidirectional_gru", "flax.linen.Bidirectional", where=PADDED | RESET_AFTER)
-def bidirectional_gru_linen(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any, lengths: Any,
-    *, merge: str, returns: str,
-) -> Any:  # fmt: skip
+def bidirectional_gru_linen(x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, *, merge, returns):
     own = [None, None] if recurrent_bias is None else recurrent_bias
     cells = [linen.GRUCell(h.shape[-1]) for _ in range(2)]
     weights = [gru_weights(kernel[n], recurrent_kernel[n], bias[n], own[n]) for n in range(2)]
@@ -244,17 +220,14 @@ def bidirectional_gru_linen(
 
 
 @binds("bidirectional_simple_rnn", "flax.linen.Bidirectional", where=PADDED)
-def bidirectional_simple_rnn_linen(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
-    *, merge: str, returns: str,
-) -> Any:  # fmt: skip
+def bidirectional_simple_rnn_linen(x, h, kernel, recurrent_kernel, bias, lengths, *, merge, returns):
     cells = [linen.SimpleCell(h.shape[-1]) for _ in range(2)]
     weights = [simple_rnn_weights(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
     ends, y = _both_linen(cells, weights, x, h, lengths, merge)
     return _ends(y, ends, merge, returns)
 
 
-def _both_linen(cells: Any, weights: Any, x: Any, carries: Any, lengths: Any, merge: str) -> Any:
+def _both_linen(cells, weights, x, carries, lengths, merge):
     names = ("forward_rnn", "backward_rnn")
     layers = [linen.RNN(cell, name=name) for cell, name in zip(cells, names, strict=True)]
     layer = linen.Bidirectional(*layers, merge_fn=lambda f, b: _merged(merge, f, b), return_carry=True)
@@ -263,23 +236,21 @@ def _both_linen(cells: Any, weights: Any, x: Any, carries: Any, lengths: Any, me
 
 
 @binds("bidirectional_lstm", "jax.experimental.rnn.lstm_ref(bidirectional)", where=JOINED | ZERO)
-def bidirectional_lstm_experimental(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any, *, returns: str
-) -> Any:
+def bidirectional_lstm_experimental(x, h, c, kernel, recurrent_kernel, bias, lengths, *, returns):
     y, h, c = _lstm_ref(x, h, c, kernel, recurrent_kernel, bias, lengths, bidirectional=True)
     return {"sequence": y, "ends": jnp.concatenate([h[0], h[1]], -1), "last_step": y[:, -1]}[returns], h, c
 
 
-def _merged(merge: str, f: Any, b: Any) -> Any:
+def _merged(merge, f, b):
     return {"concat": jnp.concatenate([f, b], axis=-1), "sum": f + b, "mul": f * b, "ave": (f + b) / 2}[merge]
 
 
-def _ends(y: Any, ends: Any, merge: str, returns: str) -> Any:
+def _ends(y, ends, merge, returns):
     """What is asked for, and the hidden states in which the two ended."""
     return {"sequence": y, "ends": _merged(merge, *ends), "last_step": y[:, -1]}[returns], jnp.stack(ends)
 
 
-def lstm_cell(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+def lstm_cell(kernel, recurrent_kernel, bias):
     cell = nnx.OptimizedLSTMCell(
         len(kernel), len(recurrent_kernel), param_dtype=kernel.dtype, rngs=nnx.Rngs(0)
     )
@@ -288,14 +259,14 @@ def lstm_cell(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
     return cell
 
 
-def _gru(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+def _gru(kernel, recurrent_kernel, bias):
     cell = nnx.GRUCell(len(kernel), len(recurrent_kernel), param_dtype=kernel.dtype, rngs=nnx.Rngs(0))
     assign(cell.dense_i, kernel, bias)
     assign(cell.dense_h, recurrent_kernel)
     return cell
 
 
-def _simple_rnn(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+def _simple_rnn(kernel, recurrent_kernel, bias):
     dtypes = {"dtype": kernel.dtype, "param_dtype": kernel.dtype}
     cell = nnx.SimpleCell(len(kernel), len(recurrent_kernel), **dtypes, rngs=nnx.Rngs(0))
     assign(cell.dense_i, kernel, bias)
@@ -303,10 +274,7 @@ def _simple_rnn(kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
     return cell
 
 
-def _lstm_ref(
-    x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any, lengths: Any,
-    layers: int = 1, bidirectional: bool = False,
-) -> Any:  # fmt: skip
+def _lstm_ref(x, h, c, kernel, recurrent_kernel, bias, lengths, layers=1, bidirectional=False):
     from jax.experimental import rnn
 
     lengths = jnp.full(len(x), x.shape[1], jnp.int32) if lengths is None else lengths
@@ -318,9 +286,7 @@ def _lstm_ref(
 
 
 @binds("stacked_lstm", "flax.nnx.RNN", composition=True)
-def stacked_lstm_nnx(
-    x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
-) -> Any:
+def stacked_lstm_nnx(x, h, c, kernel, upper_kernels, recurrent_kernel, bias):
     cells = _layers(lstm_cell, kernel, upper_kernels, recurrent_kernel, bias)
     y, finals = _stacked_nnx(cells, x, list(zip(c, h, strict=True)))
     final_c, final_h = zip(*finals, strict=True)
@@ -328,29 +294,25 @@ def stacked_lstm_nnx(
 
 
 @binds("stacked_gru", "flax.nnx.RNN", where=RESET_AFTER | NO_CANDIDATE_BIAS, composition=True)
-def stacked_gru_nnx(
-    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any
-) -> Any:
+def stacked_gru_nnx(x, h, kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias):
     cells = _layers(_gru, kernel, upper_kernels, recurrent_kernel, bias)
     y, finals = _stacked_nnx(cells, x, h)
     return y, jnp.stack(finals)
 
 
 @binds("stacked_simple_rnn", "flax.nnx.RNN", composition=True)
-def stacked_simple_rnn_nnx(
-    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
-) -> Any:
+def stacked_simple_rnn_nnx(x, h, kernel, upper_kernels, recurrent_kernel, bias):
     cells = _layers(_simple_rnn, kernel, upper_kernels, recurrent_kernel, bias)
     y, finals = _stacked_nnx(cells, x, h)
     return y, jnp.stack(finals)
 
 
-def _layers(cell: Any, kernel: Any, upper_kernels: Any, *others: Any) -> Any:
+def _layers(cell, kernel, upper_kernels, *others):
     """A cell with the weights of each layer."""
     return [cell(*weights) for weights in zip((kernel, *upper_kernels), *others, strict=True)]
 
 
-def _stacked_nnx(cells: Any, x: Any, carries: Any) -> Any:
+def _stacked_nnx(cells, x, carries):
     finals = []
     for cell, carry in zip(cells, carries, strict=True):
         final, x = nnx.RNN(cell)(x, initial_carry=carry, return_carry=True)
@@ -359,9 +321,7 @@ def _stacked_nnx(cells: Any, x: Any, carries: Any) -> Any:
 
 
 @binds("stacked_gru", "flax.linen.RNN", where=RESET_AFTER, composition=True)
-def stacked_gru_linen(
-    x: Any, h: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any
-) -> Any:
+def stacked_gru_linen(x, h, kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias):
     own = [None] * len(h) if recurrent_bias is None else recurrent_bias
     layers, finals = linen.RNN(linen.GRUCell(h.shape[-1])), []
     for weights in zip((kernel, *upper_kernels), recurrent_kernel, bias, own, h, strict=True):
@@ -372,9 +332,7 @@ def stacked_gru_linen(
 
 
 @binds("stacked_lstm", "jax.experimental.rnn.lstm_ref(num_layers)")
-def stacked_lstm_experimental(
-    x: Any, h: Any, c: Any, kernel: Any, upper_kernels: Any, recurrent_kernel: Any, bias: Any
-) -> Any:
+def stacked_lstm_experimental(x, h, c, kernel, upper_kernels, recurrent_kernel, bias):
     return _lstm_ref(x, h, c, (kernel, *upper_kernels), recurrent_kernel, bias, None, layers=len(h))
 
 
@@ -382,31 +340,24 @@ HANDED = {"kept_by == 'caller'": "a layer of flax keeps no carry: its caller han
 
 
 @binds("stateful_lstm", "flax.nnx.RNN", where=HANDED)
-def stateful_lstm_nnx(
-    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
-) -> Any:
+def stateful_lstm_nnx(x, other, later, kernel, recurrent_kernel, bias, *, between):
     y, (c, h), y_later = _calls(lstm_cell(kernel, recurrent_kernel, bias), x, other, later, between)
     return y, y_later, h, c
 
 
 @binds("stateful_gru", "flax.nnx.RNN", where=HANDED | RESET_AFTER | NO_CANDIDATE_BIAS)
-def stateful_gru_nnx(
-    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    *, between: str,
-) -> Any:  # fmt: skip
+def stateful_gru_nnx(x, other, later, kernel, recurrent_kernel, bias, recurrent_bias, *, between):
     y, h, y_later = _calls(_gru(kernel, recurrent_kernel, bias), x, other, later, between)
     return y, y_later, h
 
 
 @binds("stateful_simple_rnn", "flax.nnx.RNN", where=HANDED)
-def stateful_simple_rnn_nnx(
-    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, *, between: str
-) -> Any:
+def stateful_simple_rnn_nnx(x, other, later, kernel, recurrent_kernel, bias, *, between):
     y, h, y_later = _calls(_simple_rnn(kernel, recurrent_kernel, bias), x, other, later, between)
     return y, y_later, h
 
 
-def _calls(cell: Any, x: Any, other: Any, later: Any, between: str) -> Any:
+def _calls(cell, x, other, later, between):
     """Two calls, and what comes between them."""
     layer = nnx.RNN(cell, return_carry=True, rngs=nnx.Rngs(0))
     carry, y = layer(x)
@@ -416,10 +367,7 @@ def _calls(cell: Any, x: Any, other: Any, later: Any, between: str) -> Any:
 
 
 @binds("stateful_gru", "flax.linen.RNN", where=HANDED | RESET_AFTER)
-def stateful_gru_linen(
-    x: Any, other: Any, later: Any, kernel: Any, recurrent_kernel: Any, bias: Any, recurrent_bias: Any,
-    *, between: str,
-) -> Any:  # fmt: skip
+def stateful_gru_linen(x, other, later, kernel, recurrent_kernel, bias, recurrent_bias, *, between):
     layer = linen.RNN(linen.GRUCell(len(recurrent_kernel), param_dtype=x.dtype), return_carry=True)
     weights = {"params": {"cell": gru_weights(kernel, recurrent_kernel, bias, recurrent_bias)}}
     carry, y = layer.apply(weights, x)
