@@ -141,7 +141,7 @@ def vessel():
     class Kernel(linen.Module):  # type: ignore[misc]
         shape: tuple[int, ...]
 
-        @linen.compact  # type: ignore[untyped-decorator]
+        @linen.compact
         def __call__(self):
             return self.param("kernel", linen.initializers.zeros_init(), self.shape)
 

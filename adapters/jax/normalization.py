@@ -2,41 +2,133 @@
 
 from __future__ import annotations
 
-from .framework import binds, jax, jnp, linen, nnx
-from .modules import RNGS, call_nnx, function, linen_module, nnx_module
+from ..rows import rows
+from .framework import binds, jax, jnp, nnx
+from .modules import MODULES, RNGS, call_nnx, function, linen_module, nnx_module
 
-BIASED = {
-    "bessel == False": "flax updates the running variance with n",
+BIASED = {"bessel == False": "flax updates the running variance with n"}
+BATCH = BIASED | {
     "lone_value == 'bias'": "gives the bias for a single value per channel",
     "infinite_mean == 'sum'": "divides a sum by the count",
 }
 CENTRED = {"centred or data != 'infinities'": "sums what is centred first"}
+PLACES = BIASED | {
+    "masking == 'select_values' or data != 'padding_nan'": "mean(where=) leaves out values, not gradients",
+    "masked_output == 'normalized'": "normalizes masked places too",
+}
+BETWEEN_ZEROS = BIASED | {
+    "masked_output == 'zero'": "is written with zeros at masked places, before and after",
+    "masking == 'select'": "puts zeros for what is masked first, which keeps NaN out of everything",
+}
+RUNNING = {
+    "statistics == 'running'": "normalizes by the running statistics",
+    "bessel == False": "updates no statistics",
+}
+FROZEN = {"statistics == 'batch'": "normalizes by the batch"} | BIASED
+
+# --- batch normalization ---
 
 
-@binds("batch_norm", "flax.nnx.BatchNorm", where=BIASED)
-def batch_norm(x, running_mean, running_variance, scale, bias, *, epsilon, momentum):
-    options = {"epsilon": epsilon, "momentum": momentum, "use_fast_variance": False}
-    return nnx_batch_norm(x, running_mean, running_variance, scale, bias, options)
+def call_nnx_norm(module, x, *, mean, var, mask=None, **weights):
+    """Output and statistics of a copy of a ``flax.nnx`` module, which computes them in float32 at least."""
+    module = nnx.merge(*nnx.split(module))
+    module.mean, module.var = nnx.BatchStat(mean), nnx.BatchStat(var)
+    y = call_nnx(module, x, options={} if mask is None else {"mask": mask}, **weights)
+    return y, module.mean[...].astype(x.dtype), module.var[...].astype(x.dtype)
 
 
-@binds("batch_norm", "flax.nnx.BatchNorm(use_fast_variance=True)", where=BIASED)
-def batch_norm_fast(x, running_mean, running_variance, scale, bias, *, epsilon, momentum):
-    options = {"epsilon": epsilon, "momentum": momentum, "use_fast_variance": True}
-    return nnx_batch_norm(x, running_mean, running_variance, scale, bias, options)
+def call_linen_norm(module, x, *, mean, var, mask=None, **weights):
+    """Output and statistics of a ``flax.linen`` module, which computes them in float32 at least."""
+    given = {name: value for name, value in weights.items() if value is not None}
+    variables = {"params": given, "batch_stats": {"mean": mean, "var": var}}
+    masked = {} if mask is None else {"mask": mask}
+    y, updated = module.apply(variables, x, mutable=["batch_stats"], **masked)
+    statistics = updated["batch_stats"]
+    return y, statistics["mean"].astype(x.dtype), statistics["var"].astype(x.dtype)
+
+
+_, nnx_norm = rows("jax", call_nnx_norm, **MODULES)
+_, linen_norm = rows("jax", call_linen_norm, **MODULES)
+
+WEIGHT = {"scale": "scale", "bias": "bias"}
+NORM = {
+    "epsilon": "epsilon",
+    "use_scale": "scale is not None",
+    "use_bias": "bias is not None",
+    "dtype": "x.dtype",
+}
+RMS = {name: NORM[name] for name in ("epsilon", "use_scale", "dtype")}
+FEATURES = {"num_features": "x.shape[-1]"}
+GROUPS = {"num_groups": "groups"}
+MOMENTUM = {"momentum": "momentum"}
+BY_RUNNING, BY_BATCH = {"use_running_average": "True"}, {"use_running_average": "False"}
+ONE_PASS, TWO_PASSES = {"use_fast_variance": "True"}, {"use_fast_variance": "False"}
+
+NNX, LINEN = FEATURES | NORM | RNGS, NORM | TWO_PASSES
+VARIABLES = WEIGHT | {"mean": "running_mean", "var": "running_variance"}
+KNOWN = WEIGHT | {"mean": "mean", "var": "variance"}
+MASK = {"mask": "mask[..., None]"}
+STOPPED = {name: f"jax.lax.stop_gradient({name})" for name in WEIGHT}
+
+for suffix, passes in (("", TWO_PASSES), ("(use_fast_variance=True)", ONE_PASS)):
+    nnx_norm("batch_norm", f"flax.nnx.BatchNorm{suffix}", NNX | MOMENTUM | passes, VARIABLES, where=BATCH)
+
+linen_norm("batch_norm", "flax.linen.BatchNorm", LINEN | MOMENTUM | BY_BATCH, VARIABLES, where=BATCH)
+nnx_norm("batch_norm_inference", "flax.nnx.BatchNorm", NNX | BY_RUNNING, KNOWN, returns="y[0]", where=CENTRED)
+linen_norm(
+    "batch_norm_inference", "flax.linen.BatchNorm", LINEN | BY_RUNNING, KNOWN, returns="y[0]", where=CENTRED
+)
+nnx_norm(
+    "batch_norm_frozen",
+    "flax.nnx.BatchNorm(use_running_average=True)",
+    NNX | MOMENTUM | BY_RUNNING,
+    VARIABLES,
+    where=RUNNING,
+)
+linen_norm(
+    "batch_norm_frozen",
+    "flax.linen.BatchNorm(jax.lax.stop_gradient)",
+    LINEN | MOMENTUM | BY_BATCH,
+    VARIABLES | STOPPED,
+    where=FROZEN,
+)
+nnx_norm(
+    "masked_batch_norm",
+    "flax.nnx.BatchNorm",
+    NNX | MOMENTUM | TWO_PASSES,
+    VARIABLES | MASK,
+    where=PLACES,
+)
+linen_norm(
+    "masked_batch_norm",
+    "flax.linen.BatchNorm",
+    LINEN | MOMENTUM | BY_BATCH,
+    VARIABLES | MASK,
+    where=PLACES,
+)
+nnx_norm(
+    "masked_batch_norm",
+    "jax.numpy.where(flax.nnx.BatchNorm)",
+    NNX | MOMENTUM | TWO_PASSES,
+    VARIABLES | MASK,
+    calls="nnx.BatchNorm",
+    on="jnp.where(mask[..., None], x, 0)",
+    gives="y, *updated",
+    returns="jnp.where(mask[..., None], y, 0), *updated",
+    where=BETWEEN_ZEROS,
+    composition=True,
+)
 
 
 @binds(
     "batch_norm_repeated",
     "flax.nnx.BatchNorm",
-    where={
-        "momentum is not None": "has one momentum for all calls, and no cumulative mean",
-        "bessel == False": BIASED["bessel == False"],
-    },
+    where={"momentum is not None": "has one momentum for all calls, and no cumulative mean"} | BIASED,
 )
 @binds(
     "batch_norm_repeated",
     "flax.nnx.BatchNorm(momentum=n / (n + 1))",
-    where={"bessel == False": BIASED["bessel == False"]},
+    where=BIASED,
     composition=True,
 )
 def batch_norm_repeated(x, running_mean, running_variance, scale, bias, *, momentum, seen):
@@ -49,129 +141,6 @@ def batch_norm_repeated(x, running_mean, running_variance, scale, bias, *, momen
     return jnp.stack(outputs), layer.mean[...].astype(x.dtype), layer.var[...].astype(x.dtype)
 
 
-MASKED = {"bessel == False": BIASED["bessel == False"]}
-NORMALIZED = {
-    "masking == 'select_values' or data != 'padding_nan'": "mean(where=) leaves out values, not gradients",
-    "masked_output == 'normalized'": "normalizes masked places too",
-}
-
-
-@binds("masked_batch_norm", "flax.nnx.BatchNorm", where=MASKED | NORMALIZED)
-def masked_batch_norm(x, mask, running_mean, running_variance, scale, bias, *, epsilon, momentum):
-    options = {"epsilon": epsilon, "momentum": momentum, "use_fast_variance": False}
-    return nnx_batch_norm(
-        x, running_mean, running_variance, scale, bias, options, mask=mask[..., jnp.newaxis]
-    )
-
-
-@binds(
-    "masked_batch_norm",
-    "jax.numpy.where(flax.nnx.BatchNorm)",
-    where=MASKED
-    | {
-        "masked_output == 'zero'": "is written with zeros at masked places, before and after",
-        "masking == 'select'": "puts zeros for what is masked first, which keeps NaN out of everything",
-    },
-    composition=True,
-)
-def masked_batch_norm_between_zeros(
-    x, mask, running_mean, running_variance, scale, bias, *, epsilon, momentum
-):
-    counts = mask[..., jnp.newaxis]
-    statistics = running_mean, running_variance
-    options = {"epsilon": epsilon, "momentum": momentum, "use_fast_variance": False}
-    y, *updated = nnx_batch_norm(jnp.where(counts, x, 0), *statistics, scale, bias, options, mask=counts)
-    return jnp.where(counts, y, 0), *updated
-
-
-@binds("masked_batch_norm", "flax.linen.BatchNorm", where=MASKED | NORMALIZED)
-def masked_batch_norm_linen(x, mask, running_mean, running_variance, scale, bias, *, epsilon, momentum):
-    options = {"epsilon": epsilon, "momentum": momentum, "use_running_average": False}
-    return linen_batch_norm(
-        x, running_mean, running_variance, scale, bias, options, mask=mask[..., jnp.newaxis]
-    )
-
-
-@binds("batch_norm_inference", "flax.nnx.BatchNorm", where=CENTRED)
-def batch_norm_inference(x, mean, variance, scale, bias, *, epsilon):
-    options = {"epsilon": epsilon, "use_running_average": True}
-    return nnx_batch_norm(x, mean, variance, scale, bias, options)[0]
-
-
-def nnx_batch_norm(x, mean, variance, scale, bias, options, **masked):
-    """Output and statistics, which flax computes in float32 at least."""
-    layer = nnx.BatchNorm(x.shape[-1], **nnx_options(x, scale, bias), **options)
-    layer.mean, layer.var = nnx.BatchStat(mean), nnx.BatchStat(variance)
-    y = call_nnx(layer, x, scale=scale, bias=bias, options=masked)
-    return y, layer.mean[...].astype(x.dtype), layer.var[...].astype(x.dtype)
-
-
-def nnx_options(x, scale, bias):
-    """What every module of flax.nnx is told."""
-    return {
-        "use_scale": scale is not None,
-        "use_bias": bias is not None,
-        "dtype": x.dtype,
-        "rngs": nnx.Rngs(0),
-    }
-
-
-@binds("batch_norm", "flax.linen.BatchNorm", where=BIASED)
-def batch_norm_linen(x, running_mean, running_variance, scale, bias, *, epsilon, momentum):
-    options = {"epsilon": epsilon, "momentum": momentum, "use_running_average": False}
-    return linen_batch_norm(x, running_mean, running_variance, scale, bias, options)
-
-
-@binds("batch_norm_inference", "flax.linen.BatchNorm", where=CENTRED)
-def batch_norm_inference_linen(x, mean, variance, scale, bias, *, epsilon):
-    options = {"epsilon": epsilon, "use_running_average": True}
-    return linen_batch_norm(x, mean, variance, scale, bias, options)[0]
-
-
-def linen_batch_norm(x, mean, variance, scale, bias, options, **masked):
-    """Output and statistics, which flax computes in float32 at least."""
-    layer = linen.BatchNorm(**linen_options(x, scale, bias), **options)
-    weights = {name: value for name, value in {"scale": scale, "bias": bias}.items() if value is not None}
-    variables = {"params": weights, "batch_stats": {"mean": mean, "var": variance}}
-    y, updated = layer.apply(variables, x, mutable=["batch_stats"], **masked)
-    statistics = updated["batch_stats"]
-    return y, statistics["mean"].astype(x.dtype), statistics["var"].astype(x.dtype)
-
-
-def linen_options(x, scale, bias):
-    """What every module of flax.linen is told."""
-    return {
-        "use_scale": scale is not None,
-        "use_bias": bias is not None,
-        "dtype": x.dtype,
-        "use_fast_variance": False,
-    }
-
-
-@binds(
-    "batch_norm_frozen",
-    "flax.nnx.BatchNorm(use_running_average=True)",
-    where={
-        "statistics == 'running'": "normalizes by the running statistics",
-        "bessel == False": "updates no statistics",
-    },
-)
-def batch_norm_frozen(x, running_mean, running_variance, scale, bias, *, epsilon, momentum):
-    options = {"epsilon": epsilon, "momentum": momentum, "use_running_average": True}
-    return nnx_batch_norm(x, running_mean, running_variance, scale, bias, options)
-
-
-@binds(
-    "batch_norm_frozen",
-    "flax.linen.BatchNorm(jax.lax.stop_gradient)",
-    where={"statistics == 'batch'": "normalizes by the batch", "bessel == False": BIASED["bessel == False"]},
-)
-def batch_norm_weights_frozen(x, running_mean, running_variance, scale, bias, *, epsilon, momentum):
-    options = {"epsilon": epsilon, "momentum": momentum, "use_running_average": False}
-    scale, bias = jax.lax.stop_gradient((scale, bias))
-    return linen_batch_norm(x, running_mean, running_variance, scale, bias, options)
-
-
 @binds("batch_norm_folded", "jax.lax.conv_general_dilated(kernel * jax.lax.rsqrt)", composition=True)
 def batch_norm_folded(x, kernel, offset, mean, variance, scale, bias, *, epsilon):
     slope = scale * jax.lax.rsqrt(variance + epsilon)
@@ -182,30 +151,21 @@ def batch_norm_folded(x, kernel, offset, mean, variance, scale, bias, *, epsilon
     return jax.lax.conv_general_dilated(x, kernel * slope, (1, 1), "VALID", dimension_numbers=layout) + shift
 
 
+# --- the others ---
+
+
 def affine(x, scale, bias):
     """Scale and shift, where they are given."""
     scaled = x if scale is None else x * scale
     return scaled if bias is None else scaled + bias
 
 
-WEIGHT = {"scale": "scale", "bias": "bias"}
-NORM = {
-    "epsilon": "epsilon",
-    "use_scale": "scale is not None",
-    "use_bias": "bias is not None",
-    "dtype": "x.dtype",
-}
-RMS = {name: NORM[name] for name in ("epsilon", "use_scale", "dtype")}
-FEATURES = {"num_features": "x.shape[-1]"}
-GROUPS = {"num_groups": "groups"}
-ONE_PASS, TWO_PASSES = {"use_fast_variance": "True"}, {"use_fast_variance": "False"}
-
 for suffix, passes in (("", TWO_PASSES), ("(use_fast_variance=True)", ONE_PASS)):
-    nnx_module("layer_norm", f"flax.nnx.LayerNorm{suffix}", FEATURES | NORM | passes | RNGS, WEIGHT)
-    nnx_module("group_norm", f"flax.nnx.GroupNorm{suffix}", FEATURES | GROUPS | NORM | passes | RNGS, WEIGHT)
+    nnx_module("layer_norm", f"flax.nnx.LayerNorm{suffix}", NNX | passes, WEIGHT)
+    nnx_module("group_norm", f"flax.nnx.GroupNorm{suffix}", NNX | GROUPS | passes, WEIGHT)
 
-linen_module("layer_norm", "flax.linen.LayerNorm", NORM | TWO_PASSES, WEIGHT)
-linen_module("group_norm", "flax.linen.GroupNorm", GROUPS | NORM | TWO_PASSES, WEIGHT)
+linen_module("layer_norm", "flax.linen.LayerNorm", LINEN, WEIGHT)
+linen_module("group_norm", "flax.linen.GroupNorm", LINEN | GROUPS, WEIGHT)
 nnx_module("rms_norm", "flax.nnx.RMSNorm", FEATURES | RMS | RNGS, {"scale": "scale"})
 linen_module("rms_norm", "flax.linen.RMSNorm", RMS, {"scale": "scale"})
 
