@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -29,7 +30,9 @@ def some(*names, dtypes=("float32", "bfloat16")):
     return selected([SPECS[name] for name in names or SOME], "smoke", dtypes)
 
 
+@functools.cache
 def load(folder, file):
+    """The arrays of a file, read once."""
     if file.endswith("npz"):
         with np.load(folder / file) as found:
             return dict(found)
