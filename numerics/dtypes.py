@@ -78,11 +78,13 @@ def round_to(values: npt.ArrayLike, dtype: DType) -> AnyArray:
 
 def nearest(values: npt.ArrayLike, dtype: DType) -> Array:
     """What ``round_to`` stores, in float64."""
-    exact = np.asarray(values, dtype=np.float64)
-    if dtype.storage == exact.dtype:
-        return exact
     with np.errstate(all="ignore"):
-        return _stored(exact, dtype).astype(np.float64)
+        return nearest_quietly(np.asarray(values, dtype=np.float64), dtype)
+
+
+def nearest_quietly(exact: Array, dtype: DType) -> Array:
+    """`nearest` of a float64 array, for callers under whom NumPy's warnings are off already."""
+    return exact if dtype.name == "float64" else _stored(exact, dtype).astype(np.float64)
 
 
 def _stored(exact: Array, dtype: DType) -> AnyArray:

@@ -13,6 +13,7 @@ of its sums only.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from scipy import special
 
 from ._functions import STRUCTURAL
 from ._ufuncs import LIBRARY_ULPS, ONE_AT_ZERO, library_ulps
-from .dtypes import Array, DType, nearest, round_to, widen
+from .dtypes import Array, DType, nearest, nearest_quietly, round_to, widen
 from .generator import Stream
 
 __all__ = ["ORDERS", "Arithmetic", "Simulated", "simulate", "to_precision"]
@@ -113,13 +114,14 @@ def _compensated(terms: Terms, accumulator: DType, stream: Stream) -> Array:
     """Kahan and Babuška's summation as Neumaier has it: what each addition loses is added at the end."""
     total = np.zeros(terms.shape[1:])
     lost = np.zeros(terms.shape[1:])
-    for term in nearest(terms, accumulator):
-        added = nearest(total + term, accumulator)
-        large = np.abs(total) >= np.abs(term)
-        missing = np.where(large, (total - added) + term, (term - added) + total)
-        lost = nearest(lost + np.where(np.isfinite(added), missing, 0.0), accumulator)
-        total = added
-    return nearest(total + lost, accumulator)
+    with np.errstate(all="ignore"):
+        for term in nearest_quietly(terms, accumulator):
+            exact = total + term
+            added = nearest_quietly(exact, accumulator)
+            missing = exact - added if accumulator.name != "float64" else _lost(total, term, added)
+            lost = nearest_quietly(lost + np.where(np.isfinite(added), missing, 0.0), accumulator)
+            total = added
+        return nearest_quietly(total + lost, accumulator)
 
 
 ORDERS: dict[str, Sum] = {
@@ -136,12 +138,24 @@ ORDERS: dict[str, Sum] = {
 """Ways to sum that are all correct."""
 
 
+def _lost(total: Array, term: Array, added: Array) -> Array:
+    """What an addition in float64 lost; those of shorter formats are exact there."""
+    large = np.abs(total) >= np.abs(term)
+    return np.where(large, (total - added) + term, (term - added) + total)
+
+
 def _fused(terms: Terms, accumulator: DType) -> Array:
     """Fused multiply-add: the exact product is added, and the sum rounded once."""
     total = np.zeros(terms.shape[1:])
     for term in terms:
-        total = nearest(total + term, accumulator)
+        total = nearest_quietly(total + term, accumulator)
     return total
+
+
+@functools.lru_cache(maxsize=1024)
+def _constant(number: float, working: DType) -> Array:
+    """The number of the working format that stands for a constant."""
+    return nearest(number, working)
 
 
 # --- the duck array ---
@@ -163,13 +177,14 @@ class Simulated(NDArrayOperatorsMixin):
         if (ufunc, method) in _REDUCTIONS:
             kwargs.setdefault("axis", 0)
             return self.__array_function__(_REDUCTIONS[ufunc, method], (), inputs, kwargs)
-        if ufunc is np.matmul:
-            return _matmul(self, *inputs)
         with np.errstate(all="ignore"):
-            result = getattr(ufunc, method)(*(self._held(x) for x in inputs), **kwargs)
-        if self.arithmetic.library and ufunc in _LIBRARY:
-            result = result + self._library_error(ufunc, result, *(self._held(x) for x in inputs))
-        return self._rounded(result)
+            if ufunc is np.matmul:
+                return _matmul(self, *inputs)
+            held = [self._held(x) for x in inputs]
+            result = getattr(ufunc, method)(*held, **kwargs)
+            if self.arithmetic.library and ufunc in _LIBRARY:
+                result = result + self._library_error(ufunc, result, *held)
+            return self._rounded(result)
 
     def __array_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -237,6 +252,8 @@ class Simulated(NDArrayOperatorsMixin):
         """The number that stands for a plain one in the working format."""
         if isinstance(x, Simulated):
             return x.value
+        if isinstance(x, float) and x:  # zeros of both signs are equal, and are not kept
+            return _constant(x, self.arithmetic.working)
         plain = np.asarray(x)
         return plain if plain.dtype.kind in "biu" else nearest(plain, self.arithmetic.working)
 
@@ -258,10 +275,11 @@ class Simulated(NDArrayOperatorsMixin):
         return np.where(known, 0.0, _AT[self.arithmetic.library](self, permitted))
 
     def _rounded(self, value: Any) -> Any:
-        if np.asarray(value).dtype.kind in "biu":
+        value = np.asarray(value)
+        if value.dtype.kind in "biu":
             return value
         working = self.arithmetic.working
-        rounded = nearest(value, working)
+        rounded = nearest_quietly(value, working)
         if self.arithmetic.flush:
             rounded = np.where(np.abs(rounded) < working.smallest_normal, np.copysign(0.0, rounded), rounded)
         return self._like(rounded)
