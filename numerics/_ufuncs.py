@@ -706,9 +706,9 @@ LOGICAL: dict[np.ufunc, np.ufunc] = {
 
 
 def compare(function: np.ufunc, x: Moments, y: Moments) -> Outcome | Mask:
-    """The outcome on the values, in doubt where the operands' intervals overlap."""
+    """The outcome on the values, in doubt where the operands' intervals overlap; of a number with itself never."""
     value: Mask = function(x.value, y.value)
-    reach = add(x.bound, y.bound)
+    reach = None if x is y else add(x.bound, y.bound)
     if reach is None:
         return value
     doubt = (np.abs(x.value - y.value) <= reach) & (reach > 0)

@@ -11,7 +11,7 @@ from scipy import special
 
 from assay.numerics._moments import U_REFERENCE, Moments
 from assay.numerics._ufuncs import _FAR, _MONOTONE, LIBRARY_ULPS, ONE_AT_ZERO, library_ulps
-from assay.numerics.carried import Carried, carry, carry_moments, finish
+from assay.numerics.carried import Carried, Doubtful, carry, carry_moments, finish
 from assay.numerics.dtypes import DTYPES
 from assay.numerics.profiles import profiles
 from assay.numerics.tolerance import CHECKS_PER_RUN, FALSE_ALARMS_PER_RUN, confidence
@@ -697,6 +697,13 @@ def test_a_sum_overflows_where_one_term_has_and_the_other_leads_no_nearer_to_zer
 
 
 # --- comparisons ---
+
+
+@pytest.mark.parametrize("function", [np.equal, np.not_equal, np.less, np.greater_equal])
+def test_a_number_compared_with_itself_is_never_in_doubt(function):
+    x = known([1.0, np.nan], [0.5, 0.5])
+    assert not isinstance(function(x, x), Doubtful)
+    assert isinstance(function(x, x + 0.0), Doubtful)
 
 
 def test_a_comparison_is_in_doubt_up_to_the_sum_of_the_bounds():
