@@ -65,7 +65,7 @@ def gelu(x: Array, *, approximate: bool = False) -> Array:
     """
     held = np.clip(x, -GELU_REACH, GELU_REACH)
     gate = _gelu_gate_tanh(held) if approximate else 0.5 * erfc(-_scaled(held))
-    return np.maximum(x, -GELU_REACH) * np.where(x > GELU_REACH, 1.0, gate)
+    return np.maximum(x, -GELU_REACH) * gate
 
 
 def gelu_vjp(x: Array, cotangent: Array, *, approximate: bool = False) -> tuple[Array]:
@@ -139,12 +139,12 @@ def silu(x: Array) -> Array:
 
     Source: Elfwing, Uchibe and Doya (2017), Sigmoid-weighted linear units, arXiv:1702.03118, section 2.
     """
-    return np.maximum(x, SILU_VANISHES) * np.where(x > SILU_PASSES, 1.0, expit(x))
+    return np.maximum(x, SILU_VANISHES) * expit(x)
 
 
 def silu_vjp(x: Array, cotangent: Array) -> tuple[Array]:
     """Gradient of `silu`: ``σ(x) (1 + x (1 - σ(x)))``; 0 at -∞ and 1 at ∞."""
-    gate, held = np.where(x > SILU_PASSES, 1.0, expit(x)), np.clip(x, SILU_VANISHES, SILU_PASSES)
+    gate, held = expit(x), np.clip(x, SILU_VANISHES, SILU_PASSES)
     return (cotangent * (gate * (1.0 + held * (1.0 - gate))),)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import erf, expit
+from scipy.special import erf, erfc, expit
 
 from ...reference.activations import SELU_ALPHA, SELU_SCALE, softmax
 from ..language.variant import Control, Fault, each_way
@@ -47,6 +47,26 @@ def online_softmax(x: Array, *, axis: int = -1) -> Array:
 def silu_by_tanh(x: Array) -> Array:
     """``x/2 (1 + tanh(x/2))``, the same in exact arithmetic; the sum loses the left tail."""
     return x * (0.5 * (1.0 + np.tanh(0.5 * x)))
+
+
+JUST_BELOW_ONE = 1.0 - 2.0**-24
+"""The number beside 1 in float32."""
+
+
+def gelu_gate_below_one(x: Array, *, approximate: bool = False) -> Array:
+    """``x g`` with a gate that is rounded to the number below 1 where it is 1."""
+    held = np.minimum(np.maximum(x, -40.0), 40.0)
+    gate = _gelu_gate_by_tanh(held) if approximate else 0.5 * erfc(-held * np.sqrt(0.5))
+    return np.maximum(x, -40.0) * np.minimum(gate, JUST_BELOW_ONE)
+
+
+def _gelu_gate_by_tanh(x: Array) -> Array:
+    return expit(2.0 * np.sqrt(2.0 / np.pi) * (x + 0.044715 * x * np.square(x)))
+
+
+def silu_gate_below_one(x: Array) -> Array:
+    """``x σ(x)`` with a gate that is rounded to the number below 1 where it is 1."""
+    return np.maximum(x, -750.0) * np.minimum(expit(x), JUST_BELOW_ONE)
 
 
 def selu_of_four_digits(x: Array) -> Array:
@@ -185,7 +205,15 @@ FAULTS = {
     ),
 }
 
+IN_SINGLE = "dtype in ('float32', 'bfloat16', 'float16')"
+
 CONTROLS = {
+    "gelu": (
+        Control(name="gate rounded to just below 1", reference=gelu_gate_below_one, where=IN_SINGLE),
+    ),
+    "silu": (
+        Control(name="gate rounded to just below 1", reference=silu_gate_below_one, where=IN_SINGLE),
+    ),
     "selu": (Control(name="alpha times scale beforehand", reference=selu_by_products),),
     "softmax": (Control(name="online", reference=online_softmax),),
 }

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from support.proof import assert_same, carried, proves
 
+from assay.numerics.carried import carry
 from assay.numerics.data import data_set
+from assay.numerics.profiles import profiles
 from assay.reference.activations import (
     SELU_ALPHA,
     SELU_SCALE,
@@ -114,6 +116,17 @@ def test_a_slope_at_infinity_is_its_limit(vjp, options, definition, sign):
         wanted = float(limit(lambda x: mpmath.diff(definition, x, direction=sign), sign))
     (slope,) = vjp(np.array([sign * np.inf]), np.array([1.0]), **options)
     assert_same(slope, np.array([wanted]))
+
+
+@pytest.mark.parametrize("far", [16.0, 41.0, 51.0, 1e4])
+@pytest.mark.parametrize("name", ["gelu", "gelu by tanh", "silu"])
+def test_far_out_a_gate_is_rounded_like_any_other_and_at_infinity_it_is_one(name, far):
+    reference, _, options, _ = OF_ONE_ELEMENT[name]
+    single = profiles("float32")[0]
+    x = carry(np.array([far, np.inf]), single)
+    y = reference(x, **options)
+    assert (far - far * (1 - 2 * single.u)) <= y.bound[0] < 64 * single.u * far
+    assert (y.value[1], y.bound[1]) == (np.inf, 0.0)
 
 
 @pytest.mark.parametrize("name", OF_ONE_ELEMENT)
