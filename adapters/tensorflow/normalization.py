@@ -10,6 +10,7 @@ SUM = {"infinite_mean": ("sum", "divides a sum by the count")}
 FOUR_OR_FIVE = {"spatial >= 2": "takes four or five axes", "dtype != 'float64'": "has no float64 kernel"}
 FUSED = FOUR_OR_FIVE | {"use_scale and use_bias": "takes both scale and offset"}
 AFFINE = {"scale": "scale", "offset": "bias", "variance_epsilon": "epsilon"}
+LAYOUT = {"data_format": "'NDHWC' if len(x.shape) == 5 else 'NHWC'"}
 SINGLE = {"scale": "tf.cast(scale, tf.float32)", "offset": "tf.cast(bias, tf.float32)"}
 RUNNING = SINGLE | {
     "mean": "tf.cast(running_mean, tf.float32)",
@@ -38,7 +39,7 @@ def batch_norm(x, running_mean, running_variance, scale, bias, *, epsilon, momen
 function(
     "batch_norm",
     "tf.compat.v1.nn.fused_batch_norm",
-    {"epsilon": "epsilon", "is_training": "True", "exponential_avg_factor": "1 - momentum"},
+    {"epsilon": "epsilon", "is_training": "True", "exponential_avg_factor": "1 - momentum"} | LAYOUT,
     RUNNING,
     **BACK,
     where=FUSED,
@@ -97,7 +98,7 @@ function(
 function(
     "batch_norm_inference",
     "tf.compat.v1.nn.fused_batch_norm",
-    {"epsilon": "epsilon", "is_training": "False"},
+    {"epsilon": "epsilon", "is_training": "False"} | LAYOUT,
     SINGLE | {"mean": "tf.cast(mean, tf.float32)", "variance": "tf.cast(variance, tf.float32)"},
     returns="y[0]",
     where=FUSED | CENTRED,
@@ -114,7 +115,7 @@ function(
 function(
     "batch_norm_frozen",
     "tf.compat.v1.nn.fused_batch_norm(is_training=False)",
-    {"epsilon": "epsilon", "is_training": "False"},
+    {"epsilon": "epsilon", "is_training": "False"} | LAYOUT,
     RUNNING,
     **BACK,
     where=FOUR_OR_FIVE,

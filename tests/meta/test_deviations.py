@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -17,6 +18,8 @@ from assay.harness.record import CHECKS, Target
 from assay.numerics.dtypes import DTYPES, round_to, widen
 from assay.specs import all_specs
 from assay.specs.language.cases import cases
+
+MODES = ("eager", "graph", "xla", "jit", "compiled")
 
 NUMBERED = list(enumerate(on_file()))
 
@@ -53,11 +56,12 @@ def chosen(name):
 
 
 def a_target(entry, family):
-    """A target with whatever backend and versions the entry is about."""
+    """A target with whatever backend, mode and versions the entry is about."""
     backends = [family, *(f"{family}[{backend}]" for backend in ("jax", "torch"))]
     name = next((one for one in backends if fits(one, entry.framework)), family)
+    mode = next((mode for mode in MODES if fits(mode, entry.mode)), "")
     versions = {package: "99" for package in entry.versions}
-    return Target(name, name, "cpu", "", True, versions=versions)
+    return Target(name, name, "cpu", mode, True, versions=versions)
 
 
 def shown(entry, expectation):
@@ -127,6 +131,13 @@ def test_an_entry_that_is_not_about_values_excuses_no_wrong_value(number):
     judgement = told(number, far_off)
     assert judgement.failing
     assert judgement.check in ("values", "special values")
+
+
+@pytest.mark.parametrize("number", entries(lambda entry: entry.mode != "*"))
+def test_an_entry_of_one_mode_excuses_nothing_in_another(number):
+    expectation, answer, api, target = asked_of(number)
+    other = msgspec.structs.replace(target, mode="eager")
+    assert deviating(expectation, api, other, answer, judge(expectation, answer)).failing
 
 
 def test_an_entry_that_expects_an_outcome_names_its_check():
