@@ -204,7 +204,7 @@ def test_further_breaches_have_names_of_their_own():
     one_too_high, one_too_wide = (parse(text, all_specs()).names for text in ids[1:])
     assert one_too_high["kernel"][0] == one_too_high["height"] + 1
     assert one_too_wide["kernel"][1] == one_too_wide["width"] + 1
-    with pytest.raises(ValueError, match=r"no constraint 'C3.4'; it has: C1, .*C3.2, C3.3"):
+    with pytest.raises(ValueError, match=r"no constraint 'C3.4'; it has: filters, C1, .*C3.2, C3.3"):
         parse(ids[0].replace("C3", "C3.4"), all_specs())
 
 
