@@ -4,8 +4,8 @@
 
 prints the command that shows it for each failing verdict that none explains, and ends with 1 if there is one.
 
-A row that names a mode explains what fails in that mode alone. Where the records hold a framework's default mode
-as well, what fails in another mode, and not so in the default one, must be explained by such a row.
+A row that names a mode explains what fails in that mode alone. Where the records hold a framework's default
+mode as well, what fails in another mode, and not so in the default one, must be explained by such a row.
 """
 
 from __future__ import annotations

@@ -303,15 +303,16 @@ def test_an_argument_that_a_wrapped_function_lacks_is_told_from_a_defect_inside_
 GRAPH = """Graph execution error:
 
 Detected at node Conv3D defined at (most recent call last):
-  File "<string>", line 1, in <module>
-""" + 20 * '  File "framework.py", line 7, in call\n' + """
+{frames}
 currently only supports dilated rates of 1
-\t [[{{node Conv3D}}]]"""
+\t [[{{{{node Conv3D}}}}]]""".format(frames=20 * '  File "framework.py", line 7, in call\n')
 
 TRACED = """in user code:
 
-""" + 20 * '    File "framework.py", line 63, in both  *\n        return function(**inputs)\n' + """
-    ValueError: takes five axes"""
+{frames}
+    ValueError: takes five axes""".format(
+    frames=20 * '    File "framework.py", line 63, in both  *\n        return function(**inputs)\n'
+)
 
 
 @pytest.mark.parametrize(
