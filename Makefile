@@ -67,7 +67,7 @@ seeds: setup ## put SEEDS draws of the smoke tier to every framework; every fail
 	$(BIN)/assay run --tier smoke --seeds $(SEEDS) --out $(OUT)/seeds
 	$(BIN)/python benchmarks/seeds.py $(OUT)/seeds/run.json
 
-MODES := torch/eager tensorflow/eager keras/eager jax/jit keras[jax]/jit keras[torch]/eager jax/eager \
+MODES := torch/eager tensorflow/eager keras/eager jax/jit keras[jax]/jit keras[torch]/eager jax/eager keras[jax]/eager \
          tensorflow/graph keras/graph tensorflow/xla keras/xla torch/compiled keras[torch]/compiled
 
 # The default modes come first: what fails in another mode alone must be a finding that names the mode.

@@ -6,8 +6,15 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from assay.adapters.framework import framework
+
+MAKEFILE = Path(__file__).resolve().parents[2] / "Makefile"
+
+NAMES = ("torch", "tensorflow", "keras", "jax", "keras[jax]", "keras[torch]")
 
 PROVE = """
 import sys
@@ -40,8 +47,16 @@ else:
 """
 
 
+def test_the_nightly_job_asks_every_framework_in_every_mode_and_the_default_ones_first():
+    listed = re.search(r"^MODES := ((?:.*\\\n)*.*)", MAKEFILE.read_text("utf-8"), re.MULTILINE)[1]
+    asked = listed.replace("\\\n", " ").split()
+    modes = {name: framework(name, "cpu").modes for name in NAMES}
+    assert sorted(asked) == sorted(f"{name}/{mode}" for name in NAMES for mode in modes[name])
+    assert set(asked[: len(NAMES)]) == {f"{name}/{modes[name][0]}" for name in NAMES}
+
+
 @pytest.mark.parametrize(
-    ("framework", "mode", "other"),
+    ("name", "mode", "other"),
     [
         ("torch", "compiled", "eager"),
         ("tensorflow", "graph", "eager"),
@@ -51,9 +66,9 @@ else:
         ("keras[torch]", "compiled", "eager"),
     ],
 )
-def test_a_mode_shows_that_it_ran_the_call_and_no_other_mode_passes_for_it(framework, mode, other):
+def test_a_mode_shows_that_it_ran_the_call_and_no_other_mode_passes_for_it(name, mode, other):
     done = subprocess.run(
-        [sys.executable, "-c", PROVE, framework, mode, other], capture_output=True, text=True, check=False
+        [sys.executable, "-c", PROVE, name, mode, other], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
 
