@@ -114,7 +114,8 @@ def main(paths: list[str]) -> int:
     records = [read(Path(path)) for path in paths]
     plain = in_default_modes(records)
     commands = [command for record in records for command in unexplained(record, plain)]
-    print(*commands, sep="\n")
+    for command in commands:
+        print(command)
     asked = sum(len(record.verdicts) for record in records)
     print(f"{len(commands)} of {asked:,} verdicts are not explained")
     return int(bool(commands))
