@@ -98,7 +98,8 @@ _COMPOSED_ULPS: dict[str, Callable[[float], float]] = {
     "log_expit": _log_logistic_ulps,
 }
 
-# What every library returns exactly: the exponential of zero (C17, F.10.3).
+# What every library returns exactly: the exponential of zero (C17, F.10.3; section 7.5.1 of the OpenCL C
+# specification demands it of special cases).
 ONE_AT_ZERO = frozenset({np.exp, np.exp2, np.cosh})
 
 
@@ -706,7 +707,7 @@ LOGICAL: dict[np.ufunc, np.ufunc] = {
 
 
 def compare(function: np.ufunc, x: Moments, y: Moments) -> Outcome | Mask:
-    """The outcome on the values, in doubt where the operands' intervals overlap; of a number with itself never."""
+    """The outcome on the values, in doubt where the intervals overlap; of a number with itself never."""
     value: Mask = function(x.value, y.value)
     reach = None if x is y else add(x.bound, y.bound)
     if reach is None:

@@ -152,7 +152,7 @@ SILU_VANISHES, SILU_PASSES = -750.0, 50.0
 """Where σ(x) is 0 or 1 in float64, and ``x σ(x)`` 0 or x: factors x are held there, an infinite one too."""
 
 
-def softmax(x: Array, *, axis: int = -1) -> Array:
+def softmax(x: Array, *, axis: int = -1, infinite_logit: str = "nan") -> Array:
     """Normalised exponentials along an axis.
 
     ``softmax(x)ᵢ = exp(xᵢ - m) / Σⱼ exp(xⱼ - m)`` with ``m = maxⱼ xⱼ``
@@ -160,26 +160,28 @@ def softmax(x: Array, *, axis: int = -1) -> Array:
     Args:
         x: logits, any shape with at least one element along ``axis``.
         axis: the axis that sums to one.
+        infinite_logit: beside a lone logit of ∞ all are ``nan``, for ∞ - ∞; or probabilities are ``one_hot``,
+            the limit as it grows. Two of them leave their ratio open: NaN in either case.
 
     Returns:
         The shape of ``x``, in [0, 1].
 
     Raises:
-        ValueError: ``axis`` is not an axis of ``x``.
+        ValueError: ``axis`` is not an axis of ``x``, or ``infinite_logit`` is neither.
 
     Source: Bridle (1990), Training stochastic model recognition algorithms as networks.
     """
-    exponentials = np.exp(_shifted(x, axis))
+    exponentials = np.exp(_shifted(x, axis, infinite_logit))
     return exponentials / np.sum(exponentials, axis=axis, keepdims=True)
 
 
-def softmax_vjp(x: Array, cotangent: Array, *, axis: int = -1) -> tuple[Array]:
+def softmax_vjp(x: Array, cotangent: Array, *, axis: int = -1, infinite_logit: str = "nan") -> tuple[Array]:
     """Gradient of `softmax`: ``y (g - Σ g y)``."""
-    y = softmax(x, axis=axis)
+    y = softmax(x, axis=axis, infinite_logit=infinite_logit)
     return (y * (cotangent - np.sum(cotangent * y, axis=axis, keepdims=True)),)
 
 
-def log_softmax(x: Array, *, axis: int = -1) -> Array:
+def log_softmax(x: Array, *, axis: int = -1, infinite_logit: str = "nan") -> Array:
     """Logarithm of the softmax.
 
     ``log_softmax(x)ᵢ = (xᵢ - m) - log Σⱼ exp(xⱼ - m)`` with ``m = maxⱼ xⱼ``
@@ -187,37 +189,46 @@ def log_softmax(x: Array, *, axis: int = -1) -> Array:
     Args:
         x: logits, any shape with at least one element along ``axis``.
         axis: the axis whose exponentials sum to one.
+        infinite_logit: as of `softmax`; the limits are 0 of the lone infinite logit, and -∞ of the others.
 
     Returns:
         The shape of ``x``, at most 0.
 
     Raises:
-        ValueError: ``axis`` is not an axis of ``x``.
+        ValueError: ``axis`` is not an axis of ``x``, or ``infinite_logit`` is neither.
 
     Source: Blanchard, Higham and Higham (2021), Accurately computing the log-sum-exp and softmax
     functions, section 2.
     """
-    shifted = _shifted(x, axis)
+    shifted = _shifted(x, axis, infinite_logit)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
-def log_softmax_vjp(x: Array, cotangent: Array, *, axis: int = -1) -> tuple[Array]:
+def log_softmax_vjp(
+    x: Array, cotangent: Array, *, axis: int = -1, infinite_logit: str = "nan"
+) -> tuple[Array]:
     """Gradient of `log_softmax`: ``g - softmax(x) Σ g``."""
-    return (cotangent - softmax(x, axis=axis) * np.sum(cotangent, axis=axis, keepdims=True),)
+    y = softmax(x, axis=axis, infinite_logit=infinite_logit)
+    return (cotangent - y * np.sum(cotangent, axis=axis, keepdims=True),)
 
 
-def _shifted(x: Array, axis: int) -> Array:
+def _shifted(x: Array, axis: int, infinite_logit: str) -> Array:
     """``x - m``, of which an axis has at least one 0."""
     require(-x.ndim <= axis < x.ndim, f"axis must be an axis of an array of shape {x.shape}; got {axis}")
-    return below_maximum(x, x, axis)
+    known = infinite_logit in ("nan", "one_hot")
+    require(known, f"infinite_logit must be nan or one_hot; got {infinite_logit!r}")
+    return below_maximum(x, x, axis, infinite=infinite_logit == "one_hot")
 
 
-def below_maximum(x: Array, candidates: Array, axis: int) -> Array:
+def below_maximum(x: Array, candidates: Array, axis: int, *, infinite: bool = False) -> Array:
     """``x - m`` with ``m`` the largest of the candidates: 0 at its place, whatever error ``x`` carries.
+
+    At the place of an infinite one it is NaN, or with ``infinite`` 0 at the first of them.
 
     Any number near the maximum does as well for ``m``, so an implementation that takes another one differs
     by rounding alone.
     """
     places = np.expand_dims(np.arange(x.shape[axis]), tuple(range(1, -axis if axis < 0 else x.ndim - axis)))
-    top = (places == np.expand_dims(np.argmax(candidates, axis=axis), axis)) & np.isfinite(candidates)
+    known = np.isfinite(candidates) | (infinite & np.isinf(candidates) & ~np.signbit(candidates))
+    top = (places == np.expand_dims(np.argmax(candidates, axis=axis), axis)) & known
     return np.where(top, 0.0, x - np.max(candidates, axis=axis, keepdims=True))

@@ -26,7 +26,17 @@ def along_axis(function: Callable[..., Any], *sources: Source) -> Spec:
     return Spec(
         reference=function,
         inputs=(Input("x", "batch, features", meaning="the logits"),),
-        parameters=(Parameter("axis", (-1, 0), "the axis that is normalised"),),
+        parameters=(
+            Parameter("axis", (-1, 0), "the axis that is normalised"),
+            Parameter(
+                "infinite_logit",
+                ("nan", "one_hot"),
+                "what is beside a lone infinite logit: NaN, for ∞ - ∞, or the limit",
+                facet=True,
+                right="one_hot",
+            ),
+        ),
+        excluded=("infinite_logit != 'nan' and data != 'infinities'",),
         constraints=(
             Constraint(
                 "C1",

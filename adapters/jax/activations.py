@@ -9,10 +9,11 @@ SELU = {
     "zero_gradient == 'left' or data not in ('zeros', 'specials')": "takes the slope left of zero",
     "nan_gradient == 'nan' or data != 'specials'": "gives NaN where x is NaN",
 }
+SHIFTED = {"infinite_logit": ("nan", "takes the largest logit, ∞, from itself")}
 
 function("relu", "jax.nn.relu", where=NAN_GRADIENT)
 function("gelu", "jax.nn.gelu", {"approximate": "approximate"})
 function("silu", "jax.nn.silu")
 function("selu", "jax.nn.selu", where=SELU)
-function("softmax", "jax.nn.softmax", {"axis": "axis"})
-function("log_softmax", "jax.nn.log_softmax", {"axis": "axis"})
+function("softmax", "jax.nn.softmax", {"axis": "axis"}, fixed=SHIFTED)
+function("log_softmax", "jax.nn.log_softmax", {"axis": "axis"}, fixed=SHIFTED)

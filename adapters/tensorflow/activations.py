@@ -9,10 +9,11 @@ SELU = {
     "zero_gradient == 'right' or data not in ('zeros', 'specials')": "takes the slope right of zero",
     "nan_gradient == 'pass' or data != 'specials'": "lets the cotangent through where x is NaN",
 }
+SHIFTED = {"infinite_logit": ("nan", "takes the largest logit, ∞, from itself")}
 
 function("relu", "tf.nn.relu", where=NAN_GRADIENT)
 function("gelu", "tf.nn.gelu", {"approximate": "approximate"})
 function("silu", "tf.nn.silu", {"beta": "1.0"})
 function("selu", "tf.nn.selu", where=SELU)
-function("softmax", "tf.nn.softmax", {"axis": "axis"})
-function("log_softmax", "tf.nn.log_softmax", {"axis": "axis"})
+function("softmax", "tf.nn.softmax", {"axis": "axis"}, fixed=SHIFTED)
+function("log_softmax", "tf.nn.log_softmax", {"axis": "axis"}, fixed=SHIFTED)

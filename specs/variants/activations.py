@@ -84,6 +84,13 @@ def selu_by_products(x: Array) -> Array:
     return np.where(x > 0, SELU_SCALE * x, (SELU_SCALE * SELU_ALPHA) * np.expm1(np.minimum(x, 0)))
 
 
+LONE_INFINITY = each_way(
+    Fault(
+        name="∞ - ∞ for a lone infinite logit",
+        parameters={"infinite_logit": "'nan'"},
+        where="infinite_logit == 'one_hot'",
+    )
+)
 WITHOUT_SHIFT = Fault(name="no maximum subtracted", reference=softmax_without_shift, rounds=True)
 ANOTHER_AXIS = each_way(Fault(name="normalised along the other axis", parameters={"axis": "-1 - axis"}))
 
@@ -174,6 +181,7 @@ FAULTS = {
     ),
     "softmax": (
         WITHOUT_SHIFT,
+        *LONE_INFINITY,
         *ANOTHER_AXIS,
         Fault(name="base 2", reference=lambda x, *, axis=-1: softmax(x * np.log(2), axis=axis)),
         Fault(name="temperature 1.001", reference=lambda x, *, axis=-1: softmax(x / 1.001, axis=axis)),
@@ -187,6 +195,7 @@ FAULTS = {
     "log_softmax": (
         Fault(name="no maximum subtracted", reference=log_softmax_without_shift, rounds=True),
         Fault(name="logarithm of the softmax", reference=log_of_softmax, rounds=True),
+        *LONE_INFINITY,
         *ANOTHER_AXIS,
         Fault(name="logarithm to base 2", results={"y": lambda result: result / np.log(2)}),
         Fault(
@@ -208,12 +217,8 @@ FAULTS = {
 IN_SINGLE = "dtype in ('float32', 'bfloat16', 'float16')"
 
 CONTROLS = {
-    "gelu": (
-        Control(name="gate rounded to just below 1", reference=gelu_gate_below_one, where=IN_SINGLE),
-    ),
-    "silu": (
-        Control(name="gate rounded to just below 1", reference=silu_gate_below_one, where=IN_SINGLE),
-    ),
+    "gelu": (Control(name="gate rounded to just below 1", reference=gelu_gate_below_one, where=IN_SINGLE),),
+    "silu": (Control(name="gate rounded to just below 1", reference=silu_gate_below_one, where=IN_SINGLE),),
     "selu": (Control(name="alpha times scale beforehand", reference=selu_by_products),),
-    "softmax": (Control(name="online", reference=online_softmax),),
+    "softmax": (Control(name="online", reference=online_softmax, where="infinite_logit == 'nan'"),),
 }

@@ -22,6 +22,7 @@ from assay.reference.activations import (
     gelu,
     gelu_vjp,
     log_softmax,
+    log_softmax_vjp,
     relu,
     relu_vjp,
     selu,
@@ -44,6 +45,7 @@ from assay.reference.losses_regression import (
     smooth_l1,
     smooth_l1_vjp,
 )
+from assay.reference.recurrent import gru, lstm, simple_rnn
 from assay.specs import all_specs
 
 # --- functions of one element ---
@@ -152,6 +154,42 @@ def test_an_excluded_class_has_no_probability():
     assert_same(gradient[0], 0.0)
 
 
+def share(x, i):
+    """The i-th probability, and its logarithm, in many digits."""
+    terms = [mpmath.exp(mpmath.mpf(z)) for z in x]
+    return terms[i] / sum(terms), mpmath.mpf(x[i]) - mpmath.log(sum(terms))
+
+
+@proves(softmax, log_softmax, by="high precision")
+@pytest.mark.parametrize("place", [0, 2])
+@np.errstate(all="ignore")
+def test_a_lone_infinite_logit_takes_all_in_the_limit(place):
+    x = np.array([0.5, -np.inf, 1.5, -2.0])
+    x[place] = np.inf
+    probabilities = softmax(carried(x), infinite_logit="one_hot")
+    logarithms = log_softmax(carried(x), infinite_logit="one_hot")
+    with mpmath.workdps(60):
+        for i in range(4):
+            at = [np.array([0.5, -1e9, 1.5, -2.0]) for _ in range(2)]
+            at[0][place], at[1][place] = 1e6, 1e9
+            (near, near_log), (far, far_log) = (share(a, i) for a in at)
+            assert abs(far - near) < mpmath.mpf(2) ** -60
+            assert_same(probabilities[i], float(far))
+            assert_same(logarithms[i], 0.0 if i == place else float("-inf"))
+            assert (far_log == 0) if i == place else far_log < near_log / 100
+    assert np.isnan(softmax(x)).all()
+    assert np.isnan(log_softmax(x)).all()
+
+
+@proves(softmax_vjp, log_softmax_vjp, by="worked figures")
+@np.errstate(all="ignore")
+def test_beside_a_lone_infinite_logit_no_logit_moves_a_probability():
+    """y is one-hot at p: y (g - Σ g y) = 0, and of the logarithm g - y Σ g takes all of it from p."""
+    x, g = np.array([1.0, np.inf, -2.0]), np.array([3.0, 5.0, 7.0])
+    assert_same(softmax_vjp(x, g, infinite_logit="one_hot")[0], [0.0, 0.0, 0.0])
+    assert_same(log_softmax_vjp(x, g, infinite_logit="one_hot")[0], [3.0, -10.0, 7.0])
+
+
 @proves(sigmoid_cross_entropy, sigmoid_cross_entropy_vjp, by="worked figures")
 @pytest.mark.parametrize(("x", "target"), [(np.inf, 1.0), (-np.inf, 0.0)])
 @np.errstate(all="ignore")
@@ -183,9 +221,43 @@ def test_a_class_that_is_excluded_costs_nothing_unless_it_is_a_target():
     assert_same(losses[1], np.inf)
 
 
+@proves(lstm, gru, simple_rnn, by="high precision")
+@np.errstate(all="ignore")
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_infinite_input_saturates_gates_and_leaves_the_carry_finite(sign):
+    """One unit, all weights 1: as x → ±∞, σ and tanh of x + h tend to their ends; none meets an infinity."""
+    x, h, c = (carried(np.array(a)) for a in ([[[sign * np.inf]]], [[0.5]], [[0.25]]))
+
+    def cells(x):
+        gate, candidate = 1 / (1 + mpmath.exp(-x - 0.5)), mpmath.tanh(x + 0.5)
+        cell = gate / 4 + gate * candidate
+        return gate * mpmath.tanh(cell), gate / 2 + (1 - gate) * mpmath.tanh(x + gate / 2), candidate
+
+    with mpmath.workdps(60):
+        of_lstm, of_gru, of_simple = cells(sign * mpmath.mpf(10) ** 6)
+        assert_same(lstm(x, h, c, np.ones((1, 4)), np.ones((1, 4)))[1][0, 0], float(of_lstm))
+        assert_same(gru(x, h, np.ones((1, 3)), np.ones((1, 3)))[1][0, 0], float(of_gru))
+        assert_same(simple_rnn(x, h, np.ones((1, 1)), np.ones((1, 1)))[1][0, 0], float(of_simple))
+
+
+@np.errstate(all="ignore")
+def test_a_closed_gate_and_an_infinite_state_leave_nan():
+    """σ(x) c has no limit as x → -∞ and c → ∞: it is 0 with c = -x, and 1 with c = 1 + exp(-x)."""
+    with mpmath.workdps(60):
+        x = -(mpmath.mpf(10) ** 3)
+        gate = 1 / (1 + mpmath.exp(-x))
+        assert gate * -x < mpmath.mpf(2) ** -60
+        assert abs(gate * (1 + mpmath.exp(-x)) - 1) < mpmath.mpf(2) ** -60
+    weights = np.ones((1, 4)), np.ones((1, 4))
+    _, hidden, cell = lstm(np.array([[[-np.inf]]]), np.array([[0.5]]), np.array([[np.inf]]), *weights)
+    assert np.isnan(hidden).all()
+    assert np.isnan(cell).all()
+
+
 @np.errstate(all="ignore")
 def test_where_two_infinities_meet_there_is_no_limit():
     """x + t - y tends to anything as x and y grow together: so do shares of several infinite logits."""
     both = np.array([np.inf, np.inf, 0.0])
-    assert np.isnan(softmax(both)[:2]).all()
+    for given in ("nan", "one_hot"):
+        assert np.isnan(softmax(both, infinite_logit=given)[:2]).all()
     assert np.isnan(mean_squared_error(np.array([np.inf]), np.array([np.inf])))
