@@ -29,7 +29,7 @@ from assay.harness.auditing.controls import controls
 from assay.harness.auditing.controls import result as result_of_control
 from assay.harness.auditing.faults import answer as answer_of_fault
 from assay.harness.auditing.faults import faults
-from assay.harness.auditing.variants import correct, simulated
+from assay.harness.auditing.variants import correct, forget, simulated
 from assay.harness.judging.expectation import Expectation
 from assay.harness.judging.judge import Answer, Judgement
 from assay.numerics.dtypes import DTYPES, widen
@@ -104,7 +104,7 @@ def tally(task: Task) -> Tally:
     """Put the zoo of a spec to every rule; faults only with the first seed."""
     name, dtype, tier, seed = task
     spec = all_specs()[name]
-    correct.cache_clear()
+    forget()
     questions = auditing._Questions(spec, dtype, tier, seed)
     alarms: dict[str, list[str]] = collections.defaultdict(list)
     misses: dict[str, list[str]] = collections.defaultdict(list)

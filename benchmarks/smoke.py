@@ -29,7 +29,7 @@ from rich.progress import track
 
 from assay.harness.auditing import audit as auditing
 from assay.harness.auditing import faults as auditing_faults
-from assay.harness.auditing.variants import correct, question
+from assay.harness.auditing.variants import fingerprint, forget, question
 from assay.harness.plan import implementations, refusal, selection
 from assay.specs import all_specs
 from assay.specs.language.case import Case
@@ -70,7 +70,7 @@ class Caught(msgspec.Struct):
 
 def caught(name: str) -> Caught:
     """Put the faults of a spec through its standard tier."""
-    correct.cache_clear()
+    forget()
     spec = all_specs()[name]
     bindings = implementations(spec)
     known: dict[str, list[str]] = {fault.name: [] for fault in auditing_faults.faults(spec)}
@@ -108,9 +108,7 @@ def catching(case: Case, faults: Sequence[auditing.AnyFault]) -> list[str]:
         if answer is None:
             continue
         once = getattr(fault, "draws_once", False)
-        forms = tuple((array.shape, array.dtype) for array in (*answer.outputs, *answer.gradients))
-        key = fault.name if case.spec.recover else (answer.digest, answer.repeats, answer.error, forms)
-        key = (key, answer.gradient_error)
+        key = fault.name if case.spec.recover else fingerprint(answer)
         if key not in seen:
             seen[key] = auditing._judged(expectation, answer, again, once).failing
         if seen[key]:
@@ -264,7 +262,7 @@ def caught_after_all(
     spec: Spec, cases: Sequence[Case], missed: frozenset[Want]
 ) -> Iterator[tuple[Case, list[str]]]:
     """The faults, of pairs that are not known to be caught, that each of the cases catches after all."""
-    correct.cache_clear()
+    forget()
     left = set(missed)
     for case in cases:
         keys = [binding.key for binding in implementations(spec) if refusal(binding, case) is None]

@@ -34,10 +34,10 @@ from ..judging.stochastic import is_stochastic, judge_stochastic, probes
 from ..plan import selection
 from .controls import GeneralControl, controls
 from .controls import result as result_of_control
-from .faults import GENERAL, GeneralFault, faults
+from .faults import GeneralFault, answers, faults
 from .faults import answer as answer_of_fault
 from .faults import result as result_of_fault
-from .variants import Result, correct, question
+from .variants import Fingerprint, Result, correct, fingerprint, forget, question
 
 __all__ = ["AUDIT_FAILING", "Audit", "Entry", "audit", "run_audit"]
 
@@ -175,7 +175,7 @@ def _end_with_parent() -> None:
 
 def audit(spec_name: str, dtype_name: str, tier: str, seed: int = 0) -> list[Entry]:
     """Put every fault and control of a spec through its cases in one dtype."""
-    correct.cache_clear()
+    forget()
     spec = all_specs()[spec_name]
     questions = _Questions(spec, dtype_name, tier, seed)
     return [
@@ -193,6 +193,7 @@ class _Questions:
         self.spec, self.dtype = spec, dtype_name
         self.all = [question(Case(spec, c.parameters, c.dtype, c.data, c.size, seed)) for c in chosen]
         self._noise: dict[Expectation, list[float]] = {}
+        self._judgements: dict[tuple[Expectation, Fingerprint], Judgement] = {}
         self._ordinary: dict[str, float] = {}
 
     def hear(self, expectation: Expectation, result: Result) -> None:
@@ -202,6 +203,17 @@ class _Questions:
         if expectation.case.data == self.spec.data[0]:
             typical = zip(_arrays_of(expectation), _compare(result, expectation, _ordinary), strict=True)
             self._ordinary |= {name: max(error, self._ordinary.get(name, 0.0)) for name, error in typical}
+
+    def judged(self, fault: AnyFault, expectation: Expectation, answer: Answer) -> Judgement:
+        """The verdict on what a fault returned; equal answers to one question are judged once."""
+        once = isinstance(fault, GeneralFault) and fault.draws_once
+        again = functools.partial(answer_of_fault, fault)
+        if is_stochastic(expectation.case):
+            return _judged(expectation, answer, again, once)
+        key = expectation, fingerprint(answer)
+        if key not in self._judgements:
+            self._judgements[key] = _judged(expectation, answer, again, once)
+        return self._judgements[key]
 
     def noise(self, expectation: Expectation) -> list[float]:
         """How far correct implementations may be off: storing, this case, and ordinary numbers."""
@@ -287,19 +299,17 @@ def _stored(control: AnyControl, expectation: Expectation) -> Answer | None:
 
 def _faulty(fault: AnyFault, questions: _Questions) -> Entry:
     put, nearest, where = 0, 0.0, ""
-    for expectation in questions.all:
-        answer = answer_of_fault(fault, expectation)
-        if answer is None:
-            continue
+    for expectation, answer in answers(fault, questions.all):
         put += 1
-        once = isinstance(fault, GeneralFault) and fault.draws_once
-        judgement = _judged(expectation, answer, functools.partial(answer_of_fault, fault), once)
+        judgement = questions.judged(fault, expectation, answer)
         margin = _margin(judgement)
         if judgement.failing:
             facts = judgement.check, judgement.message, margin
             return _entry(questions, fault, "caught", put, expectation.case.id, *facts)
         if margin >= nearest:
             nearest, where = margin, expectation.case.id
+    if not put and math.isfinite(getattr(fault, "patience", math.inf)):
+        return _entry(questions, fault, "no effect", put)
     return _uncaught(fault, questions, put, nearest, where)
 
 
@@ -407,7 +417,7 @@ def _entry(
         dtype=questions.dtype,
         kind="control" if isinstance(variant, Control | GeneralControl) else "fault",
         name=variant.name,
-        general=isinstance(variant, GeneralControl) or any(variant is fault for fault in GENERAL),
+        general=not (isinstance(variant, Control | Fault) or getattr(variant, "essential", False)),
         outcome=outcome,
         cases=put,
         case=case,

@@ -1,4 +1,4 @@
-"""Faults: what a layer can get wrong. Those of the spec, of its inputs and options, and of any layer.
+"""Faults: what a layer can get wrong. Those written for it, those of its spec, and those of any layer.
 
 A general fault spoils a right result, of the outputs or of the gradients. Where it changes nothing (there is
 no NaN to swallow) it is no fault of that case.
@@ -9,137 +9,81 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ...numerics.dtypes import DTYPES, dtype, nearest, round_to, widen
 from ...numerics.simulated import Arithmetic
-from ...specs.language.spec import Parameter, Spec
+from ...specs.language.spec import Spec
 from ...specs.language.variant import Fault
 from ...specs.variants import faults_of
 from ..judging.expectation import Expectation
 from ..judging.judge import Answer
-from ..plan import implementations
-from .variants import Result, correct, inner, of_inputs, question, run, simulated
+from .generated import generated
+from .variants import (
+    GeneralFault,
+    Result,
+    correct,
+    fingerprint,
+    inner,
+    question,
+    right_fingerprint,
+    run,
+    simulated,
+)
 from .variants import answer as answer_of_variant
 
-__all__ = ["GENERAL", "GeneralFault", "answer", "faults", "result"]
+__all__ = ["GENERAL", "GeneralFault", "answer", "answers", "faults", "result"]
 
 Array = np.ndarray[Any, Any]
 Spoil = Callable[[Array, Expectation], Array]
 
 
-@dataclass(frozen=True)
-class GeneralFault:
-    """A fault that needs no knowledge of the layer: a right result, spoilt, or one of other inputs.
-
-    ``spoil`` takes the expectation and gives the wrong result in float64; ``mark`` changes the stored answer.
-    What ``draws_once`` returns the same numbers whatever its seed.
-    """
-
-    name: str
-    spoil: Callable[[Expectation], Result] = correct
-    mark: Callable[[Answer], Answer] = lambda answer: answer
-    draws_once: bool = False
-
-
 def faults(spec: Spec) -> tuple[Fault | GeneralFault, ...]:
-    """Every fault of a spec: its own first, then those of its inputs and options, then the general ones."""
-    return (*faults_of(spec), *_lost(spec), *_ignored(spec), *GENERAL)
+    """Every fault of a spec: those written for it, those that follow from it, then the general ones."""
+    return (*faults_of(spec), *generated(spec), *GENERAL)
 
 
-def _lost(spec: Spec) -> Iterator[GeneralFault]:
-    """Each input lost, and each read from the neighbouring place: other units, gates, channels.
+def answers(
+    fault: Fault | GeneralFault, expectations: Iterable[Expectation]
+) -> Iterator[tuple[Expectation, Answer]]:
+    """What an implementation with the fault returns to those questions where it makes a difference.
 
-    Without its mask a layer lets everything count.
+    A fault of little patience is put no more once so many have shown none.
     """
-    for given in spec.inputs:
-        if given.kind != "recovered":
-            read, instead = ("ones", np.ones_like) if given.kind == "mask" else ("zeros", np.zeros_like)
-            yield GeneralFault(
-                f"{given.name} read as {read}", functools.partial(_with_input, given.name, instead)
-            )
-        if given.differentiable and given.axes:
-            shifted = functools.partial(_with_input, given.name, lambda array: np.roll(array, 1, axis=-1))
-            yield GeneralFault(f"{given.name} shifted by one along its last axis", shifted)
-
-
-def _with_input(name: str, change: Callable[[Array], Array], expectation: Expectation) -> Result:
-    if name not in expectation.inputs:
-        return correct(expectation)
-    try:
-        return of_inputs(expectation, {name: change(expectation.inputs[name])})
-    except ValueError:  # no such input is valid
-        return correct(expectation)
-
-
-def _ignored(spec: Spec) -> Iterator[GeneralFault]:
-    """Each option of the reference or its vjp left at its default; where that is refused, it raises.
-
-    The others act through inputs, which are lost above; an option that only invalid cases change is met by
-    the case of its constraint.
-    """
-    acting = {*spec.accepted(spec.reference, spec.defaults), *spec.accepted(spec.vjp, spec.defaults)}
-    acting -= {name for c in spec.constraints for name in c.broken_by if len(c.broken_by) > 1}
-    for option in spec.parameters:
-        if option.name in acting and len(option.values) > 1 and not _pinned(spec, option):
-            default = Fault(
-                name=f"{option.name} left at its default",
-                parameters={option.name: repr(option.default)},
-                spoils="both",
-            )
-            yield GeneralFault(default.name, functools.partial(_defaulting, default, option))
-
-
-def _pinned(spec: Spec, option: Parameter) -> bool:
-    """Whether every implementation fixes an option at its default: kernels alone are asked another value."""
-    found = implementations(spec)
-    return bool(found) and all(f"{option.name} == {option.default!r}" in b.where for b in found)
-
-
-def _defaulting(fault: Fault, option: Parameter, expectation: Expectation) -> Result:
-    found = run(fault, expectation.asking(_drawn_by_default(option, expectation)))
-    if found is None:
-        raise ValueError("the default is no option here")
-    return found
-
-
-def _drawn_by_default(option: Parameter, expectation: Expectation) -> dict[str, Array]:
-    """What the layer draws where an option is left at its default, and should not draw in this case."""
-    case = expectation.case
-    if case.spec.recover is None:
-        return {}
-    left = tuple((name, option.default if name == option.name else v) for name, v in case.parameters)
-    default = question(dataclasses.replace(case, parameters=left))
-    return {name: default.inputs[name] for name in default.distributions if name not in expectation.inputs}
+    patience = getattr(fault, "patience", math.inf)
+    for expectation in expectations:
+        found = _returned(fault, expectation)
+        if found is None:
+            continue
+        if not _is_right(fault, expectation, found):
+            patience = math.inf
+            yield expectation, found
+        elif (patience := patience - 1) == 0:
+            return
 
 
 def answer(fault: Fault | GeneralFault, expectation: Expectation) -> Answer | None:
     """What an implementation with the fault returns; None where it is no fault or cannot be asked."""
+    found = _returned(fault, expectation)
+    return None if found is None or _is_right(fault, expectation, found) else found
+
+
+def _returned(fault: Fault | GeneralFault, expectation: Expectation) -> Answer | None:
     if isinstance(fault, Fault):
-        found = answer_of_variant(fault, expectation)
-    else:
-        found = _answer_of(fault, expectation)
-    right = correct(expectation).stored(expectation.case)
-    if found is None or (not getattr(fault, "draws_once", False) and _same(found, right)):
-        return None
-    return found
-
-
-def _answer_of(fault: GeneralFault, expectation: Expectation) -> Answer:
+        return answer_of_variant(fault, expectation)
     try:
-        return fault.mark(fault.spoil(expectation).stored(expectation.case))
+        spoilt = fault.spoil(expectation)
+        return fault.mark(spoilt.stored(expectation.case)) if spoilt else None
     except ValueError as error:
         return Answer(error=str(error))
 
 
-def _same(one: Answer, other: Answer) -> bool:
-    """Whether two answers agree to the last bit, and in how they came about."""
-    facts = [(a.digest, a.repeats, a.error, a.gradient_error) for a in (one, other)]
-    return facts[0] == facts[1]
+def _is_right(fault: Fault | GeneralFault, expectation: Expectation, found: Answer) -> bool:
+    return not getattr(fault, "draws_once", False) and fingerprint(found) == right_fingerprint(expectation)
 
 
 def result(fault: Fault | GeneralFault, expectation: Expectation) -> Result | None:

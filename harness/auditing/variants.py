@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,22 @@ from ...specs.language.variant import Variant, call_by_name
 from ..judging.expectation import Expectation
 from ..judging.judge import Answer
 
-__all__ = ["Result", "answer", "correct", "inner", "of_inputs", "question", "run", "simulated"]
+__all__ = [
+    "Fingerprint",
+    "GeneralFault",
+    "Result",
+    "answer",
+    "correct",
+    "fingerprint",
+    "forget",
+    "gradients_of",
+    "inner",
+    "outputs_of",
+    "question",
+    "right_fingerprint",
+    "run",
+    "simulated",
+]
 
 Array = np.ndarray[Any, Any]
 
@@ -59,14 +75,60 @@ def correct(expectation: Expectation) -> Result:
     return simulated(expectation, None)
 
 
+Fingerprint = tuple[str, int, bool, str, str]
+
+
+def fingerprint(answer: Answer) -> Fingerprint:
+    """What two answers have in common that agree to the last bit, and in how they came about."""
+    return answer.digest, len(answer.outputs), answer.repeats, answer.error, answer.gradient_error
+
+
+@functools.lru_cache(maxsize=1024)
+def right_fingerprint(expectation: Expectation) -> Fingerprint:
+    """That of what is right, stored in the case's dtype."""
+    return fingerprint(correct(expectation).stored(expectation.case))
+
+
+def forget() -> None:
+    """Let go of what is kept for the questions so far."""
+    correct.cache_clear()
+    right_fingerprint.cache_clear()
+
+
+@dataclass(frozen=True)
+class GeneralFault:
+    """A fault that is not written for a layer: a right result, spoilt, or that of another question.
+
+    Attributes:
+        name: what is wrong, in plain words.
+        spoil: gives the wrong result in float64; None where there is none.
+        mark: changes the stored answer.
+        draws_once: whether it draws the same numbers whatever its seed.
+        essential: whether a spec is at fault in none of whose cases it makes a difference.
+        patience: how many questions may show no difference before it is put no more.
+    """
+
+    name: str
+    spoil: Callable[[Expectation], Result | None] = correct
+    mark: Callable[[Answer], Answer] = lambda answer: answer
+    draws_once: bool = False
+    essential: bool = False
+    patience: float = math.inf
+
+
+def outputs_of(expectation: Expectation) -> tuple[Array, ...]:
+    """Outputs and states alone, in float64."""
+    return _outputs(expectation, None)
+
+
+def gradients_of(expectation: Expectation) -> tuple[Array, ...]:
+    """Gradients alone, in float64."""
+    return _gradients(expectation, None)
+
+
 def simulated(expectation: Expectation, arithmetic: Arithmetic | None) -> Result:
     """The reference itself, in some arithmetic; in float64 for None."""
     return Result(_outputs(expectation, arithmetic), _gradients(expectation, arithmetic))
-
-
-def of_inputs(expectation: Expectation, inputs: Mapping[str, Array]) -> Result:
-    """What is right for other inputs, under the same cotangents."""
-    return simulated(expectation.asking(inputs), None)
 
 
 def inner(name: str) -> Arithmetic:

@@ -12,8 +12,8 @@ from dataclasses import replace
 import msgspec
 
 from ...specs.language.spec import Spec
-from ..auditing.faults import answer, faults
-from ..auditing.variants import correct
+from ..auditing.faults import answers, faults
+from ..auditing.variants import Fingerprint, correct, fingerprint, forget
 from ..judging.expectation import Expectation
 from ..judging.judge import Answer, Judgement
 
@@ -51,20 +51,32 @@ def fooled_by(
     for name in dict.fromkeys(expectation.case.dtype for expectation in expectations):
         asked = [expectation for expectation in expectations if expectation.case.dtype == name]
         sorted_by: dict[str, list[str]] = {"caught": [], "missed": [], "silent": [], "unasked": []}
+        judged = _once(verdict)
         for fault in faults(spec):
             if getattr(fault, "draws_once", False):  # a fault of stochastic layers, which are not asked here
                 continue
-            answers = ((e, answer(fault, e)) for e in asked)
-            told = ((e, a) for e, a in answers if a is not None)
-            sorted_by[_fate(told, gradients, verdict)].append(fault.name)
+            sorted_by[_fate(answers(fault, asked), gradients, judged)].append(fault.name)
         found.append(Fooled(name, **{fate: tuple(names) for fate, names in sorted_by.items()}))
-        correct.cache_clear()
+        forget()
     return tuple(found)
 
 
-def _fate(answers: Iterable[tuple[Expectation, Answer]], gradients: bool, verdict: Verdict) -> str:
+def _once(verdict: Verdict) -> Verdict:
+    """The verdict, asked once of all that gives the same answer to one question."""
+    known: dict[tuple[Expectation, Fingerprint], Judgement] = {}
+
+    def judged(expectation: Expectation, given: Answer) -> Judgement:
+        key = expectation, fingerprint(given)
+        if key not in known:
+            known[key] = verdict(expectation, given)
+        return known[key]
+
+    return judged
+
+
+def _fate(told: Iterable[tuple[Expectation, Answer]], gradients: bool, verdict: Verdict) -> str:
     shown = False
-    for expectation, given in answers:
+    for expectation, given in told:
         shown = True
         if not gradients and _right_outputs(expectation, given):
             return "unasked"

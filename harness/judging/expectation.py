@@ -93,10 +93,15 @@ class Expectation:
         names, name = self.case.names, self.case.dtype
         return {n: d.draw(stream.child(n), names[n], name) for n, d in self.distributions.items()}
 
-    def asking(self, inputs: Mapping[str, Array], parameters: Mapping[str, Any] | None = None) -> Expectation:
-        """The same question with other inputs and parameters, under the same cotangents."""
+    def asking(
+        self,
+        inputs: Mapping[str, Array],
+        parameters: Mapping[str, Any] | None = None,
+        cotangents: tuple[Array, ...] | None = None,
+    ) -> Expectation:
+        """The same question with other inputs and parameters, under the same cotangents or others."""
         changed = Expectation(self.case, parameters, inputs={**self.inputs, **inputs})
-        changed.__dict__["cotangents"] = self.cotangents
+        changed.__dict__["cotangents"] = self.cotangents if cotangents is None else cotangents
         return changed
 
     @property

@@ -94,11 +94,6 @@ BOX = (
         name="gradient of the width lost",
         gradients={"width": lambda gradient: 0 * gradient},
     ),
-    Fault(
-        name="gradient of the width at both ends",
-        gradients={"width": lambda gradient, low: 2 * gradient},
-    ),
-    *each_way(Fault(name="weights taken by magnitude", inputs={"kernel": lambda kernel: np.abs(kernel)})),
 )
 
 FAULTS = {
@@ -117,13 +112,6 @@ FAULTS = {
                 "upper": lambda result: np.maximum(result, 0),
             },
         ),
-        *each_way(
-            Fault(
-                name="nothing between the layers",
-                parameters={"activation": "'linear'"},
-                where="layers == 2 and activation == 'relu'",
-            )
-        ),
         Fault(
             name="bias at the upper end alone",
             results={"lower": lambda result, bias: result - bias},
@@ -136,11 +124,6 @@ FAULTS = {
             name="bias at the upper end alone",
             results={"lower": lambda result, bias: result - bias},
             where="use_bias",
-        ),
-        Fault(
-            name="kernel flipped",
-            inputs={"kernel": lambda kernel: np.flip(kernel, axis=0)},
-            where="kernel_time > 1",
         ),
         *each_way(
             Fault(

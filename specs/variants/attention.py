@@ -214,30 +214,10 @@ def from_the_output(
 # --- wrong inputs ---
 
 
-def heads_and_queries_mixed(query: Array) -> Array:
-    """``(batch, heads, queries, depth)`` read as ``(batch, queries, heads, depth)``."""
-    return np.swapaxes(query, 1, 2).reshape(query.shape)
-
-
 def heads_and_depth_mixed(query: Array) -> Array:
     """Projections split into depth by heads in the place of heads by depth."""
     batch, queries, heads, depth = query.shape
     return np.swapaxes(query.reshape(batch, queries, depth, heads), -1, -2)
-
-
-def shared_head(key: Array) -> Array:
-    """The first head's keys for all heads."""
-    return np.broadcast_to(key[:, :, :1], key.shape)
-
-
-def mask_of_the_first(mask: Array) -> Array:
-    """The first sample's mask for all."""
-    return np.broadcast_to(mask[:1], mask.shape)
-
-
-def without_last_key(mask: Array) -> Array:
-    """A mask that never allows the last key."""
-    return mask & (np.arange(mask.shape[-1]) < mask.shape[-1] - 1)
 
 
 def unscaled(gradient: Array, scale: float | None, depth: int) -> Array:
@@ -268,41 +248,6 @@ FAULTS = {
                 where=DEFAULT_SCALE,
             )
         ),
-        *each_way(
-            Fault(
-                name="masked values times 0",
-                parameters={"masking": "'select'"},
-                where="masking == 'drop'",
-            )
-        ),
-        *each_way(Fault(name="mask of the other polarity", inputs={"mask": lambda mask: ~mask})),
-        *each_way(
-            Fault(
-                name="mask ignored where causal",
-                inputs={"mask": lambda mask: np.ones_like(mask)},
-                where="causal != 'none'",
-            )
-        ),
-        *each_way(
-            Fault(
-                name="causal ignored where masked",
-                parameters={"causal": "'none'"},
-                where="use_mask",
-            )
-        ),
-        *each_way(
-            Fault(
-                name="mask of the first sample for all", inputs={"mask": mask_of_the_first}, where="batch > 1"
-            )
-        ),
-        *each_way(Fault(name="last key never seen", inputs={"mask": without_last_key})),
-        *each_way(
-            Fault(
-                name="diagonal at the other corner",
-                parameters={"causal": "'top_left' if causal == 'bottom_right' else 'bottom_right'"},
-                where="causal != 'none'",
-            )
-        ),
         Fault(
             name="causal leaves out the key of the query",
             reference=attention(causal_by(-1)),
@@ -313,25 +258,7 @@ FAULTS = {
             reference=attention(causal_by(1)),
             where="causal == 'top_left' and not use_mask",
         ),
-        *each_way(
-            Fault(
-                name="nothing to attend to: another result",
-                parameters={"empty_row": "'zero' if empty_row == 'uniform' else 'uniform'"},
-            )
-        ),
-        *each_way(
-            Fault(
-                name="masked by addition or not, the other way",
-                parameters={"masking": "'select' if masking == 'add' else 'add'"},
-            )
-        ),
         *each_way(Fault(name="bias scaled", inputs={"bias": lambda bias, depth: bias / np.sqrt(depth)})),
-        *each_way(
-            Fault(
-                name="bias of the first head for all",
-                inputs={"bias": lambda bias: np.broadcast_to(bias[:, :1], bias.shape)},
-            )
-        ),
         Fault(name="no maximum subtracted", reference=attention(without_shift), rounds=True),
         Fault(name="maximum of masked keys subtracted", reference=attention(shifted_by_all), rounds=True),
         Fault(name="masked by -10000", reference=attention(masked_by(-1e4)), where="data == 'saturated'"),
@@ -339,14 +266,8 @@ FAULTS = {
         Fault(name="mask after the softmax", reference=attention(not_renormalised)),
         Fault(name="blocks not rescaled", reference=in_blocks(2, rescaled=False)),
         *each_way(
-            Fault(
-                name="heads and queries mixed", inputs={"query": heads_and_queries_mixed}, where="heads > 1"
-            )
-        ),
-        *each_way(
             Fault(name="heads and depth mixed", inputs={"query": heads_and_depth_mixed}, where="heads > 1")
         ),
-        *each_way(Fault(name="keys of the first head for all", inputs={"key": shared_head})),
         Fault(name="weights stored in bfloat16", reference=attention(stored_in("bfloat16")), where=WIDE),
         Fault(name="weights stored in float16", reference=attention(stored_in("float16")), where=WIDE),
         Fault(
@@ -356,11 +277,6 @@ FAULTS = {
         Fault(
             name="gradient of the key not scaled",
             gradients={"key": unscaled},
-        ),
-        Fault(
-            name="gradient of the bias averaged over the batch",
-            gradients={"bias": lambda gradient, batch: gradient / batch},
-            where="use_bias",
         ),
     ),
 }

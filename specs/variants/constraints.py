@@ -108,19 +108,10 @@ def frobenius(kernel: Array, vector: Array, **options: Any) -> tuple[Array, Arra
     return kernel / np.sqrt(np.sum(np.square(kernel))), right.spectral_norm(kernel, vector, **options)[1]
 
 
-ANOTHER_AXIS = each_way(Fault(name="norms along the other axis", parameters={"axis": "1 - axis"}))
 CONSTANT_NORM = "gradient with the norm as a constant"
 
 FAULTS = {
     "unit_norm": (
-        *ANOTHER_AXIS,
-        *each_way(
-            Fault(
-                name="epsilon added to the norm for a floor, or the reverse",
-                parameters={"epsilon_at": "'floor' if epsilon_at == 'added' else 'added'"},
-                where="epsilon_at != 'none' and epsilon == 0.05",
-            )
-        ),
         *each_way(
             Fault(
                 name="epsilon compared with the norm for its square, or the reverse",
@@ -148,10 +139,8 @@ FAULTS = {
                 )
             },
         ),
-        Fault(name="the cotangent for the gradient", gradients={"kernel": lambda cotangent: cotangent}),
     ),
     "max_norm": (
-        *ANOTHER_AXIS,
         *each_way(Fault(name="no vector shortened", parameters={"max_value": "1e30"})),
         Fault(
             name="every vector brought to the greatest norm",
@@ -193,17 +182,8 @@ FAULTS = {
         ),
     ),
     "min_max_norm": (
-        *ANOTHER_AXIS,
-        *each_way(Fault(name="no least norm", parameters={"min_value": "0.0"}, where="min_value > 0")),
         *each_way(Fault(name="no greatest norm", parameters={"max_value": "1e30"})),
-        *each_way(Fault(name="rate ignored", parameters={"rate": "1.0"}, where="rate < 1")),
         *each_way(Fault(name="rate reversed", parameters={"rate": "1 - rate"})),
-        *each_way(
-            Fault(
-                name="1e-7 added for not, or the reverse",
-                parameters={"epsilon_at": "'none' if epsilon_at == 'added' else 'added'"},
-            )
-        ),
         Fault(
             name=CONSTANT_NORM,
             gradients={
@@ -215,19 +195,7 @@ FAULTS = {
         ),
     ),
     "non_neg": (
-        Fault(name="absolute value", results={"y": lambda kernel: np.abs(kernel)}),
-        Fault(name="not projected", results={"y": lambda kernel: kernel}),
         Fault(name="negative for non-negative", results={"y": lambda kernel: np.minimum(kernel, 0.0)}),
-        Fault(name="NaN becomes 0", results={"y": lambda kernel: np.where(kernel > 0, kernel, 0.0)}),
-        Fault(name="gradient not masked", gradients={"kernel": lambda cotangent: cotangent}),
-        Fault(
-            name="all of the gradient at zero for some, or none for all",
-            gradients={
-                "kernel": lambda gradient, kernel, cotangent, zero_gradient: np.where(
-                    kernel == 0, cotangent * (zero_gradient < 1), gradient
-                )
-            },
-        ),
         Fault(
             name="gradient where the weight was cut",
             gradients={"kernel": lambda kernel, cotangent: np.where(kernel < 0, cotangent, 0.0)},
@@ -245,11 +213,6 @@ FAULTS = {
                     )
                 },
                 where="norm_of == 'unit'",
-            )
-        ),
-        *each_way(
-            Fault(
-                name="1 + magnitude for the magnitude", inputs={"magnitude": lambda magnitude: 1 + magnitude}
             )
         ),
         *each_way(
@@ -294,26 +257,7 @@ FAULTS = {
         ),
     ),
     "spectral_norm": (
-        *each_way(Fault(name="one iteration more", parameters={"power_iterations": "power_iterations + 1"})),
-        *each_way(
-            Fault(
-                name="one iteration for all",
-                parameters={"power_iterations": "1"},
-                where="power_iterations > 1",
-            )
-        ),
         Fault(name="the norm of all elements", reference=frobenius),
-        Fault(
-            name="vector not kept",
-            results={"vector": lambda vector: vector},
-        ),
-        *each_way(
-            Fault(
-                name="epsilon inside the root for a floor, or the reverse",
-                parameters={"epsilon_at": "'floor' if epsilon_at == 'inside' else 'inside'"},
-                where="epsilon == 0.5",
-            )
-        ),
         Fault(
             name="multiplied by the singular value",
             results={"y": lambda result, kernel: kernel * (kernel / result)},
@@ -328,31 +272,8 @@ FAULTS = {
                 cotangent * (right.spectral_norm(kernel, vector, **options)[0] / kernel),
             ),
         ),
-        Fault(name="the cotangent for the gradient", gradients={"kernel": lambda cotangent: cotangent}),
     ),
     "spectral_norm_inference": (
-        *each_way(
-            Fault(
-                name="iterated although the vectors are kept",
-                parameters={"inference": "'iterated'"},
-                where="inference == 'kept'",
-            )
-        ),
-        *each_way(
-            Fault(
-                name="the vectors kept, although iterated",
-                parameters={"inference": "'kept'"},
-                where="inference == 'iterated'",
-            )
-        ),
-        *each_way(Fault(name="not divided", parameters={"inference": "'raw'"}, where="inference != 'raw'")),
-        *each_way(
-            Fault(
-                name="divided although training has done it",
-                parameters={"inference": "'kept'"},
-                where="inference == 'raw'",
-            )
-        ),
         Fault(
             name="the norm of all elements", results={"y": lambda kernel: kernel / norm_of(kernel, (0, 1))}
         ),
@@ -367,11 +288,6 @@ FAULTS = {
                 "kernel": lambda kernel, left, right, cotangent: cotangent / np.sum(left * (kernel @ right))
             },
             where="inference == 'kept'",
-        ),
-        Fault(
-            name="the cotangent for the gradient",
-            gradients={"kernel": lambda cotangent: cotangent},
-            where="inference != 'raw'",
         ),
     ),
 }

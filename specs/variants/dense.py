@@ -16,14 +16,9 @@ def full_tiles(x: Array, tile: int) -> Array:
     return np.where(np.arange(x.shape[-1]) < x.shape[-1] // tile * tile, x, 0)
 
 
-def other_layout(kernel: Array) -> Array:
-    """The same numbers, stored as ``(units, features)`` and read as ``(features, units)``."""
-    return np.reshape(kernel.T, kernel.shape)
-
-
 def without_last_sample(x: Array) -> Array:
     """The last sample left out."""
-    return np.concatenate([x[:-1], 0 * x[-1:]])
+    return np.concatenate([x[:-1], np.zeros_like(x[-1:])])
 
 
 def bias_first(x: Array, kernel: Array, bias: Array | None = None) -> Array:
@@ -67,20 +62,8 @@ def right_first(left: Array, right: Array, kernel: Array, bias: Array | None = N
     return y if bias is None else y + bias
 
 
-BIAS = (
-    Fault(name="bias added twice", results={"y": lambda result, bias: result + bias}, where="use_bias"),
-    Fault(
-        name="gradient of the bias averaged over the batch",
-        gradients={"bias": lambda gradient, batch: gradient / batch},
-        where="use_bias",
-    ),
-)
-
 FAULTS = {
     "masked_dense": (
-        *BIAS,
-        *each_way(Fault(name="mask the other way", inputs={"mask": lambda mask: ~mask})),
-        *each_way(Fault(name="mask ignored", inputs={"mask": lambda mask: np.ones_like(mask)})),
         *each_way(
             Fault(
                 name="whole neurons left out",
@@ -108,24 +91,6 @@ FAULTS = {
         ),
     ),
     "bilinear": (
-        *BIAS,
-        *each_way(
-            Fault(
-                name="kernel stored with left and right exchanged",
-                inputs={"kernel": lambda kernel: np.swapaxes(kernel, 1, 2).reshape(kernel.shape)},
-            )
-        ),
-        *each_way(
-            Fault(
-                name="kernel stored with the units last",
-                inputs={"kernel": lambda kernel: np.moveaxis(kernel, 0, -1).reshape(kernel.shape)},
-            )
-        ),
-        Fault(name="gradient of the right input doubled", gradients={"right": lambda gradient: 2 * gradient}),
-        Fault(
-            name="gradient of the kernel averaged over the batch",
-            gradients={"kernel": lambda gradient, batch: gradient / batch},
-        ),
         Fault(
             name="last right feature left out",
             inputs={
@@ -135,13 +100,6 @@ FAULTS = {
         ),
     ),
     "dense": (
-        Fault(name="bias added twice", results={"y": lambda result, bias: result + bias}, where="use_bias"),
-        Fault(
-            name="bias of the unit before",
-            results={"y": lambda result, bias: result - bias + np.roll(bias, 1)},
-            where="use_bias and units > 1",
-        ),
-        *each_way(Fault(name="kernel read in the other order", inputs={"kernel": other_layout})),
         *each_way(
             Fault(
                 name="features beyond a multiple of 4 left out",
@@ -171,20 +129,6 @@ FAULTS = {
             inputs={"x": without_last_sample},
             spoils="gradients",
             where="batch > 1",
-        ),
-        Fault(
-            name="gradient of the kernel averaged over the batch",
-            gradients={"kernel": lambda gradient, batch: gradient / batch},
-        ),
-        Fault(
-            name="gradient of the bias of the first sample alone",
-            gradients={"bias": lambda cotangent: cotangent[0]},
-            where="use_bias",
-        ),
-        Fault(
-            name="gradient of the bias averaged over the batch",
-            gradients={"bias": lambda gradient, batch: gradient / batch},
-            where="use_bias",
         ),
     ),
 }

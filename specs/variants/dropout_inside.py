@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from ..language.variant import Control, Fault, each_way
+from ..language.variant import Control, Fault
 from .dropout import RANDOM, opposite, shared_along
 from .lstm_variants import layer_norm_lstm_by
 from .recurrent import lstm_by
@@ -194,18 +194,6 @@ OF_PRODUCTS = (
     ),
     Fault(name="rates exchanged", parameters={"rate": "recurrent_rate", "recurrent_rate": "rate"}),
     Fault(
-        name="hidden states not dropped",
-        parameters={"recurrent_rate": "0.0"},
-        spoils="both",
-        where="training and recurrent_rate > 0",
-    ),
-    Fault(
-        name="inputs not dropped",
-        parameters={"rate": "0.0"},
-        spoils="both",
-        where="training and rate > 0",
-    ),
-    Fault(
         name="gradient through another mask of hidden states",
         inputs={"recurrent_mask": opposite},
         spoils="gradients",
@@ -252,18 +240,6 @@ FAULTS = {
         *OF_PRODUCTS,
     ),
     "lstm_update_dropout": (
-        Fault(
-            name="the cell dropped in the place of its update",
-            parameters={"dropping": "'cell'"},
-            spoils="both",
-            where="training and dropping == 'update' and rate > 0",
-        ),
-        Fault(
-            name="the update dropped in the place of the cell",
-            parameters={"dropping": "'update'"},
-            spoils="both",
-            where="training and dropping == 'cell' and rate > 0",
-        ),
         *OF_UPDATE_MASK,
         Fault(name="not scaled", results={"final_c": lambda result, rate: result * (1 - rate)}),
     ),
@@ -306,12 +282,6 @@ FAULTS = {
             name="not scaled",
             reference=functools.partial(layer_norm_lstm_by_factors, scaled=False),
             where=RANDOM,
-        ),
-        *each_way(
-            Fault(
-                name="carries the other cell state",
-                parameters={"carried": "'cell' if carried == 'normalized' else 'normalized'"},
-            )
         ),
         Fault(
             name="what is given out dropped too",
@@ -356,11 +326,6 @@ FAULTS = {
             where="training and 'state' in place and over_batch == 'own' and batch > 1",
         ),
         Fault(
-            name="scaled by 1 / rate",
-            results={"sequence": lambda result, rate: result * (1 - rate) / rate},
-            where="training and place == 'output'",
-        ),
-        Fault(
             name="gradient of another mask",
             inputs={"output_mask": opposite},
             spoils="gradients",
@@ -385,12 +350,6 @@ FAULTS = {
         Fault(
             name="not scaled",
             inputs={"upper_kernels": lambda given, rate: given * (1 - rate)},
-            spoils="both",
-            where=RANDOM,
-        ),
-        Fault(
-            name="nothing dropped",
-            parameters={"rate": "0.0"},
             spoils="both",
             where=RANDOM,
         ),

@@ -92,24 +92,6 @@ FAULTS = {
             results={"y": lambda result, features: result * np.sqrt(features)},
         ),
         Fault(name="rows shortened to norm 1", results={"y": shortened}),
-        Fault(
-            name="padding row read as zeros",
-            results={
-                "y": lambda result, indices, padding_index: np.where(
-                    (indices == padding_index)[..., np.newaxis], 0, result
-                )
-            },
-            where="padding == 'blocked'",
-        ),
-        Fault(
-            name="padding row read as it is", parameters={"padding": "'blocked'"}, where="padding == 'zeroed'"
-        ),
-        *each_way(
-            Fault(
-                name="index beyond the rows taken modulo their number",
-                inputs={"indices": lambda indices, rows: indices % rows},
-            )
-        ),
         *each_way(
             Fault(
                 name="index below minus the rows counted from the end twice",
@@ -133,18 +115,6 @@ FAULTS = {
         ),
         *each_way(
             Fault(
-                name="index beyond the rows gives NaN",
-                parameters={"out_of_range": "'nan'"},
-                where="out_of_range == 'clamp'",
-            )
-        ),
-        Fault(
-            name="index beyond the rows gives zeros",
-            parameters={"out_of_range": "'zero'"},
-            where="out_of_range in ('nan', 'clamp', 'modulo')",
-        ),
-        *each_way(
-            Fault(
                 name="negative indices the other way",
                 parameters={"negative": "'wrap' if negative == 'out_of_range' else 'out_of_range'"},
             )
@@ -152,7 +122,6 @@ FAULTS = {
         Fault(name="gradient of the last place alone", gradients={"table": overwritten}),
         Fault(name="gradient once for each sample", gradients={"table": once_per_sample}, where=CHOSEN),
         Fault(name="gradient averaged over the places of a row", gradients={"table": averaged}),
-        Fault(name="padding row has a gradient", parameters={"padding_index": "None"}, spoils="gradients"),
         Fault(
             name="row 0 has no gradient",
             gradients={"table": lambda gradient, rows: np.where(np.arange(rows)[:, np.newaxis], gradient, 0)},

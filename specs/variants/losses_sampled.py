@@ -115,35 +115,12 @@ nce_by_softplus = nce_by(lambda x: softplus(-x), softplus)
 nce_with_sigmoid_logs = nce_by(lambda x: -np.log(expit(x)), lambda x: -np.log(1.0 - expit(x)))
 """Infinite where the sigmoid rounds to 0 or 1."""
 
-HITS = "accidental_hits != 'keep'"
 SHARED = (
-    *each_way(Fault(name="accidental hits kept", parameters={"accidental_hits": "'keep'"}, where=HITS)),
-    *each_way(
-        Fault(
-            name="accidental hits removed without being asked",
-            parameters={"accidental_hits": "'remove'"},
-            where="accidental_hits == 'keep'",
-        )
-    ),
     *each_way(
         Fault(
             name="of equal candidates one removed",
             parameters={"accidental_hits": "'remove_last'"},
             where="accidental_hits == 'remove'",
-        )
-    ),
-    *each_way(
-        Fault(
-            name="no correction by expected counts",
-            parameters={"correction": "'none'"},
-            where="correction != 'none'",
-        )
-    ),
-    *each_way(
-        Fault(
-            name="true logits not corrected",
-            parameters={"correction": "'sampled'"},
-            where="correction == 'all'",
         )
     ),
     *each_way(
@@ -167,15 +144,6 @@ SHARED = (
         )
     ),
     *each_way(
-        Fault(name="no bias", inputs={"biases": lambda biases: np.zeros_like(biases)}),
-    ),
-    *each_way(
-        Fault(
-            name="labels of the next row",
-            inputs={"labels": lambda labels: np.roll(labels, 1, axis=0)},
-        )
-    ),
-    *each_way(
         Fault(
             name="last candidate left out",
             inputs={"sampled_expected": without_last},
@@ -192,10 +160,6 @@ SHARED = (
         where="data != 'nan'",
     ),
     Fault(
-        name="no gradient of the output layer",
-        gradients={"weights": lambda gradient: np.zeros_like(gradient)},
-    ),
-    Fault(
         name="NaN spread over classes that no row names",
         gradients={
             "weights": lambda gradient: np.where(np.isnan(gradient).any(axis=0), np.nan, gradient),
@@ -208,11 +172,6 @@ FAULTS = {
     "sampled_softmax_loss": (
         *SHARED,
         Fault(
-            name="loss summed over several true classes",
-            results={"y": lambda result, true: result * true},
-            where="true > 1",
-        ),
-        Fault(
             name="softmax over the candidates alone",
             inputs={"true_expected": lambda true_expected: np.full_like(true_expected, 1e30)},
             where="correction == 'all'",
@@ -221,13 +180,6 @@ FAULTS = {
     "nce_loss": (
         *SHARED,
         Fault(name="logarithm of the sigmoid", reference=nce_with_sigmoid_logs, rounds=True),
-        *each_way(
-            Fault(
-                name="several true classes with the other target",
-                parameters={"true_target": "'one' if true_target == 'share' else 'share'"},
-                where="true > 1",
-            )
-        ),
         Fault(
             name="mean over the candidates",
             results={"y": lambda result, true, candidates: result / (true + candidates)},

@@ -47,43 +47,11 @@ FAULTS = {
                 )
             )
         ),
-        *each_way(Fault(name="mask left out", inputs={"mask": lambda mask: np.ones_like(mask)})),
-        *each_way(Fault(name="mask the other way round", inputs={"mask": lambda mask: ~mask})),
-        *each_way(
-            Fault(
-                name="mask of the step before",
-                inputs={"mask": lambda mask: np.roll(mask, 1, axis=1)},
-            )
-        ),
-        *each_way(
-            Fault(
-                name="labels of the step before",
-                inputs={"labels": lambda labels: np.roll(labels, 1, axis=1)},
-            )
-        ),
-        *each_way(
-            Fault(
-                name="mask of the first sequence for all",
-                inputs={"mask": lambda mask: np.broadcast_to(mask[:1], mask.shape)},
-                where="batch > 1",
-            )
-        ),
         Fault(
-            name="NaN where every step of a sequence is masked",
-            parameters={"empty": "'nan'"},
-            where="empty == 'zero' and data == 'masked_rows'",
-        ),
-        Fault(
-            name="zero where every step of a sequence is masked",
-            parameters={"empty": "'zero'"},
-            where="empty == 'nan' and data == 'masked_rows'",
-        ),
-        *each_way(
-            Fault(
-                name="losses of masked steps multiplied by 0, which keeps NaN",
-                parameters={"masking": "'multiply'"},
-                where="masking == 'select' and data == 'padding_nan'",
-            )
+            name="losses of masked steps multiplied by 0, which keeps NaN, in the gradient",
+            parameters={"masking": "'multiply'"},
+            where="masking == 'select' and data == 'padding_nan'",
+            spoils="gradients",
         ),
         BASE_2,
         Fault(

@@ -430,24 +430,6 @@ FAULTS = {
         *gates_in_order("z, r, n, that of Keras", (1, 0, 2)),
         *gates_in_order("n, r, z", (2, 0, 1)),
         of_recurrent_kernel("z, r, n", (1, 0, 2)),
-        *each_way(
-            Fault(
-                name="reset on the other side of the product",
-                parameters={"reset_after": "not reset_after"},
-            )
-        ),
-        *each_way(
-            Fault(
-                name="update gate weighs the other state",
-                parameters={"update": "'replace' if update == 'keep' else 'keep'"},
-            )
-        ),
-        *each_way(
-            Fault(
-                name="recurrent bias missing",
-                inputs={"recurrent_bias": lambda recurrent_bias: np.zeros_like(recurrent_bias)},
-            )
-        ),
         Fault(
             name="recurrent bias outside of the reset",
             reference=functools.partial(gru_by, bias_outside=True),
@@ -459,10 +441,6 @@ FAULTS = {
             name="gradient not carried through time",
             vjp=each_step_apart(gru, gru_vjp),
             where="direction == 'forward'",
-        ),
-        Fault(
-            name="gradient of the recurrent bias is that of the bias",
-            gradients={"recurrent_bias": lambda gradient: 2 * gradient},
         ),
     ),
 }
