@@ -101,7 +101,7 @@ class Tally(msgspec.Struct):
 
 
 def tally(task: Task) -> Tally:
-    """Put the zoo of a spec to every rule; faults only with the first seed."""
+    """Put the faults and controls of a spec to every rule; faults only with the first seed."""
     name, dtype, tier, seed = task
     spec = all_specs()[name]
     forget()

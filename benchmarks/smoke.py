@@ -2,7 +2,7 @@
 
     python benchmarks/smoke.py --jobs 2
 
-writes specs/smoke.txt, and benchmarks/smoke_power.json for docs/judge-power.md. Every fault of the zoo is put
+writes specs/smoke.txt, and benchmarks/smoke_power.json for docs/judge-power.md. Every fault of a spec is put
 through the standard tier as each implementation meets it, in float32 until three cases have caught it, in the
 other dtypes where none has. Of those cases a greedy choice takes few: each catches most of what is not yet
 caught, for what it costs. A configuration costs a compilation for each implementation, a further data set
@@ -279,7 +279,7 @@ def measured(names: Sequence[str], kept: Path, jobs: int) -> list[Caught]:
     kept.parent.mkdir(parents=True, exist_ok=True)
     with kept.open("ab") as file, auditing.worker_pool(jobs) as pool:
         missing = [pool.submit(caught, name) for name in names if name not in done]
-        for future in track(as_completed(missing), "faults of the zoo", len(missing)):
+        for future in track(as_completed(missing), "faults of the specs", len(missing)):
             one = future.result()
             done[one.spec] = one
             file.write(msgspec.json.encode(one) + b"\n")

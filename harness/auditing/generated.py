@@ -41,7 +41,7 @@ UNFIT = (ValueError, IndexError, ArithmeticError)
 
 
 PATIENCE = 8
-"""Questions that may show no difference of a fault for which the reference runs anew."""
+"""Questions in which a fault that need not act may make no difference before it is put no more."""
 
 
 def generated(spec: Spec) -> tuple[GeneralFault, ...]:
@@ -101,10 +101,15 @@ def _answered(asked: Expectation, expectation: Expectation) -> Result:
 # --- wrong in the outputs alone, and in the gradients alone ---
 
 
+def _fault(name: str, spoil: Callable[[Expectation], Result | None]) -> GeneralFault:
+    """A fault that may well make no difference in any case."""
+    return GeneralFault(name, spoil, patience=PATIENCE)
+
+
 def _each_way(name: str, wrong: Wrong) -> tuple[GeneralFault, GeneralFault]:
     return (
-        GeneralFault(name, functools.partial(_in_outputs, wrong), patience=PATIENCE),
-        GeneralFault(f"{name}, in the gradient", functools.partial(_in_gradients, wrong), patience=PATIENCE),
+        _fault(name, functools.partial(_in_outputs, wrong)),
+        _fault(f"{name}, in the gradient", functools.partial(_in_gradients, wrong)),
     )
 
 
@@ -354,7 +359,7 @@ def _wrong_options(spec: Spec) -> Iterator[GeneralFault]:
             yield from _each_way(f"{option.name} {wrong!r} for {right!r}", instead)
     for option in spec.parameters:
         for words, (fits, change) in OPTIONS.items():
-            if option.name in _acting(spec) and any(map(fits, option.values)):
+            if option.name in _acting(spec) and any(fits(v) and change(v) != v for v in option.values):
                 changed = functools.partial(_changed_option, option.name, fits, change)
                 yield from _each_way(words.format(option.name), changed)
 
@@ -471,9 +476,9 @@ def _wrong_results(spec: Spec) -> Iterator[GeneralFault]:
         stale = {"not updated": functools.partial(_taken, before)} if before in inputs else {}
         called = f"new {name}" if name in inputs else name
         for words, edit in {**_edits(spec), **misplaced, **as_it_is, **stale}.items():
-            yield GeneralFault(f"{called} {words}", functools.partial(_with_output, place, edit))
+            yield _fault(f"{called} {words}", functools.partial(_with_output, place, edit))
     for (one, first), (other, second) in itertools.combinations(enumerate(names), 2):
-        yield GeneralFault(
+        yield _fault(
             f"{first} and {second} returned as each other",
             functools.partial(_exchanged, "outputs", one, other),
         )
@@ -490,14 +495,14 @@ def _wrong_gradients(spec: Spec) -> Iterator[GeneralFault]:
     for given in differentiable:
         for words, edit in {**_edits(spec), **passed}.items():
             wrong = functools.partial(_with_gradient, given.name, edit)
-            yield GeneralFault(f"gradient of {given.name} {words}", wrong)
+            yield _fault(f"gradient of {given.name} {words}", wrong)
         for words, change in ROWS.items():
             wrong = functools.partial(_gradient_from, given.name, change)
-            yield GeneralFault(f"gradient of {given.name} {words}", wrong, patience=PATIENCE)
+            yield _fault(f"gradient of {given.name} {words}", wrong)
     for one, other in itertools.combinations(differentiable, 2):
         if one.axes == other.axes:
             exchanged = functools.partial(_gradients_exchanged, one.name, other.name)
-            yield GeneralFault(f"gradients of {one.name} and {other.name} exchanged", exchanged)
+            yield _fault(f"gradients of {one.name} and {other.name} exchanged", exchanged)
 
 
 def _with_gradient(name: str, edit: Edit, expectation: Expectation) -> Result | None:
@@ -584,7 +589,7 @@ def _wrong_cotangents(spec: Spec) -> Iterator[GeneralFault]:
 
 def _under(name: str, changes: Sequence[Change | None]) -> GeneralFault:
     under = functools.partial(_with_cotangents, changes)
-    return GeneralFault(name, functools.partial(_in_gradients, under), patience=PATIENCE)
+    return _fault(name, functools.partial(_in_gradients, under))
 
 
 def _with_cotangents(changes: Sequence[Change | None], expectation: Expectation) -> Expectation | None:

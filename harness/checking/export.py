@@ -234,9 +234,7 @@ def judge_folder(folder: Path, admitted: tuple[str, ...] = ()) -> dict[str, Judg
         if found is not None:
             returned[name] = _read(found)
     if not returned and not lacking:
-        raise Usage(
-            f"nothing came back: put files such as {manifest.cases[0].file} into {folder / RETURNED}"
-        )
+        raise Usage(f"nothing came back: put files such as {manifest.cases[0].file} into {folder / RETURNED}")
     judged = {}
     for case in manifest.cases:
         arrays = returned.get(case.spec, {})

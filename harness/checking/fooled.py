@@ -6,6 +6,7 @@ the judge that the kernel met.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
@@ -26,6 +27,7 @@ class Fooled(msgspec.Struct, frozen=True):
     """Which faults the cases that ran in one dtype would have caught, by name.
 
     ``silent`` faults make no difference in any of these cases: other sizes, data or options would show them.
+    Of those that follow from the spec, whatever the layer computes, some never do; they are left out.
     ``unasked`` ones are faults of gradients alone, where gradients were not asked for.
     """
 
@@ -55,7 +57,9 @@ def fooled_by(
         for fault in faults(spec):
             if getattr(fault, "draws_once", False):  # a fault of stochastic layers, which are not asked here
                 continue
-            sorted_by[_fate(answers(fault, asked), gradients, judged)].append(fault.name)
+            fate = _fate(answers(fault, asked), gradients, judged)
+            if fate != "silent" or math.isinf(getattr(fault, "patience", math.inf)):
+                sorted_by[fate].append(fault.name)
         found.append(Fooled(name, **{fate: tuple(names) for fate, names in sorted_by.items()}))
         forget()
     return tuple(found)
