@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import collections
 import functools
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from pathlib import Path
@@ -72,20 +73,23 @@ def caught(name: str) -> Caught:
     """Put the faults of a spec through its standard tier."""
     forget()
     spec = all_specs()[name]
-    bindings = implementations(spec)
-    known: dict[str, list[str]] = {fault.name: [] for fault in auditing_faults.faults(spec)}
+    bindings, every = implementations(spec), auditing_faults.faults(spec)
+    known: dict[str, list[str]] = {fault.name: [] for fault in every}
     times: collections.Counter[tuple[str, str]] = collections.Counter()
+    patience = {f.name: getattr(f, "patience", math.inf) for f in every}
     for case in _by_dtype(selection(spec, "standard")):
         keys = [binding.key for binding in bindings if refusal(binding, case) is None]
         enough = ENOUGH if case.dtype == DTYPE_ORDER[0] else 1
         open_faults = [
             fault
-            for fault in auditing_faults.faults(spec)
-            if any(times[fault.name, key] < enough for key in keys)
+            for fault in every
+            if patience[fault.name] > 0 and any(times[fault.name, key] < enough for key in keys)
         ]
-        for fault in catching(case, open_faults):
+        found, shown, idle = catching(case, open_faults)
+        for fault in found:
             known[fault].append(case.id)
             times.update((fault, key) for key in keys)
+        patience |= dict.fromkeys(shown, math.inf) | {fault: patience[fault] - 1 for fault in idle}
     return Caught(name, known)
 
 
@@ -94,26 +98,33 @@ def _by_dtype(cases: Iterable[Case]) -> list[Case]:
     return sorted((case for case in cases if case.valid), key=lambda case: DTYPE_ORDER.index(case.dtype))
 
 
-def catching(case: Case, faults: Sequence[auditing.AnyFault]) -> list[str]:
-    """Names of the faults that a case catches; equal answers are judged once."""
+def catching(case: Case, faults: Sequence[auditing.AnyFault]) -> tuple[list[str], list[str], list[str]]:
+    """Names of the faults that a case catches, that it shows, and in which it shows no difference.
+
+    Equal answers are judged once.
+    """
     expectation = question(case) if faults else None
-    found, seen = [], dict[Any, bool]()
+    found, shown, idle, seen = list[str](), list[str](), list[str](), dict[Any, bool]()
     for fault in faults:
         assert expectation is not None
         again = functools.partial(auditing_faults.answer, fault)
         try:
-            answer = again(expectation)
+            answer = auditing_faults.returned(fault, expectation)
         except IndexError:  # the fault reads indices that the case means to be out of range
             continue
         if answer is None:
             continue
+        if auditing_faults.is_right(fault, expectation, answer):
+            idle.append(fault.name)
+            continue
+        shown.append(fault.name)
         once = getattr(fault, "draws_once", False)
         key = fault.name if case.spec.recover else fingerprint(answer)
         if key not in seen:
             seen[key] = auditing._judged(expectation, answer, again, once).failing
         if seen[key]:
             found.append(fault.name)
-    return found
+    return found, shown, idle
 
 
 # --- the choice ---
@@ -267,7 +278,7 @@ def caught_after_all(
     for case in cases:
         keys = [binding.key for binding in implementations(spec) if refusal(binding, case) is None]
         names = {fault for fault, key in left if key in keys}
-        found = catching(case, [fault for fault in auditing_faults.faults(spec) if fault.name in names])
+        found, _, _ = catching(case, [fault for fault in auditing_faults.faults(spec) if fault.name in names])
         left -= {(fault, key) for fault in found for key in keys}
         yield case, found
 

@@ -36,7 +36,7 @@ from .variants import (
 )
 from .variants import answer as answer_of_variant
 
-__all__ = ["GENERAL", "GeneralFault", "answer", "answers", "faults", "result"]
+__all__ = ["GENERAL", "GeneralFault", "answer", "answers", "faults", "is_right", "result", "returned"]
 
 Array = np.ndarray[Any, Any]
 Spoil = Callable[[Array, Expectation], Array]
@@ -56,10 +56,10 @@ def answers(
     """
     patience = getattr(fault, "patience", math.inf)
     for expectation in expectations:
-        found = _returned(fault, expectation)
+        found = returned(fault, expectation)
         if found is None:
             continue
-        if not _is_right(fault, expectation, found):
+        if not is_right(fault, expectation, found):
             patience = math.inf
             yield expectation, found
         elif (patience := patience - 1) == 0:
@@ -68,11 +68,12 @@ def answers(
 
 def answer(fault: Fault | GeneralFault, expectation: Expectation) -> Answer | None:
     """What an implementation with the fault returns; None where it is no fault or cannot be asked."""
-    found = _returned(fault, expectation)
-    return None if found is None or _is_right(fault, expectation, found) else found
+    found = returned(fault, expectation)
+    return None if found is None or is_right(fault, expectation, found) else found
 
 
-def _returned(fault: Fault | GeneralFault, expectation: Expectation) -> Answer | None:
+def returned(fault: Fault | GeneralFault, expectation: Expectation) -> Answer | None:
+    """What an implementation with the fault returns, right or not; None where it cannot be asked."""
     if isinstance(fault, Fault):
         return answer_of_variant(fault, expectation)
     try:
@@ -82,7 +83,8 @@ def _returned(fault: Fault | GeneralFault, expectation: Expectation) -> Answer |
         return Answer(error=str(error))
 
 
-def _is_right(fault: Fault | GeneralFault, expectation: Expectation, found: Answer) -> bool:
+def is_right(fault: Fault | GeneralFault, expectation: Expectation, found: Answer) -> bool:
+    """Whether what a fault returned is right, so that it is no fault of that question."""
     return not getattr(fault, "draws_once", False) and fingerprint(found) == right_fingerprint(expectation)
 
 
