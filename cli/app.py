@@ -232,6 +232,7 @@ def audit(
     dtype: Names = DTYPE_ORDER,
     tier: Tier = "standard",
     seeds: int = 1,
+    share: int = 1,
     jobs: int | None = None,
     details: Annotated[bool, Parameter(negative="")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -248,6 +249,9 @@ def audit(
         The cases that they are put through, as for a run.
     seeds
         How many times to draw the numbers of every case.
+    share
+        Put each control that is no layer's own to one of so many cases, others for each control: less than half
+        the time. Faults are put to all cases all the same.
     jobs
         Processes; as many as there are cores if not given.
     details
@@ -257,11 +261,11 @@ def audit(
     """
     chosen = tuple(select_specs(specs))
     checked_dtypes(dtype)
-    if seeds < 1 or (jobs is not None and jobs < 1):
-        raise Usage("--seeds and --jobs must be at least 1")
+    if min(seeds, share) < 1 or (jobs is not None and jobs < 1):
+        raise Usage("--seeds, --share and --jobs must be at least 1")
     parts = len(chosen) * len(dtype) * seeds
     with Bar("audit", parts) as bar:
-        found = run_audit(chosen, dtype, tier, range(seeds), jobs, lambda entries: bar.advance())
+        found = run_audit(chosen, dtype, tier, range(seeds), jobs, lambda entries: bar.advance(), share)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(found)).decode())
     else:

@@ -8,6 +8,7 @@ further than correct implementations do, there or on ordinary numbers, it is bel
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import multiprocessing
 import os
@@ -128,6 +129,7 @@ def run_audit(
     seeds: Sequence[int] = (0,),
     jobs: int | None = None,
     on_done: Callable[[Sequence[Entry]], None] = lambda entries: None,
+    share: int = 1,
 ) -> Audit:
     """Audit specs in several processes; an interrupt or a killed process ends it and keeps what was learned.
 
@@ -138,10 +140,11 @@ def run_audit(
         seeds: numbers that the data sets are drawn from.
         jobs: processes; as many as there are cores if None.
         on_done: called with what came of a spec in a dtype from a seed.
+        share: each general control is put to one of so many cases, see `audit`.
     """
     # Arrays are small: threads of the linear algebra library would only get in each other's way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    tasks = [(spec, dtype, tier, seed) for spec in specs for dtype in dtypes for seed in seeds]
+    tasks = [(spec, dtype, tier, seed, share) for spec in specs for dtype in dtypes for seed in seeds]
     found: dict[int, list[Entry]] = {}
     complete = False
     with worker_pool(jobs) as pool:
@@ -173,11 +176,16 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def audit(spec_name: str, dtype_name: str, tier: str, seed: int = 0) -> list[Entry]:
-    """Put every fault and control of a spec through its cases in one dtype."""
+def audit(spec_name: str, dtype_name: str, tier: str, seed: int = 0, share: int = 1) -> list[Entry]:
+    """Put every fault and control of a spec through its cases in one dtype.
+
+    The general controls, which are most of the work, are put to one of ``share`` cases each, and to other ones
+    than the control before: every control still meets every kind of case, and every case a control. Those of
+    the spec are put to all cases, and so are all where a fault is to be told from the noise of controls.
+    """
     forget()
     spec = all_specs()[spec_name]
-    questions = _Questions(spec, dtype_name, tier, seed)
+    questions = _Questions(spec, dtype_name, tier, seed, share)
     return [
         *(_controlled(control, questions) for control in controls(spec, dtype_name)),
         *(_faulty(fault, questions) for fault in faults(spec)),
@@ -188,13 +196,30 @@ def audit(spec_name: str, dtype_name: str, tier: str, seed: int = 0) -> list[Ent
 class _Questions:
     """The valid cases of a spec in one dtype, with their expectations."""
 
-    def __init__(self, spec: Spec, dtype_name: str, tier: str, seed: int) -> None:
+    def __init__(self, spec: Spec, dtype_name: str, tier: str, seed: int, share: int = 1) -> None:
         chosen = [case for case in selection(spec, tier, (dtype_name,)) if case.valid]
-        self.spec, self.dtype = spec, dtype_name
+        self.spec, self.dtype, self._share = spec, dtype_name, share
         self.all = [question(Case(spec, c.parameters, c.dtype, c.data, c.size, seed)) for c in chosen]
         self._noise: dict[Expectation, list[float]] = {}
         self._judgements: dict[tuple[Expectation, Fingerprint], Judgement] = {}
         self._ordinary: dict[str, float] = {}
+        self._general = [c for c in controls(spec, dtype_name) if isinstance(c, GeneralControl)]
+
+    def of(self, control: AnyControl) -> list[Expectation]:
+        """The questions that are put to a control."""
+        if not isinstance(control, GeneralControl):
+            return self.all
+        return self.all[self._general.index(control) % self._share :: self._share]
+
+    def hear_everywhere(self) -> bool:
+        """Hear the general controls where they were not put; whether there was anything left to hear."""
+        left = self._share > 1
+        if left:
+            for control, expectation in itertools.product(self._general, self.all):
+                if result := result_of_control(control, expectation):
+                    self.hear(expectation, result)
+        self._share = 1
+        return left
 
     def hear(self, expectation: Expectation, result: Result) -> None:
         """Note how far a control lies from what is right."""
@@ -233,7 +258,7 @@ def _arrays_of(expectation: Expectation) -> tuple[str, ...]:
 
 def _controlled(control: AnyControl, questions: _Questions) -> Entry:
     put, nearest, where = 0, 0.0, ""
-    for expectation in questions.all:
+    for expectation in questions.of(control):
         result = result_of_control(control, expectation)
         if result is None:
             continue
@@ -321,6 +346,8 @@ def _uncaught(fault: AnyFault, questions: _Questions, put: int, margin: float, w
             excess = moved / errs if errs else math.inf
             if moved and excess >= largest:
                 largest, effect, noise, where = excess, moved, errs, expectation.case.id
+    if largest > 1 and questions.hear_everywhere():
+        return _uncaught(fault, questions, put, margin, where)
     outcome: AuditOutcome = "no effect" if not effect else "below resolution" if largest <= 1 else "slipped"
     return _entry(questions, fault, outcome, put, where, margin=margin, effect=effect, noise=noise)
 

@@ -292,7 +292,8 @@ def test_the_command_prints_json_and_exits_with_0(capsys):
     [
         (["audit", "gleu"], "did you mean gelu"),
         (["audit", "gelu", "--dtype", "float8"], "no dtype is called 'float8'"),
-        (["audit", "gelu", "--seeds", "0"], "--seeds and --jobs must be at least 1"),
+        (["audit", "gelu", "--seeds", "0"], "--seeds, --share and --jobs must be at least 1"),
+        (["audit", "gelu", "--share", "0"], "--seeds, --share and --jobs must be at least 1"),
     ],
 )
 def test_wrong_usage_of_the_audit_is_told(arguments, message, capsys):
