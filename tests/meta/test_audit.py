@@ -58,6 +58,26 @@ def test_in_bfloat16_no_control_fails_and_faults_are_caught(name):
     assert any(caught) or not any(entry.cases for entry in entries)  # no case has the dtype
 
 
+@pytest.mark.parametrize(("infinite_mean", "accused"), [("infinite_mean=updates", False), ("default", True)])
+def test_statistics_by_updates_pass_where_an_infinite_mean_may_be_nan(infinite_mean, accused):
+    """Every implementation sums, so that no tier asks it: a kernel that updates is asked so by its option."""
+    spec = SPECS["batch_norm"]
+    (welford,) = (c for c in controls(spec, "float32") if "running statistics too" in c.name)
+    expectation = of(f"batch_norm/{infinite_mean}/float32/infinities/9x5x3x7")
+    found = run(dataclasses.replace(welford, where="True"), expectation)
+    judgement = judge(expectation, found.stored(expectation.case))
+    assert judgement.failing == accused, judgement.message
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_a_row_of_nan_is_caught_where_a_lone_infinite_logit_has_its_limit(name):
+    sizes = ("3x17", "2x64", "5x129")
+    limits = [of(f"{name}/axis=0,infinite_logit=one_hot/float32/infinities/{size}") for size in sizes]
+    by_difference = Fault(name="∞ - ∞", parameters={"infinite_logit": "'nan'"}, spoils="both")
+    assert {judge(one, correct(one).stored(one.case)).outcome for one in limits} == {"conforms"}
+    assert "special values" in {judge(one, answer(by_difference, one)).check for one in limits}
+
+
 # --- the audit itself ---
 
 
