@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...reference import masking as right
-from ..language.variant import Control, Fault, each_way
+from ..language.variant import Control, Fault
 
 Array = Any
 
@@ -46,33 +46,10 @@ def step_by_step(
 
 FAULTS = {
     "lstm_beside_padding": (
-        *each_way(
-            Fault(
-                name="lengths one too long",
-                inputs={"lengths": lambda lengths, time: np.minimum(lengths + 1, time)},
-            )
-        ),
-        *each_way(
-            Fault(
-                name="padding taken for steps",
-                inputs={"lengths": lambda lengths, time: np.full_like(lengths, time)},
-            )
-        ),
         Fault(
             name="padding multiplied by 0, which keeps NaN",
             results={"final_h": lambda result, x: result + 0 * np.sum(x, axis=(1, 2))[:, np.newaxis]},
             where="data == 'padding_nan'",
-        ),
-        Fault(
-            name="padding in the gradient of the kernels",
-            parameters={"masking": "'select_values'"},
-            spoils="gradients",
-            where="masking == 'select' and data == 'padding_nan'",
-        ),
-        Fault(
-            name="NaN replaced by 0 wherever it stands in a gradient",
-            gradients={"kernel": lambda gradient: np.nan_to_num(gradient)},
-            where="masking == 'select_values'",
         ),
         Fault(
             name="initial state where there is padding",
@@ -80,22 +57,8 @@ FAULTS = {
                 "final_h": lambda result, lengths, h, time: np.where(lengths[:, None] < time, h, result)
             },
         ),
-        *each_way(Fault(name="bias missing", inputs={"bias": lambda bias: np.zeros_like(bias)})),
     ),
     "masked_average": (
-        *each_way(
-            Fault(
-                name="mask lost for kept, or the reverse",
-                parameters={"mask_after": "'lost' if mask_after == 'kept' else 'kept'"},
-                where="layer != 'attention' or mask_after == 'kept'",
-            )
-        ),
-        *each_way(
-            Fault(
-                name="mask of the first sequence for all",
-                inputs={"mask": lambda mask: np.broadcast_to(mask[:1], mask.shape)},
-            )
-        ),
         Fault(
             name="sum for the average",
             results={
@@ -117,14 +80,6 @@ FAULTS = {
                 )
             },
             where="mask_after == 'kept'",
-        ),
-        Fault(
-            name="masked steps not zero where the layer sees them",
-            inputs={"x": lambda x: x},
-            reference=lambda x, indices, mask, kernel, recurrent_kernel, *, layer, mask_after: np.mean(
-                right.LAYERS[layer][0](x, mask, kernel, recurrent_kernel), axis=1
-            ),
-            where="mask_after == 'lost' and layer not in ('lstm', 'attention', 'embedding')",
         ),
         Fault(
             name="gradient into masked steps",

@@ -204,13 +204,6 @@ def geometry_faults(extra: str) -> tuple[Fault, ...]:
                 where="padding == 'same' and not ceil_mode",
             )
         ),
-        *each_way(
-            Fault(
-                name="height and width of the window exchanged",
-                parameters={"window": "window[::-1]"},
-                where="padding == 'same'",
-            )
-        ),
         Fault(
             name="windows begin one place late",
             inputs={"x": lambda x: np.concatenate([x[:, :, 1:], x[:, :, -1:]], axis=2)},
@@ -226,9 +219,6 @@ FAULTS = {
         Fault(
             name="padded with the lowest finite number", inputs={"x": filled_with_lowest}, parameters=WHOLE
         ),
-        *each_way(
-            Fault(name="dilation ignored", parameters={"dilation": "(1, 1)"}, where="padding == 'same'")
-        ),
         Fault(name="NaN ignored", inputs={"x": lambda x: np.where(np.isnan(x), -np.inf, x)}),
         Fault(name="gradient to every maximum", vjp=hands_to(every)),
         Fault(name="gradient shared by the maxima", vjp=hands_to(shared)),
@@ -242,12 +232,6 @@ FAULTS = {
     ),
     "avg_pool2d": (
         *geometry_faults("window[i] - 1"),
-        *each_way(
-            Fault(
-                name="padding counted or not, the other way",
-                parameters={"count_padding": "not count_padding"},
-            )
-        ),
         Fault(
             name="what lies past the padding counts",
             inputs={"x": filled_with_zeros},

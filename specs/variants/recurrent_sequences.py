@@ -16,9 +16,6 @@ from ...reference import recurrent_sequences as reference
 from ...reference.recurrent import gru, gru_vjp, lstm, lstm_vjp, simple_rnn, simple_rnn_vjp
 from ..language.variant import Control, Fault, each_way
 from .recurrent import (
-    BIAS_MISSING,
-    NO_INITIAL_STATE,
-    cotangents_of,
     gates_in_order,
     gru_by,
     lstm_by,
@@ -39,8 +36,7 @@ class Cell:
     vjp: Function
     by: Function
     states: int
-    of_weights: tuple[Fault, ...]
-    of_carry: tuple[Fault, ...] = ()
+    of_weights: tuple[Fault, ...] = ()
 
     def split(self, arrays: Any) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         """States, and the weights that follow them."""
@@ -56,11 +52,7 @@ LSTM = Cell(
     lstm_vjp,
     lstm_by,
     2,
-    (
-        *gates_in_order("f, i, g, o", (1, 0, 2, 3)),
-        Fault(name="final cell state squashed", results={"final_c": lambda result: np.tanh(result)}),
-    ),
-    each_way(Fault(name="initial cell state ignored", inputs={"c": lambda c: np.zeros_like(c)})),
+    (Fault(name="final cell state squashed", results={"final_c": lambda result: np.tanh(result)}),),
 )
 GRU = Cell(
     gru,
@@ -68,7 +60,6 @@ GRU = Cell(
     gru_by,
     1,
     (
-        *gates_in_order("z, r, n, that of Keras", (1, 0, 2)),
         *each_way(
             Fault(
                 name="reset on the other side of the product",
@@ -76,27 +67,9 @@ GRU = Cell(
                 where="not (reset_after and candidate_bias)",
             )
         ),
-        *each_way(
-            Fault(
-                name="recurrent bias missing",
-                inputs={"recurrent_bias": lambda recurrent_bias: np.zeros_like(recurrent_bias)},
-                where="reset_after and candidate_bias",
-            )
-        ),
     ),
 )
-SIMPLE_RNN = Cell(
-    simple_rnn,
-    simple_rnn_vjp,
-    simple_rnn_of_one_product,
-    1,
-    each_way(
-        Fault(
-            name="recurrent kernel transposed",
-            inputs={"recurrent_kernel": lambda recurrent_kernel: np.swapaxes(recurrent_kernel, -1, -2)},
-        )
-    ),
-)
+SIMPLE_RNN = Cell(simple_rnn, simple_rnn_vjp, simple_rnn_of_one_product, 1)
 
 
 # --- the layers written in another way, with options that are wrong ---
@@ -241,30 +214,10 @@ def gradient_stops_between_calls(cell: Cell) -> Function:
 # --- faults ---
 
 
-def shared(cell: Cell) -> tuple[Fault, ...]:
-    """What any layer can get wrong that is given a carry."""
-    return (*BIAS_MISSING, *NO_INITIAL_STATE, *cell.of_weights, *cell.of_carry)
-
-
 def masked_faults(cell: Cell, layer: Function, vjp: Function) -> tuple[Fault, ...]:
     """What a layer over padded sequences can get wrong."""
     return (
-        *shared(cell),
-        *cotangents_of(vjp)[:3],
-        *each_way(
-            Fault(
-                name="mask of the other polarity",
-                inputs={"mask": lambda mask: ~mask},
-                where="marked_by == 'mask'",
-            )
-        ),
-        *each_way(
-            Fault(
-                name="lengths one too long",
-                inputs={"lengths": lambda lengths, time: np.minimum(lengths + 1, time)},
-                where="marked_by == 'lengths'",
-            )
-        ),
+        *cell.of_weights,
         *each_way(
             Fault(
                 name="padding not masked",
@@ -304,12 +257,6 @@ def masked_faults(cell: Cell, layer: Function, vjp: Function) -> tuple[Fault, ..
             where="direction != 'forward' and marked_by == 'lengths' and masked_output != 'computed'",
         ),
         Fault(
-            name="gradient through the padding",
-            parameters={"masked_output": "'computed'"},
-            spoils="gradients",
-            where="marked_by == 'lengths' and (direction == 'forward' or reversal == 'valid')",
-        ),
-        Fault(
             name="gradient into the padding",
             gradients={"x": lambda gradient: np.where(gradient == 0, 1.0, gradient)},
         ),
@@ -319,26 +266,7 @@ def masked_faults(cell: Cell, layer: Function, vjp: Function) -> tuple[Fault, ..
 def bidirectional_faults(cell: Cell, layer: Function) -> tuple[Fault, ...]:
     """What the two directions can get wrong."""
     return (
-        *shared(cell),
-        *each_way(
-            Fault(
-                name="directions swapped",
-                inputs={"kernel": lambda kernel: kernel[::-1]},
-            )
-        ),
-        *each_way(
-            Fault(
-                name="one kernel for both directions",
-                inputs={"kernel": lambda kernel: np.broadcast_to(kernel[:1], kernel.shape)},
-            )
-        ),
-        *each_way(
-            Fault(
-                name="average for sum, sum for the others",
-                parameters={"merge": "'ave' if merge == 'sum' else 'sum'"},
-                where="merge != 'concat'",
-            )
-        ),
+        *cell.of_weights,
         Fault(
             name="backward outputs as computed",
             results={
@@ -349,18 +277,9 @@ def bidirectional_faults(cell: Cell, layer: Function) -> tuple[Fault, ...]:
             where="merge == 'concat' and returns == 'sequence'",
         ),
         Fault(
-            name="last step for the ends, and the reverse",
-            parameters={"returns": "'ends' if returns == 'last_step' else 'last_step'"},
-            where="returns != 'sequence'",
-        ),
-        Fault(
             name="backward outputs first",
             results={"y": lambda result, units: np.roll(result, units, axis=-1)},
             where="merge == 'concat'",
-        ),
-        Fault(
-            name="final states of the two swapped",
-            reference=with_outputs(layer, lambda y, h, *others: (y, h[::-1], *others)),
         ),
         Fault(
             name="backward starts in the padding",
@@ -377,20 +296,7 @@ def bidirectional_faults(cell: Cell, layer: Function) -> tuple[Fault, ...]:
 def stacked_faults(cell: Cell, layer: Function, vjp: Function) -> tuple[Fault, ...]:
     """What layers can get wrong."""
     return (
-        *shared(cell),
-        *each_way(
-            Fault(
-                name="initial states of the layers the other way round",
-                inputs={"h": lambda h: h[::-1]},
-            )
-        ),
-        *each_way(
-            Fault(
-                name="one recurrent kernel for all layers",
-                inputs={"recurrent_kernel": lambda recurrent_kernel: spread_first(recurrent_kernel)},
-            )
-        ),
-        *cotangents_of(vjp)[:3],
+        *cell.of_weights,
         Fault(
             name="final states of the layers the other way round",
             reference=with_outputs(layer, lambda y, *carry: (y, *turned(carry))),
@@ -400,39 +306,19 @@ def stacked_faults(cell: Cell, layer: Function, vjp: Function) -> tuple[Fault, .
             reference=with_outputs(layer, lambda y, *carry: (y, *map(spread_first, turned(carry)))),
         ),
         Fault(name="carry of the layer below", reference=carry_of_the_layer_below(cell)),
-        Fault(
-            name="gradient of the upper kernels missing",
-            gradients={"upper_kernels": lambda gradient: np.zeros_like(gradient)},
-        ),
     )
 
 
 def stateful_faults(cell: Cell) -> tuple[Fault, ...]:
     """What can go wrong from call to call."""
     return (
-        *BIAS_MISSING,
         *cell.of_weights,
-        *each_way(
-            Fault(
-                name="every call starts from zeros",
-                parameters={"between": "'reset'"},
-                inputs={"other": lambda other: None},
-                where="between != 'reset'",
-            )
-        ),
-        *each_way(
-            Fault(
-                name="reset does nothing",
-                parameters={"between": "'nothing'"},
-                where="between == 'reset'",
-            )
-        ),
-        *each_way(
-            Fault(
-                name="a prediction moves the carry where it must not, and the reverse",
-                parameters={"kept_by": "'layer' if kept_by == 'caller' else 'caller'"},
-                where="between == 'predict'",
-            )
+        Fault(
+            name="every call starts from zeros, in the gradient",
+            parameters={"between": "'reset'"},
+            inputs={"other": lambda other: None},
+            where="between != 'reset'",
+            spoils="gradients",
         ),
         Fault(
             name="carry of the first sample for all",
@@ -456,8 +342,14 @@ FAULTS = {
     "bidirectional_lstm": bidirectional_faults(LSTM, reference.bidirectional_lstm),
     "bidirectional_gru": bidirectional_faults(GRU, reference.bidirectional_gru),
     "bidirectional_simple_rnn": bidirectional_faults(SIMPLE_RNN, reference.bidirectional_simple_rnn),
-    "stacked_lstm": stacked_faults(LSTM, reference.stacked_lstm, reference.stacked_lstm_vjp),
-    "stacked_gru": stacked_faults(GRU, reference.stacked_gru, reference.stacked_gru_vjp),
+    "stacked_lstm": (
+        *gates_in_order("f, i, g, o", (1, 0, 2, 3)),
+        *stacked_faults(LSTM, reference.stacked_lstm, reference.stacked_lstm_vjp),
+    ),
+    "stacked_gru": (
+        *gates_in_order("z, r, n, that of Keras", (1, 0, 2)),
+        *stacked_faults(GRU, reference.stacked_gru, reference.stacked_gru_vjp),
+    ),
     "stacked_simple_rnn": stacked_faults(
         SIMPLE_RNN, reference.stacked_simple_rnn, reference.stacked_simple_rnn_vjp
     ),

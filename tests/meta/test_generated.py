@@ -166,8 +166,10 @@ def test_a_fault_that_follows_from_the_spec_is_found_out():
 
 @pytest.mark.parametrize("name", FAMILIES.values())
 def test_nothing_that_follows_from_the_spec_is_written_by_hand(name):
-    """`benchmarks/twins.py` tells it of every spec."""
-    assert twins(name, faults_of(SPECS[name])) == {}
+    """`benchmarks/twins.py` tells it of every spec. What several specs share may follow from one of them."""
+    shared = {fault.name for other, spec in SPECS.items() if other != name for fault in faults_of(spec)}
+    written = [fault for fault in faults_of(SPECS[name]) if fault.name not in shared]
+    assert twins(name, written) == {}
 
 
 def test_options_of_one_value_have_no_other():

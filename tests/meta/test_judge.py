@@ -143,9 +143,7 @@ def test_an_error_where_a_constraint_is_broken_conforms_and_a_value_does_not():
     assert (raised.outcome, raised.check) == ("conforms", "raised")
     assert raised.message == "raised, as C1 asks: ValueError: no"
     assert (given.outcome, given.check) == ("accepts", "raised")
-    assert (
-        given.message == "gave a value of shape (2, 0) where C1 (there must be features) asks for an error"
-    )
+    assert given.message == "gave a value of shape (2, 0) where C1 (there must be features) asks for an error"
 
 
 # --- structure ---
