@@ -122,7 +122,8 @@ def _leave_idle(suspect: Suspect, groups: Groups, given: _Given) -> None:
 def halves(expectation: Expectation, fault: Fault | GeneralFault) -> Halves | None:
     """What a fault returns; None where it makes no difference, or something else than other numbers."""
     try:
-        found = answer(fault, expectation)
+        with np.errstate(all="ignore"):
+            found = answer(fault, expectation)
     except IndexError:  # the fault reads indices that the case means to be out of range
         return None
     if found is None or found.error or found.gradient_error or not found.repeats:

@@ -116,7 +116,7 @@ def _each_way(name: str, wrong: Wrong) -> tuple[GeneralFault, GeneralFault]:
 def _in_outputs(wrong: Wrong, expectation: Expectation) -> Result | None:
     asked = wrong(expectation)
     try:
-        return asked and dataclasses.replace(correct(expectation), outputs=outputs_of(asked))
+        return dataclasses.replace(correct(expectation), outputs=outputs_of(asked)) if asked else None
     except UNFIT:
         return None
 
@@ -124,7 +124,7 @@ def _in_outputs(wrong: Wrong, expectation: Expectation) -> Result | None:
 def _in_gradients(wrong: Wrong, expectation: Expectation) -> Result | None:
     asked = wrong(expectation)
     try:
-        return asked and dataclasses.replace(correct(expectation), gradients=gradients_of(asked))
+        return dataclasses.replace(correct(expectation), gradients=gradients_of(asked)) if asked else None
     except UNFIT:
         return None
 
@@ -153,7 +153,7 @@ def _first_for_all(given: Array, axis: int | tuple[int, ...]) -> Array:
 
 def _stored(moved: Callable[..., Array], one: int, other: int, given: Array) -> Array:
     """The same numbers, laid out as if axes stood in another order."""
-    return moved(given, one, other).reshape(given.shape)
+    return np.reshape(moved(given, one, other), given.shape)
 
 
 def _window_reversed(given: Array) -> Array:
@@ -472,8 +472,12 @@ def _wrong_results(spec: Spec) -> Iterator[GeneralFault]:
     misplaced = _edits_along("as the first", "one place late", "shifted by one")
     for place, name in enumerate(names):
         before = name.removeprefix("final_")
-        as_it_is = {f"is {n} as it is": functools.partial(_taken, n) for n in inputs if n != before}
-        stale = {"not updated": functools.partial(_taken, before)} if before in inputs else {}
+        as_it_is: dict[str, Edit] = {
+            f"is {n} as it is": functools.partial(_taken, n) for n in inputs if n != before
+        }
+        stale: dict[str, Edit] = (
+            {"not updated": functools.partial(_taken, before)} if before in inputs else {}
+        )
         called = f"new {name}" if name in inputs else name
         for words, edit in {**_edits(spec), **misplaced, **as_it_is, **stale}.items():
             yield _fault(f"{called} {words}", functools.partial(_with_output, place, edit))
@@ -491,7 +495,7 @@ def _with_output(place: int, edit: Edit, expectation: Expectation) -> Result | N
 def _wrong_gradients(spec: Spec) -> Iterator[GeneralFault]:
     """Each gradient edited, the cotangent as it is, that of some rows, or that of another input."""
     differentiable = [given for given in spec.inputs if given.differentiable]
-    passed = {"is the cotangent as it is": functools.partial(_taken, "cotangent")}
+    passed: dict[str, Edit] = {"is the cotangent as it is": functools.partial(_taken, "cotangent")}
     for given in differentiable:
         for words, edit in {**_edits(spec), **passed}.items():
             wrong = functools.partial(_with_gradient, given.name, edit)

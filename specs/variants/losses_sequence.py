@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...reference.losses_classification import sparse_softmax_cross_entropy
-from ..language.variant import Control, Fault, each_way
+from ..language.variant import Control, Fault
 from .losses_classification import BASE_2
 
 Array = Any
@@ -36,17 +36,6 @@ def weighted(
 
 FAULTS = {
     "sequence_cross_entropy": (
-        *(
-            fault
-            for average in ("steps", "sequences", "places")
-            for fault in each_way(
-                Fault(
-                    name=f"averaged over {average}",
-                    parameters={"average": f"'{average}'"},
-                    where=f"average != '{average}'",
-                )
-            )
-        ),
         Fault(
             name="losses of masked steps multiplied by 0, which keeps NaN, in the gradient",
             parameters={"masking": "'multiply'"},
