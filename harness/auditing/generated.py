@@ -134,7 +134,7 @@ def _in_gradients(wrong: Wrong, expectation: Expectation) -> Result | None:
 
 def _edge_lost(given: Array, axis: int, last: bool) -> Array:
     """The last or the first slice along an axis read as zeros."""
-    kept = given.copy()
+    kept = np.array(given)
     np.moveaxis(kept, axis, 0)[-1 if last else 0] = 0
     return kept
 
