@@ -131,15 +131,7 @@ def rows(
     words = {one.__name__: one for one in (call_module, make_module) if one}
     caller, maker = (one.__name__ if one else "" for one in (call_module, make_module))
     known = words | modules
-    longest_first = sorted(modules.items(), key=lambda item: -len(item[1].__name__))
-
-    def written(api: str) -> str:
-        """What is called, under the name that users give its module."""
-        path = api.partition("(")[0]
-        for name, module in longest_first:
-            if path.startswith(f"{module.__name__}."):
-                return f"{name}{path.removeprefix(module.__name__)}"
-        return path
+    paths = {getattr(module, "__name__", name): name for name, module in modules.items()}
 
     def bind(
         space: dict[str, Any],
@@ -154,7 +146,7 @@ def rows(
         calls: str = "",
         **form: Any,
     ) -> None:
-        row = Row(calls or written(api), options or {}, weights or {}, **form)
+        row = Row(calls or _written(api, paths), options or {}, weights or {}, **form)
         for name, value in known.items():
             space.setdefault(name, value)
         file = f"{space['__file__']}:{spec}:{api}"
@@ -168,6 +160,13 @@ def rows(
         bind(sys._getframe(1).f_globals, *of, **form, caller=caller, maker=maker)
 
     return function, module
+
+
+def _written(api: str, paths: Mapping[str, str]) -> str:
+    """What an API calls, under the name that users give its module, by the ``paths`` of modules."""
+    called = api.partition("(")[0]
+    home = max((path for path in paths if called.startswith(f"{path}.")), key=len, default="")
+    return f"{paths[home]}{called.removeprefix(home)}" if home else called
 
 
 def _functions(

@@ -8,6 +8,7 @@ import traceback
 import pytest
 
 from assay.adapters import binding, rows
+from assay.adapters.lazy import Lazy
 
 TAKEN = "a spec of these tests"
 
@@ -69,6 +70,13 @@ def test_a_module_is_built_from_its_options_and_called_with_its_weights():
     built = row.build([1, 2])
     assert built(3) == ({"size": 2}, (3,))
     assert row.function(built, 3, [1, 2], 4) == (built, (3,), {"weight": [1, 2], "in.bias": 4})
+
+
+def test_an_api_is_called_under_the_name_that_users_give_the_nearest_module():
+    modules = {"whole": Lazy("tools"), "part": Lazy("tools.parts")}
+    shortened, _ = rows.rows("torch", **modules)
+    for api, call in (("tools.parts.turn(left)", "part.turn(x)"), ("tools.partsturn", "whole.partsturn(x)")):
+        assert f"return {call}" in inspect.getsource(bound(shortened, api).function)
 
 
 def test_what_comes_out_is_taken_apart_and_arranged():
