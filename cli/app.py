@@ -250,8 +250,8 @@ def audit(
     seeds
         How many times to draw the numbers of every case.
     share
-        Put each control that is no layer's own to one of so many cases, others for each control: less than half
-        the time. Faults are put to all cases all the same.
+        Put each control that is no layer's own to one of so many cases, others for each control, which takes
+        less time. Faults are put to all cases all the same.
     jobs
         Processes; as many as there are cores if not given.
     details

@@ -179,9 +179,9 @@ def _end_with_parent() -> None:
 def audit(spec_name: str, dtype_name: str, tier: str, seed: int = 0, share: int = 1) -> list[Entry]:
     """Put every fault and control of a spec through its cases in one dtype.
 
-    The general controls, which are most of the work, are put to one of ``share`` cases each, and to other ones
-    than the control before: every control still meets every kind of case, and every case a control. Those of
-    the spec are put to all cases, and so are all where a fault is to be told from the noise of controls.
+    The general controls, which are most of the work, are put to one of ``share`` cases each, and to others
+    than the control before. Those of the spec are put to all cases, and so are all where a fault is to be
+    told from the noise of controls.
     """
     forget()
     spec = all_specs()[spec_name]
