@@ -36,6 +36,7 @@ from ..reports.audit import audit_details, audit_summary
 from ..reports.console import Bar, Progress, Screen, table
 from ..reports.pages import explanation_page, spec_page, spec_table
 from ..specs.language.cases import DTYPE_ORDER
+from .coverage import coverage
 from .ending import DEBUG, CannotRun, keeping, status_of, unread
 from .gate import gate, waive
 from .kernel import check, export, judge
@@ -334,6 +335,7 @@ def answers(
 
 
 app.command(check)
+app.command(coverage)
 app.command(export)
 app.command(judge)
 app.command(gate)

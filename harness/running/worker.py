@@ -25,8 +25,9 @@ from ...adapters.binding import BUILT, bindings, load_bindings
 from ...adapters.framework import Framework, NotInForce, Returned, Runner, Unavailable, Wire, framework
 from ...adapters.kernel.function import Kernel, find_function
 from ...adapters.lazy import Absent, Unimportable
+from ...adapters.surface import public_names
 
-__all__ = ["serve", "serve_kernel"]
+__all__ = ["serve", "serve_kernel", "serve_names"]
 
 Reply = dict[str, Any]
 
@@ -48,6 +49,19 @@ def serve(channel: Any, name: str, device: str, mode: str, files: Sequence[str],
     channel.send(desk.facts())
     for request in channel:
         channel.send(desk.answer(request))
+
+
+def serve_names(channel: Any, name: str, device: str, log: str) -> None:
+    """Send the public names of a framework's layer and loss modules on an execnet ``channel``."""
+    _redirect_output(log)
+    adapter = framework(name, device)
+    try:
+        adapter.start()
+    except Unavailable as error:
+        channel.send({"unavailable": str(error)})
+    else:
+        names = public_names(name.partition("[")[0])
+        channel.send({"names": names, "versions": adapter.versions()})
 
 
 def serve_kernel(channel: Any, file: str, function: str, vjp: str, like: str, device: str, log: str) -> None:
