@@ -23,6 +23,9 @@ _WEYL = (0x9E3779B9, 0xBB67AE85)
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
+_TOGETHER = 2**13
+"""Counters that are turned at a time: few enough for a processor to keep them near."""
+
 
 def philox4x32(counter: Words, key: tuple[int, int]) -> Words:
     """Philox4x32-10 of many counters under one key.
@@ -69,11 +72,17 @@ class Stream:
         """Uniform 32-bit words."""
         count = math.prod(shape)
         blocks = -(-count // 4)
-        position = np.arange(self._block, self._block + blocks, dtype=np.uint64)
+        words = np.empty((blocks, 4), dtype=np.uint32)
+        for first in range(0, blocks, _TOGETHER):
+            position = np.arange(first, min(first + _TOGETHER, blocks), dtype=np.uint64)
+            words[first : first + _TOGETHER] = self._words(position + np.uint64(self._block)).T
         self._block += blocks
-        nonce = [np.full(blocks, word, dtype=np.uint64) for word in self._nonce]
-        words = philox4x32(np.stack([position & _LOW, position >> _HALF, *nonce]), self._key)
-        return np.asarray(words.T.ravel()[:count].reshape(shape), dtype=np.uint32)
+        return words.reshape(-1)[:count].reshape(shape)
+
+    def _words(self, position: Words) -> Words:
+        """The words of blocks at these positions."""
+        nonce = [np.full(position.shape, word, dtype=np.uint64) for word in self._nonce]
+        return philox4x32(np.stack([position & _LOW, position >> _HALF, *nonce]), self._key)
 
     def uniform(self, shape: Shape) -> Array:
         """Uniform in the open interval (0, 1): odd multiples of 2**-33."""
@@ -85,10 +94,10 @@ class Stream:
         The sum of 12 uniforms less 6 (Irwin-Hall), added as integers: an odd multiple of 2**-54, which is
         rounded once.  Box-Muller and the like go through log and cos, whose last bits no two libraries share.
         """
-        words = self.bits((13, *shape)).astype(np.int64)
+        words = self.bits((13, *shape))
         # Twelve 32-bit uniforms, taken at the middle of their cells; the last word refines one of them.
-        coarse = np.sum(words[:12], axis=0) - 6 * (2**32 - 1)
-        fine = words[12] >> 11
+        coarse = np.sum(words[:12], axis=0, dtype=np.int64) - 6 * (2**32 - 1)
+        fine = words[12].astype(np.int64) >> 11
         # One cell of 2**-32 is 2**21 fine ones of which `fine` counts, again from the middle.
         cells = 2 * (coarse * 2**21 + fine) - (2**21 - 1)
         return np.asarray(np.ldexp(np.asarray(cells, dtype=np.float64), -54))

@@ -19,9 +19,7 @@ def outputs_on(expectation: Expectation, arrays: Mapping[str, Array]) -> tuple[A
     """Outputs of the reference on these arrays, for their shapes."""
     if arrays is expectation.inputs:
         return tuple(np.asarray(y) for y in expectation.forward())
-    other = Expectation(expectation.case)
-    other.inputs = dict(arrays)
-    return tuple(np.asarray(y) for y in other.forward())
+    return tuple(np.asarray(y) for y in Expectation(expectation.case, inputs=arrays).forward())
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,15 @@ class Batch:
         """Inputs of one sample alone."""
         return {
             name: np.take(array, [index], self.inputs[name]) if name in self.inputs else array
+            for name, array in arrays.items()
+        }
+
+    def repeated(self, arrays: Mapping[str, Array], index: int, length: int) -> dict[str, Array]:
+        """Inputs in which one sample stands ``length`` times."""
+        return {
+            name: np.repeat(np.take(array, [index], self.inputs[name]), length, self.inputs[name])
+            if name in self.inputs
+            else array
             for name, array in arrays.items()
         }
 
@@ -95,12 +102,15 @@ def _split_axis(whole: Array, alone: Array, length: int) -> int | None:
 
 
 def _other_samples(arrays: Mapping[str, Array], where: Mapping[str, int]) -> dict[str, Array]:
-    """The inputs with every sample but the first replaced by the last but one, reversed in order."""
+    """The inputs with every sample but the first replaced by the last; by the first where there are two.
+
+    No sum over the samples stays the same, as it would in another order.
+    """
     changed = {}
     for name, array in arrays.items():
         if name in where:
             length = array.shape[where[name]]
-            order = [0, *range(length - 1, 0, -1)] if length > 2 else [0, 0]
+            order = [0, *[length - 1 if length > 2 else 0] * (length - 1)]
             array = np.take(array, order, where[name])
         changed[name] = array
     return changed
