@@ -235,6 +235,111 @@ def _padding_nan(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
     return round_to(stream.normal(shape), dtype)
 
 
+# --- what kernels are asked beside ---
+
+
+@_data_set("finite sentinels: every value lies below -5e4, where a maximum may start that should at -∞")
+def _low(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    return round_to(-5.5e4 + stream.normal(shape), dtype)
+
+
+@_data_set("the last element of each line far ahead of the rest: a tail that is lost decides all")
+def _late(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    values = stream.normal(shape)
+    if shape:
+        values[..., -1:] += 40.0
+    return round_to(values, dtype)
+
+
+@_data_set("squares past the largest float16, and in wider formats far from 1, of which sums stay in range")
+def _squares(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    # A cube of the reciprocal is still a normal number.
+    exponent = 8 if dtype.name == "float16" else math.frexp(dtype.largest)[1] * 5 // 16
+    return round_to(stream.signs(shape) * np.ldexp(1.0 + stream.uniform(shape) / 4, exponent), dtype)
+
+
+@_data_set(
+    "ends of ranges: squares, exponentials and reciprocals at their last finite and first infinite value"
+)
+def _edges(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    points = edge_points(dtype)
+    values = np.resize(np.concatenate([points, -points, [0.5]]), math.prod(shape)).reshape(shape)
+    if len(shape) > 1 and values.size:  # the last place too, which a vector loop leaves to the rest
+        lines = values.reshape(-1, shape[-1])
+        lines[1::2, -1] = np.resize(points, len(lines[1::2]))
+    del stream  # every point, in the same order
+    return round_to(values, dtype)
+
+
+def edge_points(dtype: DType) -> Array:
+    """Magnitudes at which a square, an exponential or a reciprocal leaves a format, and ends of binades."""
+    ends = (dtype.largest, dtype.smallest_normal, dtype.smallest_subnormal)
+    spaced = [f for end in ends for f in _beside(abs(_exponent(end)) * _LN2, dtype)]
+    root = float(widen(round_to(math.sqrt(dtype.largest), dtype)))
+    root = root if root * root <= dtype.largest else root * (1 - 2 * dtype.u)
+    return np.asarray(
+        [
+            *(root, root * (1 + 2 * dtype.u)),
+            *(1 / dtype.largest, dtype.smallest_normal, dtype.smallest_subnormal),
+            *spaced,
+            *(2 - 2 * dtype.u, 1.0, 1 - dtype.u, 1 + 2 * dtype.u),
+            dtype.largest,
+        ]
+    )
+
+
+_LN2 = 0.6931471805599453
+"""Exponentials leave a format at a power of two: no logarithm, whose last bit no two libraries share."""
+
+
+def _exponent(end: float) -> int:
+    """The power of two at, or next above, an end of a format."""
+    fraction, exponent = math.frexp(end)
+    return exponent - 1 if fraction == 0.5 else exponent
+
+
+def _beside(value: float, dtype: DType) -> tuple[float, float]:
+    """The numbers of the format on either side of a value."""
+    near = float(widen(round_to(value, dtype)))
+    step = 2 * dtype.u * 2.0 ** (math.frexp(near)[1] - 1)
+    return (near - step, near) if near > value else (near, near + step)
+
+
+@_data_set("NaN and minus infinity in one line: NaN comes out, whichever is met first", special=True)
+def _mixed(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    values = stream.normal(shape)
+    if shape and values.size:
+        lines = values.reshape(-1, shape[-1])
+        chosen = stream.permutation(len(lines))[: max(len(lines) // 4, 1)]
+        places = stream.integers(0, shape[-1], chosen.shape)
+        lines[chosen, (places + 1) % shape[-1]] = -np.inf
+        lines[chosen, places] = np.nan
+    return round_to(values, dtype)
+
+
+@_data_set("samples of minus infinity alone: a maximum that starts at a finite number", special=True)
+def _nothing(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    values = stream.normal(shape)
+    if shape and values.size:
+        values[stream.permutation(shape[0])[: max(shape[0] // 4, 1)]] = -np.inf
+    return round_to(values, dtype)
+
+
+@_data_set("NaN in weights beside ordinary data: it must reach what depends on it", special=True)
+def _weights_nan(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    return _nan(stream, shape, dtype)
+
+
+@_data_set("infinities in weights beside ordinary data: nothing may clip them", special=True)
+def _weights_infinite(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    return _infinities(stream, shape, dtype)
+
+
+@_data_set("indices at the ends of 8 and of 16 bits, where the limit allows, beside ordinary values")
+def _indices_high(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    return round_to(stream.normal(shape), dtype)
+
+
 def _special_places(stream: Stream, shape: Shape) -> npt.NDArray[np.bool_]:
     """One place in a quarter of the samples, and in one at least."""
     places = np.zeros(shape, dtype=np.bool_)
@@ -297,6 +402,12 @@ def draw_indices(stream: Stream, shape: Shape, limit: int) -> npt.NDArray[np.int
     ends = stream.permutation(indices.size)[:2]
     indices.reshape(-1)[ends] = [0, limit - 1][: len(ends)]
     return indices
+
+
+def draw_high_indices(stream: Stream, shape: Shape, limit: int) -> npt.NDArray[np.int32]:
+    """Indices of which some lie at the ends of 8 and of 16 bits, as far as there are so many."""
+    ends = [end for end in (257, 256, 255, 65537, 65536, 65535) if end < limit]
+    return _with_some(stream, draw_indices(stream, shape, limit), ends)
 
 
 def draw_indices_out_of_range(stream: Stream, shape: Shape, limit: int) -> npt.NDArray[np.int32]:

@@ -16,6 +16,7 @@ def elementwise(function: Callable[..., Any], *sources: Source, **more: Any) -> 
         inputs=(Input("x", "batch, features", meaning="what is activated"),),
         sizes=((3, 17), (1, 1), (2, 64), (5, 129)),
         data=("normal", "tails", "zeros", "wide", "subnormal", "large", "specials"),
+        kernel_data={"edges": ("x",)},
         sources=sources,
         **more,
     )
@@ -48,6 +49,7 @@ def along_axis(function: Callable[..., Any], *sources: Source) -> Spec:
         ),
         sizes=((3, 17), (1, 1), (2, 64), (5, 129)),
         data=("normal", "wide", "offset", "saturated", "constant", "ties", "nan", "infinities"),
+        kernel_data={name: ("x",) for name in ("low", "late", "mixed", "nothing")},
         sources=sources,
     )
 

@@ -45,6 +45,7 @@ dot_product_attention = Spec(
         (1, 2, 1025, 1, 8, 4),
     ),
     data=("normal", "saturated", "masked_rows", "nan"),
+    kernel_data={"low": ("bias",), "late": ("bias",)},
     excluded=(
         "empty_row != 'uniform' and not use_mask and causal != 'bottom_right'",
         "empty_row == 'nan' and causal != 'none'",

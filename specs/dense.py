@@ -15,6 +15,7 @@ dense = Spec(
     parameters=(Parameter("use_bias", (True, False), "whether a bias is added"),),
     sizes=((3, 17, 5), (1, 1, 1), (4, 256, 7), (5, 129, 33), (1, 63, 9)),
     data=("normal", "wide", "cancelling", "offset", "nan", "infinities"),
+    kernel_data={"late": ("x",), "weights_nan": ("kernel",), "weights_infinite": ("kernel",)},
 )
 
 masked_dense = Spec(

@@ -8,7 +8,14 @@ from .language.spec import Constraint, Input, Parameter, Spec
 embedding = Spec(
     reference=reference.embedding,
     inputs=(
-        Input("indices", "batch, steps", kind="index", limit="rows", meaning="the row of each place"),
+        Input(
+            "indices",
+            "batch, steps",
+            kind="index",
+            limit="rows",
+            meaning="the row of each place",
+            marks="padding_index",
+        ),
         Input("table", "rows, features"),
     ),
     parameters=(

@@ -59,6 +59,7 @@ softmax_cross_entropy = Spec(
     sizes=((5, 3, 7), (1, 1, 2), (4, 3, 1), (16, 2, 65), (2, 3, 513)),
     data=("normal", "offset", "saturated", "large", "nan", "negative_infinities"),
     constraints=(SMOOTHING_IN_RANGE,),
+    kernel_data={"low": ("logits",), "late": ("logits",), "mixed": ("logits",)},
     excluded=(
         "weighted and gradient == 'unit_sum'",
         # Smoothing leaves no target of 0.
@@ -73,7 +74,14 @@ sparse_softmax_cross_entropy = Spec(
     reference=reference.sparse_softmax_cross_entropy,
     inputs=(
         LOGITS,
-        Input("labels", ROWS, kind="index", limit="classes", meaning="the class of each row"),
+        Input(
+            "labels",
+            ROWS,
+            kind="index",
+            limit="classes",
+            meaning="the class of each row",
+            marks="ignored",
+        ),
         CLASS_WEIGHTS,
     ),
     parameters=(
@@ -95,6 +103,7 @@ sparse_softmax_cross_entropy = Spec(
     ),
     sizes=((5, 3, 7), (1, 1, 2), (4, 3, 1), (4, 2, 300)),
     data=("normal", "offset", "saturated", "large", "nan", "negative_infinities", "out_of_range"),
+    kernel_data={"low": ("logits",), "late": ("logits",), "mixed": ("logits",)},
     constraints=(
         Constraint(
             "C1",

@@ -14,6 +14,7 @@ EPSILON = Parameter("epsilon", (1e-5, 1e-3), "added to the variance, inside the 
 USE_SCALE = Parameter("use_scale", (True, False), "whether each channel is scaled")
 USE_BIAS = Parameter("use_bias", (True, False), "whether each channel is shifted")
 DATA = ("normal", "tiny", "offset", "wide", "constant", "nan", "infinities")
+KERNEL_DATA = {"late": ("x",), "squares": ("x",), "weights_nan": ("scale",), "weights_infinite": ("bias",)}
 
 batch_norm = Spec(
     reference=reference.batch_norm,
@@ -207,6 +208,7 @@ layer_norm = Spec(
     parameters=(Parameter("epsilon", (1e-5, 1e-3, 1e-6), EPSILON.meaning), USE_SCALE, USE_BIAS),
     sizes=((3, 2, 17), (1, 1, 1), (2, 5, 4), (2, 3, 129)),
     data=DATA,
+    kernel_data=KERNEL_DATA,
     excluded=(LONE_IN_HALVES,),
     sources=(Source("Ba, Kiros and Hinton (2016), Layer normalization", "https://arxiv.org/abs/1607.06450"),),
 )
@@ -223,6 +225,7 @@ group_norm = Spec(
     ),
     sizes=((3, 5, 2, 12), (1, 1, 1, 6), (2, 3, 7, 18), (2, 4, 5, 66)),
     data=DATA,
+    kernel_data=KERNEL_DATA,
     constraints=(
         Constraint(
             "C2",
@@ -246,6 +249,7 @@ rms_norm = Spec(
     ),
     sizes=((3, 2, 17), (1, 1, 1), (2, 5, 4), (2, 3, 129)),
     data=DATA,
+    kernel_data={**KERNEL_DATA, "weights_infinite": ("scale",)},
     # There the sum of squares is past the largest float16, and what is computed from it unknown.
     excluded=("dtype == 'float16' and data == 'offset' and channels == 129",),
     sources=(

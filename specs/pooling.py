@@ -110,6 +110,7 @@ max_pool2d = Spec(
     sizes=(*SIZES, (3, 1, 1, 4)),  # of a special value, such an image leaves nothing else
     grid=GRID,
     data=("normal", "ties", "zeros", "nan", "negative_infinities", "specials"),
+    kernel_data={"low": ("x",), "mixed": ("x",), "nothing": ("x",)},
     constraints=(*POSITIVE, *windows_fit(dilated=True)),
     excluded=(
         idle_ceil_mode(dilated=True),

@@ -29,6 +29,7 @@ WITH_ENDS = ("zeros", "saturated", "infinities", "negative_infinities")
 """Data sets beside which probabilities are 0 or 1 in places."""
 
 INDICES = {
+    "indices_high": data_sets.draw_high_indices,
     "out_of_range": data_sets.draw_indices_out_of_range,
     "negative": data_sets.draw_negative_indices,
     "far_below": data_sets.draw_indices_far_below,
@@ -129,11 +130,16 @@ class Case:
             limit = int(evaluate(given.limit or "0", self.names))
             if given.kind == "lengths":
                 return data_sets.draw_lengths(stream, shape, limit)
-            return INDICES.get(aim, data_sets.draw_indices)(stream, shape, limit)
+            if aim in INDICES:
+                return INDICES[aim](stream, shape, limit)
+            return self._with_what_is_held(given, data_sets.draw_indices(stream, shape, limit))
         if given.kind == "mask":
             draw_mask = data_sets.draw_mask_with_empty_rows if aim == "masked_rows" else data_sets.draw_mask
             return draw_mask(stream, shape)
-        if given.kind == "data":
+        own = self.spec.kernel_only.get(aim)
+        if own is not None:  # it fills these inputs alone
+            aim = aim if given.name in own else self.spec.data[0]
+        if given.kind == "data" or (own is not None and given.name in own):
             drawn = data_sets.data_set(aim).draw(stream, shape, target)
             return self._with_nan_in_padding(given, drawn) if aim == "padding_nan" else drawn
         draw: Callable[..., np.ndarray] = {
@@ -145,6 +151,16 @@ class Case:
         if given.kind in ("probability", "unit"):
             return draw(stream, shape, target, ends=aim in WITH_ENDS)
         return draw(stream, shape, target)
+
+    def _with_what_is_held(self, given: Input, indices: np.ndarray) -> np.ndarray:
+        """The indices, among which the value of the parameter occurs that ``marks`` names, if it has one."""
+        value = self.names[given.marks] if given.marks else None
+        if value is None or indices.size < 2 or np.any(indices == value):
+            return indices
+        marked: np.ndarray = indices.copy()
+        places = self._stream(f"{given.name}/marked").permutation(marked.size)
+        marked.reshape(-1)[places[: max(marked.size // 4, 1)]] = value
+        return marked
 
     def _with_nan_in_padding(self, given: Input, drawn: np.ndarray) -> np.ndarray:
         """The array, with NaN at the steps that a mask or a length says not to count.
@@ -221,8 +237,9 @@ def parse(case_id: str, specs: dict[str, Spec]) -> Case:
         raise Usage(f"case id {case_id!r}: dtype {dtype_name!r} is not one of {', '.join(DTYPES)}")
     if data.startswith(BREAKS):
         spec.breach(data.removeprefix(BREAKS))
-    elif data not in spec.data:
-        raise Usage(f"case id {case_id!r}: {name} has no data set {data!r}; it has {', '.join(spec.data)}")
+    elif data not in (*spec.data, *spec.kernel_only):
+        known = ", ".join((*spec.data, *spec.kernel_only))
+        raise Usage(f"case id {case_id!r}: {name} has no data set {data!r}; it has {known}")
     lengths = tuple(size.split("x"))
     if len(lengths) != len(spec.axis_names) or not all(text.isdigit() for text in lengths):
         raise Usage(

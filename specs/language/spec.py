@@ -84,7 +84,8 @@ class Input:
     drawn from its ``distribution`` (see `assay.specs.language.distribution`).
     ``when`` is the condition under which the input is given at all; otherwise it is ``None``. No gradient is
     asked of a ``constant``, such as the weights of classes, nor under the condition ``frozen``, where some
-    frameworks take the input as one: there the vjp gives a gradient all the same.
+    frameworks take the input as one: there the vjp gives a gradient all the same. ``marks`` names a parameter
+    whose value, where there is one, is to occur among indices: the label of rows that do not count.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Input:
     constant: bool = False
     frozen: str = "False"
     distribution: str = ""
+    marks: str = ""
 
     KINDS = ("data", "weight", "positive", "probability", "unit", "index", "mask", "lengths", "recovered")
 
@@ -176,7 +178,8 @@ class Spec:
     layer's ``recover`` reads its ``recovered`` inputs off the outputs. Where these hide what was drawn,
     ``probe`` gives other inputs, one mapping for each further question that is asked with the same seed, and
     ``recover`` reads the outputs of those. Both are given arrays, parameters and lengths of axes by name,
-    ``recover`` also the outputs of each question that it reads.
+    ``recover`` also the outputs of each question that it reads. ``kernel_data`` are data sets that a user's
+    kernel is asked beside, with the inputs that each fills; all others are ordinary there.
     """
 
     reference: Callable[..., Any]
@@ -194,6 +197,7 @@ class Spec:
     sources: tuple[Source, ...] = ()
     signed_zeros: bool = False
     grid: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    kernel_data: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     recover: Callable[[Names, Sequence[tuple[Any, ...]]], dict[str, Any]] | None = None
     probe: Callable[[Names], Sequence[dict[str, Any]]] | None = None
     family: str = field(init=False)
@@ -224,6 +228,12 @@ class Spec:
     def axis_names(self) -> tuple[str, ...]:
         """Names of the axes whose lengths a case chooses, in the order of its id."""
         return tuple(self.axes.replace(",", " ").split())
+
+    @functools.cached_property
+    def kernel_only(self) -> dict[str, tuple[str, ...]]:
+        """Data sets that only kernels are asked, with the inputs that each fills; indices have one anyway."""
+        indexed = any(given.kind == "index" for given in self.inputs)
+        return {**self.kernel_data, **({"indices_high": ()} if indexed else {})}
 
     @property
     def summary(self) -> str:

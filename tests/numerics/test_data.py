@@ -8,6 +8,7 @@ import pytest
 from assay.numerics.data import (
     DATA_SETS,
     data_set,
+    draw_high_indices,
     draw_indices,
     draw_indices_far_below,
     draw_indices_out_of_range,
@@ -45,6 +46,15 @@ PINNED = {
     "far_below": "1ae2aeae",
     "masked_rows": "464749a4",
     "padding_nan": "e742ebba",
+    "low": "3c30ccf9",
+    "late": "7df84235",
+    "squares": "0799d651",
+    "edges": "eb629488",
+    "mixed": "22407f56",
+    "nothing": "d227bd0e",
+    "weights_nan": "7c51e1cf",
+    "weights_infinite": "d2957ded",
+    "indices_high": "79dc902b",
 }
 SETS = pytest.mark.parametrize("data", DATA_SETS.values(), ids=DATA_SETS)
 
@@ -75,6 +85,52 @@ def test_the_data_of_every_set_stay_as_they_are(name):
 def test_an_unknown_name_is_refused_with_the_names_allowed():
     with pytest.raises(ValueError, match=r"'gaussian'.*normal, tiny"):
         data_set("gaussian")
+
+
+@FORMATS
+def test_low_lies_below_every_sentinel(format):
+    assert np.all(draw("low", format) < -5e4)
+
+
+@FORMATS
+def test_late_ends_every_line_far_ahead(format):
+    x = draw("late", format)
+    assert np.all(x[:, -1] > np.max(x[:, :-1], axis=1) + 20)
+
+
+@FORMATS
+def test_squares_leave_float16_and_no_sum_of_them_a_wider_format(format):
+    x = draw("squares", format)
+    if format.name == "float16":
+        assert np.all(x**2 >= format.largest)
+    else:
+        assert np.sum(x**2) * 2**16 < format.largest
+        assert np.all(np.abs(x) ** -3.0 > format.smallest_normal)
+
+
+@FORMATS
+def test_edges_hold_the_last_square_that_does_not_overflow_and_the_first_that_does(format):
+    x = np.abs(draw("edges", format))
+    with np.errstate(over="ignore", divide="ignore"):
+        square, powers, reciprocal = np.square(x), np.exp(x), 1 / x
+    below, above = np.max(x[square <= format.largest]), np.min(x[square > format.largest])
+    assert above == below * (1 + 2 * format.u) or above - below <= 2 * format.u * above
+    assert np.any(np.isfinite(reciprocal) & (reciprocal > format.largest)) or format.name == "float64"
+    assert np.any((powers > format.largest / 4) & (powers < format.largest))
+    assert np.any((powers > format.largest) & (x < 1000))
+
+
+@FORMATS
+def test_nan_and_minus_infinity_stand_in_one_line(format):
+    x = draw("mixed", format)
+    assert np.any(np.isnan(x).any(axis=1) & np.isneginf(x).any(axis=1))
+    assert np.any(np.isneginf(draw("nothing", format)).all(axis=1))
+
+
+def test_high_indices_lie_at_the_ends_of_8_and_16_bits():
+    drawn = draw_high_indices(Stream("high"), (50,), 70000)
+    assert {255, 256, 257, 65535, 65536, 65537} <= set(drawn.tolist())
+    assert set(draw_high_indices(Stream("high"), (50,), 256).tolist()) <= {*range(256)}
 
 
 @FORMATS
