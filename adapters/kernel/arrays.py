@@ -20,13 +20,13 @@ import numpy as np
 
 from ...errors import Usage
 from ...numerics.dtypes import DTYPES, decode, encode
-from ..framework import Wire
+from ..framework import Wire, as_tuple
 from ..jax import framework as jax_side
 from ..lazy import Lazy
 from ..torch import framework as torch_side
 from .memory import Slab
 
-__all__ = ["LIBRARIES", "Held", "Library", "WrongType", "library"]
+__all__ = ["LIBRARIES", "Held", "Library", "NoGraph", "WrongType", "library"]
 
 Array = np.ndarray[Any, Any]
 torch: Any = Lazy("torch")
@@ -36,6 +36,10 @@ cupy: Any = Lazy("cupy")
 
 class WrongType(TypeError):
     """What a kernel returned is no array of its library, or of a type that cannot be judged."""
+
+
+class NoGraph(RuntimeError):
+    """The library's reverse mode has nothing to go by; the message says what to do."""
 
 
 class Held:
@@ -102,6 +106,12 @@ class Library(ABC):
         """Fill blocks of memory with the pattern and give them back, for the next allocation to find."""
         del nbytes, pattern  # there is no memory to choose
 
+    def run(
+        self, function: Callable[..., Any], arrays: Sequence[Any], parameters: Mapping[str, Any]
+    ) -> tuple[Any, ...]:
+        """What the function returns, as its users would call it."""
+        return as_tuple(function(*arrays, **parameters))
+
     def synchronize(self) -> None:
         """Wait for all that was started on the device."""
         return None  # on the host nothing is under way
@@ -112,8 +122,25 @@ class Library(ABC):
         inputs: Mapping[str, Any],
         wrt: Sequence[str],
         cotangents: Sequence[Any],
+        between: Callable[[], None] = lambda: None,
+        only: int | None = None,
+        key: Any = None,
     ) -> tuple[Any, ...]:
-        """Gradients by the library's own reverse mode. Raises NotImplementedError where it has none."""
+        """Gradients by the library's own reverse mode.
+
+        Args:
+            function: takes the inputs by name.
+            inputs: native arrays, None for one that is absent.
+            wrt: names of the inputs whose gradients are asked for.
+            cotangents: one per output.
+            between: called between the forward pass and the backward pass.
+            only: number of the one output that is differentiated; the other cotangents are 0.
+            key: what tells the function from others, where it is compiled.
+
+        Raises:
+            NotImplementedError: it has no reverse mode.
+            NoGraph: the function leaves the library's reverse mode nothing to go by.
+        """
         raise NotImplementedError(f"{self.name} has no reverse mode; give a vjp function")
 
     def versions(self) -> dict[str, str]:
@@ -220,11 +247,26 @@ class Torch(Library):
         inputs: Mapping[str, Any],
         wrt: Sequence[str],
         cotangents: Sequence[Any],
+        between: Callable[[], None] = lambda: None,
+        only: int | None = None,
+        key: Any = None,
     ) -> tuple[Any, ...]:
-        """Gradients by autograd; zeros where it has none."""
-        gradients = torch_side.value_and_vjp(function, inputs, wrt, cotangents)[1]
-        pairs = zip(wrt, gradients, strict=True)
-        return tuple(torch.zeros_like(inputs[name]) if g is None else g for name, g in pairs)
+        """Gradients by autograd, in the very memory of the inputs; zeros where it has none."""
+        leaves = {n: x if x is None else x.detach().requires_grad_(n in wrt) for n, x in inputs.items()}
+        outputs = as_tuple(function(**leaves))[: len(cotangents)]
+        between()
+        asked = range(len(outputs)) if only is None else [only]
+        if not any(outputs[number].requires_grad for number in asked):
+            raise NoGraph(
+                "autograd finds no graph behind the outputs. Call the kernel inside a torch.autograd.Function"
+                " whose backward gives the gradients, or give vjp="
+            )
+        pairs = [(outputs[n], cotangents[n]) for n in asked if outputs[n].requires_grad]
+        gradients = torch.autograd.grad(
+            [y for y, _ in pairs], [leaves[name] for name in wrt], [g for _, g in pairs], allow_unused=True
+        )
+        named = zip(wrt, gradients, strict=True)
+        return tuple(torch.zeros_like(leaves[name]) if g is None else g for name, g in named)
 
 
 class Jax(Library):
@@ -233,6 +275,36 @@ class Jax(Library):
     name = "jax"
     watched = False
     differentiates = True
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self.compiles = True
+        """Whether functions run under ``jax.jit``, until one cannot be traced."""
+        self._programs: dict[Any, Any] = {}
+
+    def run(
+        self, function: Callable[..., Any], arrays: Sequence[Any], parameters: Mapping[str, Any]
+    ) -> tuple[Any, ...]:
+        """What the function returns, compiled whole; as it is where it cannot be traced.
+
+        Operation by operation, each shape of each operation would be compiled by itself.
+        """
+
+        def call(*arrays: Any) -> tuple[Any, ...]:
+            return as_tuple(function(*arrays, **parameters))
+
+        return self._whole((function, "value", repr(parameters)), call, *arrays)
+
+    def _whole(self, key: Any, call: Callable[..., Any], *arrays: Any) -> tuple[Any, ...]:
+        """The call as one program, or as it is."""
+        if self.compiles:
+            try:
+                return tuple(self._programs.setdefault(key, jax.jit(call))(*arrays))
+            except Exception:  # whatever tracing makes of it; what it raises by itself, it raises again
+                found = tuple(call(*arrays))
+                self.compiles = False
+                return found
+        return tuple(call(*arrays))
 
     def hold(self, slab: Slab, dtype: str) -> Held:
         """A copy of the slab's array."""
@@ -261,9 +333,25 @@ class Jax(Library):
         inputs: Mapping[str, Any],
         wrt: Sequence[str],
         cotangents: Sequence[Any],
+        between: Callable[[], None] = lambda: None,
+        only: int | None = None,
+        key: Any = None,
     ) -> tuple[Any, ...]:
-        """Gradients by ``jax.vjp``."""
-        return jax_side.value_and_vjp(function, inputs, wrt, cotangents)[1]
+        """Gradients by ``jax.vjp``, which takes a cotangent of zeros like any other."""
+        names = tuple(inputs)
+
+        def gradients(cotangents: Sequence[Any], *arrays: Any) -> Any:
+            given = dict(zip(names, arrays, strict=True))
+
+            def differentiable(*leaves: Any) -> Any:
+                outputs = as_tuple(function(**given | dict(zip(wrt, leaves, strict=True))))
+                return outputs[: len(cotangents)]
+
+            _, pull_back = jax.vjp(differentiable, *(given[name] for name in wrt))
+            between()
+            return pull_back(tuple(cotangents))
+
+        return self._whole((key, tuple(wrt)), gradients, tuple(cotangents), *inputs.values())
 
 
 class CuPy(Library):

@@ -30,7 +30,7 @@ from ...errors import Usage
 from ...numerics.dtypes import DTYPES, decode
 from ..framework import Wire, as_tuple
 from ..jax.framework import x64
-from .arrays import LIBRARIES, Held, Library, WrongType, library
+from .arrays import LIBRARIES, Held, Library, NoGraph, WrongType, library
 from .memory import Slab, place, poisoned_heap
 
 __all__ = ["Kernel", "Signature", "find_function", "library_name"]
@@ -115,7 +115,7 @@ class Kernel:
         self.guessed = wanted is None
         self.library: Library = library(wanted or "numpy", device)
         self._pool: dict[Any, Held] = {}
-        self._kept: tuple[list[Any], list[Wire]] | None = None
+        self._kept: dict[str, tuple[list[Any], list[Wire]]] = {}
 
     def facts(self) -> Reply:
         """What the planning side must know of the kernel."""
@@ -129,7 +129,7 @@ class Kernel:
             "library": self.library.name,
             "guessed": self.guessed,
             "watched": self.library.watched,
-            "differentiates": self.vjp is not None or self.library.differentiates,
+            "differentiates": self.vjp is not None or (self.library.differentiates and not signature.writes),
             "own_vjp": self.vjp is not None,
             "versions": self.library.versions(),
         }
@@ -138,10 +138,13 @@ class Kernel:
         """Call the kernel once.
 
         The request holds ``inputs`` (wires by name, None for one that is absent), ``parameters``,
-        ``expected`` (dtype and shape of each output), ``layout``, ``pattern`` and, where gradients are asked
-        for, ``wrt`` and ``cotangents``. The reply holds ``outputs`` and ``gradients`` as wires; ``error``,
-        ``gradient_error`` or ``wrong_type`` where there are none; and what was seen in memory: ``strayed``
-        (array and distance), ``changed`` (inputs), ``shared`` (inputs), ``late``, ``overwritten``.
+        ``expected`` (dtype and shape of each output), ``layout`` of all or ``layouts`` of some, ``pattern``
+        and, where gradients are asked for, ``wrt``, ``cotangents``, their ``cotangent_layout``, ``only`` (the
+        one output that is differentiated) and ``between`` (whether another forward pass comes before the
+        backward one). The reply holds ``outputs`` and ``gradients`` as wires; ``error``, ``gradient_error``,
+        ``no_graph`` or ``wrong_type`` where there are none; and what was seen in memory: ``strayed`` (array
+        and distance), ``changed`` (inputs), ``shared`` (inputs), ``late``, ``overwritten``; under
+        ``backward`` the same of the backward pass.
         """
         begun = time.perf_counter()
         try:
@@ -157,8 +160,8 @@ class Kernel:
         return reply | {"seconds": time.perf_counter() - begun}
 
     def _forward(self, request: Mapping[str, Any]) -> Reply:
-        pattern, layout = request["pattern"], request["layout"]
-        inputs = {n: wire and self._held(n, wire, layout, pattern) for n, wire in request["inputs"].items()}
+        pattern = request["pattern"]
+        inputs = self._given(request)
         targets = [
             self._held(f"output {number}", (dtype, shape, None), "contiguous", pattern)
             for number, (dtype, shape) in enumerate(request["expected"] if self.signature.writes else ())
@@ -173,22 +176,30 @@ class Kernel:
         reply: Reply = {"outputs": tuple(wires)}
         given = {n: held for n, held in inputs.items() if held is not None}
         self._settle(before, returned, wires, reply)
-        self._look(given, targets, request, reply)
+        self._look(given, targets, request["inputs"], pattern, reply)
         if not targets:
             reply["shared"] = tuple(
                 n for n, h in given.items() if any(self.library.shares(value, h) for value in returned)
             )
-            self._compare_with_kept(returned, wires, reply)
+            self._compare_with_kept("forward", returned, wires, reply)
         return reply
 
     def _run(
         self, natives: Mapping[str, Any], targets: Sequence[Held], parameters: Mapping[str, Any]
     ) -> tuple[Any, ...]:
         if not targets:
-            return as_tuple(self.function(*natives.values(), **parameters))
+            return self.library.run(self.function, tuple(natives.values()), parameters)
         out = tuple(held.native for held in targets)
         self.function(*natives.values(), **parameters, out=out if len(out) > 1 else out[0])
         return out
+
+    def _given(self, request: Mapping[str, Any]) -> dict[str, Held | None]:
+        """The inputs in watched memory, each in its layout."""
+        layouts = request.get("layouts") or {}
+        return {
+            n: wire and self._held(n, wire, layouts.get(n, request["layout"]), request["pattern"])
+            for n, wire in request["inputs"].items()
+        }
 
     def _held(self, name: str, wire: Any, layout: str, pattern: int) -> Held:
         """The array ``name``, in the same memory as in the last call if that had the same shape and type.
@@ -228,14 +239,15 @@ class Kernel:
         self,
         given: Mapping[str, Held],
         targets: Sequence[Held],
-        request: Mapping[str, Any],
+        wires: Mapping[str, Any],
+        pattern: int,
         reply: Reply,
     ) -> None:
         """See what became of the memory in and around the arrays."""
-        pattern, changed, strayed = request["pattern"], [], []
+        changed, strayed = [], []
         for name, held in given.items():
             now = held.read()
-            dtype, shape, data = request["inputs"][name]
+            dtype, shape, data = wires[name]
             was = Slab(held.slab.placement)
             was.fill(pattern, decode(dtype, shape, data))
             if np.any((now != was.bytes) & held.slab.inside):
@@ -246,37 +258,82 @@ class Kernel:
         reply["changed"] = tuple(changed)
         reply["strayed"] = tuple((name, distance) for name, distance in strayed if distance is not None)
 
-    def _compare_with_kept(self, returned: Sequence[Any], wires: Sequence[Wire], reply: Reply) -> None:
+    def _compare_with_kept(
+        self, which: str, returned: Sequence[Any], wires: Sequence[Wire], reply: Reply
+    ) -> None:
         """See whether this call changed what an earlier call returned."""
-        if self._kept is not None:
-            earlier, told = self._kept
+        if which in self._kept:
+            earlier, told = self._kept[which]
             reply["overwritten"] = [self._wire(value) for value in earlier] != told
-        self._kept = None if reply["shared"] else (list(returned), list(wires))
+        self._kept[which] = list(returned), list(wires)
+        if reply.get("shared"):
+            del self._kept[which]
 
     def _backward(self, request: Mapping[str, Any]) -> Reply:
-        """Gradients; in memory of their own, since values and memory were looked at before."""
-        wrt, parameters = request["wrt"], request["parameters"]
-        inputs = {n: wire and self.library.load(wire) for n, wire in request["inputs"].items()}
-        cotangents = [self.library.load(wire) for wire in request["cotangents"]]
+        """Gradients, in memory that is watched as that of the forward pass is."""
+        pattern, wrt = request["pattern"], request["wrt"]
+        inputs = self._given(request)
+        wires = {f"cotangent {n}": wire for n, wire in enumerate(request["cotangents"])}
+        layout = request.get("cotangent_layout", "contiguous")
+        cotangents = {name: self._held(name, wire, layout, pattern) for name, wire in wires.items()}
+        before = set(threading.enumerate())
         try:
-            with poisoned_heap(request["pattern"]), self._quiet(request):
-                if self.vjp is not None:
-                    gradients = as_tuple(self.vjp(*inputs.values(), *cotangents, **parameters))
-                else:
-                    gradients = self.library.vjp(
-                        lambda **named: self.function(*(named[n] for n in inputs), **parameters),
-                        inputs,
-                        wrt,
-                        cotangents,
-                    )
+            with poisoned_heap(pattern), self._quiet(request):
+                gradients = self._gradients(request, inputs, [held.native for held in cotangents.values()])
             if len(gradients) != len(wrt):
                 wanted = f"the {len(wrt)} inputs {', '.join(wrt)}"
                 return {"gradient_error": f"gave {len(gradients)} gradients; expected those of {wanted}"}
-            return {"gradients": tuple(self._wire(gradient) for gradient in gradients)}
+            returned = tuple(self._wire(gradient) for gradient in gradients)
         except KeyboardInterrupt:
             raise
+        except NoGraph as error:
+            return {"no_graph": str(error)}
         except BaseException as error:  # whatever it raises is a result
             return {"gradient_error": _describe(error)}
+        seen: Reply = {}
+        self._settle(before, gradients, returned, seen)
+        given = {name: held for name, held in (inputs | cotangents).items() if held is not None}
+        self._look(given, (), request["inputs"] | wires, pattern, seen)
+        seen["shared"] = any(self.library.shares(g, held) for g in gradients for held in given.values())
+        self._compare_with_kept("backward", gradients, returned, seen)
+        return {"gradients": returned, "backward": seen}
+
+    def _gradients(
+        self, request: Mapping[str, Any], inputs: Mapping[str, Held | None], cotangents: Sequence[Any]
+    ) -> tuple[Any, ...]:
+        """Gradients by the user's function or by the library's own reverse mode."""
+        parameters = request["parameters"]
+        natives = {n: held and held.native for n, held in inputs.items()}
+
+        def between() -> None:
+            if request.get("between"):
+                self._run_on_other_numbers(request)
+            for name in request["wrt"]:
+                self.library.litter(max(len(request["inputs"][name][2]), 1), request["pattern"])
+
+        if self.vjp is not None:
+            between()
+            taken = {n: value for n, value in parameters.items() if Signature.of(self.vjp).accepts(n)}
+            return as_tuple(self.vjp(*natives.values(), *cotangents, **taken))
+        return self.library.vjp(
+            lambda **named: self.function(*(named[n] for n in natives), **parameters),
+            natives,
+            request["wrt"],
+            cotangents,
+            between,
+            request.get("only"),
+            key=(self.function, repr(parameters)),
+        )
+
+    def _run_on_other_numbers(self, request: Mapping[str, Any]) -> None:
+        """A forward pass on the same shapes: the numbers of each input in the reverse order."""
+        other = {n: wire and self.library.load(_reversed(wire)) for n, wire in request["inputs"].items()}
+        targets = [
+            self._held(f"other {number}", (dtype, shape, None), "contiguous", request["pattern"])
+            for number, (dtype, shape) in enumerate(request["expected"] if self.signature.writes else ())
+        ]
+        with contextlib.suppress(Exception):  # what it makes of these is not asked
+            self._run(other, targets, request["parameters"])
 
     @contextlib.contextmanager
     def _quiet(self, request: Mapping[str, Any]) -> Iterator[None]:
@@ -381,6 +438,15 @@ def _describe(error: BaseException) -> str:
         line = (last.line or linecache.getline(last.filename, last.lineno or 0)).strip()
         place = f" (at {Path(last.filename).name}:{last.lineno} `{line}`)"
     return f"{type(error).__name__}: {text}{place}".encode(errors="replace").decode()
+
+
+def _reversed(wire: Wire) -> Wire:
+    """Numbers in the reverse order; indices, masks and lengths as they are."""
+    dtype, shape, data = wire
+    if dtype not in DTYPES:
+        return wire
+    array: Array = np.frombuffer(data, _storage(dtype))[::-1]
+    return dtype, shape, array.tobytes()
 
 
 def _storage(dtype: str) -> np.dtype[Any]:

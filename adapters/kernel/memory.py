@@ -10,14 +10,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-__all__ = ["LAYOUTS", "PATTERNS", "Placement", "Slab", "place", "poisoned_heap"]
+__all__ = ["LAYOUTS", "PATTERNS", "Placement", "Slab", "differs", "place", "poisoned_heap", "steps"]
 
 Array = np.ndarray[Any, Any]
 
@@ -36,8 +35,17 @@ LAYOUTS = {
     "offset": "row-major, one element past the alignment",
     "strided": "every other element of a larger array",
     "transposed": "column-major",
+    "pitched": "rows of a wider array",
+    "permuted": "the leading axes in the other order, the last one dense",
+    "channels_first": "the last axis before those between: what is permuted to that order is row-major",
+    "expanded": "one sample, repeated along the first axis by a stride of 0",
+    "broadcast": "one element, repeated along every axis by strides of 0",
 }
-"""Every way that an array can lie in memory here; the first is the ordinary one."""
+"""Every way that an array can lie in memory here; the first is the ordinary one. The last two need equal
+samples, or equal elements."""
+
+PITCH = 5
+"""Elements by which rows of a wider array are further apart: odd, so that they lose their alignment."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +62,39 @@ class Placement:
 
 def place(shape: tuple[int, ...], itemsize: int, layout: str) -> Placement:
     """Placement of an array of this shape in one of the `LAYOUTS`."""
-    lengths = shape[::-1] if layout == "transposed" else shape
-    steps = [itemsize * math.prod(max(n, 1) for n in lengths[axis + 1 :]) for axis in range(len(lengths))]
-    if layout == "strided":
-        steps = [2 * step for step in steps]
-    extent = sum((max(n, 1) - 1) * step for n, step in zip(lengths, steps, strict=True)) + itemsize
+    strides = tuple(itemsize * step for step in steps(shape, layout))
+    extent = sum((max(n, 1) - 1) * step for n, step in zip(shape, strides, strict=True)) + itemsize
     offset = GUARD + (itemsize if layout == "offset" else 0)
-    strides = tuple(steps[::-1] if layout == "transposed" else steps)
     length = offset + extent + GUARD
     return Placement(shape, itemsize, offset, strides, length + -length % ALIGNMENT)
+
+
+def steps(shape: tuple[int, ...], layout: str) -> tuple[int, ...]:
+    """Elements from one index to the next along each axis."""
+    order, found, step = _order(len(shape), layout), [0] * len(shape), 2 if layout == "strided" else 1
+    for number, axis in enumerate(reversed(order)):
+        found[axis] = step
+        wider = PITCH if layout == "pitched" and number == 0 else 0
+        step *= max(shape[axis], 1) + wider
+    if layout == "broadcast":
+        return (0,) * len(shape)
+    return (0, *found[1:]) if layout == "expanded" and shape else tuple(found)
+
+
+def _order(rank: int, layout: str) -> list[int]:
+    """The axes in the order in which they lie in memory, the outermost first."""
+    axes = list(range(rank))
+    if layout == "transposed":
+        return axes[::-1]
+    if layout == "permuted":
+        return [*axes[:-1][::-1], *axes[-1:]]
+    return [0, rank - 1, *axes[1:-1]] if layout == "channels_first" and rank > 2 else axes
+
+
+def differs(shape: tuple[int, ...], layout: str) -> bool:
+    """Whether a layout differs from the ordinary one at this shape: a column is its own transpose."""
+    pairs = zip(shape, steps(shape, "contiguous"), steps(shape, layout), strict=True)
+    return layout == "offset" or any(length > 1 and one != other for length, one, other in pairs)
 
 
 class Slab:
