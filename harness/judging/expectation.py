@@ -25,7 +25,7 @@ from ...specs.language.case import Case
 from ...specs.language.distribution import Distribution, distribution_of
 from ...specs.language.spec import evaluate
 
-__all__ = ["Expectation", "Expected"]
+__all__ = ["Expectation", "Expected", "Function", "Represent"]
 
 Array = np.ndarray[Any, Any]
 Function = Callable[..., Any]

@@ -182,7 +182,12 @@ class Comparison:
 
 
 def judge(
-    expectation: Expectation, answer: Answer, admitted: Sequence[str] = (), *, explain: bool = True
+    expectation: Expectation,
+    answer: Answer,
+    admitted: Sequence[str] = (),
+    *,
+    explain: bool = True,
+    declared: Sequence[str] = (),
 ) -> Judgement:
     """The verdict on ``answer``.
 
@@ -191,13 +196,14 @@ def judge(
         answer: what the implementation returned.
         admitted: names of profiles that are not declared in general but in force here (``tf32``).
         explain: whether to look among the other profiles for one that explains a failing result.
+        declared: names of the profiles that count as declared, in the place of all that are.
     """
     case = expectation.case
     if not case.valid:
         return _judge_error(expectation, answer)
     if answer.error:
         return Judgement("rejects", "raised", f"raised where a value is expected: {answer.error}")
-    options = [p for p in profiles(case.dtype) if p.declared or p.name in admitted]
+    options = [p for p in profiles(case.dtype) if _held_to(p, declared) or p.name in admitted]
     profile, comparisons = _tightest(expectation, answer, options)
     problems = [
         *_structure(expectation.under(options[0]), answer, case.dtype),
@@ -238,6 +244,11 @@ def _passed(
         message = f"nothing can be judged of {', '.join(blank)}: every element's tolerance is infinite"
         return Judgement("unresolved", "", message, profile, margins=margins, notes=notes)
     return Judgement("conforms", profile=profile, margins=margins, notes=notes)
+
+
+def _held_to(profile: Profile, declared: Sequence[str]) -> bool:
+    """Whether an implementation may round so: as one of the profiles named, or as any that is declared."""
+    return profile.declared and (not declared or profile.name in declared)
 
 
 def _severity(problem: Problem) -> tuple[bool, int]:
