@@ -17,6 +17,7 @@ from .harness.checking.probes import Questions
 from .harness.plan import select_specs
 from .harness.running.processes import KernelSettings
 from .reports.check import KernelFails, Report
+from .specs.language.case import encode
 
 __all__ = ["Declared", "KernelFails", "Report", "check", "check_file", "conforms", "declared", "prepare"]
 
@@ -31,11 +32,12 @@ def check(
     like: Any = None,
     device: str = "cpu",
     dtypes: str | Sequence[str] = "float32",
-    sizes: str | Sequence[Sequence[int]] = "smoke",
+    sizes: str | Sequence[Sequence[int]] = "sweep",
     tiles: Sequence[int] = (),
     gradients: bool | None = None,
     vjp: Function | None = None,
     accumulate: str | None = None,
+    fused: bool = False,
     repeats: int = 3,
     deterministic: bool = False,
     isolate: bool = False,
@@ -60,12 +62,15 @@ def check(
             module that has ``from_dlpack``. By default what the annotations say, and otherwise NumPy.
         device: where the arrays lie: ``"cpu"`` or ``"cuda"``.
         dtypes: one or several of float32, float64, bfloat16, float16.
-        sizes: ``"smoke"``, ``"sweep"``, or sizes of your own, each a length per axis of the spec.
+        sizes: ``"sweep"``, ``"smoke"`` for a quick look, or sizes of your own, each a length per axis of the
+            spec. Of a large one ordinary data are asked, and all the rest at shorter axes.
         tiles: lengths of the kernel's own blocks: sizes around them are asked too.
         gradients: True asks for them, False does not; None takes them where the kernel has them.
         vjp: takes the inputs, one cotangent per output and the parameters; returns a gradient for each input
             that has one. By default torch's autograd or ``jax.vjp``.
         accumulate: the accumulator that the kernel means to have: ``"float32"``, ``"tf32"`` or ``"dtype"``.
+        fused: whether a half type must be rounded once, at the end, after float32 inside: what is computed is
+            then not admitted to round at every primitive.
         repeats: how many calls on the same inputs are compared bit by bit.
         deterministic: whether other bits in a repeated call are a failure, and not only a fact.
         isolate: run the kernel in a process of its own, so that a crash or a hang costs one case. It must
@@ -91,6 +96,7 @@ def check(
         gradients=gradients,
         vjp=vjp,
         accumulate=accumulate,
+        fused=fused,
         repeats=repeats,
         deterministic=deterministic,
         isolate=isolate,
@@ -113,11 +119,12 @@ def prepare(
     like: Any = None,
     device: str = "cpu",
     dtypes: str | Sequence[str] = "float32",
-    sizes: str | Sequence[Sequence[int]] = "smoke",
+    sizes: str | Sequence[Sequence[int]] = "sweep",
     tiles: Sequence[int] = (),
     gradients: bool | None = None,
     vjp: Function | None = None,
     accumulate: str | None = None,
+    fused: bool = False,
     repeats: int = 3,
     deterministic: bool = False,
     isolate: bool = False,
@@ -131,8 +138,11 @@ def prepare(
     (chosen,) = _one_spec(spec)
     names = (dtypes,) if isinstance(dtypes, str) else tuple(dtypes)
     questions = Questions(chosen, parameters, names, sizes, tuple(tiles), tuple(cases))
-    again = _again(fn, spec, like, device, vjp)
-    options = Options(gradients, accumulate, repeats, deterministic, shrink, fooled, again)
+    said: dict[bool | None, Any] = {True: "yes", False: "no"} if isinstance(fn, InFile) else {}
+    held = {"gradients": said.get(gradients, gradients), "accumulate": accumulate}
+    held |= {"fused": fused or None, "deterministic": deterministic or None}
+    again = _again(fn, spec, like, device, vjp, tuple(tiles), held, parameters)
+    options = Options(gradients, accumulate, repeats, deterministic, shrink, fooled, again, fused)
     return Checker(_subject(fn, like, device, vjp, isolate, time_limit), questions, options)
 
 
@@ -219,9 +229,7 @@ def _subject(
     fn: Function, like: Any, device: str, vjp: Function | None, isolate: bool, time_limit: float
 ) -> Subject:
     if isinstance(fn, type):
-        raise Usage(
-            f"{fn.__name__} is a class; give a function that calls it, such as {fn.__name__}.apply"
-        )
+        raise Usage(f"{fn.__name__} is a class; give a function that calls it, such as {fn.__name__}.apply")
     if not isolate:
         return InProcess(Kernel(fn, like, device, vjp))
     where = fn if isinstance(fn, InFile) else _in_file(fn, vjp)
@@ -238,15 +246,33 @@ def _subject(
     )
 
 
-def _again(fn: Function, spec: str, like: Any, device: str, vjp: Function | None) -> str:
-    """How to ask a single case again."""
+def _again(
+    fn: Function,
+    spec: str,
+    like: Any,
+    device: str,
+    vjp: Function | None,
+    tiles: tuple[int, ...],
+    held: dict[str, Any],
+    parameters: dict[str, Any],
+) -> str:
+    """How to ask a single case again: with all that was held, and with the tiles that findings speak of."""
     name = like if like is None else library_name(like)
+    given = {name: value for name, value in held.items() if value is not None}
     if isinstance(fn, InFile):
         options = {"like": name, "device": device if device != "cpu" else None, "vjp": fn.vjp or None}
-        said = "".join(f" --{option} {value}" for option, value in options.items() if value)
+        words = [f"{parameter}={encode(value)}" for parameter, value in parameters.items()]
+        words += [f"--{option} {value}" for option, value in options.items() if value]
+        words += [
+            f"--{option}" if value is True else f"--{option} {value}" for option, value in given.items()
+        ]
+        words += [f"--tile {tile}" for tile in tiles]
+        said = "".join(f" {word}" for word in words)
         return f"assay check {fn.file}:{fn.function} --spec {spec}{said} --case '{{case}}'"
     options = {"like": name and f'"{name}"', "device": f'"{device}"' if device != "cpu" else None}
     options["vjp"] = getattr(vjp, "__name__", None)
+    options["tiles"] = str(tiles) if tiles else None
+    options |= {option: repr(value) for option, value in (given | parameters).items()}
     said = "".join(f", {option}={value}" for option, value in options.items() if value)
     return f'assay.check({getattr(fn, "__name__", "kernel")}, "{spec}"{said}, cases=["{{case}}"])'
 

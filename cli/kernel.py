@@ -26,12 +26,14 @@ def check(
     like: str = "",
     device: Device = "cpu",
     dtype: Names = ("float32",),
-    sizes: Literal["smoke", "sweep"] = "smoke",
+    sizes: Literal["smoke", "sweep"] = "sweep",
+    quick: Annotated[bool, Parameter(negative="")] = False,
     size: Names = (),
     tile: Annotated[tuple[int, ...], Parameter(negative="")] = (),
     gradients: Literal["auto", "yes", "no"] = "auto",
     vjp: str = "",
     accumulate: Literal["float32", "tf32", "dtype"] | None = None,
+    fused: Annotated[bool, Parameter(negative="")] = False,
     repeats: int = 3,
     deterministic: Annotated[bool, Parameter(negative="")] = False,
     case: Names = (),
@@ -57,9 +59,12 @@ def check(
     dtype
         float32, float64, bfloat16, float16; may be given many times.
     sizes
-        smoke is quick, sweep thorough.
+        sweep is thorough, smoke a quick look.
+    quick
+        The same as --sizes smoke.
     size
-        A size of your own, such as 3x1000, instead; may be given many times.
+        A size of your own, such as 3x1000, instead; may be given many times. Of a large one ordinary data are
+        asked, and the rest at shorter axes.
     tile
         Length of the kernel's own blocks: sizes around it are asked too; may be given many times.
     gradients
@@ -68,6 +73,8 @@ def check(
         Function of the same file that gives the gradients.
     accumulate
         Accumulator that the kernel means to have.
+    fused
+        A half type must be rounded once, at the end, after float32 inside.
     repeats
         How many calls on the same inputs are compared bit by bit.
     deterministic
@@ -98,10 +105,11 @@ def check(
         like=like or None,
         device=device,
         dtypes=dtype,
-        sizes=[_size(text) for text in size] or sizes,
+        sizes=[_size(text) for text in size] or ("smoke" if quick else sizes),
         tiles=tile,
         gradients={"auto": None, "yes": True, "no": False}[gradients],
         accumulate=accumulate,
+        fused=fused,
         repeats=repeats,
         deterministic=deterministic,
         time_limit=time_limit,
@@ -162,8 +170,8 @@ def judge(folder: Path, *, accumulate: Literal["float32", "tf32", "dtype"] | Non
     accumulate
         Accumulator that the implementation means to have.
     """
-    from ..harness.checking.examination import PROFILES
     from ..harness.checking.export import judge_folder
+    from ..harness.checking.held import PROFILES
     from ..reports.check_page import judgements_page
 
     found = judge_folder(folder, PROFILES[accumulate])

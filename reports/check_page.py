@@ -24,9 +24,13 @@ WIDTH = 100
 
 def page(checked: Checked) -> RenderableType:
     """Everything, for a terminal."""
-    parts: list[RenderableType] = [_head(checked), _lines(checked)]
+    parts: list[RenderableType] = [_head(checked), *(_warning(text) for text in checked.warnings)]
+    parts.append(_lines(checked))
     for finding in checked.findings:
         parts += [Text(""), finding_page(finding, checked.again)]
+    if checked.passed and checked.unasked:
+        rows = [tuple(text.split(": ", 1)) for text in checked.unasked]
+        parts += [Text(""), _rows(Text("Not asked", "bold"), [(what, which) for what, which in rows])]
     for fooled in checked.fooled:
         parts += [Text(""), _fooled(fooled)]
     parts += [Text(""), _end(checked)]
@@ -70,6 +74,9 @@ def finding_page(finding: Finding, again: str) -> RenderableType:
         rows.append(("same as", f"{finding.same_as}: it has the same smallest case"))
         return _rows(title, rows)
     rows.append(("first", finding.first))
+    rows.append(("errors", finding.errors))
+    if finding.check in ("gradients", "backward") and finding.right:
+        rows.append(("right", ", ".join(finding.right)))
     rows += [("pattern", text) for text in finding.patterns]
     rows += [("cause", text) for text in finding.causes]
     if finding.smallest and finding.smallest != finding.probe:
@@ -96,7 +103,13 @@ def _head(checked: Checked) -> Text:
         f" as {checked.spec}, {', '.join(checked.dtypes)}: "
         f"{plural(checked.probes, 'case')} in {checked.seconds:.2g} s, ",
         f"{versions} on {checked.device}, {where}",
+        f"; roundings as in {checked.profile}" if checked.profile else "",
     )
+
+
+def _warning(text: str) -> RenderableType:
+    """What a reader must know before the ticks."""
+    return Padding(Text(f"! {text}", "yellow"), (0, 0, 0, 2))
 
 
 def _lines(checked: Checked) -> RenderableType:
@@ -179,8 +192,7 @@ def _end(checked: Checked) -> Text:
     if checked.passed:
         return Text.assemble(
             ("conforms", STYLES["conforms"]),
-            f": the largest error is {number(checked.margin)} of its tolerance, ",
-            f"roundings as in {checked.profile}",
+            f": the largest error is {number(checked.margin)} of its tolerance",
         )
     failed = plural(len(checked.findings), "check")
     return Text.assemble(("does not conform", STYLES["differs"]), f": {failed} of {len(CHECKS)} failed")

@@ -12,20 +12,25 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from ...adapters.kernel.memory import PATTERNS
-from ...numerics.dtypes import decode
 from ..judging.expectation import Expectation
 from ..judging.judge import Answer, Judgement
-from ..running.processes import Crashed, Hung
-from .batches import batches
 from .checks import CHECKS, EARLIER, Checked, Failure, Finding, Line, Seen
 from .diagnosis import Diagnosis
 from .examination import Looker, Options
+from .facts import Facts
 from .fooled import Fooled, fooled_by
-from .kernels import Reply, Subject
+from .kernels import Subject
+from .lengths import failing_lengths
 from .probes import Probe, Questions, probes
+from .reach import rounding, unasked, without_effect
 
 __all__ = ["Checker", "OnProbe"]
+
+ALIKE = ("values", "tails", "sizes")
+"""Checks that ask the same of other sizes."""
+
+OTHERS = 6
+"""Further failures of a check that are kept, to tell causes apart."""
 
 ENDS = 3
 """Crashes and hangs after which nothing more is asked."""
@@ -42,6 +47,8 @@ class Tally:
     passed: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     examples: dict[str, tuple[Probe, Failure]] = field(default_factory=dict)
+    others: dict[str, list[tuple[Probe, Failure]]] = field(default_factory=dict)
+    outcomes: dict[str, list[tuple[Probe, bool]]] = field(default_factory=dict)
     margins: list[float] = field(default_factory=list)
     profiles: list[str] = field(default_factory=list)
     ended: int = 0
@@ -54,15 +61,25 @@ class Tally:
         self.passed.update(check for check in seen.checks if check not in first)
         for failure in first.values():
             self.fail(probe, failure)
+        for check in {*seen.checks, *first}:
+            self.outcomes.setdefault(check, []).append((probe, check in first))
         self.refusal = self.refusal or seen.note
         if seen.judgement is not None and not seen.judgement.failing:
             self.margins += [margin.worst for margin in seen.judgement.margins]
             self.profiles.append(seen.judgement.profile or "")
 
+    def told_of(self, check: str) -> list[tuple[Probe, bool]]:
+        """The probes that were asked for a check and those like it, and whether they failed."""
+        alike = ALIKE if check in ALIKE else (check,)
+        return [outcome for name in alike for outcome in self.outcomes.get(name, ())]
+
     def fail(self, probe: Probe, failure: Failure) -> None:
         """Count a failure, and keep it if it is the first of its check."""
         self.failed[failure.check] += 1
-        self.examples.setdefault(failure.check, (probe, failure))
+        if failure.check not in self.examples:
+            self.examples[failure.check] = probe, failure
+        elif len(kept := self.others.setdefault(failure.check, [])) < OTHERS:
+            kept.append((probe, failure))
         self.ended += failure.ended
 
 
@@ -91,7 +108,7 @@ class Checker:
         if tally.refusal and not tally.ended and "runs" not in tally.examples:
             self.looker.notes["layouts"] = tally.refusal
         if not tally.ended and not {"runs", "structure"} & set(tally.examples):
-            self._facts_of_calls(everything[0], tally)
+            Facts(self.looker, tally.fail, tally.passed).look(everything[0])
         return self._checked(tally, begun)
 
     def _checked(self, tally: Tally, begun: float) -> Checked:
@@ -116,6 +133,8 @@ class Checker:
             seconds=time.perf_counter() - begun,
             asked=tuple(probe.id for probe in tally.asked),
             again=looker.options.again,
+            warnings=(*rounding(looker, tally.profiles), *without_effect(looker, tally.asked)),
+            unasked=unasked(looker, tally.asked, tally.passed),
         )
 
     def _fooled(self, tally: Tally, findings: Sequence[Finding]) -> tuple[Fooled, ...]:
@@ -126,7 +145,7 @@ class Checker:
         gradients = tally.passed["gradients"] > 0
 
         def verdict(expectation: Expectation, answer: Answer) -> Judgement:
-            return looker.verdict(expectation, looker.as_seen(answer, gradients))
+            return looker.verdict(expectation, looker.as_seen(answer, gradients), explain=False)
 
         expectations = [looker.expectation(case) for case in chosen]
         return fooled_by(looker.questions.spec, expectations, gradients, verdict)
@@ -138,10 +157,19 @@ class Checker:
         return Line(check, passed, failed, note)
 
     def _why_not(self, check: str) -> str:
-        if check == "gradients":
+        if check == "sizes":
+            sizes = self.looker.questions.sizes
+            return (
+                "a quick look" if sizes == "smoke" else "sizes of your own" if sizes != "sweep" else EARLIER
+            )
+        if check == "backward" and (self.looker.facts.differentiates and "gradients" in self.looker.notes):
+            return self.looker.notes["gradients"].removeprefix("not asked: ")
+        if check in ("gradients", "backward"):
             if self.looker.options.gradients is False:
                 return "gradients=False"
             if not self.looker.facts.differentiates:
+                if self.looker.facts.library in ("torch", "jax"):
+                    return "what is written into out has no graph; give vjp="
                 return f"{self.looker.facts.library} has no reverse mode; give vjp="
             return "no input of these cases has a gradient"
         if not self.looker.facts.watched and check in ("bounds", "inputs", "layouts"):
@@ -150,65 +178,14 @@ class Checker:
             )
         return EARLIER
 
-    def _facts_of_calls(self, probe: Probe, tally: Tally) -> None:
-        """Whether calls repeat bitwise, and whether a sample's result depends on its batch."""
-        expectation = self.looker.expectation(probe.case)
-        try:
-            first = self.looker.ask(expectation, probe, PATTERNS[0], gradients=False)
-            if "outputs" not in first:
-                return
-            self._repeat(expectation, probe, first, tally)
-            self._split_batch(expectation, probe, first, tally)
-        except (Crashed, Hung):
-            return
-
-    def _repeat(self, expectation: Expectation, probe: Probe, first: Reply, tally: Tally) -> None:
-        calls = [
-            self.looker.ask(expectation, probe, PATTERNS[0], gradients=False)
-            for _ in range(self.looker.options.repeats - 1)
-        ]
-        others = sum(reply.get("outputs") != first["outputs"] for reply in calls)
-        message = f"{others} of {len(calls)} further calls on the same inputs gave other bits"
-        if others and self.looker.options.deterministic:
-            tally.fail(probe, Failure("repeats", message))
-        elif others:
-            self.looker.notes["repeats"] = message
-        elif "repeats" not in self.looker.notes:
-            tally.passed["repeats"] += 1
-            self.looker.notes["repeats"] = f"{self.looker.options.repeats} calls gave the same bits"
-
-    def _split_batch(self, expectation: Expectation, probe: Probe, first: Reply, tally: Tally) -> None:
-        """Ask each sample alone, along the first axis on which the reference treats samples one by one."""
-        batch = next(batches(expectation), None)
-        if batch is None:
-            self.looker.notes["batch"] = "not asked: no axis along which samples are independent"
-            return
-        whole = [decode(*wire) for wire in first["outputs"]]
-        differing = 0
-        for index in range(batch.length):
-            reply = self.looker.ask(
-                expectation, probe, PATTERNS[0], batch.alone(expectation.inputs, index), gradients=False
-            )
-            if "outputs" not in reply:
-                self.looker.notes["batch"] = (
-                    f"a batch of one along {batch.name} raises {reply.get('error', '')}"
-                )
-                return
-            alone = [decode(*wire) for wire in reply["outputs"]]
-            differing += [a.tobytes() for a in alone] != [y.tobytes() for y in batch.parts(whole, index)]
-        if differing:
-            self.looker.notes["batch"] = (
-                f"{differing} of {batch.length} samples along {batch.name} have other bits alone"
-            )
-        else:
-            tally.passed["batch"] += 1
-            self.looker.notes["batch"] = f"each sample along {batch.name} has the same bits alone"
-
     def _findings(self, tally: Tally) -> tuple[Finding, ...]:
         findings: list[Finding] = []
         for check in CHECKS:
             if check in tally.examples:
-                finding = self.diagnosis.finding(*tally.examples[check], tally.failed[check])
+                probe, failure = tally.examples[check]
+                lengths = failing_lengths(probe, tally.told_of(check))
+                others = tally.others.get(check, ())
+                finding = self.diagnosis.finding(probe, failure, tally.failed[check], lengths, others)
                 twin = next((f for f in findings if f.smallest == finding.smallest and f.smallest), None)
                 findings.append(msgspec.structs.replace(finding, same_as=twin.check) if twin else finding)
         return tuple(findings)

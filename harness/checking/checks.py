@@ -20,11 +20,14 @@ CHECKS = {
     "ownership": "returns memory of its own, complete, and never changes it again",
     "values": "errors explained by rounding, on every data set",
     "tails": "the same at lengths around tiles and vectors",
-    "layouts": "the same for strided, transposed and shifted inputs",
+    "sizes": "the same with one axis long, and with equal axes",
+    "layouts": "the same for inputs in views: strided, transposed, pitched, permuted, repeated",
     "special values": "NaN and infinity where they belong, and nowhere else",
     "gradients": "gradients explained by rounding",
+    "backward": "the same gradients for cotangents in views, one at a time, and after another forward pass",
     "repeats": "the same bits each time",
     "batch": "the same bits for one sample alone as within a batch",
+    "lanes": "the same bits for one sample at every place, length and alignment",
 }
 """What is checked, in the order in which a developer wants to know."""
 
@@ -45,6 +48,12 @@ class Finding(msgspec.Struct, frozen=True):
     smallest: str = ""
     smallest_message: str = ""
     failed: int = 1
+    errors: str = ""
+    """How many elements are within tolerance, and how far off the others are."""
+
+    right: tuple[str, ...] = ()
+    """Arrays of the same answer that are right."""
+
     same_as: str = ""
 
 
@@ -79,6 +88,12 @@ class Checked(msgspec.Struct, frozen=True):
     asked: tuple[str, ...]
     again: str
     """How to ask a single case again, with ``{case}`` for its id."""
+
+    warnings: tuple[str, ...] = ()
+    """What makes the result say less than it seems to, or more."""
+
+    unasked: tuple[str, ...] = ()
+    """What was not asked, and why."""
 
     @property
     def passed(self) -> bool:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ...numerics.dtypes import widen
-from ...numerics.profiles import Profile, profiles
-from ...specs.language.case import encode as text_of
-from ..auditing.faults import answer as wrong_answer
-from ..auditing.faults import faults
-from ..judging.expectation import Expectation, Expected
-from ..judging.judge import Answer, Comparison, Judgement, compare, judge
+from ..judging.judge import Comparison, compare
+from .causes import Causes, Judged
 from .checks import Failure, Finding
-from .examination import Forward, Looker
+from .examination import Looker
 from .patterns import Wrong, patterns
 from .probes import Probe, admitted, restriction
 
@@ -29,115 +25,131 @@ TRIALS = 60
 """Cases that are tried to make a failing one smaller."""
 
 
-FAULTS = 3
-"""Faults of the spec that are named as a cause at most."""
+@dataclass(frozen=True)
+class Unlike:
+    """An array that is not what is expected, and what can be told of it.
+
+    ``right`` names the arrays of the same answer that are.
+    """
+
+    comparison: Comparison
+    inputs: Mapping[str, Array]
+    tiles: tuple[int, ...]
+    right: tuple[str, ...]
+
+    @property
+    def array(self) -> Wrong:
+        """What patterns are looked for in."""
+        wanted = self.comparison.expected
+        return Wrong(
+            widen(self.comparison.got),
+            np.asarray(wanted.value, np.float64),
+            np.asarray(wanted.tolerance),
+            np.asarray(~(self.comparison.ratio <= 1.0)),
+            {n: a if a.dtype == np.bool_ else widen(a) for n, a in self.inputs.items()},
+            self.tiles,
+        )
+
+    @property
+    def first(self) -> str:
+        """The first wrong element."""
+        array, name = self.array, self.comparison.expected.name
+        index = array.first
+        return (
+            f"{name}[{', '.join(map(str, index))}] is {array.got[index]:.9g}; expected"
+            f" {array.expected[index]:.9g} ± {array.tolerance[index]:.3g}"
+        )
+
+    @property
+    def histogram(self) -> str:
+        """How many elements are within tolerance, and how far off the others are."""
+        ratio = self.comparison.ratio
+        counts = [(f"{int((ratio <= 1).sum())} within tolerance")]
+        for low, high in itertools.pairwise((1.0, 10.0, 1e2, 1e4, np.inf)):
+            count = int(((ratio > low) & (ratio <= high) & np.isfinite(ratio)).sum())
+            if count:
+                counts.append(f"{count} up to {high:g} times" if np.isfinite(high) else f"{count} further")
+        special = int((~np.isfinite(ratio)).sum())
+        return ", ".join((*counts, *([f"{special} NaN or infinite"] if special else [])))
 
 
 class Diagnosis:
     """What is said of failures, by asking the kernel again."""
 
     def __init__(self, looker: Looker) -> None:
-        self.looker = looker
+        self.looker, self.causes = looker, Causes(looker)
 
-    def finding(self, probe: Probe, failure: Failure, failed: int = 1) -> Finding:
-        """Look closely at a failure: the first wrong element, the pattern, the cause, the smallest case."""
+    def finding(
+        self,
+        probe: Probe,
+        failure: Failure,
+        failed: int = 1,
+        lengths: tuple[str, ...] = (),
+        others: Sequence[tuple[Probe, Failure]] = (),
+    ) -> Finding:
+        """Look closely at a failure: the first wrong element, the pattern, the cause, the smallest case.
+
+        Args:
+            probe: the first probe on which the check failed.
+            failure: what failed.
+            failed: how many probes failed so.
+            lengths: what is known of the lengths at which it fails.
+            others: further failures of the check, by which causes are told apart.
+        """
         smallest, least = probe, failure
         if self.looker.options.shrink and not failure.ended:
             smallest, least = self._shrunk(probe, failure)
-        outcome = failure.judgement.outcome if failure.judgement else "differs"
-        first, found, causes = self._explained(probe, failure)
+        wrong = self._wrong(probe, failure)
+        found = patterns(wrong.array) if wrong else failure.patterns
+        if lengths and found[:1] == ("every element is wrong",):
+            found = found[1:]
         return Finding(
             check=failure.check,
             probe=probe.id,
-            outcome=outcome,
+            outcome=failure.judgement.outcome if failure.judgement else "differs",
             message=failure.message,
-            first=first,
-            patterns=found or failure.patterns,
-            causes=causes,
+            first=wrong.first if wrong else "",
+            patterns=(*lengths, *found),
+            causes=self._causes(((probe, failure), (smallest, least)), others) if wrong else (),
             smallest=smallest.id,
             smallest_message=least.message,
             failed=failed,
+            errors=wrong.histogram if wrong else "",
+            right=wrong.right if wrong else (),
         )
 
-    def _explained(self, probe: Probe, failure: Failure) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-        """First wrong element, patterns, causes; empty where the failure is not one of values."""
+    def _causes(
+        self, failures: Sequence[tuple[Probe, Failure]], others: Sequence[tuple[Probe, Failure]]
+    ) -> tuple[str, ...]:
+        """What explains the failure on the first case and on the smallest, and on others if anything does."""
+        return self.causes.of(self._judged(failures), self._judged(others))
+
+    def _judged(self, failures: Sequence[tuple[Probe, Failure]]) -> list[Judged]:
+        """The failures, each case once, that are of values."""
+        return [
+            (self.looker.asked(probe), failure.answer, failure.judgement)
+            for probe, failure in {probe.id: (probe, failure) for probe, failure in failures}.values()
+            if failure.answer is not None and failure.judgement is not None
+        ]
+
+    def _wrong(self, probe: Probe, failure: Failure) -> Unlike | None:
+        """The first array that is wrong under the profile that lets most pass; None if no values are."""
         judgement, answer = failure.judgement, failure.answer
         if judgement is None or answer is None or judgement.check == "structure":
-            return "", (), ()
-        expectation = self.looker.expectation(probe.case)
-        wrong = self._wrong(expectation, answer)
-        if wrong is None:
-            return "", (), ()
-        name, array = wrong
-        index = array.first
-        place = ", ".join(map(str, index))
-        first = (
-            f"{name}[{place}] is {array.got[index]:.9g}; expected {array.expected[index]:.9g}"
-            f" ± {array.tolerance[index]:.3g}"
-        )
-        return first, patterns(array), tuple(self._causes(expectation, answer, judgement))
-
-    def _wrong(self, expectation: Expectation, answer: Answer) -> tuple[str, Wrong] | None:
-        """The first array that is wrong under the profile that lets most pass, with its name."""
-        got = (*answer.outputs, *answer.gradients)
-        expected = expectation.under(self._profiles(expectation.case.dtype)[-1])[: len(got)]
-        for wanted, comparison in zip(expected, compare(expected, got), strict=True):
-            if not comparison.passes:
-                given = {n: a for n, a in expectation.inputs.items() if n in self.looker.inputs}
-                return wanted.name, Wrong(
-                    widen(comparison.got),
-                    np.asarray(wanted.value, np.float64),
-                    np.asarray(wanted.tolerance),
-                    np.asarray(~(comparison.ratio <= 1.0)),
-                    {n: a if a.dtype == np.bool_ else widen(a) for n, a in given.items()},
-                    tuple(self.looker.questions.tiles),
-                )
-        return None
-
-    def _profiles(self, dtype: str) -> list[Profile]:
-        return [p for p in profiles(dtype) if p.declared or p.name in self.looker.admitted]
-
-    def _causes(self, expectation: Expectation, answer: Answer, judgement: Judgement) -> Iterator[str]:
-        """What would explain the result: an undeclared rounding, or another value of a parameter."""
-        case = expectation.case
-        if judgement.explained_by:
-            summary = next(p.summary for p in profiles(case.dtype) if p.name == judgement.explained_by)
-            yield f"it rounds as the profile {judgement.explained_by} does: {summary}"
-        for parameter in self.looker.questions.spec.parameters:
-            for value in parameter.values:
-                if value != case.arguments[parameter.name]:
-                    other = Expectation(case, {parameter.name: value})
-                    if not self._refuted(other, answer):
-                        yield f"it computes {parameter.name}={text_of(value)}: {parameter.meaning}"
-
-        yield from itertools.islice(self._faults(expectation, answer), FAULTS)
-
-    def _faults(self, expectation: Expectation, answer: Answer) -> Iterator[str]:
-        """Faults of the spec that give the same values, or else that are wrong in the same places."""
-        got = (*answer.outputs, *answer.gradients)
-        expected = expectation.under(self._profiles(expectation.case.dtype)[-1])[: len(got)]
-        alike: list[str] = []
-        for fault in faults(self.looker.questions.spec):
-            wrong = wrong_answer(fault, expectation)
-            arrays = () if wrong is None else (*wrong.outputs, *wrong.gradients)[: len(got)]
-            if [(a.shape, a.dtype) for a in arrays] != [(a.shape, a.dtype) for a in got]:
-                continue
-            if all(comparison.passes for comparison in compare(expected, arrays)):
-                continue
-            if all(_agree(e, a, b) for e, a, b in zip(expected, got, arrays, strict=True)):
-                yield f"it gives what the fault “{fault.name}” gives"
-            elif _same_places(compare(expected, got), compare(expected, arrays)):
-                alike.append(fault.name)
-        if alike:
-            yield f"it is wrong in the same places as the fault “{alike[0]}”"
-
-    def _refuted(self, expectation: Expectation, answer: Answer) -> bool:
-        """Whether the answer is wrong for this expectation as well."""
-        asked = expectation if answer.gradients else Forward(expectation)
-        try:
-            return judge(asked, answer, self.looker.admitted, explain=False).failing
-        except (ValueError, IndexError):  # with that value the case makes no sense
-            return True
+            return None
+        expectation, got = self.looker.asked(probe), (*answer.outputs, *answer.gradients)
+        expected = expectation.under(self.looker.held.loosest(expectation.case.dtype))[: len(got)]
+        if [a.shape for a in got] != [e.value.shape for e in expected]:
+            return None
+        comparisons = compare(expected, got)
+        gradients = failure.check in ("gradients", "backward")
+        failing = [c for c in comparisons if not c.passes]
+        failing.sort(key=lambda c: (c.expected.check == "gradients") != gradients)
+        if not failing:
+            return None
+        given = {n: a for n, a in expectation.inputs.items() if n in self.looker.inputs}
+        right = tuple(c.expected.name for c in comparisons if c.passes)
+        return Unlike(failing[0], given, tuple(self.looker.questions.tiles), right)
 
     # --- shrinking ---
 
@@ -170,26 +182,11 @@ class Diagnosis:
             return False
 
 
-def _agree(expected: Expected, got: Array, wrong: Array) -> bool:
-    """Whether two results lie as close together as either might lie to what is expected."""
-    one, other = widen(got), widen(wrong)
-    with np.errstate(all="ignore"):
-        near = np.abs(one - other) <= 2 * expected.tolerance
-    return bool(np.all(near | (one == other) | (np.isnan(one) & np.isnan(other))))
-
-
-def _same_places(got: Sequence[Comparison], wrong: Sequence[Comparison]) -> bool:
-    """Whether two results are wrong in exactly the same places, and these are not all."""
-    places = [[~(c.ratio <= 1.0) for c in comparisons] for comparisons in (got, wrong)]
-    same = all(np.array_equal(a, b) for a, b in zip(*places, strict=True))
-    return same and any(p.any() and not p.all() for p in places[0])
-
-
 def _simpler(probe: Probe) -> Iterator[Probe]:
     """Probes a step simpler: ordinary data, dtype, layout and parameters, then shorter axes."""
     case = probe.case
-    if probe.layout != "contiguous":
-        yield replace(probe, layout="contiguous")
+    if not probe.ordinary:
+        yield Probe(case, aim=probe.aim)
     if case.data != case.spec.data[0]:
         yield replace(probe, case=replace(case, data=case.spec.data[0]))
     if case.dtype != "float32":

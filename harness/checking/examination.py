@@ -1,4 +1,4 @@
-"""One probe put to a kernel: what it returned is judged, and what it did to memory is looked at."""
+"""One probe put to a kernel: what it returned is judged, and how it went about it is looked at."""
 
 from __future__ import annotations
 
@@ -11,29 +11,22 @@ import numpy as np
 
 from ...adapters.kernel.memory import PATTERNS
 from ...errors import Usage
-from ...numerics.dtypes import decode, encode, widen
-from ...numerics.profiles import Profile
-from ..judging.expectation import Expectation, Expected
-from ..judging.judge import Answer, Judgement, judge
+from ...numerics.data import data_set
+from ...numerics.dtypes import encode, widen
+from ..judging.expectation import Expectation
+from ..judging.judge import Answer, Judgement
 from ..record import Outcome
 from ..running.processes import Crashed, Hung
 from .batches import outputs_on
 from .checks import CHECKS, Failure, Seen
+from .conduct import Conduct
+from .held import PROFILES, Forward, Held
 from .kernels import Reply, Subject
-from .patterns import regions
 from .probes import Probe, Questions
 
 __all__ = ["Looker", "Options"]
 
 Array = np.ndarray[Any, Any]
-
-PROFILES: dict[str | None, tuple[str, ...]] = {
-    None: (),
-    "float32": (),
-    "tf32": ("tf32",),
-    "dtype": ("low-accumulator",),
-}
-"""Profiles that a declared accumulator admits beside those that are always declared."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +40,7 @@ class Options:
     shrink: bool = True
     fooled: bool = True
     again: str = ""
+    fused: bool = False
 
     def __post_init__(self) -> None:
         if self.accumulate not in PROFILES:
@@ -59,6 +53,9 @@ class Options:
 KEPT = 256
 """Expectations that are kept."""
 
+CONSTANT = 0.75
+"""Every element of a cotangent that is repeated by strides of 0."""
+
 
 class Looker:
     """Puts single probes to one kernel; ``notes`` holds what was seen of it that is no failure, by check."""
@@ -67,9 +64,13 @@ class Looker:
         self.subject, self.questions, self.options = subject, questions, options
         self.facts = subject.facts
         self.inputs = self.facts.inputs(questions.spec)
-        self.admitted = PROFILES[options.accumulate]
+        self.held = Held(options.accumulate, options.fused)
         self.notes: dict[str, str] = {}
         self._differentiated = False
+        self._variants: dict[str, Expectation] = {}
+        self._fails_plainly: dict[str, set[str]] = {}
+        """What is wrong with a case where everything lies as usual: it is no matter of layouts."""
+        self.conduct = Conduct(self)
         self.expectation = functools.lru_cache(maxsize=KEPT)(Expectation)
         """The expectation of a case, kept for those who ask for it again."""
         if options.gradients and not self.facts.differentiates:
@@ -80,43 +81,87 @@ class Looker:
 
     def look(self, probe: Probe) -> Seen:
         """Ask one probe, and judge all that came of it."""
-        expectation = self.expectation(probe.case)
-        wanted = ["runs", "structure", "written"]
+        expectation = self.asked(probe)
         try:
-            replies = [self.ask(expectation, probe, pattern) for pattern in PATTERNS]
+            first, second = (self.ask(expectation, probe, pattern) for pattern in PATTERNS)
         except (Crashed, Hung) as error:
             outcome: Outcome = "hung" if isinstance(error, Hung) else "crashed"
             ended = Failure("runs", f"{outcome}: {error}", Judgement(outcome, "raised"), ended=True)
             return Seen((ended,), ("runs",))
-        first, second = replies
         raised = first.get("error") or second.get("error")
         if raised:
             return self._raised(probe, raised)
-        for reply in replies:
+        for reply in (first, second):
             if "wrong_type" in reply:
                 return Seen((Failure("structure", reply["wrong_type"]),), ("runs", "structure"))
-        failures = list(self._memory(expectation, probe, first, second))
+        refused = self._refused(probe, first)
+        failures = [] if refused else [*self.conduct.failures(expectation, probe, first, second)]
         judgement, answer = self.judged(expectation, first)
-        if judgement.failing:
-            check = _check_of(judgement, probe)
-            if not (failures and failures[0].check == "written"):
-                failures.append(Failure(check, judgement.message, judgement, answer))
-        wanted += ["inputs", "bounds"] if self.facts.watched else []
-        wanted += ["ownership", probe.aim]
-        wanted += ["special values"] if _is_special(expectation) else []
-        wanted += ["gradients"] if answer.gradients or answer.gradient_error else []
-        if any(failure.check == "structure" for failure in failures):
-            wanted = ["runs", "structure"]
-        if any(failure.check == "written" for failure in failures):  # it says nothing of the values
-            wanted = [check for check in wanted if list(CHECKS).index(check) < list(CHECKS).index("values")]
+        if refused:
+            return Seen((), (), note=refused)
+        plain = self._fails_plainly.setdefault(probe.case.id, set())
+        if probe.ordinary:
+            plain.update(failure.check for failure in failures)
+        elif judgement.failing and "written" not in plain:  # it reads between the elements of a view
+            failures = [failure for failure in failures if failure.check != "written"]
+        if judgement.failing and not any(failure.check == "written" for failure in failures):
+            failures += self._failed(expectation, probe, judgement, answer)
         order = list(CHECKS)
         failures.sort(key=lambda failure: order.index(failure.check))
-        return Seen(tuple(failures), tuple(dict.fromkeys(wanted)), judgement)
+        return Seen(tuple(failures), self._wanted(expectation, probe, failures, answer), judgement)
+
+    def _failed(
+        self, expectation: Expectation, probe: Probe, judgement: Judgement, answer: Answer
+    ) -> Iterator[Failure]:
+        """The failure of each problem that a judgement tells, the first with the judgement whole."""
+        plain = self._fails_plainly.setdefault(probe.case.id, set())
+        for problem in judgement.problems:
+            if probe.ordinary:
+                plain.add(problem.check)
+            aim = "values" if problem.check in plain and not probe.ordinary else probe.aim
+            check = _check_of(problem.check, problem.message, aim)
+            if check != "special values" or _is_special(expectation) or len(judgement.problems) == 1:
+                yield Failure(check, problem.message, judgement, answer)
+
+    def _wanted(
+        self, expectation: Expectation, probe: Probe, failures: Sequence[Failure], answer: Answer
+    ) -> tuple[str, ...]:
+        """The checks that a probe was asked for, as far as its failures leave them a meaning."""
+        failed = {failure.check for failure in failures}
+        if "structure" in failed:
+            return ("runs", "structure")
+        wanted = ["runs", "structure", "written"]
+        wanted += ["inputs", "bounds"] if self.facts.watched else []
+        wanted += ["ownership"]
+        wanted += [probe.aim] if probe.ordinary or not failed or probe.aim in failed else []
+        wanted += ["special values"] if _is_special(expectation) else []
+        if answer.gradients or answer.gradient_error:
+            wanted += ["gradients", "backward"]
+        if "written" in failed:  # it says nothing of the values
+            wanted = [check for check in wanted if list(CHECKS).index(check) < list(CHECKS).index("values")]
+        return tuple(dict.fromkeys(wanted))
 
     def _raised(self, probe: Probe, error: str) -> Seen:
         if probe.layout != "contiguous":
-            return Seen((), ("runs",), note=f"refuses {probe.layout} inputs: {error}")
+            return Seen((), ("runs",), note=f"refuses {probe.manner} inputs: {error}")
         return Seen((Failure("runs", f"raised {error}", Judgement("rejects", "raised")),), ("runs",))
+
+    def _refused(self, probe: Probe, reply: Reply) -> str:
+        """What is said of a backward pass that raises for a layout which it does not take."""
+        error = reply.get("gradient_error", "")
+        if not error or probe.ordinary or probe.only:
+            return ""
+        whose = "inputs" if probe.layout != "contiguous" else "cotangents"
+        return f"the backward pass refuses {probe.manner} {whose}: {error}"
+
+    def asked(self, probe: Probe) -> Expectation:
+        """The expectation of a probe: of its case, or of the repeated samples and cotangents that it asks."""
+        whole = self.expectation(probe.case)
+        if probe.layout != "expanded" and probe.cotangents != "broadcast" and not probe.only:
+            return whole
+        if probe.id not in self._variants:
+            self._variants[probe.id] = _variant(whole, probe)
+        return self._variants[probe.id]
 
     def ask(
         self,
@@ -125,9 +170,16 @@ class Looker:
         pattern: int,
         inputs: Mapping[str, Array] | None = None,
         gradients: bool = True,
+        between: bool | None = None,
     ) -> Reply:
-        """Call the kernel once; gradients are asked for with the first pattern alone."""
-        return self.subject.call(self.request(expectation, probe, pattern, inputs, gradients))
+        """Call the kernel once.
+
+        With the second pattern another forward pass comes before the backward one, unless ``between`` says
+        otherwise.
+        """
+        request = self.request(expectation, probe, pattern, inputs, gradients)
+        request["between"] = pattern != PATTERNS[0] if between is None else between
+        return self.subject.call(request)
 
     def request(
         self,
@@ -144,36 +196,42 @@ class Looker:
             "inputs": {name: encode(arrays[name]) if name in arrays else None for name in self.inputs},
             "parameters": {n: v for n, v in case.arguments.items() if self.facts.accepts(n)},
             "expected": [(_dtype_of(y, case.dtype), y.shape) for y in outputs],
-            "layout": probe.layout,
+            "layout": "contiguous",
+            "layouts": probe.layouts(),
             "pattern": pattern,
         }
-        if gradients and pattern == PATTERNS[0] and self._differentiable(expectation, probe):
+        if gradients and self._differentiable(expectation, probe):
             request["wrt"] = expectation.wrt
             request["cotangents"] = [encode(cotangent) for cotangent in expectation.cotangents]
+            request["cotangent_layout"] = probe.cotangents
+            request["only"] = case.spec.outputs.index(probe.only) if probe.only else None
         return request
 
     def _differentiable(self, expectation: Expectation, probe: Probe) -> bool:
-        wanted = self.options.gradients is not False and self.facts.differentiates
-        return (
-            wanted
-            and probe.layout == "contiguous"
-            and "gradients" not in self.notes
-            and bool(expectation.wrt)
-        )
+        if self.options.gradients is False or not self.facts.differentiates or "gradients" in self.notes:
+            return False
+        data = probe.case.data
+        outputs_alone = data in probe.case.spec.kernel_only and data_set(data).special
+        return bool(expectation.wrt) and not outputs_alone
 
     def judged(self, expectation: Expectation, reply: Reply) -> tuple[Judgement, Answer]:
         """The judge's verdict on a reply, and the answer in it."""
         answer = Answer.from_reply(dict(reply))
+        if reply.get("no_graph"):
+            if self._must_differentiate:
+                answer = replace(answer, gradient_error=reply["no_graph"])
+            else:
+                self.notes["gradients"] = f"not asked: {reply['no_graph']}"
         if answer.gradient_error and not self._must_differentiate:
             self.notes["gradients"] = f"not asked: {answer.gradient_error}"
             answer = replace(answer, gradient_error="")
         self._differentiated |= bool(answer.gradients)
         return self.verdict(expectation, answer), answer
 
-    def verdict(self, expectation: Expectation, answer: Answer) -> Judgement:
+    def verdict(self, expectation: Expectation, answer: Answer, explain: bool = True) -> Judgement:
         """The judge's verdict; on outputs and states alone where there are no gradients."""
         whole = bool(answer.gradients or answer.gradient_error)
-        return judge(expectation if whole else Forward(expectation), answer, self.admitted)
+        return self.held.verdict(expectation if whole else Forward(expectation), answer, explain)
 
     @property
     def _must_differentiate(self) -> bool:
@@ -187,73 +245,38 @@ class Looker:
             return replace(seen, gradients=(), gradient_error="")
         return seen if self._must_differentiate else replace(seen, gradient_error="")
 
-    def _memory(
-        self, expectation: Expectation, probe: Probe, first: Reply, second: Reply
-    ) -> Iterator[Failure]:
-        """What was seen in memory, in two calls that found different patterns there."""
-        one, two = (tuple(decode(*w) for w in reply["outputs"]) for reply in (first, second))
-        if _shapes(one) == _shapes(two):
-            yield from _unwritten(one, two, expectation, self.questions.tiles)
-        if first["outputs"] != second["outputs"] and not _all_unwritten(one, two):
-            yield from self._unsteady(expectation, probe, first)
-        for reply in (first, second):
-            for name, distance in reply.get("strayed", ()):
-                where = (
-                    f"{distance} element(s) past its end" if distance > 0 else f"{-distance} before its start"
-                )
-                yield Failure("bounds", f"writes outside of {name}: {where}")
-                break
-        for name in first.get("changed", ()):
-            yield Failure("inputs", f"changes its input {name}")
-        for name in first.get("shared", ()):
-            yield Failure("ownership", f"what it returns lies in the memory of its input {name}")
-        if first.get("late") or second.get("late"):
-            yield Failure(
-                "ownership", "the result changed after it was returned: a thread or stream was still at work"
-            )
-        if first.get("overwritten") or second.get("overwritten"):
-            yield Failure(
-                "ownership",
-                "a call changed what an earlier call had returned: it uses its output buffer again",
-            )
 
-    def _unsteady(self, expectation: Expectation, probe: Probe, first: Reply) -> Iterator[Failure]:
-        """Two calls on equal inputs differ: for what lay in memory, or for no reason that can be seen?"""
-        again = self.ask(expectation, probe, PATTERNS[0], gradients=False)
-        if again.get("outputs") == first["outputs"]:
-            yield Failure(
-                "written",
-                "the result depends on what lies in memory that is not its own: it reads past the end of an"
-                " input, or what it never wrote",
-            )
-        elif self.options.deterministic:
-            yield Failure("repeats", "a second call on the same inputs gave other bits")
-        else:
-            self.notes["repeats"] = "calls on the same inputs give different bits"
-
-
-class Forward(Expectation):
-    """An expectation without its gradients, for an answer that has none."""
-
-    def __init__(self, whole: Expectation) -> None:
-        vars(self).update(vars(whole))
-        self._whole = whole
-
-    def under(self, profile: Profile) -> tuple[Expected, ...]:
-        return tuple(e for e in self._whole.under(profile) if e.check != "gradients")
-
-
-def _check_of(judgement: Judgement, probe: Probe) -> str:
-    """The check that a judgement's own check belongs to."""
+def _check_of(check: str, message: str, aim: str) -> str:
+    """The check of a kernel that a problem of the judge belongs to, where a probe has some aim."""
+    if aim in ("layouts", "backward") and check not in ("raised", "structure"):
+        return aim
     own = {
         "raised": "runs",
         "structure": "structure",
         "special values": "special values",
         "gradients": "gradients",
+        "repeats": "repeats",
     }
-    if judgement.check == "structure" and "gradient" in judgement.message:
+    if check == "structure" and "gradient" in message:
         return "gradients"
-    return own.get(judgement.check, probe.aim)
+    return own.get(check, "values" if aim == "backward" else aim)
+
+
+def _variant(whole: Expectation, probe: Probe) -> Expectation:
+    """What a case expects of repeated samples, of constant cotangents, or of one cotangent alone."""
+    names = probe.layouts() if probe.layout == "expanded" else {}
+    repeated = {
+        name: np.array(np.broadcast_to(array[:1], array.shape))
+        for name, array in whole.inputs.items()
+        if name in names and array.ndim
+    }
+    other = whole.asking(repeated)
+    if probe.cotangents == "broadcast":
+        other.__dict__["cotangents"] = tuple(np.full_like(g, CONSTANT) for g in whole.cotangents)
+    if probe.only:
+        named = zip(probe.case.spec.outputs, whole.cotangents, strict=True)
+        other.__dict__["cotangents"] = tuple(g if n == probe.only else np.zeros_like(g) for n, g in named)
+    return other
 
 
 def _is_special(expectation: Expectation) -> bool:
@@ -264,46 +287,3 @@ def _is_special(expectation: Expectation) -> bool:
 
 def _dtype_of(output: Array, dtype: str) -> str:
     return {"b": "bool", "i": "int32", "u": "int32"}.get(output.dtype.kind, dtype)
-
-
-def _shapes(arrays: Sequence[Array]) -> list[Any]:
-    return [(a.shape, a.dtype) for a in arrays]
-
-
-def _left(array: Array, pattern: int) -> Array:
-    """Which elements hold a pattern of bytes."""
-    flat = np.frombuffer(array.tobytes(), np.uint8).reshape(array.size, -1)
-    kept = {pattern, 0xFE} if pattern == PATTERNS[0] else {pattern}
-    left: Array = np.all(np.isin(flat, list(kept)) & (flat == flat[:, :1]), axis=1).reshape(array.shape)
-    return left
-
-
-def _unwritten(
-    one: Sequence[Array], two: Sequence[Array], expectation: Expectation, tiles: Sequence[int]
-) -> Iterator[Failure]:
-    names = (*expectation.case.spec.outputs, *expectation.case.spec.states)
-    for name, first, second in zip(names, one, two, strict=False):
-        if first.size:
-            left = _left(first, PATTERNS[0]) & _left(second, PATTERNS[1])
-            if left.any():
-                index = np.unravel_index(int(np.argmax(left)), left.shape)
-                place = ", ".join(str(int(i)) for i in index)
-                count = f"{int(left.sum())} of {left.size} elements"
-                told = f"{name}[{place}] still holds what lay there before: {count} were never written"
-                yield Failure("written", told, patterns=regions(left, tiles))
-                return
-
-
-def _all_unwritten(one: Sequence[Array], two: Sequence[Array]) -> bool:
-    """Whether two results differ only where neither was written."""
-    if _shapes(one) != _shapes(two):
-        return False
-    for first, second in zip(one, two, strict=True):
-        bits = [np.frombuffer(a.tobytes(), np.uint8).reshape(max(a.size, 1), -1) for a in (first, second)]
-        differing = np.any(bits[0] != bits[1], axis=1).reshape(-1)[: first.size]
-        left = (
-            (_left(first, PATTERNS[0]) & _left(second, PATTERNS[1])).reshape(-1) if first.size else differing
-        )
-        if np.any(differing & ~left):
-            return False
-    return True

@@ -26,7 +26,7 @@ from ...specs.language.spec import Spec
 from ..judging.expectation import Expectation
 from ..judging.judge import Answer, Judgement, judge
 from ..running.provenance import version
-from .examination import Forward
+from .held import Forward
 
 __all__ = [
     "FORMATS",

@@ -1,31 +1,36 @@
-"""What a kernel is asked: cases that fit its signature, sizes around tiles, layouts in memory."""
+"""What a kernel is asked: cases that fit its signature, sizes around tiles and beyond, layouts in memory.
+
+The same questions are put to every kernel of a spec that takes the same options: what it cannot be given is
+left out, and nothing else changes with its signature.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...adapters.kernel.memory import LAYOUTS
+from ...adapters.kernel.memory import LAYOUTS, differs
 from ...errors import Usage
+from ...numerics.dtypes import DTYPES
 from ...specs.language.case import Case, encode, parse
 from ...specs.language.cases import DTYPE_ORDER, cases
-from ...specs.language.spec import Spec, Value, evaluate
+from ...specs.language.expression import mentioned
+from ...specs.language.spec import Input, Spec, Value, evaluate
+from .pairs import paired
+from .sizes import COMPILED, LARGEST, SEAMS, Admitted, elements, equal, long, shortened, tails, together
 
-__all__ = ["KernelFacts", "Probe", "Questions", "admitted", "probes", "restriction"]
+__all__ = ["KernelFacts", "Probe", "Questions", "admitted", "parsed", "probes", "restriction"]
 
-SEAMS = {
-    "smoke": (15, 17, 33, 65, 129),
-    "sweep": (1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 257),
-}
-"""Lengths around the ends of tiles and vectors that every axis is given in turn."""
+IN_ALL = ("offset", "strided", "transposed", "pitched", "permuted", "channels_first", "expanded")
+IN_OTHERS = ("strided", "expanded")
+"""Layouts that all inputs have at once, and those that all but the first have, where it is contiguous."""
 
-LARGEST = 2**18
-"""Elements beyond which an input is no size for a quick look."""
+COTANGENTS = ("strided", "transposed", "pitched", "broadcast")
+"""Layouts that cotangents have, beside contiguous inputs."""
 
-TIERS = {"smoke": "smoke", "sweep": "standard"}
-"""The tier of `assay.specs.language.cases` behind each choice of sizes."""
+FEW = 10
+"""Pairs that are asked of a library that compiles every shape anew."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,11 @@ class KernelFacts:
     differentiates: bool
     own_vjp: bool
     versions: Mapping[str, str]
+
+    @property
+    def compiles(self) -> bool:
+        """Whether every shape is compiled anew, so that few can be asked in the time of a check."""
+        return self.library == "jax"
 
     def inputs(self, spec: Spec) -> tuple[str, ...]:
         """Names of the spec's inputs that it takes, in the order of its own arguments.
@@ -65,14 +75,14 @@ class KernelFacts:
 class Questions:
     """What a user wants to know of a kernel.
 
-    ``parameters`` are held at these values; ``sizes`` is ``smoke``, ``sweep`` or the lengths of the spec's
-    axes, many times; ``tiles`` are the lengths of the kernel's own blocks.
+    ``parameters`` are held at these values; ``sizes`` is ``smoke`` (quick), ``sweep`` or the lengths of
+    the spec's axes, many times; ``tiles`` are the lengths of the kernel's own blocks.
     """
 
     spec: Spec
     parameters: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     dtypes: Sequence[str] = (DTYPE_ORDER[0],)
-    sizes: str | Sequence[Sequence[int]] = "smoke"
+    sizes: str | Sequence[Sequence[int]] = "sweep"
     tiles: Sequence[int] = ()
     ids: Sequence[str] = ()
 
@@ -90,24 +100,60 @@ class Questions:
                 " mask to the kernel yourself, and check what it does with it in a test of your own"
             )
 
-    @property
-    def tier(self) -> str:
-        """The choice of sizes by name; the user's own count as smoke."""
-        return self.sizes if isinstance(self.sizes, str) else "smoke"
-
 
 @dataclass(frozen=True)
 class Probe:
-    """A case, how its arrays lie in memory, and what it is asked for: values, tails or layouts."""
+    """A case, how its arrays lie in memory, and what it is asked for.
+
+    ``layout`` is that of all inputs, or of all but the first where ``others`` says so; ``cotangents`` is the
+    layout of the cotangents, and ``only`` the one output that has a cotangent other than 0.
+    """
 
     case: Case
     layout: str = "contiguous"
     aim: str = "values"
+    others: bool = False
+    cotangents: str = "contiguous"
+    only: str = ""
 
     @property
     def id(self) -> str:
-        """The case's id, with the layout behind an @ where it is not the ordinary one."""
-        return self.case.id if self.layout == "contiguous" else f"{self.case.id}@{self.layout}"
+        """The case's id, with what is not ordinary behind an @."""
+        return self.case.id + (f"@{self._manner}" if self._manner else "")
+
+    @property
+    def manner(self) -> str:
+        """How its arrays lie, in a word or two."""
+        words = f"{self.layout} weights and other" if self.others else self.layout
+        return words if self.layout != "contiguous" else self.cotangents
+
+    @property
+    def _manner(self) -> str:
+        if self.only:
+            return f"only-{self.only}"
+        if self.cotangents != "contiguous":
+            return f"cotangents-{self.cotangents}"
+        if self.layout == "contiguous":
+            return ""
+        return f"others-{self.layout}" if self.others else self.layout
+
+    @property
+    def ordinary(self) -> bool:
+        """Whether everything lies where it ordinarily does."""
+        return not self._manner
+
+    def layouts(self) -> dict[str, str]:
+        """The layout of each input that the case has."""
+        given = self.case.given[1:] if self.others else self.case.given
+        return {each.name: self.layout for each in given if self._may_lie(each)}
+
+    def _may_lie(self, given: Input) -> bool:
+        """Whether an input can have the layout: repeated samples must be valid ones."""
+        return self.layout != "expanded" or given.kind in EXPANDED
+
+
+EXPANDED = ("data", "weight", "positive", "unit", "mask")
+"""Kinds of inputs whose samples may be repeated along their first axis."""
 
 
 def probes(questions: Questions, facts: KernelFacts) -> list[Probe]:
@@ -118,7 +164,7 @@ def probes(questions: Questions, facts: KernelFacts) -> list[Probe]:
     """
     spec = _with_wishes(questions)
     if questions.ids:
-        return [_parsed(text, spec) for text in questions.ids]
+        return [parsed(text, spec) for text in questions.ids]
     rules = restriction(questions, facts)
     chosen = _selected(spec, questions, rules)
     if not chosen:
@@ -130,31 +176,94 @@ def probes(questions: Questions, facts: KernelFacts) -> list[Probe]:
     bases = [_base(spec, questions, rules, chosen, name) for name in questions.dtypes]
     found = [Probe(case) for case in (*filter(None, bases), *chosen)]
     for base in filter(None, bases):
-        found += [Probe(case) for case in (*_every_data_set(base), *_every_option(base, rules))]
-        found += [Probe(case) for case in _every_size(base, rules)]
-        if isinstance(questions.sizes, str):
-            seams = (
-                *SEAMS[questions.sizes],
-                *(n for t in questions.tiles for n in (t - 1, t, t + 1, 2 * t + 1)),
-            )
-            found += [Probe(case, aim="tails") for case in _tails(base, seams, rules)]
-        if facts.watched:
-            layouts = list(LAYOUTS)[1:]
-            found += [Probe(base, layout, "layouts") for layout in layouts if _has_room(base, layout)]
+        found += _around(base, questions, facts, rules)
     unique: dict[str, Probe] = {}
     for probe in found:
         unique.setdefault(probe.id, probe)
     return list(unique.values())
 
 
+def _around(base: Case, questions: Questions, facts: KernelFacts, rules: Sequence[str]) -> Iterator[Probe]:
+    """Everything that is asked of one dtype: data, options, sizes, layouts, cotangents."""
+
+    def may(case: Case) -> bool:
+        return admitted(case, rules)
+
+    plain = [*_every_data_set(base), *_every_option(base, may), *_every_size(base, may)]
+    yield from (Probe(case) for case in plain)
+    lengths = _seams(questions, facts)
+    around = list((together if facts.compiles else tails)(base, lengths, may))
+    yield from (Probe(case, aim="tails") for case in around)
+    if questions.sizes != "smoke":
+        sizes = [case.size for case in (*_every_size(base, may), *around) if elements(case) > 1]
+        pairs = paired(base, (*base.spec.data, *base.spec.kernel_only), () if facts.compiles else sizes, may)
+        yield from (Probe(case) for case in _few(list(pairs), facts))
+    if questions.sizes == "sweep":
+        halves = DTYPES[base.dtype].u > DTYPES["float32"].u
+        regimes = [*equal(base, may), *long(base, may, halves)]
+        yield from (Probe(case, aim="sizes") for case in (_ends(regimes) if facts.compiles else regimes))
+    yield from _large(base, questions, rules)
+    if facts.watched:
+        for case in (base, *_every_rank(base, may)):
+            yield from _in_every_layout(case)
+    if facts.differentiates:
+        yield from _with_every_cotangent(base, facts)
+
+
+def _few(cases: list[Case], facts: KernelFacts) -> list[Case]:
+    """The cases; few of them where each is compiled, spread over all."""
+    if not facts.compiles or len(cases) <= FEW:
+        return cases
+    return [cases[number * len(cases) // FEW] for number in range(FEW)]
+
+
+def _ends(cases: list[Case]) -> list[Case]:
+    """The first two cases and the last: equal axes, the first axis long, and the last one."""
+    return list(dict.fromkeys((*cases[:2], *cases[-1:])))
+
+
+def _seams(questions: Questions, facts: KernelFacts) -> tuple[int, ...]:
+    """Lengths around the ends of tiles, the kernel's own among them; none beside sizes of a user's own."""
+    if not isinstance(questions.sizes, str):
+        return ()
+    usual = COMPILED if facts.compiles else SEAMS[questions.sizes]
+    return (*usual, *(n for t in questions.tiles for n in (t - 1, t, t + 1, 2 * t + 1)))
+
+
+def _large(base: Case, questions: Questions, rules: Sequence[str]) -> Iterator[Probe]:
+    """Ordinary data at the large sizes that a user names; the rest is asked at shorter ones."""
+    for size in () if isinstance(questions.sizes, str) else questions.sizes:
+        case = dataclasses.replace(base, size=tuple(size))
+        if shortened(case) is not case and admitted(case, rules, largest=None):
+            yield Probe(case, aim="sizes")
+
+
+def _in_every_layout(base: Case) -> Iterator[Probe]:
+    """The case with its inputs in views: all of them, all but the first, and samples that are repeated."""
+    for layout in IN_ALL:
+        probe = Probe(base, layout, "layouts")
+        if any(differs(base.names[name], layout) for name in probe.layouts()):
+            yield probe
+    for layout in IN_OTHERS:
+        others = Probe(base, layout, "layouts", others=True)
+        if any(differs(base.names[name], layout) for name in others.layouts()):
+            yield others
+
+
+def _with_every_cotangent(base: Case, facts: KernelFacts) -> Iterator[Probe]:
+    """The case with cotangents in views, constant ones among them, and with a single one that is not 0."""
+    for layout in COTANGENTS if facts.watched else ("broadcast",):
+        yield Probe(base, aim="backward", cotangents=layout)
+    for name in base.spec.outputs if len(base.spec.outputs) > 1 else ():
+        yield Probe(base, aim="backward", only=name)
+
+
 def _selected(spec: Spec, questions: Questions, rules: tuple[str, ...]) -> list[Case]:
-    """What the tier asks in each dtype, and there too what it asks in the first, which meets every pair."""
-    tier = TIERS[questions.tier]
-    first = cases(spec, tier, [rules], DTYPE_ORDER[:1])
+    """What the smoke tier asks in the first dtype, and the same in the others."""
+    first = cases(spec, "smoke", [rules], DTYPE_ORDER[:1])
     again = (dataclasses.replace(case, dtype=dtype) for dtype in questions.dtypes for case in first)
-    chosen = dict.fromkeys((*cases(spec, tier, [rules], questions.dtypes), *again))
-    in_scope = (case for case in chosen if case.valid and spec.admits(case.names))
-    return [case for case in in_scope if all(evaluate(rule, case.names) for rule in rules)]
+    chosen = dict.fromkeys((*cases(spec, "smoke", [rules], questions.dtypes), *again))
+    return [case for case in chosen if case.valid and admitted(case, rules)]
 
 
 def _with_wishes(questions: Questions) -> Spec:
@@ -168,8 +277,20 @@ def _with_wishes(questions: Questions) -> Spec:
         else p
         for p in spec.parameters
     )
-    sizes = spec.sizes if isinstance(questions.sizes, str) else tuple(tuple(size) for size in questions.sizes)
-    return dataclasses.replace(spec, parameters=wished, sizes=sizes)
+    wishes = dataclasses.replace(spec, parameters=wished)
+    if isinstance(questions.sizes, str):
+        return wishes
+    values = tuple({**spec.defaults, **questions.parameters}.items())
+    asked = (
+        Case(wishes, values, DTYPE_ORDER[0], spec.data[0], _fitting(spec, size)) for size in questions.sizes
+    )
+    return dataclasses.replace(wishes, sizes=tuple(shortened(case).size for case in asked))
+
+
+def _fitting(spec: Spec, size: Sequence[int]) -> tuple[int, ...]:
+    if len(size) != len(spec.axis_names):
+        raise Usage(f"{spec.name}: size {tuple(size)} does not fit the axes ({spec.axes})")
+    return tuple(size)
 
 
 def restriction(questions: Questions, facts: KernelFacts) -> tuple[str, ...]:
@@ -188,8 +309,13 @@ def restriction(questions: Questions, facts: KernelFacts) -> tuple[str, ...]:
 
 
 def _acts_by_inputs(spec: Spec, name: str) -> bool:
-    """Whether a kernel sees a parameter by which inputs it is given: ``use_bias``."""
-    return any(given.when == name for given in spec.inputs)
+    """Whether a kernel sees a parameter by what it is given: which inputs, ``use_bias``, or their rank."""
+    if any(given.when == name for given in spec.inputs):
+        return True
+    taken = {*spec.accepted(spec.reference, spec.defaults), *spec.accepted(spec.vjp, spec.defaults)}
+    return name not in taken and any(
+        name in mentioned(f"({given.axes},)") for given in spec.inputs if given.axes
+    )
 
 
 def _taken(spec: Spec, facts: KernelFacts) -> list[str]:
@@ -209,65 +335,76 @@ def _base(
 def _simplicity(case: Case) -> tuple[int, ...]:
     """Ordinary data come first, then options at their defaults, then the spec's first size."""
     changed = sum(value != case.spec.parameter(name).default for name, value in case.parameters)
-    return case.spec.data.index(case.data) > 0, changed, case.spec.sizes.index(case.size)
+    return case.data != case.spec.data[0], changed, case.spec.sizes.index(case.size)
 
 
 def _every_data_set(base: Case) -> Iterator[Case]:
-    for data in base.spec.data:
+    for data in (*base.spec.data, *base.spec.kernel_only):
         case = dataclasses.replace(base, data=data)
-        if base.spec.admits(case.names):
+        if _fills(case) and base.spec.admits(case.names):
             yield case
 
 
-def _every_size(base: Case, rules: Sequence[str]) -> Iterator[Case]:
+def _fills(case: Case) -> bool:
+    """Whether the data set fills some input of the case, if it is one that fills few."""
+    own = case.spec.kernel_only.get(case.data)
+    return not own or any(given.name in own for given in case.given)
+
+
+def _every_rank(base: Case, may: Admitted) -> Iterator[Case]:
+    """The case with each value of the options that a kernel sees as the number of axes."""
+    for case in _every_option(base, may):
+        ranks = [len(case.names[given.name]) for given in case.given]
+        if ranks != [len(base.names[given.name]) for given in base.given]:
+            yield case
+
+
+def _every_size(base: Case, may: Admitted) -> Iterator[Case]:
     """The case at each size of the spec, a single element among them, where an epsilon is seen."""
     for size in base.spec.sizes:
         case = dataclasses.replace(base, size=size)
-        if admitted(case, rules):
+        if may(case):
             yield case
 
 
-def _every_option(base: Case, rules: Sequence[str]) -> Iterator[Case]:
+def _every_option(base: Case, may: Admitted) -> Iterator[Case]:
     """The case with each value of each option: a smoke tier may meet one at length 1 only."""
     for parameter in base.spec.parameters:
         for value in parameter.values:
             changed = tuple((n, value if n == parameter.name else v) for n, v in base.parameters)
             case = dataclasses.replace(base, parameters=changed)
-            if admitted(case, rules):
+            if may(case):
                 yield case
 
 
-def _tails(base: Case, lengths: Iterable[int], rules: Sequence[str]) -> Iterator[Case]:
-    """The case with one axis after the other at each length, as far as the spec admits it."""
-    for axis in range(len(base.size)):
-        for length in sorted(set(lengths)):
-            size = (*base.size[:axis], length, *base.size[axis + 1 :])
-            case = dataclasses.replace(base, size=size)
-            if length > 0 and admitted(case, rules):
-                yield case
-
-
-def admitted(case: Case, rules: Sequence[str]) -> bool:
+def admitted(case: Case, rules: Sequence[str], largest: int | None = LARGEST) -> bool:
     """Whether a case is in scope of its spec and of the kernel, and small enough."""
     names = case.names
-    shapes = [names[given.name] for given in case.given]
-    if any(length < 0 for shape in shapes for length in shape):
+    if any(length < 0 for given in case.given for length in names[given.name]):
         return False
-    if any(math.prod(shape) > LARGEST for shape in shapes):
+    if (largest is not None and elements(case) > largest) or not _fills(case):
         return False
     return case.spec.admits(names) and all(evaluate(rule, names) for rule in rules)
 
 
-def _has_room(base: Case, layout: str) -> bool:
-    """Whether a layout differs from the ordinary one in this case: a column is its own transpose."""
-    return layout != "transposed" or any(sum(n > 1 for n in base.names[i.name]) > 1 for i in base.given)
+def parsed(text: str, spec: Spec) -> Probe:
+    """The probe that an id names, as `Probe.id` writes it.
 
-
-def _parsed(text: str, spec: Spec) -> Probe:
-    case_id, _, layout = text.partition("@")
-    if layout and layout not in LAYOUTS:
-        raise Usage(f"{text!r}: no layout is called {layout!r}; there are {', '.join(LAYOUTS)}")
+    Raises:
+        ValueError: there is no such case, layout or output.
+    """
+    case_id, _, manner = text.partition("@")
     case = parse(case_id, {spec.name: spec})
     if not case.valid or not spec.admits(case.names):
         raise Usage(f"{text!r} is no valid case of {spec.name}: {encode(case.data)}")
-    return Probe(case, layout or "contiguous", "layouts" if layout else "values")
+    kind, _, rest = manner.partition("-")
+    if not manner:
+        return Probe(case)
+    if kind == "only" and rest in spec.outputs:
+        return Probe(case, aim="backward", only=rest)
+    layout = rest if kind in ("others", "cotangents") else manner
+    if layout not in LAYOUTS:
+        raise Usage(f"{text!r}: no layout is called {layout!r}; there are {', '.join(LAYOUTS)}")
+    if kind == "cotangents":
+        return Probe(case, aim="backward", cotangents=layout)
+    return Probe(case, layout, "layouts", others=kind == "others")

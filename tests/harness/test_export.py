@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from assay.cli.app import main
-from assay.harness.checking.examination import Forward
 from assay.harness.checking.export import FORMATS, Manifest, export, judge_folder, schema, selected
+from assay.harness.checking.held import Forward
 from assay.harness.checking.onnx_nodes import OPERATORS, export_onnx, model, operator_of
 from assay.harness.judging.expectation import Expectation
 from assay.harness.judging.judge import Answer, judge
