@@ -48,6 +48,7 @@ class Tally:
     failed: Counter[str] = field(default_factory=Counter)
     examples: dict[str, tuple[Probe, Failure]] = field(default_factory=dict)
     others: dict[str, list[tuple[Probe, Failure]]] = field(default_factory=dict)
+    slow: list[Probe] = field(default_factory=list)
     outcomes: dict[str, list[tuple[Probe, bool]]] = field(default_factory=dict)
     margins: list[float] = field(default_factory=list)
     profiles: list[str] = field(default_factory=list)
@@ -98,6 +99,11 @@ class Checker:
         """Ask everything."""
         begun, tally, everything = time.perf_counter(), Tally(), self.probes()
         for probe in everything:
+            if not self.looker.has_sense(probe):
+                continue
+            if self.looker.too_slow(probe):
+                tally.slow.append(probe)
+                continue
             seen = self.looker.look(probe)
             on_probe(probe, seen)
             tally.count(probe, seen)
@@ -134,7 +140,7 @@ class Checker:
             asked=tuple(probe.id for probe in tally.asked),
             again=looker.options.again,
             warnings=(*rounding(looker, tally.profiles), *without_effect(looker, tally.asked)),
-            unasked=unasked(looker, tally.asked, tally.passed),
+            unasked=unasked(looker, tally.asked, tally.passed, tally.slow),
         )
 
     def _fooled(self, tally: Tally, findings: Sequence[Finding]) -> tuple[Fooled, ...]:

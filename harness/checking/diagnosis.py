@@ -177,7 +177,7 @@ class Diagnosis:
     def _may_be_asked(self, probe: Probe) -> bool:
         rules = restriction(self.looker.questions, self.looker.facts)
         try:
-            return admitted(probe.case, rules) and bool(self.looker.expectation(probe.case).forward())
+            return admitted(probe.case, rules) and self.looker.has_sense(probe)
         except (ValueError, IndexError, ZeroDivisionError):
             return False
 

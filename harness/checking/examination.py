@@ -22,6 +22,7 @@ from .checks import CHECKS, Failure, Seen
 from .conduct import Conduct
 from .held import PROFILES, Forward, Held
 from .kernels import Reply, Subject
+from .pace import Pace
 from .probes import Probe, Questions
 
 __all__ = ["Looker", "Options"]
@@ -68,6 +69,7 @@ class Looker:
         self.notes: dict[str, str] = {}
         self._differentiated = False
         self._variants: dict[str, Expectation] = {}
+        self.pace = Pace()
         self._fails_plainly: dict[str, set[str]] = {}
         """What is wrong with a case where everything lies as usual: it is no matter of layouts."""
         self.conduct = Conduct(self)
@@ -97,6 +99,7 @@ class Looker:
         refused = self._refused(probe, first)
         failures = [] if refused else [*self.conduct.failures(expectation, probe, first, second)]
         judgement, answer = self.judged(expectation, first)
+        self.pace.took(probe, min(first["seconds"], second["seconds"]), expectation.seconds)
         if refused:
             return Seen((), (), note=refused)
         plain = self._fails_plainly.setdefault(probe.case.id, set())
@@ -109,6 +112,23 @@ class Looker:
         order = list(CHECKS)
         failures.sort(key=lambda failure: order.index(failure.check))
         return Seen(tuple(failures), self._wanted(expectation, probe, failures, answer), judgement)
+
+    def has_sense(self, probe: Probe) -> bool:
+        """Whether the reference has a value there, and where cotangents are what is asked, a gradient.
+
+        Pairs of options and sizes are made without asking it: a window may not fit into a short input.
+        """
+        if probe.aim == "backward" and not self.differentiates:
+            return False
+        try:
+            return bool(self.expectation(probe.case).forward())
+        except (ValueError, IndexError, ZeroDivisionError):
+            return False
+
+    def too_slow(self, probe: Probe) -> bool:
+        """Whether a long size would take longer than a look is worth, by the pace of shorter ones."""
+        named = not isinstance(self.questions.sizes, str) or self.questions.ids
+        return not named and self.pace.too_slow(probe)
 
     def _failed(
         self, expectation: Expectation, probe: Probe, judgement: Judgement, answer: Answer
@@ -207,8 +227,14 @@ class Looker:
             request["only"] = case.spec.outputs.index(probe.only) if probe.only else None
         return request
 
+    @property
+    def differentiates(self) -> bool:
+        """Whether gradients are asked for, and have not been found to be missing."""
+        wanted = self.options.gradients is not False and self.facts.differentiates
+        return wanted and "gradients" not in self.notes
+
     def _differentiable(self, expectation: Expectation, probe: Probe) -> bool:
-        if self.options.gradients is False or not self.facts.differentiates or "gradients" in self.notes:
+        if not self.differentiates:
             return False
         data = probe.case.data
         outputs_alone = data in probe.case.spec.kernel_only and data_set(data).special

@@ -100,7 +100,9 @@ class Forward(Expectation):
         known = self._whole._under.get(profile)
         if known is not None:
             return tuple(e for e in known if e.check != "gradients")
-        return super().under(profile)
+        found = super().under(profile)
+        self._whole.seconds = self.seconds
+        return found
 
     def gradients(self, represent: Represent, vjp: Function | None = None) -> dict[str, Any]:
         """None."""

@@ -29,6 +29,9 @@ IN_OTHERS = ("strided", "expanded")
 COTANGENTS = ("strided", "transposed", "pitched", "broadcast")
 """Layouts that cotangents have, beside contiguous inputs."""
 
+SHORT = 129
+"""The longest axis of the sizes that are asked beside pairs."""
+
 FEW = 10
 """Pairs that are asked of a library that compiles every shape anew."""
 
@@ -195,7 +198,8 @@ def _around(base: Case, questions: Questions, facts: KernelFacts, rules: Sequenc
     around = list((together if facts.compiles else tails)(base, lengths, may))
     yield from (Probe(case, aim="tails") for case in around)
     if questions.sizes != "smoke":
-        sizes = [case.size for case in (*_every_size(base, may), *around) if elements(case) > 1]
+        beside = (*_every_size(base, may), *around)
+        sizes = [case.size for case in beside if elements(case) > 1 and max(case.size) <= SHORT]
         pairs = paired(base, (*base.spec.data, *base.spec.kernel_only), () if facts.compiles else sizes, may)
         yield from (Probe(case) for case in _few(list(pairs), facts))
     if questions.sizes == "sweep":

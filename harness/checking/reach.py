@@ -63,7 +63,9 @@ def _differ(one: Sequence[Array], other: Sequence[Array]) -> bool:
     )
 
 
-def unasked(looker: Looker, asked: Sequence[Probe], passed: Mapping[str, int]) -> tuple[str, ...]:
+def unasked(
+    looker: Looker, asked: Sequence[Probe], passed: Mapping[str, int], slow: Sequence[Probe] = ()
+) -> tuple[str, ...]:
     """What was not asked: options, inputs, dtypes, gradients, layouts and sizes, a line each."""
     spec = looker.questions.spec
     cases = list(dict.fromkeys(probe.case for probe in asked))
@@ -87,6 +89,12 @@ def unasked(looker: Looker, asked: Sequence[Probe], passed: Mapping[str, int]) -
         ("dtypes", ", ".join(dtypes)),
         ("gradients", "" if passed["gradients"] else "all"),
         ("layouts", ", ".join(layouts)),
-        ("sizes", longest),
+        ("sizes", f"{longest}{_told(slow)}"),
     )
     return tuple(f"{what}: {which}" for what, which in lines if which)
+
+
+def _told(slow: Sequence[Probe]) -> str:
+    """The sizes that were left out because the kernel is slow here."""
+    sizes = dict.fromkeys("x".join(map(str, probe.case.size)) for probe in slow)
+    return f"; {', '.join(sizes)} would take seconds a call: name them by size" if sizes else ""

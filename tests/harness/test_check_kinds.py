@@ -6,6 +6,7 @@ Every adversary is right on ordinary numbers of ordinary size in ordinary memory
 from __future__ import annotations
 
 import ctypes
+import time
 
 import ml_dtypes
 import numpy as np
@@ -569,3 +570,36 @@ def test_a_case_is_asked_again_with_all_that_was_held():
         fused=True,
     )
     assert "tiles=(48,), fused=True" in str(report).replace("\n", " ")
+
+
+# --- time ---
+
+
+def test_a_size_that_would_take_long_is_left_out_and_said():
+    def row_by_row(x, *, axis):
+        time.sleep(2e-4 * len(x))
+        return softmax(x, axis=axis)
+
+    _, data = found(row_by_row, "softmax", axis=-1, tiles=(2,))
+    assert data.passed
+    assert not any("65537" in case for case in data.asked)
+    assert any("65537x2 would take seconds a call" in text for text in data.unasked)
+    _, named = found(row_by_row, "softmax", axis=-1, cases=["softmax/default/float32/normal/4099x2"])
+    assert named.asked == ("softmax/default/float32/normal/4099x2",)
+
+
+@pytest.mark.parametrize("size", [(512, 8, 16)])
+def test_a_large_size_is_asked_ordinary_data_and_the_rest_shorter(size):
+    calls = []
+
+    def counted(x, scale, *, epsilon):
+        calls.append(x.size)
+        return reference("rms_norm")(x, scale, epsilon=epsilon)
+
+    _, data = found(counted, "rms_norm", sizes=[size])
+    assert data.passed
+    large = [case for case in data.asked if case.endswith("512x8x16")]
+    assert large == ["rms_norm/default/float32/normal/512x8x16"]
+    assert any("/offset/" in case for case in data.asked)
+    assert sum(n == 512 * 8 * 16 for n in calls) == 2
+    assert "each of 8 samples along batch" in data.facts["batch"]
