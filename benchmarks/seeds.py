@@ -12,39 +12,42 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import findings
+import msgspec
+from pages import PAGE, filled
 
-from assay.harness.record import Record, Verdict, read
+from assay.harness.record import Record, read
 
 FIGURES = Path(__file__).with_name("seeds.json")
+TEMPLATE = "seeds.md.jinja"
 
 
-def figures(record: Record) -> dict[str, object]:
-    """What a record shows: versions, seeds and verdicts of each target, and what nothing explains."""
-    versions = {name: v for target in record.targets for name, v in target.versions.items()}
-    asked = Counter(v.target for v in record.verdicts if v.outcome != "unsupported")
-    return {
-        "tier": record.tier,
-        "seeds": 1 + max(map(seed_of, record.verdicts), default=0),
-        "versions": dict(sorted(versions.items())),
-        "verdicts": dict(asked),
-        "failing": sum(verdict.failing for verdict in record.verdicts),
-        "unexplained": list(findings.unexplained(record)),
-    }
-
-
-def seed_of(verdict: Verdict) -> int:
-    """The seed that a case's numbers are drawn from."""
-    return int(verdict.case.partition("#")[2] or 0)
+def figures(record: Record) -> Iterator[dict[str, object]]:
+    """What a record shows of each target: draws and verdicts, and what nothing explains."""
+    for target in record.targets:
+        verdicts = [v for v in record.verdicts if v.target == target.name and v.outcome != "unsupported"]
+        alone = msgspec.structs.replace(record, targets=(target,), verdicts=tuple(verdicts))
+        if verdicts:
+            yield {
+                "name": target.name,
+                "seeds": 1 + max(int(v.case.partition("#")[2] or 0) for v in verdicts),
+                "versions": dict(sorted(target.versions.items())),
+                "verdicts": len(verdicts),
+                "failing": sum(verdict.failing for verdict in verdicts),
+                "unexplained": len(list(findings.unexplained(alone))),
+            }
 
 
 def main(paths: list[str]) -> int:
-    """Keep the figures, and tell what no finding explains."""
-    found = [figures(read(Path(path))) for path in paths]
+    """Keep the figures, write them on the page, and tell what no finding explains."""
+    found = [target for path in paths for target in figures(read(Path(path)))]
     FIGURES.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    versions = {name: version for target in found for name, version in target["versions"].items()}
+    page = filled(PAGE.read_text("utf-8"), TEMPLATE, targets=found, versions=versions)
+    PAGE.write_text(page, "utf-8")
     return findings.main(paths)
 
 

@@ -19,13 +19,13 @@ import argparse
 import collections
 import functools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import msgspec
+from pages import PAGE, filled
 from rich.progress import track
 
 from assay.harness.auditing import audit as auditing
@@ -42,9 +42,7 @@ ROOT = Path(__file__).resolve().parents[1]
 POWER = Path(__file__).with_name("smoke_power.json")
 """What each tier catches, for docs/judge-power.md."""
 
-PAGE = ROOT / "docs" / "judge-power.md"
 TEMPLATE = "smoke_power.md.jinja"
-HEADING = "## What each tier catches"
 
 MEASURED = ("smoke", "standard")
 """Tiers whose power is measured."""
@@ -307,16 +305,6 @@ def powers(knowns: Sequence[Caught], jobs: int) -> dict[str, Power]:
     return {tier: sum((asked[tier, one.spec].result() for one in knowns), start=Power()) for tier in MEASURED}
 
 
-def fill(text: str, tiers: Mapping[str, Power]) -> str:
-    """The page with its part on the tiers written anew."""
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    template = jinja2.Environment(loader=loader, trim_blocks=True).get_template(TEMPLATE)
-    before, heading, after = text.partition(HEADING)
-    if not heading:
-        raise ValueError(f"{PAGE} has no part that begins with {HEADING!r}")
-    return before + template.render(tiers=tiers) + "\n\n## " + after.partition("\n## ")[2]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--jobs", type=int, default=2)
@@ -328,7 +316,7 @@ def main() -> None:
     FILE.write_text("".join(f"{text}\n" for text in ids), "utf-8")
     tiers = powers(knowns, asked.jobs)
     POWER.write_bytes(msgspec.json.format(msgspec.json.encode(tiers)) + b"\n")
-    PAGE.write_text(fill(PAGE.read_text("utf-8"), tiers), "utf-8")
+    PAGE.write_text(filled(PAGE.read_text("utf-8"), TEMPLATE, tiers=tiers), "utf-8")
 
 
 if __name__ == "__main__":
