@@ -51,7 +51,8 @@ class Part:
             return isinstance(thing, type) and issubclass(thing, getattr(module, self.base))
         if isinstance(thing, type) and not self.classes:
             return False
-        return callable(thing) and (getattr(thing, "__module__", None) or "").startswith(self.defined)
+        home = getattr(thing, "__module__", None) or ""
+        return callable(thing) and home != "typing" and home.startswith(self.defined)
 
 
 SURFACE = {
