@@ -37,6 +37,7 @@ __all__ = [
     "is_own",
     "load_bindings",
     "register",
+    "takes",
 ]
 
 FRAMEWORKS = ("torch", "tensorflow", "keras", "jax")
@@ -117,6 +118,11 @@ def conditions(
     """Conditions with their reasons: those given, and that each parameter in ``fixed`` has its value."""
     pinned = {f"{name} == {value!r}": reason for name, (value, reason) in (fixed or {}).items()}
     return {**pinned, **(where or {})}
+
+
+def takes(facet: str, value: str, reason: str, *shown_by: str) -> dict[str, str]:
+    """The condition that a facet has the value that an implementation takes, in the data that show it."""
+    return {f"{facet} == {value!r} or data not in {shown_by!r}": reason}
 
 
 def binder(framework: str) -> Callable[..., Callable[[Function], Function]]:

@@ -146,6 +146,12 @@ def _ties(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
     return round_to(stream.integers(-2, 3, shape).astype(np.float64), dtype)
 
 
+@_data_set("kinks beside 0: every half from -7 to 7", independent=False)
+def _kinks(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    size = math.prod(shape)
+    return round_to((stream.permutation(size) % 29 - 14.0).reshape(shape) / 2.0, dtype)
+
+
 @_data_set(
     "zeros of both signs between ordinary values: kinks at 0, lost signs, empty windows", independent=False
 )

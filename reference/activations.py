@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import erfc, expit
+from scipy.special import erfc, expit, log_expit
 
 from .checks import Array, require
+
+Axes = int | tuple[int, ...] | None
 
 
 def relu(x: Array) -> Array:
@@ -152,6 +154,308 @@ SILU_VANISHES, SILU_PASSES = -750.0, 50.0
 """Where σ(x) is 0 or 1 in float64, and ``x σ(x)`` 0 or x: factors x are held there, an infinite one too."""
 
 
+def swish(x: Array, *, beta: float = 1.0) -> Array:
+    """Swish: `silu` with another slope inside.
+
+    ``swish(x) = x σ(β x)``
+
+    Args:
+        x: any shape. The limits are 0 at -∞ and ∞ at ∞.
+        beta: ``β``, positive.
+
+    Returns:
+        The shape of ``x``.
+
+    Source: Ramachandran, Zoph and Le (2017), Searching for activation functions, arXiv:1710.05941, section 4.
+    """
+    return np.maximum(x, SILU_VANISHES / beta) * expit(beta * x)
+
+
+def swish_vjp(x: Array, cotangent: Array, *, beta: float = 1.0) -> tuple[Array]:
+    """Gradient of `swish`: ``σ(β x) (1 + β x (1 - σ(β x)))``; 0 at -∞ and 1 at ∞."""
+    return silu_vjp(beta * np.clip(x, SILU_VANISHES / beta, -SILU_VANISHES / beta), cotangent)
+
+
+def identity(x: Array) -> Array:
+    """The identity.
+
+    ``identity(x) = x``, to the last bit
+
+    Args:
+        x: any shape.
+
+    Returns:
+        The same.
+    """
+    return 1.0 * x
+
+
+def identity_vjp(x: Array, cotangent: Array) -> tuple[Array]:
+    """Gradient of `identity`: the cotangent."""
+    return (1.0 * cotangent,)
+
+
+def sigmoid(x: Array) -> Array:
+    """Logistic sigmoid.
+
+    ``σ(x) = 1 / (1 + exp(-x))``
+
+    Args:
+        x: any shape. The limits are 0 at -∞ and 1 at ∞; NaN stays NaN.
+
+    Returns:
+        The shape of ``x``, in [0, 1].
+
+    Source: Verhulst (1845), Recherches mathématiques sur la loi d'accroissement de la population.
+    """
+    return expit(x)
+
+
+def sigmoid_vjp(x: Array, cotangent: Array) -> tuple[Array]:
+    """Gradient of `sigmoid`: ``y (1 - y)``, of the output as it is kept."""
+    y = expit(x)
+    return (cotangent * (y * (1.0 - y)),)
+
+
+def tanh(x: Array) -> Array:
+    """Hyperbolic tangent.
+
+    ``tanh(x) = (exp(x) - exp(-x)) / (exp(x) + exp(-x))``
+
+    Args:
+        x: any shape. The limits are -1 at -∞ and 1 at ∞; NaN stays NaN.
+
+    Returns:
+        The shape of ``x``, in [-1, 1].
+    """
+    return np.tanh(x)
+
+
+def tanh_vjp(x: Array, cotangent: Array) -> tuple[Array]:
+    """Gradient of `tanh`: ``1 - y² = (1 + y) (1 - y)``, of the output as it is kept."""
+    y = np.tanh(x)
+    return (cotangent * ((1.0 + y) * (1.0 - y)),)
+
+
+def log_sigmoid(x: Array) -> Array:
+    """Logarithm of the sigmoid.
+
+    ``log σ(x) = -log(1 + exp(-x))``
+
+    Args:
+        x: any shape. The limits are -∞ at -∞ and 0 at ∞; NaN stays NaN.
+
+    Returns:
+        The shape of ``x``, at most 0.
+    """
+    return log_expit(x)
+
+
+def log_sigmoid_vjp(x: Array, cotangent: Array) -> tuple[Array]:
+    """Gradient of `log_sigmoid`: ``σ(-x)``; 1 at -∞ and 0 at ∞."""
+    return (cotangent * expit(-x),)
+
+
+SOFTPLUS_BENDS = 14.0
+"""Where ``log(1 + exp(β x))`` is ``β x`` to a part in a million, far from where it overflows."""
+
+
+def softplus(x: Array, *, beta: float = 1.0, threshold: float | None = None) -> Array:
+    """Softplus, a smooth version of the rectifier.
+
+    ``softplus(x) = log(1 + exp(β x)) / β``, or ``x`` where ``β x`` is above a threshold
+
+    Where ``β x`` is large it is ``x + log(1 + exp(-β x)) / β``, in which nothing overflows.
+
+    Args:
+        x: any shape. The limits are 0 at -∞ and ∞ at ∞; NaN stays NaN.
+        beta: ``β``, positive.
+        threshold: of ``β x``; none if None.
+
+    Returns:
+        The shape of ``x``, at least 0.
+
+    Raises:
+        ValueError: ``beta`` is not positive.
+
+    Source: Dugas et al. (2001), Incorporating second-order functional knowledge for better option pricing,
+    section 3.
+    """
+    require(beta > 0, f"beta must be positive; got {beta}")
+    held = np.minimum(x, SOFTPLUS_BENDS / beta)
+    smooth = np.log1p(np.exp(beta * held)) / beta
+    smooth = np.where(x > held, x + np.log1p(np.exp(-beta * np.abs(x))) / beta, smooth)
+    return smooth if threshold is None else np.where(beta * x > threshold, x, smooth)
+
+
+def softplus_vjp(
+    x: Array, cotangent: Array, *, beta: float = 1.0, threshold: float | None = None
+) -> tuple[Array]:
+    """Gradient of `softplus`: ``σ(β x)``, or 1 above the threshold."""
+    smooth = cotangent * expit(beta * x)
+    return (smooth if threshold is None else np.where(beta * x > threshold, cotangent, smooth),)
+
+
+SOFTSIGN_SATURATES = 2.0**60
+"""Beyond it ``1 + |x|`` is ``|x|`` in float64: x is held there, an infinite one too."""
+
+
+def softsign(x: Array) -> Array:
+    """Softsign.
+
+    ``softsign(x) = x / (1 + |x|)``
+
+    Args:
+        x: any shape. The limits are -1 at -∞ and 1 at ∞; NaN stays NaN.
+
+    Returns:
+        The shape of ``x``, in [-1, 1].
+
+    Source: Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward neural
+    networks, section 3.
+    """
+    held = np.clip(x, -SOFTSIGN_SATURATES, SOFTSIGN_SATURATES)
+    return held / (1.0 + np.abs(held))
+
+
+def softsign_vjp(x: Array, cotangent: Array) -> tuple[Array]:
+    """Gradient of `softsign`: ``1 / (1 + |x|)²``; 0 at ±∞."""
+    root = 1.0 / (1.0 + np.abs(x))
+    return (cotangent * root * root,)
+
+
+def mish(x: Array) -> Array:
+    """Mish.
+
+    ``mish(x) = x tanh(log(1 + exp(x)))``
+
+    With ``t = exp(-|x|)`` the factor is ``(1 + 2t) / (1 + 2t + 2t²)`` for positive x, and
+    ``(t² + 2t) / (t² + 2t + 2)`` otherwise, in which nothing cancels or overflows.
+
+    Args:
+        x: any shape. The limits are 0 at -∞ and ∞ at ∞; NaN stays NaN.
+
+    Returns:
+        The shape of ``x``.
+
+    Source: Misra (2019), Mish: a self regularized non-monotonic activation function, arXiv:1908.08681.
+    """
+    return np.maximum(x, SILU_VANISHES) * _mish_gate(x, np.exp(-np.abs(x)))
+
+
+def mish_vjp(x: Array, cotangent: Array) -> tuple[Array]:
+    """Gradient of `mish`: ``w + x σ(x) (1 - w²)`` with the factor ``w`` as it is kept; 0 at -∞ and 1 at ∞."""
+    gate, held = _mish_gate(x, np.exp(-np.abs(x))), np.clip(x, SILU_VANISHES, -SILU_VANISHES)
+    return (cotangent * (gate + held * expit(x) * ((1.0 + gate) * (1.0 - gate))),)
+
+
+def _mish_gate(x: Array, t: Array) -> Array:
+    """``tanh(log(1 + exp(x)))`` from ``t = exp(-|x|)``."""
+    above, below = 1.0 + 2.0 * t, t * t + 2.0 * t
+    return np.where(x > 0, above / (above + 2.0 * t * t), below / (below + 2.0))
+
+
+def tanh_shrink(x: Array) -> Array:
+    """What the hyperbolic tangent leaves.
+
+    ``tanh_shrink(x) = x - tanh(x)``
+
+    Args:
+        x: any shape. NaN stays NaN.
+
+    Returns:
+        The shape of ``x``.
+    """
+    return x - np.tanh(x)
+
+
+def tanh_shrink_vjp(x: Array, cotangent: Array) -> tuple[Array]:
+    """Gradient of `tanh_shrink`: ``tanh(x)²``."""
+    return (cotangent * np.square(np.tanh(x)),)
+
+
+def exponential(x: Array) -> Array:
+    """Exponential function.
+
+    ``exponential(x) = exp(x)``
+
+    Args:
+        x: any shape. The limits are 0 at -∞ and ∞ at ∞; NaN stays NaN.
+
+    Returns:
+        The shape of ``x``.
+    """
+    return np.exp(x)
+
+
+def exponential_vjp(x: Array, cotangent: Array) -> tuple[Array]:
+    """Gradient of `exponential`: ``exp(x)``."""
+    return (cotangent * np.exp(x),)
+
+
+def squareplus(x: Array, *, b: float = 4.0) -> Array:
+    """Squareplus, an algebraic version of softplus.
+
+    ``squareplus(x) = (x + √(x² + b)) / 2``
+
+    For negative x it is ``(b/2) / (√(x² + b) - x)``, in which nothing cancels.
+
+    Args:
+        x: any shape. The limits are 0 at -∞ and ∞ at ∞; NaN stays NaN.
+        b: how far the bend reaches, positive.
+
+    Returns:
+        The shape of ``x``, at least 0.
+
+    Source: Barron (2021), Squareplus: a softplus-like algebraic rectifier, arXiv:2112.11687, equation 1.
+    """
+    size = np.abs(x)
+    root = np.hypot(x, math.sqrt(b))
+    return np.where(x > 0, 0.5 * size + 0.5 * root, (0.25 * b) / (0.5 * root + 0.5 * size))
+
+
+def squareplus_vjp(x: Array, cotangent: Array, *, b: float = 4.0) -> tuple[Array]:
+    """Gradient of `squareplus`: ``(1 + x / √(x² + b)) / 2``; 0 at -∞ and 1 at ∞.
+
+    For negative x it is ``(b/2) / (√(x² + b) (√(x² + b) - x))``.
+    """
+    root, held = np.hypot(x, math.sqrt(b)), np.clip(x, 0.0, SOFTSIGN_SATURATES)
+    right = 0.5 + 0.5 * (held / np.hypot(held, math.sqrt(b)))
+    return (cotangent * np.where(x > 0, right, (0.5 * b) / root / (root + np.abs(x))),)
+
+
+def glu(x: Array, *, axis: int = -1) -> Array:
+    """Gated linear unit.
+
+    ``glu(x) = a σ(b)``, with ``a`` and ``b`` the halves of x
+
+    Args:
+        x: any shape, of even length along ``axis``.
+        axis: the axis that is cut in two.
+
+    Returns:
+        Half as long along ``axis`` as ``x``.
+
+    Raises:
+        ValueError: the length along ``axis`` is odd, or ``axis`` is not an axis of ``x``.
+
+    Source: Dauphin, Fan, Auli and Grangier (2016), Language modeling with gated convolutional networks,
+    arXiv:1612.08083, equation 1.
+    """
+    _require_axis(x, axis)
+    length = x.shape[axis]
+    require(length % 2 == 0, f"x must have an even length along axis {axis}; got {length}")
+    value, gate = np.split(x, 2, axis=axis)
+    return value * expit(gate)
+
+
+def glu_vjp(x: Array, cotangent: Array, *, axis: int = -1) -> tuple[Array]:
+    """Gradient of `glu`: ``σ(b)`` for a, and ``a σ(b) (1 - σ(b))`` for b."""
+    value, gate = np.split(x, 2, axis=axis)
+    y = expit(gate)
+    return (np.concatenate([cotangent * y, cotangent * value * (y * (1.0 - y))], axis=axis),)
+
+
 def softmax(x: Array, *, axis: int = -1, infinite_logit: str = "nan") -> Array:
     """Normalised exponentials along an axis.
 
@@ -179,6 +483,31 @@ def softmax_vjp(x: Array, cotangent: Array, *, axis: int = -1, infinite_logit: s
     """Gradient of `softmax`: ``y (g - Σ g y)``."""
     y = softmax(x, axis=axis, infinite_logit=infinite_logit)
     return (y * (cotangent - np.sum(cotangent * y, axis=axis, keepdims=True)),)
+
+
+def softmin(x: Array, *, axis: int = -1, infinite_logit: str = "nan") -> Array:
+    """Softmax of the negative logits, in which the smallest has the largest share.
+
+    ``softmin(x) = softmax(-x)``
+
+    Args:
+        x: any shape with at least one element along ``axis``.
+        axis: the axis that sums to one.
+        infinite_logit: as of `softmax`, of a lone -∞.
+
+    Returns:
+        The shape of ``x``, in [0, 1].
+
+    Raises:
+        ValueError: ``axis`` is not an axis of ``x``, or ``infinite_logit`` is neither.
+    """
+    return softmax(-x, axis=axis, infinite_logit=infinite_logit)
+
+
+def softmin_vjp(x: Array, cotangent: Array, *, axis: int = -1, infinite_logit: str = "nan") -> tuple[Array]:
+    """Gradient of `softmin`: that of the softmax, negative."""
+    (gradient,) = softmax_vjp(-x, cotangent, axis=axis, infinite_logit=infinite_logit)
+    return (-gradient,)
 
 
 def log_softmax(x: Array, *, axis: int = -1, infinite_logit: str = "nan") -> Array:
@@ -212,9 +541,116 @@ def log_softmax_vjp(
     return (cotangent - y * np.sum(cotangent, axis=axis, keepdims=True),)
 
 
+def logsumexp(
+    x: Array, mask: Array | None = None, *, axis: Axes = -1, keepdims: bool = False, mean: bool = False
+) -> Array:
+    """Logarithm of a sum of exponentials, or of their mean.
+
+    ``logsumexp(x) = m + log Σ exp(xᵢ - m)`` with ``m = max xᵢ``, and with ``mean`` less ``log n``
+
+    Args:
+        x: any shape with at least one element along the axes.
+        mask: the shape of ``x``, True where an element counts; all do without one.
+        axis: one axis, several, or None for all.
+        keepdims: whether these axes are kept, with length 1.
+        mean: whether the sum is divided by the number n of elements that count.
+
+    Returns:
+        ``x`` without the axes. -∞ where every element that counts is -∞, or none does; the mean of none is
+        NaN.
+
+    Source: Blanchard, Higham and Higham (2021), Accurately computing the log-sum-exp and softmax functions,
+    section 2.
+    """
+    axes = _axes(x, axis)
+    rows, counts = _rows(x, axes), None if mask is None else _rows(mask, axes)
+    held = rows if counts is None else np.where(counts, rows, -np.inf)
+    shifted = np.where(np.isinf(held), held, below_maximum(held, held, -1))
+    total = np.max(held, axis=-1) + np.log(np.sum(np.exp(shifted), axis=-1))
+    if mean:
+        total = total - np.log(1.0 * (rows.shape[-1] if counts is None else np.sum(counts, axis=-1)))
+    return np.expand_dims(total, axes) if keepdims else total
+
+
+def logsumexp_vjp(
+    x: Array, mask: Array | None, cotangent: Array, *, axis: Axes = -1, keepdims: bool = False
+) -> tuple[Array]:
+    """Gradient of `logsumexp`, and of the mean: the softmax over what counts, 0 elsewhere and beside an ∞.
+
+    At ∞ itself it is NaN, for several may meet there, and so it is where all are -∞.
+    """
+    axes = _axes(x, axis)
+    rows = _rows(x if mask is None else np.where(mask, x, -np.inf), axes)
+    beside = (np.max(rows, axis=-1, keepdims=True) == np.inf) & (rows < np.inf)
+    shares = np.where(beside, 0.0, softmax(rows))
+    kept = tuple(n for a, n in enumerate(x.shape) if a not in axes) + tuple(x.shape[a] for a in axes)
+    shares = np.moveaxis(np.reshape(shares, kept), tuple(range(-len(axes), 0)), axes)
+    wide = shares * (cotangent if keepdims else np.expand_dims(cotangent, axes))
+    return (wide if mask is None else np.where(mask, wide, 0.0),)
+
+
+def _axes(x: Array, axis: Axes) -> tuple[int, ...]:
+    """The axes, counted from the front."""
+    several = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    for one in several:
+        _require_axis(x, one)
+    return tuple(sorted(one % x.ndim for one in several))
+
+
+def _rows(x: Array, axes: tuple[int, ...]) -> Array:
+    """The array with these axes as one, its last."""
+    last = np.moveaxis(x, axes, tuple(range(-len(axes), 0)))
+    return np.reshape(last, (*last.shape[: last.ndim - len(axes)], -1))
+
+
+def sparsemax(x: Array, *, axis: int = -1) -> Array:
+    """Projection on the probability simplex along an axis, which many entries leave with a probability of 0.
+
+    ``sparsemax(x)ᵢ = max(xᵢ - τ, 0)`` with ``τ`` such that they sum to one
+
+    Entry i is positive where ``Σⱼ max(xⱼ - xᵢ, 0) < 1``, and ``τ`` is ``(Σ xⱼ - 1) / n`` over the n that are.
+
+    Args:
+        x: any shape with at least one element along ``axis``.
+        axis: the axis that sums to one.
+
+    Returns:
+        The shape of ``x``, in [0, 1].
+
+    Raises:
+        ValueError: ``axis`` is not an axis of ``x``.
+
+    Source: Martins and Astudillo (2016), From softmax to sparsemax, arXiv:1602.02068, algorithm 1.
+    """
+    support, shifted = _support(x, axis), below_maximum(x, x, axis)
+    count = np.sum(np.where(support, 1.0, 0.0), axis=axis, keepdims=True)
+    level = (np.sum(np.where(support, shifted, 0.0), axis=axis, keepdims=True) - 1.0) / count
+    return np.maximum(shifted - level, 0.0)
+
+
+def sparsemax_vjp(x: Array, cotangent: Array, *, axis: int = -1) -> tuple[Array]:
+    """Gradient of `sparsemax`: on the positive entries ``g`` less its mean over them, and 0 elsewhere."""
+    support = _support(x, axis)
+    count = np.sum(np.where(support, 1.0, 0.0), axis=axis, keepdims=True)
+    mean = np.sum(np.where(support, cotangent, 0.0), axis=axis, keepdims=True) / count
+    return (np.where(support, cotangent - mean, 0.0),)
+
+
+def _support(x: Array, axis: int) -> Array:
+    """Which entries of the projection are positive: those that others are ahead of by less than 1 in sum."""
+    _require_axis(x, axis)
+    last = np.moveaxis(x, axis, -1)
+    ahead = np.sum(np.maximum(last[..., None, :] - last[..., :, None], 0.0), axis=-1)
+    return np.moveaxis(ahead, -1, axis) < 1.0
+
+
+def _require_axis(x: Array, axis: int) -> None:
+    require(-x.ndim <= axis < x.ndim, f"axis must be an axis of an array of shape {x.shape}; got {axis}")
+
+
 def _shifted(x: Array, axis: int, infinite_logit: str) -> Array:
     """``x - m``, of which an axis has at least one 0."""
-    require(-x.ndim <= axis < x.ndim, f"axis must be an axis of an array of shape {x.shape}; got {axis}")
+    _require_axis(x, axis)
     known = infinite_logit in ("nan", "one_hot")
     require(known, f"infinite_logit must be nan or one_hot; got {infinite_logit!r}")
     return below_maximum(x, x, axis, infinite=infinite_logit == "one_hot")

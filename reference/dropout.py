@@ -22,6 +22,7 @@ __all__ = [
     "gaussian_noise_vjp",
 ]
 
+
 def dropout(
     x: Array, mask: Array | None = None, *, rate: float = 0.5, training: bool = True, dropped: str = "zero"
 ) -> Array:

@@ -2,62 +2,92 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from ..reference import activations as reference
 from .language.spec import Constraint, Input, Parameter, Source, Spec
 
+LENGTHS = ((3, 17), (1, 1), (2, 64), (5, 129))
+LOOPS = ((3, 17), (5, 129))
+"""A few elements, and a loop over vectors with a rest: all that a function of one element can tell apart."""
 
-def elementwise(function: Callable[..., Any], *sources: Source, **more: Any) -> Spec:
+
+def elementwise(
+    function: Callable[..., Any],
+    *sources: Source,
+    sizes: tuple[tuple[int, ...], ...] = LENGTHS,
+    data: tuple[str, ...] = ("normal", "tails", "zeros", "wide", "subnormal", "large", "specials"),
+    **more: Any,
+) -> Spec:
     """The spec of a function of one element."""
-    return Spec(
-        reference=function,
-        inputs=(Input("x", "batch, features", meaning="what is activated"),),
-        sizes=((3, 17), (1, 1), (2, 64), (5, 129)),
-        data=("normal", "tails", "zeros", "wide", "subnormal", "large", "specials"),
-        kernel_data={"edges": ("x",)},
-        sources=sources,
-        **more,
+    inputs = (Input("x", "batch, features", meaning="what is activated"),)
+    return Spec(function, inputs, sizes, data, kernel_data={"edges": ("x",)}, sources=sources, **more)
+
+
+plain = functools.partial(elementwise, sizes=LOOPS)
+"""The spec of a function of one element, of which few sizes tell all."""
+
+
+def an_axis(use: str) -> tuple[Parameter, Constraint]:
+    """The axis along which something is done, and that it is one of x."""
+    given = Parameter("axis", (-1, 0), f"the axis that is {use}")
+    return given, Constraint(
+        "C1",
+        "-2 <= axis < 2",
+        "axis must be an axis of x",
+        broken_by={"axis": 2},
+        also_broken_by=({"axis": -3},),
     )
 
 
-def along_axis(function: Callable[..., Any], *sources: Source) -> Spec:
+def along_axis(
+    function: Callable[..., Any],
+    *sources: Source,
+    sizes: tuple[tuple[int, ...], ...] = LENGTHS,
+    facets: tuple[Parameter, ...] = (),
+    excluded: tuple[str, ...] = (),
+) -> Spec:
     """The spec of a function that normalises along an axis."""
+    axis, is_axis = an_axis("normalised")
     return Spec(
         reference=function,
         inputs=(Input("x", "batch, features", meaning="the logits"),),
-        parameters=(
-            Parameter("axis", (-1, 0), "the axis that is normalised"),
-            Parameter(
-                "infinite_logit",
-                ("nan", "one_hot"),
-                "what is beside a lone infinite logit: NaN, for ∞ - ∞, or the limit",
-                facet=True,
-                right="one_hot",
-            ),
-        ),
-        excluded=("infinite_logit != 'nan' and data != 'infinities'",),
-        constraints=(
-            Constraint(
-                "C1",
-                "-2 <= axis < 2",
-                "axis must be an axis of x",
-                broken_by={"axis": 2},
-                also_broken_by=({"axis": -3},),
-            ),
-        ),
-        sizes=((3, 17), (1, 1), (2, 64), (5, 129)),
+        parameters=(axis, *facets),
+        constraints=(is_axis,),
+        excluded=excluded,
+        sizes=sizes,
         data=("normal", "wide", "offset", "saturated", "constant", "ties", "nan", "infinities"),
         kernel_data={name: ("x",) for name in ("low", "late", "mixed", "nothing")},
         sources=sources,
     )
 
 
+INFINITE_LOGIT = Parameter(
+    "infinite_logit",
+    ("nan", "one_hot"),
+    "what is beside a lone infinite logit: NaN, for ∞ - ∞, or the limit",
+    facet=True,
+    right="one_hot",
+)
+soft = functools.partial(
+    along_axis,
+    facets=(INFINITE_LOGIT,),
+    excluded=("infinite_logit != 'nan' and data != 'infinities'",),
+)
+"""The spec of a softmax, or of what is made of one."""
+
+
+def nan_gradient(*values: str, right: str | None = None) -> Parameter:
+    """The facet of what the gradient is where x is NaN."""
+    return Parameter("nan_gradient", values, "gradient where x is NaN", facet=True, right=right)
+
+
 relu = elementwise(
     reference.relu,
     Source("Nair and Hinton (2010)", "https://www.cs.toronto.edu/~hinton/absps/reluICML.pdf"),
-    parameters=(Parameter("nan_gradient", ("zero", "pass"), "gradient where x is NaN", facet=True),),
+    parameters=(nan_gradient("zero", "pass"),),
 )
 
 gelu = elementwise(
@@ -78,13 +108,104 @@ selu = elementwise(
     Source("Klambauer et al. (2017), Self-normalizing neural networks", "https://arxiv.org/abs/1706.02515"),
     parameters=(
         Parameter("zero_gradient", ("left", "right"), "which slope is taken at zero", facet=True),
-        Parameter("nan_gradient", ("nan", "pass"), "gradient where x is NaN", facet=True, right="nan"),
+        nan_gradient("nan", "pass", right="nan"),
     ),
 )
 
-softmax = along_axis(reference.softmax)
+softmax = soft(reference.softmax)
 
-log_softmax = along_axis(
+softmin = soft(reference.softmin, sizes=LOOPS)
+
+log_softmax = soft(
     reference.log_softmax,
     Source("Blanchard, Higham and Higham (2021)", "https://arxiv.org/abs/1909.03469"),
+)
+
+identity = plain(reference.identity, signed_zeros=True)
+
+sigmoid = plain(reference.sigmoid)
+
+tanh = plain(reference.tanh)
+
+log_sigmoid = plain(reference.log_sigmoid)
+
+softplus = plain(
+    reference.softplus,
+    Source(
+        "Dugas et al. (2001), Incorporating second-order functional knowledge for better option pricing",
+        "https://proceedings.neurips.cc/paper/2000/hash/44968aece94f667e4095002d140b5896-Abstract.html",
+    ),
+    parameters=(
+        Parameter("beta", (1.0, 2.0), "the slope of the exponent"),
+        Parameter("threshold", (None, 2.0), "of beta x, above which x is returned", facet=True),
+    ),
+    constraints=(Constraint("C1", "beta > 0", "beta must be positive", broken_by={"beta": 0.0}),),
+)
+
+swish = plain(
+    reference.swish,
+    Source("Ramachandran, Zoph and Le (2017)", "https://arxiv.org/abs/1710.05941"),
+    parameters=(Parameter("beta", (2.0, 0.5), "the slope inside"),),
+)
+
+softsign = plain(
+    reference.softsign,
+    Source("Glorot and Bengio (2010)", "https://proceedings.mlr.press/v9/glorot10a.html"),
+)
+
+mish = plain(reference.mish, Source("Misra (2019)", "https://arxiv.org/abs/1908.08681"))
+
+tanh_shrink = plain(reference.tanh_shrink)
+
+exponential = plain(reference.exponential, data=("normal", "tails", "zeros", "wide", "subnormal", "specials"))
+
+squareplus = plain(
+    reference.squareplus,
+    Source("Barron (2021)", "https://arxiv.org/abs/2112.11687"),
+    parameters=(Parameter("b", (4.0, 1.0), "how far the bend reaches"),),
+)
+
+GLU_AXIS, IS_AXIS = an_axis("cut in two")
+glu = Spec(
+    reference=reference.glu,
+    inputs=(Input("x", "batch, features", meaning="values, then gates"),),
+    parameters=(GLU_AXIS,),
+    constraints=(
+        IS_AXIS,
+        Constraint(
+            "C2",
+            "axis < -2 or axis >= 2 or (batch, features)[axis] % 2 == 0",
+            "x must have an even length along axis",
+            broken_by={"features": 17},
+        ),
+    ),
+    sizes=((4, 18), (6, 130)),
+    data=("normal", "wide", "saturated", "nan", "infinities"),
+    sources=(Source("Dauphin et al. (2016)", "https://arxiv.org/abs/1612.08083"),),
+)
+
+sparsemax = along_axis(
+    reference.sparsemax,
+    Source("Martins and Astudillo (2016)", "https://arxiv.org/abs/1602.02068"),
+    sizes=LOOPS,
+)
+
+logsumexp = Spec(
+    reference=reference.logsumexp,
+    inputs=(
+        Input("x", "batch, features", meaning="the logarithms"),
+        Input("mask", "batch, features", kind="mask", meaning="what counts", when="masked"),
+    ),
+    parameters=(
+        Parameter("axis", (-1, 0, None), "the axes that are summed"),
+        Parameter("keepdims", (False, True), "whether these axes are kept"),
+        Parameter("mean", (False, True), "whether the sum is divided by the number of elements"),
+        Parameter("masked", (False, True), "whether a mask is given"),
+    ),
+    constraints=(
+        Constraint("C1", "axis is None or -2 <= axis < 2", "axis must be an axis of x", {"axis": 2}),
+    ),
+    sizes=LENGTHS[:1],
+    data=("normal", "offset", "saturated", "nan", "infinities"),
+    sources=(Source("Blanchard, Higham and Higham (2021)", "https://arxiv.org/abs/1909.03469"),),
 )

@@ -10,6 +10,7 @@ SELU = {
     "nan_gradient == 'nan' or data != 'specials'": "gives NaN where x is NaN",
 }
 SHIFTED = {"infinite_logit": ("nan", "takes the largest logit, ∞, from itself")}
+SOFTPLUS = {"beta": (1.0, "has no beta"), "threshold": (None, "has no threshold")}
 
 function("relu", "jax.nn.relu", where=NAN_GRADIENT)
 function("gelu", "jax.nn.gelu", {"approximate": "approximate"})
@@ -17,3 +18,17 @@ function("silu", "jax.nn.silu")
 function("selu", "jax.nn.selu", where=SELU)
 function("softmax", "jax.nn.softmax", {"axis": "axis"}, fixed=SHIFTED)
 function("log_softmax", "jax.nn.log_softmax", {"axis": "axis"}, fixed=SHIFTED)
+function("identity", "jax.nn.identity")
+function("sigmoid", "jax.nn.sigmoid")
+function("sigmoid", "jax.lax.logistic")
+function("tanh", "jax.nn.tanh")
+function("log_sigmoid", "jax.nn.log_sigmoid")
+function("softplus", "jax.nn.softplus", fixed=SOFTPLUS)
+function("softsign", "jax.nn.soft_sign")
+function("mish", "jax.nn.mish")
+function("exponential", "jax.numpy.exp")
+function("squareplus", "jax.nn.squareplus", {"b": "b"})
+function("glu", "jax.nn.glu", {"axis": "axis"})
+AXES = {"axis": "axis", "keepdims": "keepdims", "where": "mask"}
+function("logsumexp", "jax.nn.logsumexp", AXES, fixed={"mean": (False, "is the sum")})
+function("logsumexp", "jax.nn.logmeanexp", AXES, fixed={"mean": (True, "is the mean")})

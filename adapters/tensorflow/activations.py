@@ -10,6 +10,7 @@ SELU = {
     "nan_gradient == 'pass' or data != 'specials'": "lets the cotangent through where x is NaN",
 }
 SHIFTED = {"infinite_logit": ("nan", "takes the largest logit, ∞, from itself")}
+SOFTPLUS = {"beta": (1.0, "has no beta"), "threshold": (None, "has no threshold")}
 
 function("relu", "tf.nn.relu", where=NAN_GRADIENT)
 function("gelu", "tf.nn.gelu", {"approximate": "approximate"})
@@ -17,3 +18,14 @@ function("silu", "tf.nn.silu", {"beta": "1.0"})
 function("selu", "tf.nn.selu", where=SELU)
 function("softmax", "tf.nn.softmax", {"axis": "axis"}, fixed=SHIFTED)
 function("log_softmax", "tf.nn.log_softmax", {"axis": "axis"}, fixed=SHIFTED)
+function("identity", "tf.identity")
+function("sigmoid", "tf.nn.sigmoid")
+function("tanh", "tf.nn.tanh")
+function("log_sigmoid", "tf.math.log_sigmoid")
+function("softplus", "tf.nn.softplus", fixed=SOFTPLUS)
+function("softsign", "tf.nn.softsign")
+function("exponential", "tf.exp")
+NO_MASK = {"mean": (False, "has no mean"), "masked": (False, "takes no mask")}
+AXES = {"axis": "axis", "keepdims": "keepdims"}
+function("logsumexp", "tf.reduce_logsumexp", AXES, unused=("mask",), fixed=NO_MASK)
+function("swish", "tf.nn.silu", {"beta": "beta"})

@@ -13,6 +13,8 @@ SELU = {
     "nan_gradient == 'nan' or data != 'specials'": "gives NaN where x is NaN",
 }
 SHIFTED = {"infinite_logit": ("nan", "takes the largest logit, ∞, from itself")}
+SOFTPLUS = {"beta": "beta", "threshold": "threshold"}
+THRESHOLD = {"threshold is not None": "returns x above a threshold, which is 20 unless another is given"}
 
 function("relu", "torch.nn.functional.relu", where=NAN_GRADIENT)
 module("relu", "torch.nn.ReLU", where=NAN_GRADIENT)
@@ -26,3 +28,34 @@ function("softmax", "torch.nn.functional.softmax", {"dim": "axis"}, fixed=SHIFTE
 module("softmax", "torch.nn.Softmax", {"dim": "axis"}, fixed=SHIFTED)
 function("log_softmax", "torch.nn.functional.log_softmax", {"dim": "axis"}, fixed=SHIFTED)
 module("log_softmax", "torch.nn.LogSoftmax", {"dim": "axis"}, fixed=SHIFTED)
+module("identity", "torch.nn.Identity")
+function("sigmoid", "torch.nn.functional.sigmoid")
+module("sigmoid", "torch.nn.Sigmoid")
+function("tanh", "torch.nn.functional.tanh")
+module("tanh", "torch.nn.Tanh")
+function("log_sigmoid", "torch.nn.functional.logsigmoid")
+module("log_sigmoid", "torch.nn.LogSigmoid")
+function("softplus", "torch.nn.functional.softplus", SOFTPLUS, where=THRESHOLD)
+module("softplus", "torch.nn.Softplus", SOFTPLUS, where=THRESHOLD)
+function("softsign", "torch.nn.functional.softsign")
+module("softsign", "torch.nn.Softsign")
+function("mish", "torch.nn.functional.mish")
+module("mish", "torch.nn.Mish")
+function("tanh_shrink", "torch.nn.functional.tanhshrink")
+module("tanh_shrink", "torch.nn.Tanhshrink")
+function("exponential", "torch.exp")
+function("glu", "torch.nn.functional.glu", {"dim": "axis"})
+module("glu", "torch.nn.GLU", {"dim": "axis"})
+ALONG = {"dim": "(0, 1) if axis is None else axis", "keepdim": "keepdims"}
+NO_MASK = {"mean": (False, "has no mean"), "masked": (False, "takes no mask")}
+function("logsumexp", "torch.logsumexp", ALONG, unused=("mask",), fixed=NO_MASK)
+function("softmin", "torch.nn.functional.softmin", {"dim": "axis"}, fixed=SHIFTED)
+module("softmin", "torch.nn.Softmin", {"dim": "axis"}, fixed=SHIFTED)
+CHANNELS = {"axis": (-1, "goes along channels")}
+module(
+    "softmax",
+    "torch.nn.Softmax2d",
+    on="x[:, :, None, None]",
+    returns="y[:, :, 0, 0]",
+    fixed=CHANNELS | SHIFTED,
+)

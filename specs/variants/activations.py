@@ -24,6 +24,11 @@ def softmax_without_shift(x: Array, *, axis: int = -1) -> Array:
     return exponentials / np.sum(exponentials, axis=axis, keepdims=True)
 
 
+def softmin_without_shift(x: Array, *, axis: int = -1) -> Array:
+    """``exp(-xᵢ) / Σⱼ exp(-xⱼ)``, which overflows for small logits."""
+    return softmax_without_shift(-x, axis=axis)
+
+
 def log_softmax_without_shift(x: Array, *, axis: int = -1) -> Array:
     """``xᵢ - log Σⱼ exp(xⱼ)``, which overflows for large logits."""
     return x - np.log(np.sum(np.exp(x), axis=axis, keepdims=True))
@@ -67,6 +72,71 @@ def _gelu_gate_by_tanh(x: Array) -> Array:
 def silu_gate_below_one(x: Array) -> Array:
     """``x σ(x)`` with a gate that is rounded to the number below 1 where it is 1."""
     return np.maximum(x, -750.0) * np.minimum(expit(x), JUST_BELOW_ONE)
+
+
+def sigmoid_by_tanh(x: Array) -> Array:
+    """``(1 + tanh(x/2)) / 2``, whose sum loses the left tail."""
+    return 0.5 * (1.0 + np.tanh(0.5 * x))
+
+
+def tanh_by_sigmoid(x: Array) -> Array:
+    """``2 σ(2x) - 1``, whose difference loses every digit near 0."""
+    return 2.0 * expit(2.0 * x) - 1.0
+
+
+def tanh_by_exp(x: Array) -> Array:
+    """``(exp(x) - exp(-x)) / (exp(x) + exp(-x))``, of infinities for large x."""
+    return (np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x))
+
+
+def log_of_sigmoid(x: Array) -> Array:
+    """``log(σ(x))``, infinite where the sigmoid underflows."""
+    return np.log(expit(x))
+
+
+def softplus_by_log(x: Array, *, beta: float = 1.0, threshold: float | None = None) -> Array:
+    """``log(1 + exp(β x)) / β``, which overflows, and loses the left tail."""
+    smooth = np.log(1.0 + np.exp(beta * x)) / beta
+    return smooth if threshold is None else np.where(beta * x > threshold, x, smooth)
+
+
+def mish_by_tanh(x: Array) -> Array:
+    """``x tanh(log(1 + exp(x)))``, in as many steps."""
+    softened = np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+    return np.maximum(x, -750.0) * np.tanh(softened)
+
+
+def squareplus_by_sum(x: Array, *, b: float = 4.0) -> Array:
+    """``(x + √(x² + b)) / 2``, whose square overflows and whose sum cancels."""
+    return 0.5 * (x + np.sqrt(np.square(x) + b))
+
+
+def softsign_by_quotient(x: Array) -> Array:
+    """``x / (1 + |x|)``, of two infinities at ±∞."""
+    return x / (1.0 + np.abs(x))
+
+
+def sparsemax_by_sorting(x: Array, *, axis: int = -1) -> Array:
+    """As the paper has it: the greatest k with ``1 + k z_k > Σ z``, of the sorted logits z."""
+    rows = np.moveaxis(x, axis, -1)
+    rows = rows - np.max(rows, axis=-1, keepdims=True)
+    z = np.take_along_axis(rows, np.argsort(-rows, axis=-1), axis=-1)
+    total, k = np.cumsum(z, axis=-1), np.arange(1.0, rows.shape[-1] + 1.0)
+    count = np.sum(1.0 + k * z > total, axis=-1, keepdims=True)
+    level = (np.sum(np.where(k <= count, z, 0.0), axis=-1, keepdims=True) - 1.0) / count
+    return np.moveaxis(np.maximum(rows - level, 0.0), -1, axis)
+
+
+def logsumexp_without_shift(
+    x: Array, mask: Array | None = None, *, axis: Any = -1, keepdims: bool = False, mean: bool = False
+) -> Array:
+    """``log Σ exp(xᵢ)``, which overflows for large numbers."""
+    powers = np.exp(x if mask is None else np.where(mask, x, -np.inf))
+    total = np.log(np.sum(powers, axis=axis, keepdims=keepdims))
+    if not mean:
+        return total
+    counts = np.ones(x.shape) if mask is None else 1.0 * mask
+    return total - np.log(np.sum(counts, axis=axis, keepdims=keepdims))
 
 
 def selu_of_four_digits(x: Array) -> Array:
@@ -120,6 +190,116 @@ FAULTS = {
         Fault(
             name="gradient is Φ(x) alone",
             gradients={"x": lambda x, cotangent: cotangent * (0.5 * (1 + erf(x * np.sqrt(0.5))))},
+        ),
+    ),
+    "identity": (
+        Fault(name="the sign of zero lost", results={"y": lambda x: x + 0.0}),
+        Fault(
+            name="NaN becomes 0",
+            results={"y": lambda x: np.nan_to_num(x, nan=0.0, posinf=np.inf, neginf=-np.inf)},
+        ),
+    ),
+    "sigmoid": (
+        Fault(name="left tail lost by 1 + tanh", reference=sigmoid_by_tanh, rounds=True),
+        Fault(name="hard sigmoid", results={"y": lambda x: np.clip(x / 6 + 0.5, 0, 1)}),
+        Fault(name="gradient without 1 - y", gradients={"x": lambda x, cotangent: cotangent * expit(x)}),
+    ),
+    "tanh": (
+        Fault(name="near 0 lost by 2 σ(2x) - 1", reference=tanh_by_sigmoid, rounds=True),
+        Fault(name="infinity over infinity", reference=tanh_by_exp, rounds=True),
+        Fault(name="gradient 1 - y", gradients={"x": lambda x, cotangent: cotangent * (1 - np.tanh(x))}),
+    ),
+    "log_sigmoid": (
+        Fault(name="logarithm of the sigmoid", reference=log_of_sigmoid, rounds=True),
+        Fault(name="gradient σ(x)", gradients={"x": lambda x, cotangent: cotangent * expit(x)}),
+    ),
+    "softplus": (
+        Fault(name="logarithm of 1 + exp(x)", reference=softplus_by_log, rounds=True),
+        Fault(
+            name="x returned above 0",
+            results={"y": lambda x, result: np.where(x > 0, x, result)},
+        ),
+        Fault(
+            name="gradient tanh", gradients={"x": lambda x, cotangent: cotangent * np.tanh(np.maximum(x, 0))}
+        ),
+    ),
+    "swish": (
+        Fault(name="beta outside too", results={"y": lambda result, beta: beta * result}),
+        Fault(name="NaN at -∞", results={"y": lambda result, x: np.where(x == -np.inf, np.nan, result)}),
+        Fault(
+            name="gradient without beta",
+            gradients={
+                "x": lambda x, beta, cotangent: cotangent * expit(beta * x) * (1 + x * (1 - expit(beta * x)))
+            },
+        ),
+    ),
+    "softsign": (
+        Fault(name="infinity over infinity", reference=softsign_by_quotient),
+        Fault(name="x / √(1 + x²)", results={"y": lambda x: x / np.hypot(1.0, x)}),
+        Fault(
+            name="gradient not squared",
+            gradients={"x": lambda x, cotangent: cotangent / (1 + np.abs(x))},
+        ),
+    ),
+    "mish": (
+        Fault(name="silu", results={"y": lambda x: x * expit(x)}),
+        Fault(name="NaN at -∞", results={"y": lambda result, x: np.where(x == -np.inf, np.nan, result)}),
+        Fault(
+            name="gradient of the gate alone",
+            gradients={"x": lambda x, cotangent: cotangent * np.tanh(np.logaddexp(x, 0.0))},
+        ),
+    ),
+    "tanh_shrink": (
+        Fault(name="x - x / (1 + |x|)", results={"y": lambda x: x - x / (1 + np.abs(x))}),
+        Fault(
+            name="gradient 1 - y²", gradients={"x": lambda x, cotangent: cotangent * (1 - np.tanh(x) ** 2)}
+        ),
+    ),
+    "exponential": (
+        Fault(name="power of 2", results={"y": lambda x: np.exp2(x)}),
+        Fault(name="less 1", results={"y": lambda result: result - 1}),
+        Fault(
+            name="held below e¹⁰", results={"y": lambda result: np.where(result > 22026.5, 22026.5, result)}
+        ),
+    ),
+    "squareplus": (
+        Fault(name="sum that cancels", reference=squareplus_by_sum, rounds=True),
+        Fault(
+            name="gradient without 1/2",
+            gradients={"x": lambda gradient, cotangent: gradient + 0.5 * cotangent},
+        ),
+    ),
+    "glu": (
+        Fault(name="halves exchanged", results={"y": lambda x, axis: _gated(x, axis, flip=True)}),
+        Fault(name="tanh gate", results={"y": lambda x, axis: _gated(x, axis, gate=np.tanh)}),
+        Fault(name="of even and odd places", results={"y": lambda x, axis: _interleaved(x, axis)}),
+    ),
+    "logsumexp": (
+        Fault(name="no maximum subtracted", reference=logsumexp_without_shift, rounds=True),
+        Fault(
+            name="excluded numbers count as 0",
+            inputs={
+                "x": lambda given, mask: np.where(mask, given, 0.0),
+                "mask": lambda given: np.ones_like(given),
+            },
+            where="masked",
+        ),
+        Fault(
+            name="mean over all, whatever counts",
+            results={"y": lambda result, x, mask: result + np.log(np.mean(mask))},
+            where="mean and masked",
+        ),
+        Fault(name="-∞ gives NaN", results={"y": lambda result, x: result + 0.0 * np.min(x)}),
+    ),
+    "softmin": (
+        Fault(name="no maximum subtracted", reference=softmin_without_shift, rounds=True),
+        Fault(name="what the softmax leaves", results={"y": lambda x, axis: 1.0 - softmax(x, axis=axis)}),
+    ),
+    "sparsemax": (
+        Fault(name="softmax", results={"y": lambda x, axis: softmax(x, axis=axis)}),
+        Fault(
+            name="gradient not held to the support",
+            gradients={"x": lambda cotangent, axis: cotangent - np.mean(cotangent, axis=axis, keepdims=True)},
         ),
     ),
     "silu": (
@@ -187,11 +367,24 @@ FAULTS = {
     ),
 }
 
+
+def _gated(x: Array, axis: int, flip: bool = False, gate: Any = expit) -> Array:
+    value, logits = np.split(np.flip(x, axis) if flip else x, 2, axis=axis)
+    return np.flip(value * gate(logits), axis) if flip else value * gate(logits)
+
+
+def _interleaved(x: Array, axis: int) -> Array:
+    last = np.moveaxis(x, axis, -1)
+    return np.moveaxis(last[..., ::2] * expit(last[..., 1::2]), -1, axis)
+
+
 IN_SINGLE = "dtype in ('float32', 'bfloat16', 'float16')"
 
 CONTROLS = {
     "gelu": (Control(name="gate rounded to just below 1", reference=gelu_gate_below_one, where=IN_SINGLE),),
     "silu": (Control(name="gate rounded to just below 1", reference=silu_gate_below_one, where=IN_SINGLE),),
+    "mish": (Control(name="by softplus and tanh", reference=mish_by_tanh),),
+    "sparsemax": (Control(name="by sorting", reference=sparsemax_by_sorting),),
     "selu": (Control(name="alpha times scale beforehand", reference=selu_by_products),),
     "softmax": (Control(name="online", reference=online_softmax, where="infinite_logit == 'nan'"),),
 }

@@ -33,6 +33,7 @@ PINNED = {
     "saturated": "d03238f4",
     "tails": "6a83e2b4",
     "ties": "88a3eeff",
+    "kinks": "20190b22",
     "zeros": "68ceb47f",
     "constant": "5ce156c3",
     "subnormal": "b61e6e91",

@@ -5,28 +5,80 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
+from support.elementwise import OF_ONE_ELEMENT
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
 from assay.reference.activations import (
     SELU_ALPHA,
     SELU_SCALE,
+    exponential,
     gelu,
     gelu_vjp,
+    glu,
+    glu_vjp,
+    identity,
+    log_sigmoid,
     log_softmax,
     log_softmax_vjp,
+    logsumexp,
+    logsumexp_vjp,
+    mish,
+    mish_vjp,
     relu,
     relu_vjp,
     selu,
     selu_vjp,
+    sigmoid,
     silu,
     silu_vjp,
     softmax,
     softmax_vjp,
+    softmin,
+    softmin_vjp,
+    softplus,
+    softsign,
+    sparsemax,
+    sparsemax_vjp,
+    squareplus,
+    swish,
+    tanh,
+    tanh_shrink,
+)
+from assay.reference.activations_piecewise import (
+    celu,
+    celu_vjp,
+    crelu,
+    crelu_vjp,
+    elu,
+    elu_vjp,
+    hard_shrink,
+    hard_shrink_vjp,
+    hard_sigmoid,
+    hard_sigmoid_vjp,
+    hard_silu,
+    hard_silu_vjp,
+    hard_tanh,
+    hard_tanh_vjp,
+    leaky_relu,
+    leaky_relu_vjp,
+    prelu,
+    prelu_vjp,
+    relu6,
+    relu6_vjp,
+    soft_shrink,
+    soft_shrink_vjp,
+    sparse_plus,
+    sparse_plus_vjp,
+    sparse_sigmoid,
+    sparse_sigmoid_vjp,
+    threshold,
+    threshold_vjp,
 )
 
 X = 3.0 * Stream("activations").normal((5, 7))
 ONES = np.ones(X.shape)
+ODDS = np.log([1.0 / 3.0, 1.0, 3.0, 9.0])
 TAILS = [-37.5, -20.0, -5.0, -1.0, -1e-8, 0.0, 2.0**-60, 0.5, 3.0, 40.0]
 """Where sums of one and something small lose their digits, and points between."""
 
@@ -123,6 +175,32 @@ def test_the_slope_of_an_activation_is_a_difference_quotient_in_many_digits(vjp,
     assert_same(vjp(carried(np.array(x)), carried(np.array(1.0)))[0], slope)
 
 
+ALONG = np.array(
+    [-40.0, -20.0, -5.0, -2.25, -1.25, -0.625, -0.125, 2.0**-20, 0.375, 0.75, 1.25, 2.25, 5.0, 40.0]
+)
+"""Points of every piece, from tail to tail, and none at a kink."""
+
+
+def defined(place):
+    """Each function of one element, or its vjp, with its definition."""
+    for label, row in OF_ONE_ELEMENT.items():
+        yield pytest.param(row[place], *row[2:], id=label, marks=proves(row[place], by="high precision"))
+
+
+@pytest.mark.parametrize(("activation", "options", "definition"), list(defined(0)))
+def test_a_function_of_one_element_is_what_it_is_defined_as(activation, options, definition):
+    with mpmath.workdps(400):
+        wanted = [definition(mpmath.mpf(x)) for x in ALONG]
+    assert_same(activation(carried(ALONG), **options), wanted)
+
+
+@pytest.mark.parametrize(("vjp", "options", "definition"), list(defined(1)))
+def test_the_slope_of_a_function_of_one_element_is_a_difference_quotient(vjp, options, definition):
+    with mpmath.workdps(400):
+        wanted = [mpmath.diff(definition, mpmath.mpf(x)) for x in ALONG]
+    assert_same(vjp(carried(ALONG), carried(np.ones(ALONG.shape)), **options)[0], wanted)
+
+
 @proves(softmax, log_softmax, by="high precision")
 @pytest.mark.parametrize("offset", [0.0, 1000.0, -1000.0])
 @pytest.mark.parametrize("spread", [1.0, 100.0])
@@ -212,6 +290,209 @@ def test_the_gradient_of_log_softmax_is_that_of_softmax_divided_by_the_probabili
 def test_an_axis_that_is_none_is_named(function, axis):
     with pytest.raises(ValueError, match=rf"axis must be an axis of an array of shape \(5, 7\); got {axis}"):
         function(X, axis=axis)
+
+
+FIGURES = [
+    (identity, {}, [-3.0, 0.5], [-3.0, 0.5]),
+    (sigmoid, {}, ODDS, [0.25, 0.5, 0.75, 0.9]),
+    (tanh, {}, 0.5 * ODDS, [-0.5, 0.0, 0.5, 0.8]),
+    (log_sigmoid, {}, ODDS, np.log([0.25, 0.5, 0.75, 0.9])),
+    (softplus, {}, ODDS, np.log([4.0 / 3.0, 2.0, 4.0, 10.0])),
+    (softplus, {"beta": 2.0}, 0.5 * ODDS, 0.5 * np.log([4.0 / 3.0, 2.0, 4.0, 10.0])),
+    (softplus, {"threshold": 2.0}, [2.5, 40.0], [2.5, 40.0]),
+    (softsign, {}, [-3.0, 0.0, 1.0], [-0.75, 0.0, 0.5]),
+    (mish, {}, ODDS, ODDS * [7.0 / 25.0, 0.6, 15.0 / 17.0, 99.0 / 101.0]),
+    (tanh_shrink, {}, 0.5 * ODDS, 0.5 * ODDS - [-0.5, 0.0, 0.5, 0.8]),
+    (exponential, {}, ODDS, [1.0 / 3.0, 1.0, 3.0, 9.0]),
+    (squareplus, {"b": 16.0}, [-3.0, 0.0, 3.0], [1.0, 2.0, 4.0]),
+    (glu, {}, [[4.0, 4.0, -np.log(3.0), np.log(9.0)]], [[1.0, 3.6]]),
+    (sparsemax, {}, [[0.5, 0.25, -1.0], [3.0, 1.0, 0.0]], [[0.625, 0.375, 0.0], [1.0, 0.0, 0.0]]),
+    (leaky_relu, {"slope": 0.25}, [-4.0, 0.0, 3.0], [-1.0, 0.0, 3.0]),
+    (elu, {"alpha": 3.0}, [-np.log(3.0), 2.0], [-2.0, 2.0]),
+    (celu, {"alpha": 0.5}, [-0.5 * np.log(2.0), 2.0], [-0.25, 2.0]),
+    (relu6, {}, [-1.0, 0.5, 7.0], [0.0, 0.5, 6.0]),
+    (softmin, {}, [[0.0, -np.log(3.0)]], [[0.25, 0.75]]),
+    (hard_tanh, {"bounds": (-0.5, 2.0)}, [-1.0, 1.0, 3.0], [-0.5, 1.0, 2.0]),
+    (hard_sigmoid, {}, [-4.0, -3.0, 0.0, 1.5, 3.0, 4.0], [0.0, 0.0, 0.5, 0.75, 1.0, 1.0]),
+    (hard_silu, {}, [-4.0, -3.0, -1.5, 1.5, 3.0, 4.0], [0.0, 0.0, -0.375, 1.125, 3.0, 4.0]),
+    (soft_shrink, {}, [-2.0, -0.5, 0.25, 0.5, 1.5], [-1.5, 0.0, 0.0, 0.0, 1.0]),
+    (hard_shrink, {}, [-2.0, -0.5, 0.25, 0.5, 1.5], [-2.0, 0.0, 0.0, 0.0, 1.5]),
+    (threshold, {"value": -2.0}, [-2.0, 0.5, 1.5], [-2.0, -2.0, 1.5]),
+    (sparse_plus, {}, [-2.0, -1.0, 0.0, 0.5, 1.0, 3.0], [0.0, 0.0, 0.25, 0.5625, 1.0, 3.0]),
+    (sparse_sigmoid, {}, [-2.0, -1.0, 0.0, 0.5, 1.0, 3.0], [0.0, 0.0, 0.5, 0.75, 1.0, 1.0]),
+    (crelu, {}, [[-2.0, 0.0, 3.0]], [[0.0, 0.0, 3.0, 2.0, 0.0, 0.0]]),
+]
+"""Of odds 1 : 3, 1, 3 and 9: σ(log 3) = 3/4, tanh(log 3 / 2) = 1/2, tanh(log(1 + 3)) = 15/17 …"""
+
+
+@pytest.mark.parametrize(
+    ("activation", "options", "x", "wanted"),
+    [pytest.param(*row, marks=proves(row[0], by="worked figures")) for row in FIGURES],
+)
+def test_activations_of_worked_figures(activation, options, x, wanted):
+    assert_same(activation(carried(np.array(x)), **options), carried(np.array(wanted)))
+
+
+KINKS = [
+    (leaky_relu_vjp, {"slope": 0.25}, [0.0, np.nan], [0.25, 0.25]),
+    (leaky_relu_vjp, {"slope": 0.25, "zero_gradient": "right"}, [0.0, np.nan], [1.0, 0.25]),
+    (elu_vjp, {"alpha": 0.5}, [0.0, np.nan], [0.5, np.nan]),
+    (elu_vjp, {"alpha": 0.5, "nan_gradient": "left"}, [0.0, np.nan], [0.5, 0.5]),
+    (elu_vjp, {"alpha": 0.5, "nan_gradient": "right"}, [0.0, np.nan], [0.5, 1.0]),
+    (celu_vjp, {"alpha": 0.5}, [0.0, np.nan], [1.0, np.nan]),
+    (celu_vjp, {"alpha": 0.5, "nan_gradient": "zero"}, [0.0, np.nan], [1.0, 0.0]),
+    (relu6_vjp, {}, [0.0, 1.0, 6.0, np.nan], [0.0, 1.0, 0.0, 0.0]),
+    (hard_tanh_vjp, {}, [-1.0, 0.0, 1.0, np.nan], [0.0, 1.0, 0.0, 1.0]),
+    (
+        hard_tanh_vjp,
+        {"kink_gradient": "inside", "nan_gradient": "zero"},
+        [-1.0, 1.0, np.nan],
+        [1.0, 1.0, 0.0],
+    ),
+    (hard_sigmoid_vjp, {}, [-3.0, 3.0, np.nan], [0.0, 0.0, 0.0]),
+    (hard_silu_vjp, {}, [-3.0, -1.5, 3.0, np.nan], [0.0, 0.0, 1.0, np.nan]),
+    (soft_shrink_vjp, {}, [-0.5, 0.5, np.nan], [0.0, 0.0, 1.0]),
+    (soft_shrink_vjp, {"nan": "lost"}, [np.nan], [0.0]),
+    (hard_shrink_vjp, {}, [-0.5, 0.5, np.nan], [0.0, 0.0, 1.0]),
+    (threshold_vjp, {}, [0.5, np.nan], [0.0, 1.0]),
+    (threshold_vjp, {"nan": "lost"}, [np.nan], [0.0]),
+    (sparse_plus_vjp, {}, [-1.0, 0.0, 1.0], [0.0, 0.5, 1.0]),
+    (sparse_sigmoid_vjp, {}, [-1.0, 0.0, 1.0, np.nan], [0.0, 0.5, 0.0, 0.0]),
+    (
+        sparse_sigmoid_vjp,
+        {"kink_gradient": "mean", "nan_gradient": "pass"},
+        [-1.0, 1.0, np.nan],
+        [0.25, 0.25, 0.5],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("vjp", "options", "x", "slopes"),
+    [pytest.param(*row, marks=proves(row[0], by="worked figures")) for row in KINKS],
+)
+def test_slopes_at_kinks_and_nan(vjp, options, x, slopes):
+    (gradient,) = vjp(np.array(x), np.full(len(x), 2.0), **options)
+    assert_same(gradient, 2.0 * np.array(slopes))
+
+
+@pytest.mark.parametrize("function", [soft_shrink, hard_shrink, threshold])
+def test_nan_is_lost_where_a_comparison_decides(function):
+    assert np.isnan(function(np.array([np.nan])))
+    assert function(np.array([np.nan]), nan="lost") == 0.0
+
+
+@proves(prelu, prelu_vjp, by="worked figures")
+def test_prelu_of_worked_figures():
+    x, slope, g = (
+        np.array([[[-4.0, 0.0, np.nan], [-1.0, 2.0, -2.0]]]),
+        np.array([0.25, -3.0]),
+        np.ones((1, 2, 3)),
+    )
+    assert_same(prelu(x, slope), [[[-1.0, 0.0, np.nan], [3.0, 2.0, 6.0]]])
+    of_x, of_slope = prelu_vjp(x, slope, g)
+    assert_same(of_x, [[[0.25, 0.25, 0.25], [-3.0, 1.0, -3.0]]])
+    assert_same(of_slope, [np.nan, -3.0])
+    right = prelu_vjp(x, slope, g, zero_gradient="right")[0]
+    gone = prelu_vjp(x, slope, g, zero_gradient="zero", nan_gradient="zero")[0]
+    assert (right[0, 0].tolist(), gone[0, 0].tolist()) == ([0.25, 1.0, 0.25], [0.25, 0.0, 0.0])
+
+
+@proves(prelu, prelu_vjp, leaky_relu, leaky_relu_vjp, by="law")
+def test_prelu_of_one_slope_is_a_leaky_relu():
+    x, g = carried(X), carried(Stream("activations/g").normal(X.shape))
+    assert_same(prelu(x, np.array(0.25)), leaky_relu(x, slope=0.25))
+    assert_same(prelu_vjp(x, np.array(0.25), g)[0], leaky_relu_vjp(x, g, slope=0.25)[0])
+
+
+def test_slopes_of_another_length_are_refused():
+    with pytest.raises(
+        ValueError, match=r"slope must have shape \(7,\), as x has after the batch; got \(6,\)"
+    ):
+        prelu(X, np.ones(6))
+
+
+@proves(mish_vjp, glu_vjp, sparsemax_vjp, crelu_vjp, by="worked figures")
+def test_gradients_of_worked_figures():
+    assert_same(mish_vjp(carried(np.zeros(1)), np.array([5.0]))[0], [3.0])
+    halves = carried(np.array([8.0, 2.0, 0.0, np.log(3.0)]))
+    assert_same(glu_vjp(halves, np.array([1.0, 16.0]))[0], [0.5, 12.0, 2.0, 6.0])
+    x, g = carried(np.array([0.5, 0.25, -1.0])), np.array([1.0, 4.0, 8.0])
+    assert_same(sparsemax_vjp(x, g)[0], [-1.5, 1.5, 0.0])
+    assert_same(crelu_vjp(np.array([-2.0, 0.0, 3.0]), np.arange(6.0))[0], [-3.0, 0.0, 2.0])
+
+
+@proves(logsumexp, log_softmax, by="law")
+def test_log_softmax_is_what_is_left_of_the_logsumexp():
+    x = carried(X)
+    for axis in (-1, 0):
+        assert_same(x - logsumexp(x, axis=axis, keepdims=True), log_softmax(x, axis=axis))
+    assert_same(logsumexp(x, axis=None), logsumexp(np.reshape(x, (-1,))))
+
+
+@proves(softmin, softmin_vjp, by="law")
+def test_the_softmin_of_minus_x_is_the_softmax_of_x():
+    x, g = carried(X), carried(Stream("activations/g").normal(X.shape))
+    assert_same(softmin(-x), softmax(x))
+    assert_same(softmin_vjp(-x, g)[0], -softmax_vjp(x, g)[0])
+
+
+@proves(logsumexp_vjp, softmax, by="law")
+def test_the_gradient_of_logsumexp_is_the_softmax():
+    x, g = carried(X), carried(Stream("activations/g").normal((7,)))
+    assert_same(logsumexp_vjp(x, None, g, axis=0)[0], softmax(x, axis=0) * g)
+
+
+@proves(logsumexp, logsumexp_vjp, by="worked figures")
+def test_logsumexp_of_worked_figures():
+    x, mask = np.log([[1.0, 2.0, 5.0], [3.0, 1.0, 2.0]]), np.array([[True, True, True], [True, False, False]])
+    assert_same(logsumexp(carried(x)), carried(np.log([8.0, 6.0])))
+    assert_same(logsumexp(carried(x), mask, mean=True), carried(np.log([8.0 / 3.0, 3.0])))
+    assert_same(logsumexp(carried(x), mask, axis=None, keepdims=True), carried(np.log([[11.0]])))
+    (gradient,) = logsumexp_vjp(carried(x), mask, np.array([16.0, 5.0]))
+    assert_same(gradient, [[2.0, 4.0, 10.0], [5.0, 0.0, 0.0]])
+
+
+@np.errstate(all="ignore")
+def test_a_sum_of_nothing_is_0_and_its_mean_is_not_a_number():
+    nothing, x = np.zeros((2, 3), dtype=bool), np.zeros((2, 3))
+    assert logsumexp(x, nothing).tolist() == [-np.inf, -np.inf]
+    assert np.isnan(logsumexp(x, nothing, mean=True)).all()
+    assert logsumexp_vjp(x, nothing, np.ones(2))[0].tolist() == np.zeros((2, 3)).tolist()
+    infinite = np.array([[-np.inf, -np.inf], [np.inf, 1.0]])
+    assert logsumexp(infinite).tolist() == [-np.inf, np.inf]
+    (gradient,) = logsumexp_vjp(infinite, None, np.ones(2))
+    assert (np.isnan(gradient).tolist(), gradient[1, 1]) == ([[True, True], [True, False]], 0.0)
+
+
+@proves(sparsemax, by="law")
+def test_of_two_classes_the_sparsemax_is_the_sparse_sigmoid_of_half_their_distance():
+    x = carried(X)
+    pair = sparsemax(np.stack([x, -x], axis=-1))
+    assert_same(pair[..., 0], sparse_sigmoid(2.0 * x))
+
+
+@proves(swish, silu, by="law")
+def test_swish_is_a_silu_of_another_scale():
+    x = carried(X)
+    assert_same(swish(x, beta=0.5), 2.0 * silu(0.5 * x))
+
+
+@proves(glu, by="law")
+def test_a_gated_unit_of_the_same_halves_is_a_silu():
+    x = carried(X)
+    assert_same(glu(np.concatenate([x, x], axis=0), axis=0), silu(x))
+
+
+@proves(crelu, by="law")
+def test_the_halves_of_crelu_leave_x():
+    positive, negative = np.split(crelu(carried(X), axis=0), 2, axis=0)
+    assert_same(positive - negative, X)
+
+
+def test_halves_that_are_not_equal_are_refused():
+    with pytest.raises(ValueError, match="x must have an even length along axis -1; got 7"):
+        glu(X)
 
 
 # --- self-normalization ---
