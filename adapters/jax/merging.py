@@ -1,0 +1,26 @@
+"""What JAX makes of several arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..binding import takes
+from .modules import function
+
+Fixed = dict[str, tuple[Any, str]]
+EXTREMES = takes("tie_gradient", "split", "splits the gradient of a tie", "ties", "infinities") | takes(
+    "nan_gradient", "neither", "gives neither the gradient of NaN", "nan"
+)
+PLAIN: Fixed = {"tie_gradient": ("split", "knows no tie"), "nan_gradient": ("both", "compares nothing")}
+TWO: Fixed = {"inputs": (2, "takes two")}
+
+for operation in ("maximum", "minimum"):
+    fixed: Fixed = {"operation": (operation, "is another operation"), **TWO}
+    function("merge", f"jax.numpy.{operation}", on="x, y", unused=("z",), fixed=fixed, where=EXTREMES)
+for operation in ("add", "multiply"):
+    fixed = {"operation": (operation, "is another operation"), **TWO, **PLAIN}
+    function("merge", f"jax.numpy.{operation}", on="x, y", unused=("z",), fixed=fixed)
+function("concatenate", "jax.numpy.concatenate", {"axis": "axis"}, on="[x, y, z][:inputs]")
+EQUATIONS = {(2, 2): "bik,bjk->bij", (1, 1): "bki,bkj->bij", (1, 2): "bki,bjk->bij"}
+SUMS = {"normalize": (False, "takes no norms")}
+function("dot_merge", "jax.numpy.einsum", on="EQUATIONS[axes], x, y", fixed=SUMS)

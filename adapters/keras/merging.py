@@ -1,0 +1,27 @@
+"""Layers of Keras that make one array of several."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..binding import takes
+from .layers import DTYPE, function, layer
+
+ALL, AXIS = "[x, y, z][:inputs]", {"axis": "axis"}
+Fixed = dict[str, tuple[Any, str]]
+EXTREMES = takes(
+    "tie_gradient", "first", "gives the first the gradient of a tie", "ties", "infinities"
+) | takes("nan_gradient", "second", "gives the second the gradient of NaN", "nan")
+PLAIN: Fixed = {"tie_gradient": ("split", "knows no tie"), "nan_gradient": ("both", "compares nothing")}
+
+for name in ("Maximum", "Minimum"):
+    fixed: Fixed = {"operation": (name.lower(), "is another operation")}
+    layer("merge", f"keras.layers.{name}", DTYPE, on=ALL, fixed=fixed, where=EXTREMES)
+for name in ("Add", "Multiply", "Average"):
+    fixed = {"operation": (name.lower(), "is another operation"), **PLAIN}
+    layer("merge", f"keras.layers.{name}", DTYPE, on=ALL, fixed=fixed)
+fixed = {"operation": ("subtract", "is another operation"), "inputs": (2, "takes two"), **PLAIN}
+layer("merge", "keras.layers.Subtract", DTYPE, on="[x, y]", unused=("z",), fixed=fixed)
+layer("concatenate", "keras.layers.Concatenate", AXIS | DTYPE, on=ALL)
+function("concatenate", "keras.ops.concatenate", AXIS, on=ALL)
+layer("dot_merge", "keras.layers.Dot", {"axes": "axes", "normalize": "normalize"} | DTYPE, on="[x, y]")
