@@ -81,8 +81,19 @@ def finding_page(finding: Finding, again: str) -> RenderableType:
     rows += [("cause", text) for text in finding.causes]
     if finding.smallest and finding.smallest != finding.probe:
         rows += [("smallest", finding.smallest), ("", finding.smallest_message)]
-    rows.append(("again", again.replace("{case}", finding.smallest or finding.probe)))
+    rows += _again(finding, again)
     return _rows(title, rows)
+
+
+def _again(finding: Finding, again: str) -> list[tuple[str, str]]:
+    """How to ask the smallest case again, and what has to be asked before."""
+    case = finding.smallest or finding.probe
+    if finding.after in ("", case):
+        return [("again", again.replace("{case}", case))]
+    if " --case '{case}'" in again and finding.after != "everything":
+        sequence = again.replace("--case '{case}'", f"--case '{finding.after}' --case '{case}'")
+        return [("again", f"only after other calls: {sequence}")]
+    return [("again", "only after other calls: ask everything, in a fresh process")]
 
 
 def _rows(title: Text, rows: Iterable[tuple[str, str]]) -> RenderableType:

@@ -191,7 +191,9 @@ class Checker:
                 probe, failure = tally.examples[check]
                 lengths = failing_lengths(probe, tally.told_of(check))
                 others = tally.others.get(check, ())
-                finding = self.diagnosis.finding(probe, failure, tally.failed[check], lengths, others)
+                finding = self.diagnosis.finding(
+                    probe, failure, tally.failed[check], lengths, others, None if findings else tally.asked[0]
+                )
                 twin = next((f for f in findings if f.smallest == finding.smallest and f.smallest), None)
                 findings.append(msgspec.structs.replace(finding, same_as=twin.check) if twin else finding)
         return tuple(findings)

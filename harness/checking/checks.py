@@ -54,6 +54,9 @@ class Finding(msgspec.Struct, frozen=True):
     right: tuple[str, ...] = ()
     """Arrays of the same answer that are right."""
 
+    after: str = ""
+    """A case that has to be asked before, in the same process: the failure hangs on earlier calls."""
+
     same_as: str = ""
 
 

@@ -21,6 +21,9 @@ __all__ = ["Diagnosis"]
 
 Array = np.ndarray[Any, Any]
 
+EVERYTHING = "everything"
+"""What has to be asked before, where one case is not enough."""
+
 TRIALS = 60
 """Cases that are tried to make a failing one smaller."""
 
@@ -86,6 +89,7 @@ class Diagnosis:
         failed: int = 1,
         lengths: tuple[str, ...] = (),
         others: Sequence[tuple[Probe, Failure]] = (),
+        first: Probe | None = None,
     ) -> Finding:
         """Look closely at a failure: the first wrong element, the pattern, the cause, the smallest case.
 
@@ -95,6 +99,7 @@ class Diagnosis:
             failed: how many probes failed so.
             lengths: what is known of the lengths at which it fails.
             others: further failures of the check, by which causes are told apart.
+            first: what was asked first of all, where it is to be found out if the failure hangs on that.
         """
         smallest, least = probe, failure
         if self.looker.options.shrink and not failure.ended:
@@ -116,7 +121,24 @@ class Diagnosis:
             failed=failed,
             errors=wrong.histogram if wrong else "",
             right=wrong.right if wrong else (),
+            after=self._after(smallest, failure, first) if first is not None else "",
         )
+
+    def _after(self, smallest: Probe, failure: Failure, first: Probe) -> str:
+        """The case that has to come before for a check to fail, where a fresh process alone does not.
+
+        A cache, a counter or a workspace shows only in a sequence of calls.
+        """
+        if failure.ended or not self.looker.subject.restart():
+            return ""
+        if self._fails(smallest, failure):
+            return ""
+        self.looker.subject.restart()
+        self.looker.look(first)
+        return first.id if self._fails(smallest, failure) else EVERYTHING
+
+    def _fails(self, probe: Probe, failure: Failure) -> bool:
+        return any(found.check == failure.check for found in self.looker.look(probe).failures)
 
     def _causes(
         self, failures: Sequence[tuple[Probe, Failure]], others: Sequence[tuple[Probe, Failure]]

@@ -8,8 +8,9 @@ reference itself, which the case ids rebuild.
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from ..judging.expectation import Expectation
 from ..judging.judge import Answer, Judgement, judge
 from ..running.provenance import version
 from .held import Forward
+from .probes import admitted
+from .sizes import elements, equal, long
 
 __all__ = [
     "FORMATS",
@@ -57,6 +60,15 @@ RETURNED = "returned"
 
 UNSUPPORTED = "unsupported.json"
 """File among them that names the cases which the implementation does not support, each with the reason."""
+
+
+UNASKED = (
+    "layouts: every array is row-major and dense",
+    "memory: what is written around arrays, into inputs or never",
+    "repeats: the same bits in a second call, alone, and at every place",
+    "backward passes: other layouts of cotangents, one at a time, after another forward pass",
+)
+"""What files cannot ask."""
 
 
 class ArrayFacts(msgspec.Struct, frozen=True):
@@ -103,6 +115,9 @@ class CaseFacts(msgspec.Struct, frozen=True):
     sign_of_zero: bool = False
     """Whether a zero of the wrong sign counts."""
 
+    unsupported: str = ""
+    """Why an implementation does not support the case: for whoever runs it to write, and then it is not judged."""
+
 
 class Manifest(msgspec.Struct, frozen=True):
     """What a folder of vectors holds."""
@@ -117,6 +132,8 @@ class Manifest(msgspec.Struct, frozen=True):
 
     cases: tuple[CaseFacts, ...]
     format: int = FORMAT
+    unasked: tuple[str, ...] = ()
+    """What files cannot ask, and a check of a function does."""
 
 
 def schema() -> dict[str, Any]:
@@ -150,7 +167,8 @@ def export(chosen: Iterable[Case], folder: Path, arrays: str = "npz") -> Manifes
         _write(folder / f"{name}.{arrays}", content)
     used = dict.fromkeys(case.dtype for case in facts)
     declared = {name: {p.name: p.summary for p in profiles(name) if p.declared} for name in used}
-    manifest = Manifest(version(), arrays, declared, {n: DTYPES[n].largest for n in used}, tuple(facts))
+    largest = {name: DTYPES[name].largest for name in used}
+    manifest = Manifest(version(), arrays, declared, largest, tuple(facts), unasked=UNASKED)
     (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
     (folder / SCHEMA).write_bytes(msgspec.json.format(msgspec.json.encode(schema())))
     return manifest
@@ -219,15 +237,16 @@ def judge_folder(folder: Path, admitted: tuple[str, ...] = ()) -> dict[str, Judg
     """Judge the arrays in ``returned/`` of a folder of vectors, case by case.
 
     A file there is called like the one that went out, of either format. It holds the arrays under the
-    ``key`` of each expected one; gradients may be left out as a whole. What `UNSUPPORTED` names is not
-    judged.
+    ``key`` of each expected one; gradients may be left out as a whole. What the manifest itself, or
+    `UNSUPPORTED`, says not to be supported is not judged.
 
     Raises:
         ValueError: the folder has no manifest, nothing came back, or what is said to be unsupported is no
             case of the manifest or came back all the same.
     """
     manifest = _read_manifest(folder)
-    lacking = _unsupported(folder / RETURNED / UNSUPPORTED, manifest)
+    lacking = {case.id: case.unsupported for case in manifest.cases if case.unsupported.strip()}
+    lacking |= _unsupported(folder / RETURNED / UNSUPPORTED, manifest)
     returned: dict[str, Arrays] = {}
     for name in dict.fromkeys(case.spec for case in manifest.cases):
         found = _find(folder / RETURNED, name)
@@ -241,7 +260,7 @@ def judge_folder(folder: Path, admitted: tuple[str, ...] = ()) -> dict[str, Judg
         if case.id in lacking:
             twice = [e.key for e in case.expected if e.key in arrays]
             if twice:
-                raise Usage(f"{UNSUPPORTED} names {case.id}, of which {twice[0]!r} came back")
+                raise Usage(f"{case.id} is said to be unsupported, but {twice[0]!r} of it came back")
             judged[case.id] = Judgement("unsupported", "said so", lacking[case.id])
         elif case.spec in returned:
             judged[case.id] = _judged(case, arrays, admitted)
@@ -329,6 +348,36 @@ def _read(path: Path) -> Arrays:
 
 
 def selected(specs: Iterable[Spec], tier: str, dtypes: Sequence[str]) -> list[Case]:
-    """The valid cases of a tier that can be exported."""
-    given = (spec for spec in specs if spec.recover is None)
-    return [case for spec in given for case in cases(spec, tier, dtypes=dtypes) if case.valid]
+    """The valid cases of a tier that can be exported, with the data and the sizes that kernels are asked."""
+    found: dict[str, Case] = {}
+    for spec in specs:
+        if spec.recover is None:
+            asked = [case for case in cases(spec, tier, dtypes=dtypes) if case.valid]
+            beside = (case for dtype in dtypes for case in _beside(spec, dtype))
+            found |= {case.id: case for case in (*asked, *beside)}
+    return list(found.values())
+
+
+WRITTEN = 2**12
+"""Elements of a case at most that is written beside those of a tier."""
+
+
+def _beside(spec: Spec, dtype: str) -> Iterator[Case]:
+    """What kernels are asked and frameworks are not: data sets of their own, equal axes, a long one."""
+
+    def may(case: Case) -> bool:
+        return admitted(case, ()) and elements(case) <= WRITTEN
+
+    plain = Case(spec, tuple(spec.defaults.items()), dtype, spec.data[0], spec.sizes[0])
+    halves = DTYPES[dtype].u > DTYPES["float32"].u
+    data = (dataclasses.replace(plain, data=name) for name in spec.kernel_only)
+    for case in (*data, *equal(plain, may), *long(plain, may, halves)):
+        if may(case) and _has_value(case):
+            yield case
+
+
+def _has_value(case: Case) -> bool:
+    try:
+        return bool(Expectation(case).forward())
+    except (ValueError, IndexError, ZeroDivisionError):
+        return False

@@ -27,6 +27,9 @@ class Subject(Protocol):
     def call(self, request: Mapping[str, Any]) -> Reply:
         """One call of the kernel."""
 
+    def restart(self) -> bool:
+        """Forget every earlier call, if that can be done."""
+
     def close(self) -> None:
         """End what was started for it."""
 
@@ -43,6 +46,10 @@ class InProcess:
     def call(self, request: Mapping[str, Any]) -> Reply:
         """One call of the kernel."""
         return self.kernel.call(request)
+
+    def restart(self) -> bool:
+        """What earlier calls left behind in this process stays."""
+        return False
 
     def close(self) -> None:
         """Nothing was started."""
@@ -70,6 +77,11 @@ class InWorker:
             return self.worker.ask(request)
         except Unstarted as error:
             raise Crashed(str(error)) from error
+
+    def restart(self) -> bool:
+        """End the process; the next call starts a fresh one."""
+        self.worker.stop()
+        return True
 
     def close(self) -> None:
         """End the process."""

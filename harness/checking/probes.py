@@ -32,7 +32,7 @@ COTANGENTS = ("strided", "transposed", "pitched", "broadcast")
 SHORT = 129
 """The longest axis of the sizes that are asked beside pairs."""
 
-FEW = 10
+FEW = 6
 """Pairs that are asked of a library that compiles every shape anew."""
 
 
@@ -192,15 +192,15 @@ def _around(base: Case, questions: Questions, facts: KernelFacts, rules: Sequenc
     def may(case: Case) -> bool:
         return admitted(case, rules)
 
-    plain = [*_every_data_set(base), *_every_option(base, may), *_every_size(base, may)]
+    sizes = list(_every_size(base, may))[: FEW // 2 if facts.compiles else None]
+    plain = [*_every_data_set(base), *_every_option(base, may), *sizes]
     yield from (Probe(case) for case in plain)
     lengths = _seams(questions, facts)
     around = list((together if facts.compiles else tails)(base, lengths, may))
     yield from (Probe(case, aim="tails") for case in around)
     if questions.sizes != "smoke":
-        beside = (*_every_size(base, may), *around)
-        sizes = [case.size for case in beside if elements(case) > 1 and max(case.size) <= SHORT]
-        pairs = paired(base, (*base.spec.data, *base.spec.kernel_only), () if facts.compiles else sizes, may)
+        beside = [c.size for c in (*sizes, *around) if elements(c) > 1 and max(c.size) <= SHORT]
+        pairs = paired(base, (*base.spec.data, *base.spec.kernel_only), () if facts.compiles else beside, may)
         yield from (Probe(case) for case in _few(list(pairs), facts))
     if questions.sizes == "sweep":
         halves = DTYPES[base.dtype].u > DTYPES["float32"].u

@@ -31,7 +31,7 @@ SEAMS = {
 }
 """Lengths around the ends of tiles and vectors that every axis is given in turn."""
 
-COMPILED = (1, 7, 16, 17, 33, 64, 129)
+COMPILED = (1, 16, 33, 65, 129)
 """The same where every size is compiled anew: all axes at once, each at every one of these lengths."""
 
 LONG = (1025, 4099)
@@ -49,6 +49,15 @@ MANY = 2**15
 FEW = 2**13
 """Elements of such shorter axes at most."""
 
+STEPWISE = ("recurrent", "recurrent_sequences", "lstm_variants", "masking", "losses_sequence")
+"""Families that go along an axis step by step, where the bound of an error grows with every step."""
+
+STEPS = ("steps", "time")
+"""What that axis is called."""
+
+FURTHEST = 33
+"""How far they are asked to go."""
+
 Admitted = Callable[[Case], bool]
 """Whether a case is in scope of its spec and of the kernel, and small enough."""
 
@@ -64,12 +73,18 @@ def resized(case: Case, axis: int, length: int) -> Case:
     return dataclasses.replace(case, size=size)
 
 
+def furthest(case: Case, axis: int) -> int:
+    """How long an axis may be."""
+    stepwise = case.spec.family in STEPWISE and case.spec.axis_names[axis] in STEPS
+    return FURTHEST if stepwise else LARGEST
+
+
 def tails(base: Case, lengths: Iterable[int], admitted: Admitted) -> Iterator[Case]:
     """The case with one axis after the other at each length, as far as the spec admits it."""
     for axis in range(len(base.size)):
         for length in sorted(set(lengths)):
             case = resized(base, axis, length)
-            if length > 0 and admitted(case):
+            if 0 < length <= furthest(base, axis) and admitted(case):
                 yield case
 
 
@@ -107,7 +122,8 @@ def long(base: Case, admitted: Admitted, halves: bool) -> Iterator[Case]:
     limits = {given.limit for given in base.spec.inputs if given.kind == "index"}
     for axis, name in enumerate(base.spec.axis_names):
         lengths = LONG if halves else LONG[:1]
-        for length in (*lengths, WRAPS) if axis == 0 or name in limits else lengths:
+        lengths = (*lengths, WRAPS) if axis == 0 or name in limits else lengths
+        for length in (n for n in lengths if n <= furthest(base, axis)):
             found = _beside_short(base, axis, length, admitted)
             if found is not None:
                 yield found

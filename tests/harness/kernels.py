@@ -238,3 +238,9 @@ def depends_on_the_batch(x, *, axis=-1):
         return softmax(x.astype(np.float64), axis=axis).astype(x.dtype)
     shifted = np.exp(x - x.max(axis, keepdims=True))
     return shifted * (np.float32(1) / shifted.sum(axis, keepdims=True))
+
+
+def counts_its_calls(x, *, axis=-1):
+    """Right the first two times."""
+    _answers["calls"] = _answers.get("calls", 0) + 1
+    return softmax(x, axis=axis) * x.dtype.type(1 if _answers["calls"] < 3 else 1.01)

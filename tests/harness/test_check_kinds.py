@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import ctypes
 import time
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
 import pytest
 
 import assay
+from assay.adapters.kernel.function import find_function
 from assay.specs import all_specs
 
 SPECS = all_specs()
@@ -603,3 +605,17 @@ def test_a_large_size_is_asked_ordinary_data_and_the_rest_shorter(size):
     assert any("/offset/" in case for case in data.asked)
     assert sum(n == 512 * 8 * 16 for n in calls) == 2
     assert "each of 8 samples along batch" in data.facts["batch"]
+
+
+def test_a_failure_that_hangs_on_earlier_calls_gives_the_sequence():
+    counts_its_calls = find_function(Path(__file__).with_name("kernels.py"), "counts_its_calls")
+    finding = assay.check(
+        counts_its_calls,
+        "softmax",
+        isolate=True,
+        shrink=False,
+        fooled=False,
+        cases=["softmax/default/float32/normal/3x17", "softmax/default/float32/normal/2x5"],
+    ).data.findings[0]
+    assert finding.after == "softmax/default/float32/normal/3x17"
+    assert finding.probe == "softmax/default/float32/normal/2x5"

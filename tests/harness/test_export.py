@@ -30,21 +30,25 @@ def some(*names, dtypes=("float32", "bfloat16")):
     return selected([SPECS[name] for name in names or SOME], "smoke", dtypes)
 
 
-@functools.cache
 def load(folder, file):
-    """The arrays of a file, read once."""
-    if file.endswith("npz"):
-        with np.load(folder / file) as found:
+    path = folder / file
+    return dict(_loaded(path, path.stat().st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=8)
+def _loaded(path, changed):
+    if path.suffix == ".npz":
+        with np.load(path) as found:
             return dict(found)
-    return dict(pytest.importorskip("safetensors.numpy").load_file(folder / file))
+    return dict(pytest.importorskip("safetensors.numpy").load_file(path))
 
 
 def returned(folder, spoil=lambda key, array: array, gradients=True):
     """Send back the expected values, rounded to their dtype, as an implementation in float64 would."""
     manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
-    back = {}
+    back, files = {}, {file: load(folder, file) for file in {case.file for case in manifest.cases}}
     for case in manifest.cases:
-        arrays = load(folder, case.file)
+        arrays = files[case.file]
         for expected in case.expected:
             if gradients or expected.check != "gradients":
                 value = arrays[expected.value]
@@ -195,12 +199,35 @@ def test_what_an_implementation_does_not_support_is_not_judged_and_counted_apart
     assert f"{len(halves)} cases unsupported: the chip has no bfloat16" in told
 
 
+def test_the_manifest_may_say_what_is_unsupported(tmp_path):
+    manifest = export(some("softmax", dtypes=("float32",)), tmp_path)
+    returned(tmp_path)
+    first, *rest = manifest.cases
+    said = msgspec.structs.replace(first, unsupported="no such axis here")
+    written = msgspec.structs.replace(manifest, cases=(said, *rest))
+    (tmp_path / "manifest.json").write_bytes(msgspec.json.encode(written))
+    with pytest.raises(ValueError, match="is said to be unsupported, but"):
+        judge_folder(tmp_path)
+    back = load(tmp_path / "returned", "softmax.npz")
+    kept = {key: array for key, array in back.items() if key.rpartition(":")[0] != first.id}
+    np.savez(tmp_path / "returned" / "softmax.npz", **kept)
+    found = judge_folder(tmp_path)
+    assert (found[first.id].outcome, found[first.id].message) == ("unsupported", "no such axis here")
+
+
+def test_vectors_carry_the_data_and_sizes_of_kernels_and_say_what_they_cannot_ask(tmp_path):
+    manifest = export(some("softmax", dtypes=("float32",)), tmp_path)
+    assert {"low", "late", "mixed", "nothing"} <= {case.data for case in manifest.cases}
+    assert any(case.id.endswith("/1025x3") for case in manifest.cases)
+    assert any(text.startswith("layouts: ") for text in manifest.unasked)
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [
         ({"sofmax/*": "a slip of the pen"}, "'sofmax/\\*' is no case of the manifest"),
         ({"softmax/*": " "}, "gives no reason"),
-        ({"softmax/*": "we have it all the same"}, "of which .* came back"),
+        ({"softmax/*": "we have it all the same"}, "said to be unsupported, but .* came back"),
         ({"softmax/*": 3}, "must map ids of cases, or globs, to reasons"),
     ],
 )
