@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-from pathlib import Path
 
 import msgspec
+import pages
 import pytest
+import smoke as benchmark
 
 from assay.harness.plan import implementations, refusal, selection
 from assay.specs import all_specs
@@ -16,16 +16,7 @@ from assay.specs.language.case import parse
 from assay.specs.language.cases import dtypes_of
 
 SPECS = all_specs()
-ROOT = Path(__file__).resolve().parents[2]
 ON_FILE = smoke.FILE.read_text("utf-8").split()
-
-
-def benchmark():
-    """The module that makes the file."""
-    spec = importlib.util.spec_from_file_location("smoke_benchmark", ROOT / "benchmarks" / "smoke.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_each_case_on_file_is_asked_of_some_implementation():
@@ -58,23 +49,22 @@ def test_an_option_that_is_not_on_file_is_asked_all_the_same(monkeypatch):
 
 
 def test_the_page_tells_the_power_as_measured_and_it_is_enough():
-    module = benchmark()
-    tiers = msgspec.json.decode(module.POWER.read_bytes(), type=dict[str, module.Power])
-    page = module.PAGE.read_text("utf-8")
-    assert module.fill(page, tiers) == page
+    tiers = msgspec.json.decode(benchmark.POWER.read_bytes(), type=dict[str, benchmark.Power])
+    page = pages.PAGE.read_text("utf-8")
+    assert pages.filled(page, benchmark.TEMPLATE, tiers=tiers) == page
     assert tiers["smoke"].caught >= 0.95 * tiers["smoke"].of
     assert tiers["standard"].caught == tiers["standard"].of > 0
     assert tiers["smoke"].cases < tiers["standard"].cases / 5
 
 
 def test_the_page_is_filled_where_it_is_and_nowhere_else():
-    module = benchmark()
-    tiers = dict.fromkeys(
-        module.MEASURED, module.Power(1, dict.fromkeys(("torch", "tensorflow", "keras", "jax"), 2), 19, 20)
-    )
-    filled = module.fill(f"before\n\n{module.HEADING}\n\nold\n\n## After\n\nrest\n", tiers)
-    assert re.fullmatch(rf"before\n\n{module.HEADING}\n\n.*\n\n## After\n\nrest\n", filled, re.DOTALL)
+    counted = dict.fromkeys(("torch", "tensorflow", "keras", "jax"), 2)
+    tiers = dict.fromkeys(benchmark.MEASURED, benchmark.Power(1, counted, 19, 20))
+    heading = "## What each tier catches"
+    page = f"before\n\n{heading}\n\nold\n\n## After\n\nrest\n"
+    filled = pages.filled(page, benchmark.TEMPLATE, tiers=tiers)
+    assert re.fullmatch(rf"before\n\n{heading}\n\n.*\n\n## After\n\nrest\n", filled, re.DOTALL)
     assert "old" not in filled
     assert "19 of 20 (95.0%)" in filled
     with pytest.raises(ValueError, match="has no part that begins with"):
-        module.fill("nothing", tiers)
+        pages.filled("nothing", benchmark.TEMPLATE, tiers=tiers)
