@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from .framework import binds, jax, jnp
 from .modules import function
 
@@ -26,22 +28,28 @@ def reduce_windows(x, start, computation, window, strides, padding, dilation):
     )
 
 
+@binds("max_pool1d", "jax.lax.reduce_window", where=NO_CEIL | NAN)
 @binds("max_pool2d", "jax.lax.reduce_window", where=NO_CEIL | NAN)
-def max_pool2d(x, window, strides, padding, dilation):
+@binds("max_pool3d", "jax.lax.reduce_window", where=NO_CEIL | NAN)
+def max_pool(x, window, strides, padding, dilation):
     return reduce_windows(x, -jnp.inf, jax.lax.max, window, strides, padding, dilation)
 
 
+@binds("avg_pool1d", "jax.lax.reduce_window", composition=True, where=NO_CEIL)
 @binds("avg_pool2d", "jax.lax.reduce_window", composition=True, where=NO_CEIL)
-def avg_pool2d(x, window, strides, padding, count_padding):
-    total = reduce_windows(x, 0.0, jax.lax.add, window, strides, padding, (1, 1))
+@binds("avg_pool3d", "jax.lax.reduce_window", composition=True, where=NO_CEIL)
+def avg_pool(x, window, strides, padding, count_padding):
+    dense = (1,) * len(window)
+    total = reduce_windows(x, 0.0, jax.lax.add, window, strides, padding, dense)
     if count_padding:
-        return total / (window[0] * window[1])
-    return total / reduce_windows(jnp.ones_like(x), 0.0, jax.lax.add, window, strides, padding, (1, 1))
+        return total / math.prod(window)
+    return total / reduce_windows(jnp.ones_like(x), 0.0, jax.lax.add, window, strides, padding, dense)
 
 
 POOLED = "x, window, strides, lax_padding(padding)"
 COUNTED = {"count_include_pad": "count_padding"}
 
 for home in ("nnx", "linen"):
-    function("max_pool2d", f"flax.{home}.max_pool", on=POOLED, where=UNDILATED | NAN)
-    function("avg_pool2d", f"flax.{home}.avg_pool", COUNTED, on=POOLED, where=NO_CEIL)
+    for n in (1, 2, 3):
+        function(f"max_pool{n}d", f"flax.{home}.max_pool", on=POOLED, where=UNDILATED | NAN)
+        function(f"avg_pool{n}d", f"flax.{home}.avg_pool", COUNTED, on=POOLED, where=NO_CEIL)

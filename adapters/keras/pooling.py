@@ -11,7 +11,12 @@ MAXIMA = NO_CEILING | {"nan": ("hold", "what becomes of NaN is a deviation on fi
 WITHOUT_PADDING = NO_CEILING | {"count_padding": (False, "Keras's means do not count the padding")}
 POOL = {"pool_size": "window", "strides": "strides", "padding": "padding", "data_format": "'channels_last'"}
 
-layer("max_pool2d", "keras.layers.MaxPooling2D", POOL | DTYPE, where=NAMED | NOT_DILATED, fixed=MAXIMA)
-function("max_pool2d", "keras.ops.max_pool", POOL, where=NAMED | NOT_DILATED, fixed=MAXIMA)
-layer("avg_pool2d", "keras.layers.AveragePooling2D", POOL | DTYPE, where=NAMED, fixed=WITHOUT_PADDING)
-function("avg_pool2d", "keras.ops.average_pool", POOL, where=NAMED, fixed=WITHOUT_PADDING)
+for n in (1, 2, 3):
+    layer(
+        f"max_pool{n}d", f"keras.layers.MaxPooling{n}D", POOL | DTYPE, where=NAMED | NOT_DILATED, fixed=MAXIMA
+    )
+    function(f"max_pool{n}d", "keras.ops.max_pool", POOL, where=NAMED | NOT_DILATED, fixed=MAXIMA)
+    layer(
+        f"avg_pool{n}d", f"keras.layers.AveragePooling{n}D", POOL | DTYPE, where=NAMED, fixed=WITHOUT_PADDING
+    )
+    function(f"avg_pool{n}d", "keras.ops.average_pool", POOL, where=NAMED, fixed=WITHOUT_PADDING)

@@ -9,7 +9,10 @@ WITHOUT_PADDING = NO_CEILING | {"count_padding": (False, "tf.nn's means do not c
 MAXIMA = NO_CEILING | {"nan": ("hold", "what becomes of NaN is a deviation on file")}
 NAMED = {"padding in ('valid', 'same')": "this function pads by name, 'VALID' or 'SAME'"}
 NO_LOWER = {"padding != 'same_lower'": "tf.nn has no such padding"}
-POOL = {"min(window) < 1 or all(strides[i] <= window[i] for i in (0, 1))": "it strides no wider"}
+NO_WIDER = {
+    n: {f"min(window) < 1 or all(strides[i] <= window[i] for i in {tuple(range(n))})": "it strides no wider"}
+    for n in (1, 2, 3)
+}
 NOT_BOTH = {"max(strides) == 1 or max(dilation) == 1": "tf.nn.pool refuses strides and dilation together"}
 
 
@@ -20,27 +23,32 @@ def tf_padding(padding):
 WINDOWS = {"ksize": "window", "strides": "strides"}
 POOLED = {"window_shape": "window", "strides": "strides", "padding": "padding.upper()"}
 
-function(
-    "max_pool2d",
-    "tf.nn.max_pool2d",
-    WINDOWS | {"padding": "tf_padding(padding)"},
-    where=NO_LOWER | {"max(dilation) == 1": "it has no dilation"},
-    fixed=MAXIMA,
-)
-function(
-    "max_pool2d",
-    "tf.nn.pool",
-    {"pooling_type": "'MAX'", "dilations": "dilation"} | POOLED,
-    where=NO_LOWER | NAMED | NOT_BOTH | POOL,
-    fixed=MAXIMA,
-)
-function(
-    "avg_pool2d",
-    "tf.nn.avg_pool2d",
-    WINDOWS | {"padding": "padding.upper()"},
-    where=NAMED,
-    fixed=WITHOUT_PADDING,
-)
-function(
-    "avg_pool2d", "tf.nn.pool", {"pooling_type": "'AVG'"} | POOLED, where=NAMED | POOL, fixed=WITHOUT_PADDING
-)
+for n in (1, 2, 3):
+    function(
+        f"max_pool{n}d",
+        f"tf.nn.max_pool{n}d",
+        WINDOWS | {"padding": "tf_padding(padding)"},
+        where=NO_LOWER | {"max(dilation) == 1": "it has no dilation"} | (NAMED if n == 3 else {}),
+        fixed=MAXIMA,
+    )
+    function(
+        f"max_pool{n}d",
+        "tf.nn.pool",
+        {"pooling_type": "'MAX'", "dilations": "dilation"} | POOLED,
+        where=NO_LOWER | NAMED | NOT_BOTH | NO_WIDER[n],
+        fixed=MAXIMA,
+    )
+    function(
+        f"avg_pool{n}d",
+        f"tf.nn.avg_pool{n}d",
+        WINDOWS | {"padding": "padding.upper()"},
+        where=NAMED,
+        fixed=WITHOUT_PADDING,
+    )
+    function(
+        f"avg_pool{n}d",
+        "tf.nn.pool",
+        {"pooling_type": "'AVG'"} | POOLED,
+        where=NAMED | NO_WIDER[n],
+        fixed=WITHOUT_PADDING,
+    )

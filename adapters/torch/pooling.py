@@ -12,7 +12,7 @@ LAST_NAN = {"nan": ("hold", "the last NaN of a window takes the gradient")}
 
 
 def equal_widths(padding):
-    return (0, 0) if padding == "valid" else tuple(low for low, _ in padding)
+    return 0 if padding == "valid" else tuple(low for low, _ in padding)
 
 
 WINDOWS = {
@@ -25,7 +25,8 @@ MAX, MEAN = WINDOWS | {"dilation": "dilation"}, WINDOWS | {"count_include_pad": 
 
 FORM = {"on": "x.movedim(-1, 1).contiguous()", "returns": "y.movedim(1, -1)", "where": WIDTHS}
 
-function("max_pool2d", "torch.nn.functional.max_pool2d", MAX, fixed=LAST_NAN, **FORM)
-module("max_pool2d", "torch.nn.MaxPool2d", MAX, fixed=LAST_NAN, **FORM)
-function("avg_pool2d", "torch.nn.functional.avg_pool2d", MEAN, **FORM)
-module("avg_pool2d", "torch.nn.AvgPool2d", MEAN, **FORM)
+for n in (1, 2, 3):
+    function(f"max_pool{n}d", f"torch.nn.functional.max_pool{n}d", MAX, fixed=LAST_NAN, **FORM)
+    module(f"max_pool{n}d", f"torch.nn.MaxPool{n}d", MAX, fixed=LAST_NAN, **FORM)
+    function(f"avg_pool{n}d", f"torch.nn.functional.avg_pool{n}d", MEAN, **FORM)
+    module(f"avg_pool{n}d", f"torch.nn.AvgPool{n}d", MEAN, **FORM)

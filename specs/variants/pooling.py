@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +15,13 @@ from ..language.variant import Control, Fault, each_way
 
 Array = Any
 
-ONES = (1, 1)
 WHOLE = {"padding": "'valid'", "ceil_mode": "False"}
 """Parameters beside an input that holds its padding, and what windows see past it."""
+
+
+def ones(window: tuple[int, ...]) -> tuple[int, ...]:
+    """The dilation of a window that has none."""
+    return (1,) * len(window)
 
 
 def whole(
@@ -57,13 +62,13 @@ def filled_with_lowest(
 
 def filled_with_zeros(x: Array, window: Any, strides: Any, padding: Any, ceil_mode: bool) -> Array:
     """``x`` of a mean that counts whatever a window sees."""
-    return filled(0.0)(x, window, strides, padding, ONES, ceil_mode)
+    return filled(0.0)(x, window, strides, padding, ones(window), ceil_mode)
 
 
 def with_edges(x: Array, window: Any, strides: Any, padding: Any, ceil_mode: bool) -> Array:
     """``x`` padded with its outermost elements."""
     _, around = whole(
-        x, 0.0, window=window, strides=strides, padding=padding, dilation=ONES, ceil_mode=ceil_mode
+        x, 0.0, window=window, strides=strides, padding=padding, dilation=ones(window), ceil_mode=ceil_mode
     )
     kept = pad(x, tuple((min(low, 0), min(high, 0)) for low, high in around))
     widths = ((max(low, 0), max(high, 0)) for low, high in around)
@@ -109,7 +114,7 @@ def integral_image(
 ) -> Array:
     """Means from differences of running sums, which lose what lies before."""
     geometry = {"window": window, "strides": strides, "padding": padding, "ceil_mode": ceil_mode}
-    sums, _ = whole(x, 0.0, **geometry, dilation=ONES)
+    sums, _ = whole(x, 0.0, **geometry, dilation=ones(window))
     for axis, (k, s) in enumerate(zip(window, strides, strict=True), start=1):
         before = ((0, 0),) * axis + ((1, 0),) + ((0, 0),) * (x.ndim - axis - 1)
         running = np.cumsum(np.pad(sums, before), axis=axis)
@@ -121,10 +126,10 @@ def integral_image(
 
 def counts(shape: tuple[int, ...], *, count_padding: bool, **geometry: Any) -> Array:
     """Number of elements that each mean is of, from means of ones: ``(1, …, 1)``."""
-    ones = np.ones((1, *shape[1:-1], 1))
-    taps, _ = seen(ones, 0.0, **geometry, dilation=ONES)
+    present = np.ones((1, *shape[1:-1], 1))
+    taps, _ = seen(present, 0.0, **geometry, dilation=ones(geometry["window"]))
     inside = np.sum(taps, axis=-1)
-    return inside / avg_pool(ones, **geometry, count_padding=True) if count_padding else inside
+    return inside / avg_pool(present, **geometry, count_padding=True) if count_padding else inside
 
 
 def columns_then_rows(
@@ -132,7 +137,7 @@ def columns_then_rows(
 ) -> Array:
     """Sums of one axis after the other, times the reciprocal of the count."""
     geometry = {"window": window, "strides": strides, "padding": padding, "ceil_mode": ceil_mode}
-    sums, _ = whole(x, 0.0, **geometry, dilation=ONES)
+    sums, _ = whole(x, 0.0, **geometry, dilation=ones(window))
     for axis, (k, s) in enumerate(zip(window, strides, strict=True), start=1):
         view = np.lib.stride_tricks.sliding_window_view(sums, k, axis=axis)
         sums = np.sum(view[(slice(None),) * axis + (slice(None, None, s),)], axis=-1)
@@ -144,7 +149,7 @@ def tap_after_tap(
 ) -> Array:
     """A mean to which each tap adds its share, divided already."""
     geometry = {"window": window, "strides": strides, "padding": padding, "ceil_mode": ceil_mode}
-    taps, _ = seen(x, 0.0, **geometry, dilation=ONES)
+    taps, _ = seen(x, 0.0, **geometry, dilation=ones(window))
     count = counts(x.shape, count_padding=count_padding, **geometry)
     return sum(taps[..., number] / count for number in range(taps.shape[-1]))
 
@@ -192,9 +197,9 @@ MIRRORED = (
 )
 
 
-def geometry_faults(extra: str) -> tuple[Fault, ...]:
+def geometry_faults(rank: int, extra: str) -> tuple[Fault, ...]:
     """Faults of windows and padding; along axis i a window reaches over ``extra`` places past its first."""
-    symmetric = f"(*[(({extra}) // 2, ({extra}) - ({extra}) // 2) for i in (0, 1)],)"
+    symmetric = f"(*[(({extra}) // 2, ({extra}) - ({extra}) // 2) for i in {tuple(range(rank))}],)"
     return (
         *each_way(Fault(name="padding on the other side", parameters={"padding": MIRRORED})),
         *each_way(
@@ -206,15 +211,16 @@ def geometry_faults(extra: str) -> tuple[Fault, ...]:
         ),
         Fault(
             name="windows begin one place late",
-            inputs={"x": lambda x: np.concatenate([x[:, :, 1:], x[:, :, -1:]], axis=2)},
-            where="strides[1] > 1",
+            inputs={"x": lambda x: np.concatenate([x[..., 1:, :], x[..., -1:, :]], axis=-2)},
+            where="strides[-1] > 1",
         ),
     )
 
 
-FAULTS = {
-    "max_pool2d": (
-        *geometry_faults("(window[i] - 1) * dilation[i]"),
+def max_pool_faults(rank: int) -> tuple[Fault, ...]:
+    """Faults of the maximum pooling over so many axes."""
+    return (
+        *geometry_faults(rank, "(window[i] - 1) * dilation[i]"),
         Fault(name="padded with zeros", inputs={"x": filled(0.0)}, parameters=WHOLE),
         Fault(
             name="padded with the lowest finite number", inputs={"x": filled_with_lowest}, parameters=WHOLE
@@ -229,9 +235,13 @@ FAULTS = {
             where="not ceil_mode and padding == 'valid'",
         ),
         Fault(name="gradients of overlapping windows replace one another", vjp=overwriting),
-    ),
-    "avg_pool2d": (
-        *geometry_faults("window[i] - 1"),
+    )
+
+
+def avg_pool_faults(rank: int) -> tuple[Fault, ...]:
+    """Faults of the mean pooling over so many axes."""
+    return (
+        *geometry_faults(rank, "window[i] - 1"),
         Fault(
             name="what lies past the padding counts",
             inputs={"x": filled_with_zeros},
@@ -251,7 +261,7 @@ FAULTS = {
         ),
         Fault(
             name="sum, not mean",
-            results={"y": lambda result, window: result * window[0] * window[1]},
+            results={"y": lambda result, window: result * math.prod(window)},
         ),
         Fault(name="differences of running sums", reference=integral_image, rounds=True),
         Fault(
@@ -262,21 +272,29 @@ FAULTS = {
         ),
         Fault(
             name="gradient not divided",
-            gradients={"x": lambda gradient, window: gradient * window[0] * window[1]},
+            gradients={"x": lambda gradient, window: gradient * math.prod(window)},
         ),
+    )
+
+
+MAX_CONTROLS = (
+    Control(
+        name="columns, then rows; gradient to the first maximum",
+        reference=columns_then_rows_of_maxima,
+        vjp=hands_to(first),
     ),
+)
+AVG_CONTROLS = (
+    Control(name="columns, then rows, times the reciprocal", reference=columns_then_rows),
+    Control(name="tap after tap, each divided", reference=tap_after_tap),
+)
+
+RANKS = (1, 2, 3)
+
+FAULTS = {f"max_pool{rank}d": max_pool_faults(rank) for rank in RANKS} | {
+    f"avg_pool{rank}d": avg_pool_faults(rank) for rank in RANKS
 }
 
-CONTROLS = {
-    "max_pool2d": (
-        Control(
-            name="columns, then rows; gradient to the first maximum",
-            reference=columns_then_rows_of_maxima,
-            vjp=hands_to(first),
-        ),
-    ),
-    "avg_pool2d": (
-        Control(name="columns, then rows, times the reciprocal", reference=columns_then_rows),
-        Control(name="tap after tap, each divided", reference=tap_after_tap),
-    ),
+CONTROLS = {f"max_pool{rank}d": MAX_CONTROLS for rank in RANKS} | {
+    f"avg_pool{rank}d": AVG_CONTROLS for rank in RANKS
 }

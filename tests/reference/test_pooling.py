@@ -120,6 +120,38 @@ def test_a_window_over_everything_is_global_pooling():
     assert_same(avg_pool(x, window=(4, 5))[:, 0, 0], x.sum(axis=(1, 2)) / 20)
 
 
+@proves(max_pool, avg_pool, max_pool_vjp, avg_pool_vjp, by="law")
+@pytest.mark.parametrize(("pool", "vjp"), [(max_pool, max_pool_vjp), (avg_pool, avg_pool_vjp)])
+def test_pooling_over_an_axis_of_length_one_is_pooling_over_the_others(pool, vjp):
+    x = carried(integers("x", 2, 5, 7, 3))
+    plane = {"window": (2, 3), "strides": (1, 2), "padding": ((1, 0), (1, 1))}
+    volume = {"window": (2, 1, 3), "strides": (1, 1, 2), "padding": ((1, 0), (0, 0), (1, 1))}
+    y = pool(x, **plane)
+    cotangent = carried(integers("cotangent", *y.shape))
+    assert_same(pool(x[:, :, None], **volume)[:, :, 0], y)
+    (dx,) = vjp(x[:, :, None], cotangent[:, :, None], **volume)
+    assert_same(dx[:, :, 0], vjp(x, cotangent, **plane)[0])
+
+
+@proves(max_pool, avg_pool, by="law")
+@pytest.mark.parametrize("pool", [max_pool, avg_pool])
+def test_pooling_a_volume_is_pooling_its_axes_one_after_the_other(pool):
+    x = carried(integers("x", 2, 4, 6, 9, 2))
+    whole = pool(x, window=(2, 3, 1), strides=(2, 1, 4))
+    for options in axis_by_axis((2, 3, 1), (2, 1, 4)):
+        x = pool(x, **options)
+    assert_same(x, whole)
+
+
+def axis_by_axis(window, strides):
+    """Options of a pooling over each axis alone."""
+    for axis in range(3):
+        yield {
+            "window": tuple(k if i == axis else 1 for i, k in enumerate(window)),
+            "strides": tuple(s if i == axis else 1 for i, s in enumerate(strides)),
+        }
+
+
 @proves(max_pool_vjp, by="law")
 @pytest.mark.parametrize("nan", ["hold", "keep", "pass", "ignore"])
 def test_the_gradient_of_a_maximum_hands_on_the_whole_cotangent(nan):
