@@ -565,7 +565,7 @@ def logsumexp(
     axes = _axes(x, axis)
     rows, counts = _rows(x, axes), None if mask is None else _rows(mask, axes)
     held = rows if counts is None else np.where(counts, rows, -np.inf)
-    shifted = np.where(np.isinf(held), held, below_maximum(held, held, -1))
+    shifted = np.where(np.isinf(held), held, _below_finite_maximum(held))
     total = np.max(held, axis=-1) + np.log(np.sum(np.exp(shifted), axis=-1))
     if mean:
         total = total - np.log(1.0 * (rows.shape[-1] if counts is None else np.sum(counts, axis=-1)))
@@ -581,12 +581,18 @@ def logsumexp_vjp(
     """
     axes = _axes(x, axis)
     rows = _rows(x if mask is None else np.where(mask, x, -np.inf), axes)
-    beside = (np.max(rows, axis=-1, keepdims=True) == np.inf) & (rows < np.inf)
-    shares = np.where(beside, 0.0, softmax(rows))
-    kept = tuple(n for a, n in enumerate(x.shape) if a not in axes) + tuple(x.shape[a] for a in axes)
-    shares = np.moveaxis(np.reshape(shares, kept), tuple(range(-len(axes), 0)), axes)
+    top, powers = np.max(rows, axis=-1, keepdims=True), np.exp(_below_finite_maximum(rows))
+    shares = powers / np.sum(powers, axis=-1, keepdims=True)
+    beside = np.where((top > 0) & (rows < np.inf), 0.0, np.nan)
+    shares = _unrolled(np.where(np.isinf(top), beside, shares), x.shape, axes)
     wide = shares * (cotangent if keepdims else np.expand_dims(cotangent, axes))
     return (wide if mask is None else np.where(mask, wide, 0.0),)
+
+
+def _below_finite_maximum(rows: Array) -> Array:
+    """`below_maximum` along the last axis, and 0 where the largest is infinite."""
+    finite = np.where(np.isinf(np.max(rows, axis=-1, keepdims=True)), 0.0, rows)
+    return below_maximum(finite, finite, -1)
 
 
 def _axes(x: Array, axis: Axes) -> tuple[int, ...]:
@@ -601,6 +607,41 @@ def _rows(x: Array, axes: tuple[int, ...]) -> Array:
     """The array with these axes as one, its last."""
     last = np.moveaxis(x, axes, tuple(range(-len(axes), 0)))
     return np.reshape(last, (*last.shape[: last.ndim - len(axes)], -1))
+
+
+def _unrolled(rows: Array, shape: tuple[int, ...], axes: tuple[int, ...]) -> Array:
+    """The array of this shape whose `_rows` these are."""
+    kept = tuple(n for a, n in enumerate(shape) if a not in axes) + tuple(shape[a] for a in axes)
+    return np.moveaxis(np.reshape(rows, kept), tuple(range(-len(axes), 0)), axes)
+
+
+def masked_softmax(x: Array, mask: Array, *, axis: Axes = -1) -> Array:
+    """Normalised exponentials of what counts, along one axis or several.
+
+    ``y = exp(xᵢ - m) / Σⱼ exp(xⱼ - m)`` over the elements that count, of which m is the largest; 0 elsewhere
+
+    Args:
+        x: logits, any shape with at least one element along the axes.
+        mask: the shape of ``x``, True where an element counts.
+        axis: the axes that sum to one; None for all.
+
+    Returns:
+        The shape of ``x``. Where nothing counts, all are 0.
+    """
+    axes = _axes(x, axis)
+    rows, counts = _rows(x, axes), _rows(mask, axes)
+    some = np.any(counts, axis=-1, keepdims=True)
+    held = np.where(counts | ~some, rows, -np.inf)
+    powers = np.where(counts, np.exp(below_maximum(held, held, -1)), 0.0)
+    total = np.where(some, np.sum(powers, axis=-1, keepdims=True), 1.0)
+    return _unrolled(powers / total, x.shape, axes)
+
+
+def masked_softmax_vjp(x: Array, mask: Array, cotangent: Array, *, axis: Axes = -1) -> tuple[Array]:
+    """Gradient of `masked_softmax`: ``y (g - Σ g y)``, and 0 where an element does not count."""
+    axes, y = _axes(x, axis), masked_softmax(x, mask, axis=axis)
+    along = np.sum(np.where(mask, cotangent * y, 0.0), axis=axes, keepdims=True)
+    return (np.where(mask, y * (cotangent - along), 0.0),)
 
 
 def sparsemax(x: Array, *, axis: int = -1) -> Array:

@@ -114,7 +114,7 @@ selu = elementwise(
 
 softmax = soft(reference.softmax)
 
-softmin = soft(reference.softmin, sizes=LOOPS)
+softmin = soft(reference.softmin, sizes=((3, 17), (2, 64)))
 
 log_softmax = soft(
     reference.log_softmax,
@@ -139,7 +139,6 @@ softplus = plain(
         Parameter("beta", (1.0, 2.0), "the slope of the exponent"),
         Parameter("threshold", (None, 2.0), "of beta x, above which x is returned", facet=True),
     ),
-    constraints=(Constraint("C1", "beta > 0", "beta must be positive", broken_by={"beta": 0.0}),),
 )
 
 swish = plain(
@@ -203,9 +202,27 @@ logsumexp = Spec(
         Parameter("masked", (False, True), "whether a mask is given"),
     ),
     constraints=(
-        Constraint("C1", "axis is None or -2 <= axis < 2", "axis must be an axis of x", {"axis": 2}),
+        Constraint(
+            "C1",
+            "axis is None or -2 <= axis < 2",
+            "axis must be an axis of x",
+            broken_by={"axis": 2},
+            also_broken_by=({"axis": -3},),
+        ),
     ),
     sizes=LENGTHS[:1],
     data=("normal", "offset", "saturated", "nan", "infinities"),
     sources=(Source("Blanchard, Higham and Higham (2021)", "https://arxiv.org/abs/1909.03469"),),
+)
+
+masked_softmax = Spec(
+    reference=reference.masked_softmax,
+    inputs=(
+        Input("x", "batch, features", meaning="the logits"),
+        # Masks may be shared, so it is no rule that the shapes agree.
+        Input("mask", "*(batch, features)", kind="mask", meaning="what counts"),
+    ),
+    parameters=(Parameter("axis", (-1, 0, (0, 1)), "the axes that sum to one"),),
+    sizes=((3, 17), (2, 64)),
+    data=("normal", "offset", "saturated", "ties", "masked_rows", "nan"),
 )

@@ -96,7 +96,13 @@ soft_shrink = kinked(
     Source("Donoho (1995), De-noising by soft-thresholding", "https://doi.org/10.1109/18.382009"),
     parameters=(Parameter("threshold", (0.5, 0.0), "by how much"), nan_in_where()),
     constraints=(
-        Constraint("C1", "threshold >= 0", "threshold must not be negative", broken_by={"threshold": -1.0}),
+        Constraint(
+            "C1",
+            "threshold >= 0",
+            "threshold must not be negative",
+            broken_by={"threshold": -1.0},
+            also_broken_by=({"threshold": -0.01},),
+        ),
     ),
 )
 

@@ -24,7 +24,7 @@ merge = Spec(
         "operation not in ('maximum', 'minimum') and (tie_gradient != 'split' or nan_gradient != 'both')",
     ),
     sizes=((3, 17),),
-    data=("normal", "ties", "large", "nan", "infinities"),
+    data=("normal", "ties", "large", "nan"),
 )
 
 concatenate = Spec(

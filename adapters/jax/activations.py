@@ -32,3 +32,4 @@ function("glu", "jax.nn.glu", {"axis": "axis"})
 AXES = {"axis": "axis", "keepdims": "keepdims", "where": "mask"}
 function("logsumexp", "jax.nn.logsumexp", AXES, fixed={"mean": (False, "is the sum")})
 function("logsumexp", "jax.nn.logmeanexp", AXES, fixed={"mean": (True, "is the mean")})
+function("masked_softmax", "jax.nn.softmax(where)", {"axis": "axis", "where": "mask"})

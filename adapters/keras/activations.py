@@ -47,3 +47,4 @@ for name in ("glu", "sparsemax"):
 NO_MASK = {"mean": (False, "has no mean"), "masked": (False, "takes no mask")}
 AXES = {"axis": "axis", "keepdims": "keepdims"}
 function("logsumexp", "keras.ops.logsumexp", AXES, unused=("mask",), fixed=NO_MASK)
+layer("masked_softmax", "keras.layers.Softmax(mask)", AXIS | DTYPE, {"mask": "mask"})

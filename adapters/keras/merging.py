@@ -9,9 +9,9 @@ from .layers import DTYPE, function, layer
 
 ALL, AXIS = "[x, y, z][:inputs]", {"axis": "axis"}
 Fixed = dict[str, tuple[Any, str]]
-EXTREMES = takes(
-    "tie_gradient", "first", "gives the first the gradient of a tie", "ties", "infinities"
-) | takes("nan_gradient", "second", "gives the second the gradient of NaN", "nan")
+EXTREMES = takes("tie_gradient", "first", "gives the first the gradient of a tie", "ties") | takes(
+    "nan_gradient", "second", "gives the second the gradient of NaN", "nan"
+)
 PLAIN: Fixed = {"tie_gradient": ("split", "knows no tie"), "nan_gradient": ("both", "compares nothing")}
 
 for name in ("Maximum", "Minimum"):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ..binding import takes
 from .framework import function
 
-EXTREMES = takes(
-    "tie_gradient", "first", "gives the first the gradient of a tie", "ties", "infinities"
-) | takes("nan_gradient", "second", "gives the second the gradient of NaN", "nan")
+EXTREMES = takes("tie_gradient", "first", "gives the first the gradient of a tie", "ties") | takes(
+    "nan_gradient", "second", "gives the second the gradient of NaN", "nan"
+)
 ADDS = {
     "operation": ("add", "adds"),
     "broadcast": (False, "takes equal shapes"),

@@ -8,7 +8,7 @@ from ..binding import takes
 from .modules import function
 
 Fixed = dict[str, tuple[Any, str]]
-EXTREMES = takes("tie_gradient", "split", "splits the gradient of a tie", "ties", "infinities") | takes(
+EXTREMES = takes("tie_gradient", "split", "splits the gradient of a tie", "ties") | takes(
     "nan_gradient", "both", "gives both the gradient of NaN", "nan"
 )
 PLAIN: Fixed = {"tie_gradient": ("split", "knows no tie"), "nan_gradient": ("both", "compares nothing")}

@@ -274,6 +274,21 @@ FAULTS = {
         Fault(name="tanh gate", results={"y": lambda x, axis: _gated(x, axis, gate=np.tanh)}),
         Fault(name="of even and odd places", results={"y": lambda x, axis: _interleaved(x, axis)}),
     ),
+    "masked_softmax": (
+        Fault(
+            name="excluded elements set to 0 afterwards",
+            results={"y": lambda x, mask, axis: np.where(mask, _powers(x, axis), 0.0)},
+        ),
+        Fault(
+            name="uniform where nothing counts",
+            results={"y": lambda result, mask: np.where(mask.any(axis=-1, keepdims=True), result, 1 / 17)},
+            where="axis == -1 and data == 'masked_rows'",
+        ),
+        Fault(
+            name="excluded elements are 0 beforehand",
+            results={"y": lambda x, mask, axis: _powers(np.where(mask, x, 0.0), axis)},
+        ),
+    ),
     "logsumexp": (
         Fault(name="no maximum subtracted", reference=logsumexp_without_shift, rounds=True),
         Fault(
@@ -371,6 +386,11 @@ FAULTS = {
 def _gated(x: Array, axis: int, flip: bool = False, gate: Any = expit) -> Array:
     value, logits = np.split(np.flip(x, axis) if flip else x, 2, axis=axis)
     return np.flip(value * gate(logits), axis) if flip else value * gate(logits)
+
+
+def _powers(x: Array, axis: Any) -> Array:
+    powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return powers / np.sum(powers, axis=axis, keepdims=True)
 
 
 def _interleaved(x: Array, axis: int) -> Array:

@@ -23,6 +23,8 @@ from assay.reference.activations import (
     log_softmax_vjp,
     logsumexp,
     logsumexp_vjp,
+    masked_softmax,
+    masked_softmax_vjp,
     mish,
     mish_vjp,
     relu,
@@ -430,6 +432,25 @@ def test_log_softmax_is_what_is_left_of_the_logsumexp():
     assert_same(logsumexp(x, axis=None), logsumexp(np.reshape(x, (-1,))))
 
 
+@proves(masked_softmax, masked_softmax_vjp, by="worked figures")
+def test_a_masked_softmax_of_worked_figures():
+    x, mask = np.log([[1.0, 3.0, 7.0], [1.0, 2.0, 5.0]]), np.array([[True, True, False], [False] * 3])
+    assert_same(masked_softmax(carried(x), mask), [[0.25, 0.75, 0.0], [0.0, 0.0, 0.0]])
+    (gradient,) = masked_softmax_vjp(carried(x), mask, np.array([[16.0, 0.0, 5.0], [1.0, 2.0, 3.0]]))
+    assert_same(gradient, [[3.0, -3.0, 0.0], [0.0, 0.0, 0.0]])
+
+
+@proves(masked_softmax, masked_softmax_vjp, by="law")
+def test_what_does_not_count_might_as_well_not_be_there():
+    x, g = carried(X), carried(Stream("activations/g").normal(X.shape))
+    some = np.arange(X.shape[1]) % 3 > 0
+    mask = np.broadcast_to(some, X.shape)
+    assert_same(masked_softmax(x, mask)[:, some], softmax(x[:, some]))
+    assert_same(masked_softmax_vjp(x, mask, g)[0][:, some], softmax_vjp(x[:, some], g[:, some])[0])
+    flat = masked_softmax(np.reshape(x, (-1,)), np.reshape(mask, (-1,)))
+    assert_same(np.reshape(masked_softmax(x, mask, axis=(0, 1)), (-1,)), flat)
+
+
 @proves(softmin, softmin_vjp, by="law")
 def test_the_softmin_of_minus_x_is_the_softmax_of_x():
     x, g = carried(X), carried(Stream("activations/g").normal(X.shape))
@@ -485,9 +506,17 @@ def test_a_gated_unit_of_the_same_halves_is_a_silu():
 
 
 @proves(crelu, by="law")
-def test_the_halves_of_crelu_leave_x():
+def test_the_halves_of_crelu_leave_x_and_its_magnitude():
     positive, negative = np.split(crelu(carried(X), axis=0), 2, axis=0)
     assert_same(positive - negative, X)
+    assert_same(positive + negative, np.abs(X))
+
+
+def test_a_softplus_that_does_not_rise_and_a_threshold_below_zero_are_refused():
+    with pytest.raises(ValueError, match=r"beta must be positive; got 0\.0"):
+        softplus(X, beta=0.0)
+    with pytest.raises(ValueError, match=r"threshold must be at least 0; got -0\.5"):
+        soft_shrink(X, threshold=-0.5)
 
 
 def test_halves_that_are_not_equal_are_refused():
