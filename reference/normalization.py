@@ -29,8 +29,12 @@ __all__ = [
     "batch_norm_vjp",
     "group_norm",
     "group_norm_vjp",
+    "instance_norm",
+    "instance_norm_vjp",
     "layer_norm",
     "layer_norm_vjp",
+    "local_response_norm",
+    "local_response_norm_vjp",
     "masked_batch_norm",
     "masked_batch_norm_vjp",
     "rms_norm",
@@ -550,6 +554,124 @@ def group_norm_vjp(
     return (dx, *_affine_vjp(standard, scale, bias, cotangent))
 
 
+def instance_norm(
+    x: Array,
+    scale: Optional = None,
+    bias: Optional = None,
+    *,
+    epsilon: float = 1e-5,
+    lone_value: str = "bias",
+) -> Array:
+    """Instance normalization: each channel of each sample, standardized over its places.
+
+    ``y = γ (x - μ) / √(σ² + ε) + β`` with the moments of a channel of one sample over all axes between; γ and
+    β are per channel
+
+    Args:
+        x: ``(batch, …, channels)``, one axis or more between.
+        scale: γ, ``(channels,)``, or None for 1.
+        bias: β, ``(channels,)``, or None for 0.
+        epsilon: added to the variance, inside the root.
+        lone_value: ``bias``: a channel of a single value becomes its bias; ``error``: it is refused.
+
+    Returns:
+        The shape of ``x``.
+
+    Raises:
+        ValueError: no axis between, a single value per channel is refused, or ``scale`` or ``bias`` does not
+            fit the channels.
+
+    Source: Ulyanov, Vedaldi and Lempitsky (2016), Instance normalization, arXiv:1607.08022, equation 3.
+    """
+    require(x.ndim >= 3, f"x must have the axes (batch, …, channels); got shape {x.shape}")
+    _require_channels(x, scale=scale, bias=bias)
+    enough = max(x.shape[1:-1]) > 1 or lone_value == "bias"
+    require(enough, f"x must have more than one value in each channel of a sample; got shape {x.shape}")
+    axes = _between(x)
+    return _normalized(x, *_moments(x, axes), scale, bias, epsilon, _pivot(x, axes))
+
+
+def instance_norm_vjp(
+    x: Array, scale: Optional, bias: Optional, cotangent: Array, *, epsilon: float = 1e-5
+) -> tuple[Array, Optional, Optional]:
+    """Gradient of `instance_norm`: that of `layer_norm` over the places of each channel of a sample."""
+    return _standardized_vjp(x, scale, bias, cotangent, _between(x), epsilon)
+
+
+def local_response_norm(
+    x: Array,
+    *,
+    window: int = 5,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    offset: float = 1.0,
+    alpha_of: str = "sum",
+) -> Array:
+    """Local response normalization: each value divided by a power of the squares of neighbouring channels.
+
+    ``y[…, c] = x[…, c] / (k + α S[…, c])^β`` with ``S[…, c] = Σ_j x[…, j]²`` over the channels
+    ``c - ⌊n/2⌋ ≤ j ≤ c + ⌊(n - 1)/2⌋``
+
+    Args:
+        x: ``(…, channels)``; outside its channels it is 0.
+        window: number ``n`` of channels; of an even number, one more lies below than above.
+        alpha: factor α of the squares.
+        beta: the power β.
+        offset: ``k``, above 0.
+        alpha_of: ``sum``: as above; ``mean``: α stands before ``S / n``, also at the ends.
+
+    Returns:
+        The shape of ``x``.
+
+    Raises:
+        ValueError: ``window`` is below 1, or ``alpha_of`` is neither.
+
+    Source: Krizhevsky, Sutskever and Hinton (2012), ImageNet classification with deep convolutional neural
+    networks, section 3.3.
+    """
+    level = _response(x, window, alpha, offset, alpha_of)
+    return x * np.exp(-beta * np.log(level))
+
+
+def local_response_norm_vjp(
+    x: Array,
+    cotangent: Array,
+    *,
+    window: int = 5,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    offset: float = 1.0,
+    alpha_of: str = "sum",
+) -> tuple[Array]:
+    """Gradient of `local_response_norm`: ``g d^-β - 2 α β x Σ g x d^(-β-1)`` with ``d = k + α S``.
+
+    The sum is over the channels in whose window a channel lies.
+    """
+    level = _response(x, window, alpha, offset, alpha_of)
+    factor = np.exp(-beta * np.log(level))
+    through = _neighbours(cotangent * x * factor / level, (window - 1) // 2, window // 2)
+    return (cotangent * factor - 2.0 * beta * _share(alpha, window, alpha_of) * x * through,)
+
+
+def _response(x: Array, window: int, alpha: float, offset: float, alpha_of: str) -> Array:
+    """``k + α S``."""
+    require(window >= 1, f"window must be at least 1; got {window}")
+    known = alpha_of in ("sum", "mean")
+    require(known, f"alpha_of must be sum or mean; got {alpha_of!r}")
+    squares = _neighbours(np.square(x), window // 2, (window - 1) // 2)
+    return offset + _share(alpha, window, alpha_of) * squares
+
+
+def _share(alpha: float, window: int, alpha_of: str) -> float:
+    return alpha / window if alpha_of == "mean" else alpha
+
+
+def _neighbours(x: Array, below: int, above: int) -> Array:
+    """Sum over each channel, so many below it and so many above."""
+    padded = np.pad(x, (*((0, 0) for _ in x.shape[:-1]), (below, above)))
+    return np.sum(np.lib.stride_tricks.sliding_window_view(padded, below + above + 1, axis=-1), axis=-1)
+
+
 def rms_norm(x: Array, scale: Optional = None, *, epsilon: float = 1e-5) -> Array:
     """Root mean square normalization of the last axis.
 
@@ -700,6 +822,11 @@ def _grouped(x: Array, groups: int) -> Array:
 def _within_group(grouped: Array) -> Axes:
     """All axes of a grouped array but the first and the groups."""
     return (*range(1, grouped.ndim - 2), grouped.ndim - 1)
+
+
+def _between(x: Array) -> Axes:
+    """All axes but the first and the last."""
+    return tuple(range(1, x.ndim - 1))
 
 
 def _leading(x: Array) -> Axes:

@@ -240,6 +240,58 @@ group_norm = Spec(
     sources=(Source("Wu and He (2018), Group normalization", "https://arxiv.org/abs/1803.08494"),),
 )
 
+instance_norm = Spec(
+    reference=reference.instance_norm,
+    inputs=(X, SCALE, BIAS),
+    parameters=(
+        Parameter("spatial", (2, 1, 3), UP_TO_3D.meaning),
+        EPSILON,
+        USE_SCALE,
+        USE_BIAS,
+        Parameter("lone_value", ("bias", "error"), "what becomes of a single value per channel", facet=True),
+    ),
+    sizes=((3, 5, 2, 7), (1, 1, 1, 4), (2, 4, 3, 6)),
+    data=("normal", "offset", "constant", "nan"),
+    constraints=(
+        Constraint(
+            "C2",
+            "lone_value == 'bias' or max(x[1:-1]) > 1",
+            "with lone_value=error each channel of a sample must have more than one value",
+            broken_by={"lone_value": "error", "x": "batch, 1, 1, channels"},
+        ),
+    ),
+    # A lone value is subtracted from itself times 1/√ε, so in a half type everything would pass.
+    excluded=("lone_value == 'error'", "max(x[1:-1]) == 1 and dtype in ('float16', 'bfloat16')"),
+    sources=(
+        Source(
+            "Ulyanov, Vedaldi and Lempitsky (2016), Instance normalization",
+            "https://arxiv.org/abs/1607.08022",
+        ),
+    ),
+)
+
+local_response_norm = Spec(
+    reference=reference.local_response_norm,
+    inputs=(Input("x", "batch, height, width, channels", meaning="what is normalized"),),
+    parameters=(
+        Parameter("window", (5, 3, 4), "number of channels whose squares are added"),
+        # Of the customary 1e-4 nothing would be seen.
+        Parameter("alpha", (0.5, 2.0), "factor of the squares"),
+        Parameter("beta", (0.75, 0.5), "power by whose reciprocal a value is multiplied"),
+        Parameter("offset", (1.0, 2.0), "added to the squares"),
+        Parameter("alpha_of", ("sum", "mean"), "whether alpha is the factor of a sum or a mean", facet=True),
+    ),
+    sizes=((2, 2, 3, 9), (1, 1, 2, 1), (2, 3, 1, 6)),
+    data=("normal", "wide", "nan"),
+    constraints=(Constraint("C1", "window >= 1", "a window must have a channel", broken_by={"window": 0}),),
+    sources=(
+        Source(
+            "Krizhevsky, Sutskever and Hinton (2012), section 3.3",
+            "https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks",
+        ),
+    ),
+)
+
 rms_norm = Spec(
     reference=reference.rms_norm,
     inputs=(Input("x", "batch, steps, channels", meaning="what is normalized"), SCALE),

@@ -7,6 +7,7 @@ from .framework import binds, jax, jnp, nnx
 from .modules import MODULES, RNGS, call_nnx, function, linen_module, nnx_module
 
 BIASED = {"bessel == False": "flax updates the running variance with n"}
+LONE_VALUE = {"lone_value": ("bias", "gives the bias for a single value per channel")}
 BATCH = BIASED | {
     "lone_value == 'bias'": "gives the bias for a single value per channel",
     "infinite_mean == 'sum'": "divides a sum by the count",
@@ -163,9 +164,11 @@ def affine(x, scale, bias):
 for suffix, passes in (("", TWO_PASSES), ("(use_fast_variance=True)", ONE_PASS)):
     nnx_module("layer_norm", f"flax.nnx.LayerNorm{suffix}", NNX | passes, WEIGHT)
     nnx_module("group_norm", f"flax.nnx.GroupNorm{suffix}", NNX | GROUPS | passes, WEIGHT)
+    nnx_module("instance_norm", f"flax.nnx.InstanceNorm{suffix}", NNX | passes, WEIGHT, fixed=LONE_VALUE)
 
 linen_module("layer_norm", "flax.linen.LayerNorm", LINEN, WEIGHT)
 linen_module("group_norm", "flax.linen.GroupNorm", LINEN | GROUPS, WEIGHT)
+linen_module("instance_norm", "flax.linen.InstanceNorm", LINEN, WEIGHT, fixed=LONE_VALUE)
 nnx_module("rms_norm", "flax.nnx.RMSNorm", FEATURES | RMS | RNGS, {"scale": "scale"})
 linen_module("rms_norm", "flax.linen.RMSNorm", RMS, {"scale": "scale"})
 
@@ -184,3 +187,10 @@ def rms_norm_composed(x, scale, *, epsilon):
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     y = wide * jax.lax.rsqrt(jnp.mean(jnp.square(wide), axis=-1, keepdims=True) + epsilon)
     return affine(y, scale, None).astype(x.dtype)
+
+
+@binds("local_response_norm", "jax.lax.reduce_window", composition=True)
+def local_response_norm(x, *, window, alpha, beta, offset, alpha_of):
+    reach = (0, 0), (0, 0), (0, 0), (window // 2, (window - 1) // 2)
+    squares = jax.lax.reduce_window(jnp.square(x), 0.0, jax.lax.add, (1, 1, 1, window), (1, 1, 1, 1), reach)
+    return x / (offset + (alpha / window if alpha_of == "mean" else alpha) * squares) ** beta

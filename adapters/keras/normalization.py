@@ -117,5 +117,12 @@ SCALED = {"use_scale": (True, "always scales")}
 layer("layer_norm", "keras.layers.LayerNormalization", NORM | AFFINE | DTYPE, WEIGHTS)
 function("layer_norm", "keras.ops.layer_normalization", NORM, on="x, scale, bias")
 layer("group_norm", "keras.layers.GroupNormalization", {"groups": "groups"} | NORM | AFFINE | DTYPE, WEIGHTS)
+layer(
+    "instance_norm",
+    "keras.layers.GroupNormalization(groups=-1)",
+    {"groups": "-1"} | NORM | AFFINE | DTYPE,
+    WEIGHTS,
+    fixed=LONE_VALUE,
+)
 layer("rms_norm", "keras.layers.RMSNormalization", NORM | DTYPE, {"scale": "scale"}, fixed=SCALED)
 function("rms_norm", "keras.ops.rms_normalization", NORM, on="x, scale")

@@ -220,3 +220,41 @@ module(
     LAYER_NORM | {"elementwise_affine": "scale is not None"},
     {"weight": "scale"},
 )
+
+INSTANCE = {
+    "lone_value == 'error' or max(x[1:-1]) > 1": "torch refuses a single value per channel of a sample"
+}
+
+function(
+    "instance_norm",
+    "torch.nn.functional.instance_norm",
+    {"eps": "epsilon"},
+    WEIGHT,
+    on=X,
+    returns=Y,
+    where=INSTANCE,
+)
+for axes in (1, 2, 3):
+    module(
+        "instance_norm",
+        f"torch.nn.InstanceNorm{axes}d",
+        {"num_features": "x.shape[-1]", "eps": "epsilon", "affine": AFFINE},
+        WEIGHT,
+        on=X,
+        returns=Y,
+        where=INSTANCE | {f"spatial == {axes}": "is of another rank"},
+    )
+
+MEAN = {"alpha_of": ("mean", "torch's alpha is the factor of a mean")}
+RESPONSE = {"size": "window", "alpha": "alpha", "beta": "beta", "k": "offset"}
+
+function(
+    "local_response_norm",
+    "torch.nn.functional.local_response_norm",
+    RESPONSE,
+    on=X,
+    returns=Y,
+    fixed=MEAN,
+)
+for name in ("LocalResponseNorm", "CrossMapLRN2d"):
+    module("local_response_norm", f"torch.nn.{name}", RESPONSE, on=X, returns=Y, fixed=MEAN)

@@ -177,6 +177,54 @@ def group_norm(
     return affine(np.reshape(standardize(grouped, axes, epsilon), x.shape), scale, bias)
 
 
+def instance_norm(
+    x: Array,
+    scale: Array | None = None,
+    bias: Array | None = None,
+    *,
+    epsilon: float = 1e-5,
+    standardize: Standardize = textbook,
+    first: int = 1,
+) -> Array:
+    """Instance normalization, standardized in some way, its statistics from the ``first`` axis on."""
+    return affine(standardize(x, tuple(range(first, x.ndim - 1)), epsilon), scale, bias)
+
+
+def local_response_norm(
+    x: Array,
+    *,
+    window: int,
+    alpha: float,
+    beta: float,
+    offset: float,
+    alpha_of: str,
+    low: Callable[[int], int] = lambda window: window // 2,
+    counted: bool = False,
+) -> Array:
+    """Local response normalization tap after tap, ``low`` of them below; or by the channels that exist."""
+    below = low(window)
+    padded = np.pad(np.square(x), ((0, 0),) * (x.ndim - 1) + ((below, window - 1 - below),))
+    squares = sum(padded[..., tap : tap + x.shape[-1]] for tap in range(window))
+    if counted:
+        there = np.pad(np.ones(x.shape[-1]), (below, window - 1 - below))
+        count: Any = sum(there[tap : tap + x.shape[-1]] for tap in range(window))
+    else:
+        count = window
+    level = offset + (alpha / count if alpha_of == "mean" else alpha) * squares
+    return x / np.exp(beta * np.log(level))
+
+
+def local_response_alone(
+    x: Array, cotangent: Array, *, window: int, alpha: float, beta: float, offset: float, alpha_of: str
+) -> tuple[Array]:
+    """A gradient of local response normalization that takes the squares for constants."""
+    ones = np.ones_like(x)
+    level = x / right.local_response_norm(
+        x, window=window, alpha=alpha, beta=beta, offset=offset, alpha_of=alpha_of
+    )
+    return (cotangent / np.where(x == 0, ones, level),)
+
+
 def batch_norm(
     x: Array,
     running_mean: Array,
@@ -824,6 +872,38 @@ FAULTS = {
         *gradients_in_groups(),
         *AFFINE_GRADIENTS,
     ),
+    "instance_norm": (
+        *standardizing_faults(instance_norm),
+        Fault(name="statistics of the whole batch", reference=functools.partial(instance_norm, first=0)),
+        Fault(
+            name="statistics of all channels together",
+            reference=lambda *arrays, epsilon: right.group_norm(*arrays, epsilon=epsilon),
+        ),
+        Fault(
+            name="statistics of the last axis between alone",
+            reference=lambda *arrays, epsilon: instance_norm(
+                *arrays, epsilon=epsilon, first=arrays[0].ndim - 2
+            ),
+            where="spatial > 1",
+        ),
+        *BIAS,
+        *gradients_along(lambda x: tuple(range(1, x.ndim - 1))),
+        *AFFINE_GRADIENTS,
+    ),
+    "local_response_norm": (
+        *each_way(Fault(name="the window a radius", parameters={"window": "2 * window + 1"})),
+        Fault(
+            name="an even window reaches further up",
+            reference=functools.partial(local_response_norm, low=lambda window: (window - 1) // 2),
+            where="window % 2 == 0",
+        ),
+        Fault(
+            name="means of the channels that exist",
+            reference=functools.partial(local_response_norm, counted=True),
+            where="alpha_of == 'mean'",
+        ),
+        Fault(name="gradient without that of the squares", vjp=local_response_alone, where="data != 'nan'"),
+    ),
     "rms_norm": (
         Fault(
             name="epsilon outside the root",
@@ -909,6 +989,10 @@ CONTROLS = {
     "batch_norm_folded": (Control(name="one layer after the other", reference=not_folded),),
     "layer_norm": standardizing_controls(layer_norm),
     "group_norm": standardizing_controls(group_norm),
+    "instance_norm": standardizing_controls(instance_norm),
+    "local_response_norm": (
+        Control(name="tap after tap, divided by the power", reference=local_response_norm),
+    ),
     "rms_norm": (
         Control(name="textbook", reference=rms_norm),
         Control(name="times the reciprocal root of a dot product", reference=rms_norm_by_reciprocal),

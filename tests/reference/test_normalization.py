@@ -25,8 +25,12 @@ from assay.reference.normalization import (
     batch_norm_vjp,
     group_norm,
     group_norm_vjp,
+    instance_norm,
+    instance_norm_vjp,
     layer_norm,
     layer_norm_vjp,
+    local_response_norm,
+    local_response_norm_vjp,
     masked_batch_norm,
     masked_batch_norm_vjp,
     rms_norm,
@@ -193,6 +197,79 @@ def test_a_group_per_channel_is_batch_norm_of_each_sample():
         arrays = map(carried, (sample[np.newaxis], np.zeros(6), np.ones(6)))
         alone, _, _ = batch_norm(*arrays, scale, bias)
         assert_same(together[i], alone[0])
+
+
+@proves(instance_norm, instance_norm_vjp, by="law")
+@pytest.mark.parametrize("shape", [(3, 5, 4), (2, 3, 1, 4), (2, 2, 3, 2, 4)])
+def test_instance_norm_is_group_norm_with_a_channel_a_group(shape):
+    x, cotangent = carried(draw("x", *shape)), carried(draw("g", *shape))
+    scale, bias = carried(draw("scale", 4)), carried(draw("bias", 4))
+    assert_same(instance_norm(x, scale, bias), group_norm(x, scale, bias, groups=4))
+    for of_instance, of_group in zip(
+        instance_norm_vjp(x, scale, bias, cotangent),
+        group_norm_vjp(x, scale, bias, cotangent, groups=4),
+        strict=True,
+    ):
+        assert_same(of_instance, of_group)
+
+
+@proves(instance_norm, by="worked figures")
+def test_instance_norm_of_worked_figures():
+    # Channel 0 has mean 2 and deviation 1 in the first sample, 6 and 4 in the second.
+    x = np.array([[[1.0, 5.0], [3.0, 5.0]], [[2.0, 0.0], [10.0, 0.0]]])
+    assert_same(instance_norm(x, epsilon=0.25)[..., 1], np.zeros((2, 2)))
+    assert_same(instance_norm(x[..., :1], np.array([3.0]), epsilon=0.0)[..., 0], [[-3.0, 3.0], [-3.0, 3.0]])
+
+
+def test_instance_norm_of_a_lone_value_is_its_bias_or_refused():
+    x, bias = np.array([[[7.0, 8.0]]]), np.array([2.0, 3.0])
+    assert_same(instance_norm(x, None, bias), [[[2.0, 3.0]]])
+    with pytest.raises(ValueError, match="more than one value in each channel"):
+        instance_norm(x, lone_value="error")
+
+
+@proves(local_response_norm, by="worked figures")
+def test_local_response_norm_of_worked_figures():
+    x = np.array([[1.0, 2.0, 3.0, 4.0]])
+    # Of two channels one lies below: sums of squares 1, 5, 13 and 25.
+    y = local_response_norm(carried(x), window=2, alpha=1.0, beta=1.0, offset=1.0)
+    assert_same(y[0], [Fraction(1, 2), Fraction(2, 6), Fraction(3, 14), Fraction(4, 26)])
+    y = local_response_norm(carried(x), window=2, alpha=1.0, beta=1.0, offset=1.0, alpha_of="mean")
+    assert_same(y[0], [Fraction(2, 3), Fraction(4, 7), Fraction(6, 15), Fraction(8, 27)])
+
+
+@proves(local_response_norm, local_response_norm_vjp, by="high precision")
+@pytest.mark.parametrize("window", [1, 4, 5])
+def test_local_response_norm_agrees_with_high_precision(window):
+    x, cotangent = draw("x", 7), draw("g", 7)
+    options = {"window": window, "alpha": 0.5, "beta": 0.75, "offset": 2.0}
+
+    def right(values):
+        reach = [range(max(c - window // 2, 0), min(c + (window - 1) // 2, 6) + 1) for c in range(7)]
+        levels = [2 + mpmath.fsum(values[j] ** 2 for j in places) / 2 for places in reach]
+        return [v / level ** mpmath.mpf(0.75) for v, level in zip(values, levels, strict=True)]
+
+    with mpmath.workdps(50):
+        row, step = [mpmath.mpf(v) for v in x], mpmath.mpf(10) ** -20
+        wanted, slopes = right(row), []
+        for c in range(7):
+            high, low = (right([v + sign * step * (i == c) for i, v in enumerate(row)]) for sign in (1, -1))
+            changes = [(a - b) / (2 * step) for a, b in zip(high, low, strict=True)]
+            slopes.append(mpmath.fsum(g * d for g, d in zip(cotangent, changes, strict=True)))
+    assert_same(local_response_norm(carried(x), **options), wanted)
+    assert_same(local_response_norm_vjp(carried(x), carried(cotangent), **options)[0], slopes)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"window": 0}, "window must be at least 1; got 0"),
+        ({"alpha_of": "max"}, "alpha_of must be sum or mean; got 'max'"),
+    ],
+)
+def test_local_response_norm_refuses_bad_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        local_response_norm(draw("x", 2, 3), **options)
 
 
 @proves(group_norm_vjp, layer_norm_vjp, by="law")
