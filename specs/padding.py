@@ -1,0 +1,44 @@
+"""Specs of the paddings."""
+
+from __future__ import annotations
+
+from ..reference import padding as reference
+from .language.spec import Constraint, Input, Parameter, Source, Spec
+
+pad = Spec(
+    reference=reference.pad,
+    inputs=(Input("x", "batch, *(height, width, 3)[:spatial], channels", meaning="what is padded"),),
+    parameters=(
+        Parameter(
+            "mode", ("constant", "reflect", "symmetric", "replicate", "circular"), "what stands outside"
+        ),
+        Parameter(
+            "widths",
+            (((1, 2), (2, 0), (0, 1)), ((2, 2), (1, 1), (1, 1)), ((-1, 2), (0, -1), (1, 0))),
+            "pairs (low, high) of the axes, of which the first ones are used; negative: cropped",
+        ),
+        Parameter("value", (0.0, -2.5), "what a constant is"),
+        Parameter(
+            "spatial", (2, 1, 3), "number of axes between batch and channels; a third one has length 3"
+        ),
+    ),
+    sizes=((2, 3, 5, 4), (1, 4, 3, 1)),
+    data=("normal", "specials"),
+    constraints=(
+        Constraint(
+            "C1",
+            "mode in ('constant', 'replicate') or all("
+            "max(widths[i]) <= (x[i + 1] - 1 if mode == 'reflect' else x[i + 1]) "
+            "for i in (0, 1, 2)[:len(x) - 2])",
+            "there must be as many elements as stand outside, and one more where the outermost is no twin",
+            broken_by={"mode": "reflect", "widths": ((3, 0), (0, 0), (0, 0))},
+            also_broken_by=(
+                {"mode": "reflect", "widths": ((0, 0), (0, 5), (0, 0))},
+                {"mode": "symmetric", "widths": ((4, 0), (0, 0), (0, 0))},
+                {"mode": "circular", "widths": ((0, 0), (0, 6), (0, 0))},
+            ),
+        ),
+    ),
+    excluded=("mode != 'constant' and (value != 0 or min(widths[0]) < 0)",),
+    sources=(Source("numpy.pad", "https://numpy.org/doc/stable/reference/generated/numpy.pad.html"),),
+)

@@ -1,0 +1,53 @@
+"""Faults and controls of the paddings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...reference import padding as right
+from ..language.variant import Control, Fault, each_way
+
+Array = Any
+
+NUMPY = {"replicate": "edge", "circular": "wrap"}
+
+
+def by_numpy(x: Array, *, widths: Any, mode: str, value: float) -> Array:
+    """`numpy.pad`, cropped after it."""
+    pairs = widths[: x.ndim - 2]
+    around = ((0, 0), *((max(low, 0), max(high, 0)) for low, high in pairs), (0, 0))
+    options = {"constant_values": value} if mode == "constant" else {}
+    y = np.pad(x, around, mode=NUMPY.get(mode, mode), **options)
+    kept = [
+        slice(max(-low, 0), n - max(-high, 0)) for n, (low, high) in zip(y.shape[1:-1], pairs, strict=True)
+    ]
+    return y[(slice(None), *kept)]
+
+
+def outermost_copies(x: Array, cotangent: Array, *, widths: Any, mode: str, value: float) -> tuple[Array]:
+    """A gradient in which copies are lost: what stands outside hands nothing on."""
+    return right.pad_vjp(x, cotangent, widths=widths, mode="constant", value=value)
+
+
+FAULTS = {
+    "pad": (
+        *each_way(
+            Fault(
+                name="low and high exchanged",
+                parameters={"widths": "(*[pair[::-1] for pair in widths],)"},
+            )
+        ),
+        *each_way(
+            Fault(
+                name="widths from the last axis on",
+                parameters={"widths": "(*widths[:spatial][::-1],)"},
+                where="spatial > 1",
+            )
+        ),
+        Fault(name="what stands outside has no gradient", vjp=outermost_copies, where="mode != 'constant'"),
+    ),
+}
+
+CONTROLS = {"pad": (Control(name="numpy.pad", reference=by_numpy),)}
