@@ -18,12 +18,11 @@ def by_numpy(x: Array, *, widths: Any, mode: str, value: float) -> Array:
     """`numpy.pad`, cropped after it."""
     pairs = widths[: x.ndim - 2]
     around = ((0, 0), *((max(low, 0), max(high, 0)) for low, high in pairs), (0, 0))
-    options = {"constant_values": value} if mode == "constant" else {}
+    options: dict[str, Any] = {"constant_values": value} if mode == "constant" else {}
     y = np.pad(x, around, mode=NUMPY.get(mode, mode), **options)
-    kept = [
-        slice(max(-low, 0), n - max(-high, 0)) for n, (low, high) in zip(y.shape[1:-1], pairs, strict=True)
-    ]
-    return y[(slice(None), *kept)]
+    places = zip(y.shape[1:-1], pairs, strict=True)
+    kept = (slice(None), *(slice(max(-low, 0), n - max(-high, 0)) for n, (low, high) in places))
+    return y[kept]
 
 
 def outermost_copies(x: Array, cotangent: Array, *, widths: Any, mode: str, value: float) -> tuple[Array]:
@@ -33,12 +32,6 @@ def outermost_copies(x: Array, cotangent: Array, *, widths: Any, mode: str, valu
 
 FAULTS = {
     "pad": (
-        *each_way(
-            Fault(
-                name="low and high exchanged",
-                parameters={"widths": "(*[pair[::-1] for pair in widths],)"},
-            )
-        ),
         *each_way(
             Fault(
                 name="widths from the last axis on",
