@@ -21,7 +21,7 @@ from .windows import (
     windows,
 )
 
-__all__ = ["avg_pool", "avg_pool_vjp", "max_pool", "max_pool_vjp"]
+__all__ = ["adaptive_pool", "adaptive_pool_vjp", "avg_pool", "avg_pool_vjp", "max_pool", "max_pool_vjp"]
 
 PerAxis = int | Sequence[int]
 
@@ -166,6 +166,106 @@ def avg_pool_vjp(
     geometry = _geometry(x, window, strides, padding, 1, ceil_mode)
     share = cotangent / _counts(x, geometry, count_padding)
     return (_fold([share] * math.prod(geometry.window), x, geometry),)
+
+
+def adaptive_pool(x: Array, *, lengths: Sequence[int], operation: str = "mean", nan: str = "hold") -> Array:
+    """Pooling to given lengths: mean or maximum of windows that cover each axis.
+
+    Of an axis of length ``n`` that becomes ``m``, the window of place ``o`` reaches from ``⌊o n / m⌋`` to
+    before ``⌈(o + 1) n / m⌉``: where ``m`` divides ``n`` windows meet, elsewhere some of them overlap.
+
+    Args:
+        x: ``(batch, …, channels)`` with one spatial axis or more.
+        lengths: what the spatial axes become, from the first on; more numbers are not used.
+        operation: ``mean`` or ``max``.
+        nan: of ``max``, as in `max_pool`.
+
+    Returns:
+        ``(batch, *lengths, channels)``.
+
+    Raises:
+        ValueError: a length is below 1, or there are too few; ``operation`` is neither.
+
+    Source: He, Zhang, Ren and Sun (2014), Spatial pyramid pooling in deep convolutional networks,
+    arXiv:1406.4729, section 2.3; torch.nn.AdaptiveAvgPool2d.
+    """
+    bins = _bins(x, lengths, operation)
+    if operation == "mean":
+        for axis, places in bins:
+            x = np.stack([np.sum(taken, axis=axis) for taken in _each(x, axis, places)], axis=axis)
+        return x / _sizes(x, bins)
+    return _maxima(x, bins, nan)[-1]
+
+
+def adaptive_pool_vjp(
+    x: Array, cotangent: Array, *, lengths: Sequence[int], operation: str = "mean", nan: str = "hold"
+) -> tuple[Array]:
+    """Gradient of `adaptive_pool`: a window hands on equal shares, or all to one as in `max_pool`."""
+    bins = _bins(x, lengths, operation)
+    if operation == "mean":
+        cotangent = cotangent / _sizes(cotangent, bins)
+        for axis, places in reversed(bins):
+            windows = np.moveaxis(cotangent, axis, 0)
+            given = [
+                [w for w, bin in zip(windows, places, strict=True) if i in bin] for i in range(x.shape[axis])
+            ]
+            cotangent = np.stack([np.sum(np.stack(shares), axis=0) for shares in given], axis=axis)
+        return (cotangent,)
+    for (axis, places), before in reversed(list(zip(bins, _maxima(x, bins, nan)[:-1], strict=True))):
+        held = [_held(seen, np.ones(seen.shape, bool), _TAKES[nan]) for seen in _last(before, axis, places)]
+        windows = np.moveaxis(cotangent, axis, 0)
+        given = [
+            [np.where(held[o] == i - bin.start, windows[o], 0.0) for o, bin in enumerate(places) if i in bin]
+            for i in range(x.shape[axis])
+        ]
+        cotangent = np.stack([np.sum(np.stack(shares), axis=0) for shares in given], axis=axis)
+    return (cotangent,)
+
+
+Bins = list[tuple[int, list[range]]]
+"""For each spatial axis, the last first, the places that the windows of its result see."""
+
+
+def _bins(x: Array, lengths: Sequence[int], operation: str) -> Bins:
+    """The windows of an adaptive pooling that may be asked."""
+    rank = x.ndim - 2
+    require(rank >= 1, f"x must have the axes (batch, …, channels); got shape {x.shape}")
+    require(operation in ("mean", "max"), f"operation must be mean or max; got {operation!r}")
+    wanted = tuple(lengths[:rank])
+    enough = len(wanted) == rank and min(wanted) >= 1
+    require(enough, f"lengths must be {rank} numbers of at least 1; got {lengths}")
+    return [
+        (axis, [range(o * n // m, -(-(o + 1) * n // m)) for o in range(m)])
+        for axis, n, m in reversed(list(zip(range(1, rank + 1), x.shape[1:-1], wanted, strict=True)))
+    ]
+
+
+def _each(x: Array, axis: int, places: Sequence[range]) -> list[Array]:
+    """What each window along an axis sees."""
+    return [np.take(x, list(bin), axis=axis) for bin in places]
+
+
+def _last(x: Array, axis: int, places: Sequence[range]) -> list[Array]:
+    """As `_each`, what is seen along the last axis."""
+    return [np.moveaxis(taken, axis, -1) for taken in _each(x, axis, places)]
+
+
+def _sizes(y: Array, bins: Bins) -> Array:
+    """Number of elements of each window."""
+    sizes = np.ones((1,) * y.ndim)
+    for axis, places in bins:
+        like = [-1 if i == axis else 1 for i in range(y.ndim)]
+        sizes = sizes * np.reshape(np.array([float(len(bin)) for bin in places]), like)
+    return sizes
+
+
+def _maxima(x: Array, bins: Bins, nan: str) -> list[Array]:
+    """``x``, and its maxima along one axis after the other."""
+    found = [np.where(np.isnan(x), -np.inf, x) if nan == "ignore" else x]
+    for axis, places in bins:
+        maxima = [np.max(taken, axis=axis) for taken in _each(found[-1], axis, places)]
+        found.append(np.stack(maxima, axis=axis))
+    return found
 
 
 # --- windows and what they see ---

@@ -232,3 +232,27 @@ max_pool3d = max_pool(
 avg_pool1d = avg_pool("avg_pool1d", **LINE, data=("normal", "wide", "nan", "infinities"))
 avg_pool2d = avg_pool("avg_pool2d", **PLANE, data=("normal", "wide", "nan", "infinities"))
 avg_pool3d = avg_pool("avg_pool3d", **VOLUME, data=("normal", "wide", "nan"))
+
+adaptive_pool = Spec(
+    reference=reference.adaptive_pool,
+    inputs=(Input("x", "batch, *(height, width, 4)[:spatial], channels", meaning="what is pooled"),),
+    parameters=(
+        Parameter("operation", ("mean", "max"), "of each window"),
+        Parameter(
+            "lengths",
+            ((3, 2, 2), (1, 1, 1), (4, 7, 3)),
+            "what the axes become, of which the first ones are used",
+        ),
+        Parameter(
+            "spatial", (2, 1, 3), "number of axes between batch and channels; a third one has length 4"
+        ),
+        NAN,
+    ),
+    sizes=((2, 7, 5, 3), (1, 3, 6, 1)),
+    data=("normal", "ties", "nan"),
+    constraints=(
+        Constraint("C1", "min(lengths) >= 1", "lengths must be positive", broken_by={"lengths": (-1, 2, 2)}),
+    ),
+    excluded=("nan != 'hold' and (data != 'nan' or operation == 'mean')",),
+    sources=(Source("He, Zhang, Ren and Sun (2014), section 2.3", "https://arxiv.org/abs/1406.4729"),),
+)

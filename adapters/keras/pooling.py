@@ -20,3 +20,23 @@ for n in (1, 2, 3):
         f"avg_pool{n}d", f"keras.layers.AveragePooling{n}D", POOL | DTYPE, where=NAMED, fixed=WITHOUT_PADDING
     )
     function(f"avg_pool{n}d", "keras.ops.average_pool", POOL, where=NAMED, fixed=WITHOUT_PADDING)
+
+NOT_ON_FILE = {"nan": ("hold", "what becomes of NaN is a deviation on file")}
+LAYOUT = {"data_format": "'channels_last'"}
+
+for name, operation in (("Average", "mean"), ("Max", "max")):
+    fixed = NOT_ON_FILE | {"operation": (operation, "its name says so")}
+    function(
+        "adaptive_pool",
+        f"keras.ops.adaptive_{name.lower()}_pool",
+        {"output_size": "tuple(lengths[: len(x.shape) - 2])"} | LAYOUT,
+        fixed=fixed,
+    )
+    for n in (1, 2, 3):
+        layer(
+            "adaptive_pool",
+            f"keras.layers.Adaptive{name}Pooling{n}D",
+            {"output_size": f"lengths[:{n}]"} | LAYOUT | DTYPE,
+            where={f"spatial == {n}": "is of another rank"},
+            fixed=fixed,
+        )

@@ -30,3 +30,19 @@ for n in (1, 2, 3):
     module(f"max_pool{n}d", f"torch.nn.MaxPool{n}d", MAX, fixed=LAST_NAN, **FORM)
     function(f"avg_pool{n}d", f"torch.nn.functional.avg_pool{n}d", MEAN, **FORM)
     module(f"avg_pool{n}d", f"torch.nn.AvgPool{n}d", MEAN, **FORM)
+
+for n in (1, 2, 3):
+    for name, operation in (("avg", "mean"), ("max", "max")):
+        fixed = LAST_NAN | {"operation": (operation, "its name says so")}
+        rank = {f"spatial == {n}": "is of another rank"}
+        for word, api in (
+            (function, f"torch.nn.functional.adaptive_{name}_pool{n}d"),
+            (module, f"torch.nn.Adaptive{name.title()}Pool{n}d"),
+        ):
+            word(
+                "adaptive_pool",
+                api,
+                {"output_size": f"lengths[:{n}]"},
+                **FORM | {"where": rank},
+                fixed=fixed,
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -277,6 +278,47 @@ def avg_pool_faults(rank: int) -> tuple[Fault, ...]:
     )
 
 
+def adaptive(
+    x: Array,
+    *,
+    lengths: Any,
+    operation: str,
+    low: Callable[[int, int, int], int] = lambda o, n, m: o * n // m,
+    high: Callable[[int, int, int], int] = lambda o, n, m: -(-(o + 1) * n // m),
+) -> Array:
+    """Adaptive pooling place by place, its windows from ``low`` to before ``high``."""
+    axes = list(zip(x.shape[1:-1], lengths, strict=False))
+    reduce = {"mean": np.mean, "max": np.max}[operation]
+    places = []
+    for place in np.ndindex(*(m for _, m in axes)):
+        bins = [slice(low(o, n, m), high(o, n, m)) for o, (n, m) in zip(place, axes, strict=True)]
+        places.append(reduce(x[(slice(None), *bins)], axis=tuple(range(1, x.ndim - 1))))
+    return np.reshape(np.stack(places, axis=1), (x.shape[0], *(m for _, m in axes), x.shape[-1]))
+
+
+ADAPTIVE = (
+    Fault(
+        name="windows begin and end where the next does",
+        reference=functools.partial(adaptive, high=lambda o, n, m: max((o + 1) * n // m, o * n // m + 1)),
+    ),
+    Fault(
+        name="windows of one length",
+        reference=functools.partial(
+            adaptive,
+            low=lambda o, n, m: min(o * (n // m), n - 1),
+            high=lambda o, n, m: min(o * (n // m), n - 1) + max(n // m, 1),
+        ),
+    ),
+    Fault(
+        name="windows of one length, the last to the end",
+        reference=functools.partial(
+            adaptive,
+            low=lambda o, n, m: min(o * (n // m), n - 1),
+            high=lambda o, n, m: n if o == m - 1 else min(o * (n // m), n - 1) + max(n // m, 1),
+        ),
+    ),
+)
+
 MAX_CONTROLS = (
     Control(
         name="columns, then rows; gradient to the first maximum",
@@ -291,10 +333,14 @@ AVG_CONTROLS = (
 
 RANKS = (1, 2, 3)
 
-FAULTS = {f"max_pool{rank}d": max_pool_faults(rank) for rank in RANKS} | {
-    f"avg_pool{rank}d": avg_pool_faults(rank) for rank in RANKS
-}
+FAULTS = (
+    {f"max_pool{rank}d": max_pool_faults(rank) for rank in RANKS}
+    | {f"avg_pool{rank}d": avg_pool_faults(rank) for rank in RANKS}
+    | {"adaptive_pool": ADAPTIVE}
+)
 
-CONTROLS = {f"max_pool{rank}d": MAX_CONTROLS for rank in RANKS} | {
-    f"avg_pool{rank}d": AVG_CONTROLS for rank in RANKS
-}
+CONTROLS = (
+    {f"max_pool{rank}d": MAX_CONTROLS for rank in RANKS}
+    | {f"avg_pool{rank}d": AVG_CONTROLS for rank in RANKS}
+    | {"adaptive_pool": (Control(name="place by place", reference=adaptive, where="data != 'nan'"),)}
+)

@@ -11,7 +11,14 @@ from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
 from assay.reference.convolution import depthwise_conv
-from assay.reference.pooling import avg_pool, avg_pool_vjp, max_pool, max_pool_vjp
+from assay.reference.pooling import (
+    adaptive_pool,
+    adaptive_pool_vjp,
+    avg_pool,
+    avg_pool_vjp,
+    max_pool,
+    max_pool_vjp,
+)
 
 
 def integers(name, *shape):
@@ -234,6 +241,46 @@ def test_gradients_of_windows_that_overlap_add_up():
     (taken,) = max_pool_vjp(x, cotangent, window=2, strides=1)
     assert_same(shared[0, :, 0], [1, 1 + 4, 4 + 16, 16])
     assert_same(taken[0, :, 0], [0, 2 + 8, 0, 32])
+
+
+@proves(adaptive_pool, by="naive loop")
+def test_adaptive_pool_of_every_pair_of_small_lengths():
+    for n, m in itertools.product(range(1, 9), repeat=2):
+        x = integers(f"x{n}", 1, n, 1)
+        # Place o sees element i if their shares of the axis, [o n, (o + 1) n) and [i m, (i + 1) m), meet.
+        seen = [
+            [x[0, i, 0] for i in range(n) if i * m < (o + 1) * n and o * n < (i + 1) * m] for o in range(m)
+        ]
+        means = [float(Fraction(sum(map(int, taken)), len(taken))) for taken in seen]
+        assert_same(adaptive_pool(x, lengths=(m,))[0, :, 0], means)
+        assert_same(adaptive_pool(x, lengths=(m,), operation="max")[0, :, 0], [max(taken) for taken in seen])
+
+
+@proves(adaptive_pool, adaptive_pool_vjp, by="law")
+@pytest.mark.parametrize(
+    ("operation", "pool", "vjp"), [("mean", avg_pool, avg_pool_vjp), ("max", max_pool, max_pool_vjp)]
+)
+def test_adaptive_pool_to_a_divisor_is_pooling(operation, pool, vjp):
+    x = integers("x", 2, 6, 4, 3)
+    x[0, 2, 1, 0] = x[0, 3, 1, 0] = x[0, 3, 0, 0] = np.nan
+    cotangent, windows = integers("cotangent", 2, 2, 2, 3), {"window": (3, 2), "strides": (3, 2)}
+    x, cotangent = (x, cotangent) if operation == "max" else (carried(x), carried(cotangent))
+    adaptive = {"lengths": (2, 2), "operation": operation}
+    assert_same(adaptive_pool(x, **adaptive), pool(x, **windows))
+    assert_same(adaptive_pool_vjp(x, cotangent, **adaptive)[0], vjp(x, cotangent, **windows)[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"lengths": (2,)}, r"lengths must be 2 numbers of at least 1; got \(2,\)"),
+        ({"lengths": (0, 2)}, r"lengths must be 2 numbers of at least 1; got \(0, 2\)"),
+        ({"lengths": (2, 2), "operation": "sum"}, "operation must be mean or max; got 'sum'"),
+    ],
+)
+def test_adaptive_pool_refuses_bad_input(options, message):
+    with pytest.raises(ValueError, match=message):
+        adaptive_pool(X, **options)
 
 
 # --- bad input ---
