@@ -5,73 +5,49 @@ from __future__ import annotations
 import numpy as np
 
 from .checks import Array, require, require_shape
-from .reductions import reduce, spread
+from .reductions import elements
 
 __all__ = ["huber", "huber_vjp", "mean_squared_error", "mean_squared_error_vjp", "smooth_l1", "smooth_l1_vjp"]
 
 
-def mean_squared_error(
-    predictions: Array,
-    targets: Array,
-    *,
-    factor: float = 1.0,
-    reduction: str = "mean",
-    row_mean: bool = False,
-) -> Array:
+@elements.loss
+def mean_squared_error(predictions: Array, targets: Array, *, factor: float = 1.0) -> Array:
     """Mean squared error.
 
-    ``lossᵢ = factor (xᵢ - tᵢ)²``, then reduced
+    ``lossᵢ = factor (xᵢ - tᵢ)²``
 
     Args:
         predictions: any shape; ``x``.
         targets: the shape of ``predictions``; ``t``.
         factor: 1, or 1/2 for the form whose gradient is the error itself.
-        reduction: ``mean``, ``sum``, or ``none``.
-        row_mean: whether the last axis is averaged before the reduction.
-
-    Returns:
-        A scalar; for ``none`` the shape of ``predictions``, with ``row_mean`` without its last axis.
 
     Raises:
         ValueError: ``targets`` has another shape than ``predictions``; it is never broadcast.
 
     Source: Bishop (2006), Pattern recognition and machine learning, section 1.1 (with the factor 1/2).
     """
-    return reduce(factor * np.square(_errors(predictions, targets)), reduction, row_mean=row_mean)
+    return factor * np.square(_errors(predictions, targets))
 
 
+@elements.vjp
 def mean_squared_error_vjp(
-    predictions: Array,
-    targets: Array,
-    cotangent: Array,
-    *,
-    factor: float = 1.0,
-    reduction: str = "mean",
-    row_mean: bool = False,
+    predictions: Array, targets: Array, cotangent: Array, *, factor: float = 1.0
 ) -> tuple[Array, Array]:
     """Gradient of `mean_squared_error`: ``2 factor (x - t)``, and its negative for the targets."""
-    errors = _errors(predictions, targets)
-    gradient = spread(cotangent, errors.shape, reduction, row_mean=row_mean) * (2.0 * factor) * errors
+    gradient = cotangent * (2.0 * factor) * _errors(predictions, targets)
     return gradient, -gradient
 
 
-def huber(
-    predictions: Array, targets: Array, *, delta: float = 1.0, reduction: str = "mean", row_mean: bool = False
-) -> Array:
+@elements.loss
+def huber(predictions: Array, targets: Array, *, delta: float = 1.0) -> Array:
     """Huber loss.
 
-    With the error ``e = x - t``: ``lossᵢ = e²/2`` where ``|e| ≤ δ``, elsewhere ``δ (|e| - δ/2)``; then
-    reduced.
+    With the error ``e = x - t``: ``lossᵢ = e²/2`` where ``|e| ≤ δ``, elsewhere ``δ (|e| - δ/2)``
 
     Args:
         predictions: any shape; ``x``.
         targets: the shape of ``predictions``; ``t``.
         delta: where the square turns into a line, above 0.
-        reduction: ``mean``, ``sum``, or ``none``.
-        row_mean: whether the last axis is averaged before the reduction.
-
-    Returns:
-        A scalar; for ``none`` the shape of ``predictions``, with ``row_mean`` without its last axis.
 
     Raises:
         ValueError: ``targets`` has another shape than ``predictions``, or ``delta`` is not positive.
@@ -80,39 +56,29 @@ def huber(
     """
     require(delta > 0, f"delta must be positive; got {delta}")
     size = np.abs(_errors(predictions, targets))
-    losses = np.where(size <= delta, 0.5 * np.square(size), delta * (size - 0.5 * delta))
-    return reduce(losses, reduction, row_mean=row_mean)
+    return np.where(size <= delta, 0.5 * np.square(size), delta * (size - 0.5 * delta))
 
 
+@elements.vjp
 def huber_vjp(
-    predictions: Array,
-    targets: Array,
-    cotangent: Array,
-    *,
-    delta: float = 1.0,
-    reduction: str = "mean",
-    row_mean: bool = False,
+    predictions: Array, targets: Array, cotangent: Array, *, delta: float = 1.0
 ) -> tuple[Array, Array]:
     """Gradient of `huber`: the error held between ``-δ`` and ``δ``, and its negative for the targets."""
-    errors = _errors(predictions, targets)
-    gradient = spread(cotangent, errors.shape, reduction, row_mean=row_mean) * np.clip(errors, -delta, delta)
+    gradient = cotangent * np.clip(_errors(predictions, targets), -delta, delta)
     return gradient, -gradient
 
 
-def smooth_l1(predictions: Array, targets: Array, *, beta: float = 1.0, reduction: str = "mean") -> Array:
+@elements.loss
+def smooth_l1(predictions: Array, targets: Array, *, beta: float = 1.0) -> Array:
     """Smooth L1 loss: the Huber loss divided by its threshold.
 
-    With the error ``e = x - t``: ``lossᵢ = e²/(2β)`` where ``|e| < β``, elsewhere ``|e| - β/2``; then
-    reduced. ``β = 0`` gives the absolute error.
+    With the error ``e = x - t``: ``lossᵢ = e²/(2β)`` where ``|e| < β``, elsewhere ``|e| - β/2``. ``β = 0``
+    gives the absolute error.
 
     Args:
         predictions: any shape; ``x``.
         targets: the shape of ``predictions``; ``t``.
         beta: where the square turns into a line, at least 0.
-        reduction: ``mean``, ``sum``, or ``none``.
-
-    Returns:
-        A scalar; for ``none`` the shape of ``predictions``.
 
     Raises:
         ValueError: ``targets`` has another shape than ``predictions``, or ``beta`` is negative.
@@ -122,30 +88,30 @@ def smooth_l1(predictions: Array, targets: Array, *, beta: float = 1.0, reductio
     require(beta >= 0, f"beta must not be negative; got {beta}")
     size = np.abs(_errors(predictions, targets))
     curved = size - 0.5 * beta if beta == 0 else np.square(size) * 0.5 / beta
-    return reduce(np.where(size < beta, curved, size - 0.5 * beta), reduction)
+    return np.where(size < beta, curved, size - 0.5 * beta)
 
 
+@elements.vjp
 def smooth_l1_vjp(
-    predictions: Array,
-    targets: Array,
-    cotangent: Array,
-    *,
-    beta: float = 1.0,
-    reduction: str = "mean",
-    nan_sign: str = "nan",
+    predictions: Array, targets: Array, cotangent: Array, *, beta: float = 1.0, nan_sign: str = "nan"
 ) -> tuple[Array, Array]:
     """Gradient of `smooth_l1`: ``e/β`` held between -1 and 1, for ``β = 0`` the sign of the error (0 at 0).
 
     For an error of NaN it is ``nan``, or with ``nan_sign`` ``zero`` or ``negative``, which is -1.
     """
     errors = _errors(predictions, targets)
-    slope = np.sign(errors)
+    slope = _sign(errors, nan_sign)
     if beta > 0:
         slope = np.where(np.abs(errors) < beta, np.clip(errors, -beta, beta) / beta, slope)
-    if nan_sign != "nan":
-        slope = np.where(np.isnan(errors), 0.0 if nan_sign == "zero" else -1.0, slope)
-    gradient = spread(cotangent, errors.shape, reduction) * slope
+    gradient = cotangent * slope
     return gradient, -gradient
+
+
+def _sign(errors: Array, nan_sign: str) -> Array:
+    """The sign of errors: of NaN it is ``nan`` or ``zero``; or ``negative`` of all but what is 0 or more."""
+    if nan_sign == "negative":
+        return np.where(errors >= 0, 1.0, -1.0)
+    return np.where(np.isnan(errors), 0.0, np.sign(errors)) if nan_sign == "zero" else np.sign(errors)
 
 
 def _errors(predictions: Array, targets: Array) -> Array:

@@ -2,29 +2,125 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..numerics.magnitude import magnitude
-from .checks import Array, require
+from .checks import Array, require, require_shape
 
-__all__ = ["REDUCTIONS", "reduce", "share_out", "spread"]
+__all__ = ["REDUCTIONS", "WEIGHTED_MEANS", "elements", "reduce", "rows", "share_out", "spread"]
 
-REDUCTIONS = ("mean", "none", "sum")
+WEIGHTED_MEANS = ("mean_weights", "mean_counted")
+"""Means of weighted losses that are divided by the weights, or by how many of these are not 0."""
+
+REDUCTIONS = ("mean", "none", "sum", *WEIGHTED_MEANS)
+
+Function = Callable[..., Any]
 
 
-def reduce(losses: Array, reduction: str, *, row_mean: bool = False) -> Array:
-    """Losses as they are, their sum, or their mean; ``row_mean`` averages the last axis beforehand.
+@dataclass(frozen=True)
+class Losses:
+    """Two decorators that make a whole loss of what a loss is at each element, or in each row.
+
+    Under ``@elements.loss`` a function gives the losses of its inputs, and under ``@elements.vjp`` another
+    takes their cotangents back. What is made of these losses is shared by all of them: a last input
+    ``sample_weights``, and the keywords ``reduction`` and ``row_mean``, which losses of rows do not have.
+
+    Args:
+        of_rows: whether there is one loss for each line along the last axis, or along ``axis`` if there is
+            such a parameter.
+    """
+
+    of_rows: bool
+
+    def loss(self, losses: Function) -> Function:
+        """The reduced loss, from a function that gives the losses."""
+        count = _positional(losses)
+
+        @functools.wraps(losses)
+        def reduced(*inputs: Array, reduction: str = "mean", row_mean: bool = False, **options: Any) -> Array:
+            found = losses(*inputs[:count], **options)
+            return reduce(found, reduction, row_mean=row_mean, weights=(*inputs, None)[count])
+
+        reduced.__doc__ = f"{inspect.getdoc(losses)}\n{SHARED}"
+        return self._with_keywords(reduced)
+
+    def vjp(self, vjp: Function) -> Function:
+        """The gradient of the reduced loss, from a function that takes the cotangents of the losses back."""
+        count = _positional(vjp) - 1
+
+        @functools.wraps(vjp)
+        def spreading(
+            *inputs: Array, reduction: str = "mean", row_mean: bool = False, **options: Any
+        ) -> tuple[Array, ...]:
+            *given, cotangent = inputs
+            first = next(x for x in given if x is not None)
+            shape, weights = self._shape(first.shape, **options), (*given, None)[count]
+            each = spread(cotangent, shape, reduction, row_mean=row_mean, weights=weights)
+            gradients: tuple[Array, ...] = vjp(*given[:count], each, **options)
+            return gradients
+
+        return self._with_keywords(spreading)
+
+    def _shape(self, shape: tuple[int, ...], axis: int = -1, **_: Any) -> tuple[int, ...]:
+        """Shape of the losses of inputs of a ``shape``."""
+        return tuple(map(int, np.delete(shape, axis))) if self.of_rows else shape
+
+    def _with_keywords(self, whole: Function) -> Function:
+        """The function, whose signature names the keywords that all losses share."""
+        signature = inspect.signature(whole)
+        shared = {"reduction": "mean"} if self.of_rows else {"reduction": "mean", "row_mean": False}
+        keywords = (
+            inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=v) for n, v in shared.items()
+        )
+        parameters = (*signature.parameters.values(), *keywords)
+        whole.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return whole
+
+
+SHARED = """
+What all losses share: ``sample_weights`` ``(batch,)`` or None, by which the losses of each sample are
+multiplied; ``row_mean``, whether the last axis is averaged before the reduction; and ``reduction``: ``none``,
+``sum``, or the sum divided by the number of losses (``mean``), by the sum of their weights
+(``mean_weights``), or by the number of weights that are not 0 (``mean_counted``).
+"""
+
+elements, rows = Losses(of_rows=False), Losses(of_rows=True)
+
+
+def _positional(function: Function) -> int:
+    parameters = inspect.signature(function).parameters.values()
+    return sum(p.kind is not p.KEYWORD_ONLY for p in parameters)
+
+
+def reduce(losses: Array, reduction: str, *, row_mean: bool = False, weights: Array | None = None) -> Array:
+    """Losses as they are, their sum, or a mean; ``row_mean`` averages the last axis beforehand.
+
+    Args:
+        losses: any shape.
+        reduction: one of `REDUCTIONS`.
+        row_mean: whether the last axis is averaged first.
+        weights: what the losses of each place along the first axis are multiplied by; None for 1.
 
     Raises:
-        ValueError: ``reduction`` is none of `REDUCTIONS`.
+        ValueError: ``reduction`` is none of `REDUCTIONS`, or one of `WEIGHTED_MEANS` without weights, or
+            there is not one weight for each sample.
     """
-    _check(reduction)
+    _check(reduction, weights)
     losses = share_out(losses, losses.shape[-1], axis=-1) if row_mean else losses
+    weight = _each(weights, losses.shape)
+    losses = losses if weight is None else weight * losses
     if reduction == "none":
         return losses
-    return share_out(losses, losses.size) if reduction == "mean" else np.sum(losses)
+    return (
+        np.sum(losses) if reduction == "sum" else share_out(losses, _count(losses.shape, reduction, weight))
+    )
 
 
 def share_out(losses: Array, count: Array | float, axis: int | None = None) -> Array:
@@ -37,15 +133,40 @@ def share_out(losses: Array, count: Array | float, axis: int | None = None) -> A
     return shared * (np.reshape(scale, ()) if axis is None else np.squeeze(scale, axis))
 
 
-def spread(cotangent: Array, shape: tuple[int, ...], reduction: str, *, row_mean: bool = False) -> Array:
+def spread(
+    cotangent: Array,
+    shape: tuple[int, ...],
+    reduction: str,
+    *,
+    row_mean: bool = False,
+    weights: Array | None = None,
+) -> Array:
     """The cotangent of each of the losses of this ``shape``: the transpose of `reduce`."""
-    _check(reduction)
-    rows = shape[:-1] if row_mean else shape
-    if reduction == "mean":
-        cotangent = cotangent / math.prod(rows)
-    cotangent = np.broadcast_to(cotangent, rows)
+    _check(reduction, weights)
+    reduced = shape[:-1] if row_mean else shape
+    weight = _each(weights, reduced)
+    if reduction not in ("none", "sum"):
+        cotangent = cotangent / _count(reduced, reduction, weight)
+    cotangent = np.broadcast_to(cotangent, reduced)
+    cotangent = cotangent if weight is None else weight * cotangent
     return np.broadcast_to(cotangent[..., np.newaxis] / shape[-1], shape) if row_mean else cotangent
 
 
-def _check(reduction: str) -> None:
-    require(reduction in REDUCTIONS, f"reduction must be one of {', '.join(REDUCTIONS)}; got {reduction!r}")
+def _each(weights: Array | None, shape: tuple[int, ...]) -> Array | None:
+    """The weights of samples, for each of their losses."""
+    if weights is None:
+        return None
+    require_shape("sample_weights", weights, shape[:1], "batch")
+    return np.broadcast_to(np.reshape(weights, (*weights.shape, *(1,) * (len(shape) - 1))), shape)
+
+
+def _count(shape: tuple[int, ...], reduction: str, weights: Array) -> Array | float:
+    """What a mean divides by: the number of losses, their weights, or how many weights are not 0."""
+    if reduction == "mean":
+        return math.prod(shape)
+    return np.sum(weights if reduction == "mean_weights" else np.where(weights == 0, 0.0, 1.0))
+
+
+def _check(reduction: str, weights: Array | None) -> None:
+    known = REDUCTIONS if weights is not None else REDUCTIONS[: -len(WEIGHTED_MEANS)]
+    require(reduction in known, f"reduction must be one of {', '.join(known)}; got {reduction!r}")

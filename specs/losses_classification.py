@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..reference import losses_classification as reference
+from .language.loss import MEAN_OF_MEANS, REDUCTION, ROW_MEAN
 from .language.spec import Constraint, Input, Parameter, Source, Spec
-from .losses_regression import MEAN_OF_MEANS, REDUCTION, ROW_MEAN
 
 ROWS = "*(batch, steps)[:rank]"
 LOGITS = Input("logits", f"{ROWS}, classes", meaning="unnormalised log-probabilities")

@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 from ..reference import losses_regression as reference
-from .language.spec import Constraint, Input, Parameter, Source, Spec
+from .language.loss import loss
+from .language.spec import Constraint, Input, Parameter, Source
 
 PREDICTIONS = Input("predictions", "batch, features", meaning="what the model says")
 TARGETS = Input("targets", "batch, features", meaning="what is true")
 SIZES = ((3, 17), (1, 1), (5, 129))
 DATA = ("normal", "ties", "offset", "large", "nan", "infinities")
 
-REDUCTION = Parameter(
-    "reduction", ("mean", "none", "sum"), "what is made of the losses of the elements", plain="none"
+NAN_SIGN = Parameter(
+    "nan_sign",
+    ("nan", "zero", "negative"),
+    "slope of |e| at NaN; 'negative' is -1 wherever e is not 0 or more, and 1 at 0",
+    facet=True,
+    right="nan",
 )
-ROW_MEAN = Parameter("row_mean", (False, True), "the last axis is averaged before the reduction", facet=True)
-MEAN_OF_MEANS = "row_mean and reduction == 'mean'"
-"""A condition under which row_mean makes no difference."""
-
-mean_squared_error = Spec(
-    reference=reference.mean_squared_error,
-    inputs=(PREDICTIONS, TARGETS),
-    parameters=(
-        REDUCTION,
-        Parameter("factor", (1.0, 0.5), "of the square: 1/2 makes the gradient the error itself", facet=True),
-        ROW_MEAN,
-    ),
+mean_squared_error = loss(
+    reference.mean_squared_error,
+    (PREDICTIONS, TARGETS),
+    Parameter("factor", (1.0, 0.5), "of the square: 1/2 makes the gradient the error itself", facet=True),
+    row_mean=True,
     sizes=SIZES,
     data=DATA,
     # There neither a square nor a gradient stays within the range.
-    excluded=(MEAN_OF_MEANS, "data == 'large' and row_mean and features == 1"),
+    excluded=("data == 'large' and row_mean and features == 1",),
 )
 
-huber = Spec(
-    reference=reference.huber,
-    inputs=(PREDICTIONS, TARGETS),
-    parameters=(REDUCTION, Parameter("delta", (1.0, 0.3), "where the square turns into a line"), ROW_MEAN),
+huber = loss(
+    reference.huber,
+    (PREDICTIONS, TARGETS),
+    Parameter("delta", (1.0, 0.3), "where the square turns into a line"),
+    row_mean=True,
     sizes=SIZES,
     data=DATA,
     constraints=(
@@ -46,7 +45,6 @@ huber = Spec(
             also_broken_by=({"delta": 0.0},),
         ),
     ),
-    excluded=(MEAN_OF_MEANS,),
     sources=(
         Source(
             "Huber (1964), Robust estimation of a location parameter",
@@ -55,16 +53,11 @@ huber = Spec(
     ),
 )
 
-smooth_l1 = Spec(
-    reference=reference.smooth_l1,
-    inputs=(PREDICTIONS, TARGETS),
-    parameters=(
-        REDUCTION,
-        Parameter("beta", (1.0, 0.3, 0.0), "where the square turns into a line"),
-        Parameter(
-            "nan_sign", ("nan", "zero", "negative"), "gradient for an error of NaN", facet=True, right="nan"
-        ),
-    ),
+smooth_l1 = loss(
+    reference.smooth_l1,
+    (PREDICTIONS, TARGETS),
+    Parameter("beta", (1.0, 0.3, 0.0), "where the square turns into a line"),
+    NAN_SIGN,
     sizes=SIZES,
     data=DATA,
     constraints=(
