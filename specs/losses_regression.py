@@ -18,6 +18,14 @@ NAN_SIGN = Parameter(
     facet=True,
     right="nan",
 )
+EPSILON_IS_POSITIVE = Constraint(
+    "C2",
+    "epsilon > 0",
+    "epsilon must be positive",
+    broken_by={"epsilon": -1.0},
+    also_broken_by=({"epsilon": 0.0},),
+)
+
 mean_squared_error = loss(
     reference.mean_squared_error,
     (PREDICTIONS, TARGETS),
@@ -70,4 +78,129 @@ smooth_l1 = loss(
         ),
     ),
     sources=(Source("Girshick (2015), Fast R-CNN", "https://arxiv.org/abs/1504.08083"),),
+)
+
+mean_absolute_error = loss(
+    reference.mean_absolute_error,
+    (PREDICTIONS, TARGETS),
+    NAN_SIGN,
+    row_mean=True,
+    weighted=True,
+    sizes=((3, 17), (5, 65)),
+    data=("normal", "ties", "zeros", "large", "nan", "infinities"),
+    sources=(
+        Source(
+            "Willmott and Matsuura (2005), Advantages of the mean absolute error",
+            "https://doi.org/10.3354/cr030079",
+        ),
+    ),
+)
+
+log_cosh = loss(
+    reference.log_cosh,
+    (PREDICTIONS, TARGETS),
+    row_mean=True,
+    sizes=((3, 17), (1, 1)),
+    data=("normal", "ties", "saturated", "large", "nan", "infinities"),
+    sources=(
+        Source(
+            "Green (1990), Bayesian reconstructions from emission tomography data",
+            "https://doi.org/10.1109/42.52985",
+        ),
+    ),
+)
+
+mean_absolute_percentage_error = loss(
+    reference.mean_absolute_percentage_error,
+    (PREDICTIONS, TARGETS),
+    row_mean=True,
+    sizes=((3, 17), (1, 1)),
+    data=("normal", "ties", "nan"),
+    sources=(
+        Source(
+            "de Myttenaere et al. (2016), Mean absolute percentage error", "https://arxiv.org/abs/1605.02541"
+        ),
+    ),
+)
+
+mean_squared_logarithmic_error = loss(
+    reference.mean_squared_logarithmic_error,
+    (PREDICTIONS, Input("targets", "batch, features", kind="positive", meaning="what is true")),
+    row_mean=True,
+    sizes=((3, 17), (1, 1)),
+    data=("normal", "ties", "wide", "nan"),
+    sources=(
+        Source(
+            "Tofallis (2015), A better measure of relative prediction accuracy",
+            "https://arxiv.org/abs/2105.05249",
+        ),
+    ),
+)
+
+poisson_nll = loss(
+    reference.poisson_nll,
+    (
+        Input("log_rates", "batch, features", when="log_input", meaning="logarithms of the rates"),
+        Input("rates", "batch, features", kind="unit", when="not log_input"),
+        Input("targets", "batch, features", kind="positive", meaning="counts, on either side of 1"),
+    ),
+    Parameter("log_input", (True, False), "whether the logarithms of the rates are given", facet=True),
+    Parameter("epsilon", (1e-8, 1e-7), "what is added to a rate under its logarithm", facet=True),
+    Parameter("full", (False, True), "whether Stirling's term of the targets is added"),
+    row_mean=True,
+    sizes=((3, 17), (1, 1)),
+    data=("normal", "saturated", "zeros", "infinities"),
+    excluded=("log_input and epsilon != 1e-8",),
+    sources=(
+        Source(
+            "Cameron and Trivedi (2013), Regression analysis of count data",
+            "https://doi.org/10.1017/CBO9781139013567",
+        ),
+    ),
+)
+
+FLOOR_GRADIENT = Parameter(
+    "floor_gradient",
+    ("blocked", "passed"),
+    "whether what is held above ε has a gradient below it",
+    facet=True,
+)
+
+gaussian_nll = loss(
+    reference.gaussian_nll,
+    (PREDICTIONS, TARGETS, Input("variances", "batch, features", kind="unit")),
+    Parameter("epsilon", (1e-6, 0.3), "the least variance"),
+    Parameter("full", (False, True), "whether the constant is added"),
+    FLOOR_GRADIENT,
+    sizes=((3, 17), (1, 1)),
+    data=("normal", "zeros", "offset", "nan", "infinities"),
+    constraints=(EPSILON_IS_POSITIVE,),
+    sources=(
+        Source(
+            "Nix and Weigend (1994), Estimating the mean and variance",
+            "https://doi.org/10.1109/ICNN.1994.374138",
+        ),
+    ),
+)
+
+cosine_similarity = loss(
+    reference.cosine_similarity,
+    (PREDICTIONS, TARGETS),
+    Parameter("axis", (-1, 0), "along which the vectors stand"),
+    Parameter("form", reference.COSINE_FORMS, "the cosine, its negative, or 1 less it", facet=True),
+    Parameter("epsilon", (1e-8, 1e-7, 0.0, 1.0), "the least that a vector is divided by", facet=True),
+    FLOOR_GRADIENT,
+    # Along the first axis the vectors of the second size are single numbers, some of them 0.
+    sizes=((3, 17), (1, 65)),
+    data=("normal", "zeros", "offset", "large", "nan"),
+    constraints=(
+        Constraint(
+            "C2",
+            "-2 <= axis < 2",
+            "axis must be an axis",
+            broken_by={"axis": 2},
+            also_broken_by=({"axis": -3},),
+        ),
+    ),
+    excluded=("epsilon == 0 and floor_gradient == 'passed'",),
 )

@@ -26,3 +26,62 @@ def smooth_l1(predictions, targets, *, beta, reduction):
     size = jnp.abs(predictions - targets)
     small = jnp.where(size < beta, size, 0)
     return reduced(jnp.where(size < beta, jnp.square(small) * 0.5 / beta, size - 0.5 * beta), reduction)
+
+
+ABSOLUTE = {
+    "weighted": (False, "nothing is weighted"),
+    "nan_sign": ("negative", "JAX takes the side of x >= 0"),
+} | NO_ROW_MEAN
+
+function(
+    "mean_absolute_error",
+    "jax.numpy.abs",
+    on="predictions - targets",
+    returns="reduced(y, reduction)",
+    unused=("sample_weights",),
+    fixed=ABSOLUTE,
+    composition=True,
+)
+function("log_cosh", "optax.losses.log_cosh", **FORM, fixed=NO_ROW_MEAN)
+
+COSINE = {"axis": "axis", "epsilon": "epsilon ** 2"}
+BLOCKED = {"floor_gradient": ("blocked", "the clipping is differentiated")}
+
+function(
+    "cosine_similarity",
+    "optax.losses.cosine_similarity",
+    COSINE,
+    **FORM,
+    fixed=BLOCKED | {"form": ("similarity", "cosine_distance is 1 less it")},
+)
+function(
+    "cosine_similarity",
+    "optax.losses.cosine_distance",
+    COSINE,
+    **FORM,
+    fixed=BLOCKED | {"form": ("distance", "cosine_similarity is the cosine itself")},
+)
+
+
+@binds(
+    "poisson_nll",
+    "jax.numpy.exp",
+    fixed=NO_ROW_MEAN | {"full": (False, "users leave it out")},
+    composition=True,
+)
+def poisson_nll(log_rates, rates, targets, *, epsilon, reduction):
+    if rates is None:
+        return reduced(jnp.exp(log_rates) - targets * log_rates, reduction)
+    return reduced(rates - targets * jnp.log(rates + epsilon), reduction)
+
+
+@binds(
+    "gaussian_nll",
+    "jax.numpy.log",
+    fixed={"floor_gradient": ("blocked", "the maximum is differentiated")},
+    composition=True,
+)
+def gaussian_nll(predictions, targets, variances, *, epsilon, full, reduction):
+    held = jnp.maximum(variances, epsilon)
+    losses = 0.5 * (jnp.log(held) + jnp.square(predictions - targets) / held)
+    return reduced(losses + 0.5 * jnp.log(2 * jnp.pi) if full else losses, reduction)

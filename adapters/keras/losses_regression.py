@@ -7,7 +7,7 @@ from .layers import function, instance
 from .reductions import class_reduction as class_reduction  # rows name it
 from .reductions import reduced
 
-ROW_MEAN = {"row_mean or reduction == 'mean'": "Keras averages the last axis first"}
+ROW_MEAN = {"row_mean or reduction not in ('none', 'sum')": "Keras averages the last axis first"}
 WHOLE = {"factor": (1.0, "Keras has the whole square only")}
 BOTH, REDUCED = "targets, predictions", "reduced(y, reduction)"
 CLASS = {"reduction": "class_reduction(reduction)", "dtype": "dtype_of(predictions)"}
@@ -38,3 +38,85 @@ def smooth_l1(predictions, targets, *, beta, reduction):
     return reduced(
         keras.ops.where(size < beta, keras.ops.square(small) * 0.5 / beta, size - 0.5 * beta), reduction
     )
+
+
+NAN = {"nan_sign": ("nan", "the sign of NaN is NaN in TensorFlow")}
+COUNTED = {"reduction != 'mean_counted'": "Keras counts no weights"}
+UNWEIGHTED = {"weighted": (False, "the function takes no weights")}
+
+instance(
+    "mean_absolute_error",
+    "keras.losses.MeanAbsoluteError",
+    CLASS,
+    on=f"{BOTH}, sample_weights",
+    where=ROW_MEAN | COUNTED,
+    fixed=NAN,
+)
+function(
+    "mean_absolute_error",
+    "keras.losses.mean_absolute_error",
+    on=BOTH,
+    returns=REDUCED,
+    unused=("sample_weights",),
+    where=ROW_MEAN,
+    fixed=NAN | UNWEIGHTED,
+)
+instance("log_cosh", "keras.losses.LogCosh", CLASS, on=BOTH, where=ROW_MEAN)
+function("log_cosh", "keras.losses.log_cosh", on=BOTH, returns=REDUCED, where=ROW_MEAN)
+instance(
+    "mean_absolute_percentage_error",
+    "keras.losses.MeanAbsolutePercentageError",
+    CLASS,
+    on=BOTH,
+    where=ROW_MEAN,
+)
+function(
+    "mean_absolute_percentage_error",
+    "keras.losses.mean_absolute_percentage_error",
+    on=BOTH,
+    returns=REDUCED,
+    where=ROW_MEAN,
+)
+instance(
+    "mean_squared_logarithmic_error",
+    "keras.losses.MeanSquaredLogarithmicError",
+    CLASS,
+    on=BOTH,
+    where=ROW_MEAN,
+)
+function(
+    "mean_squared_logarithmic_error",
+    "keras.losses.mean_squared_logarithmic_error",
+    on=BOTH,
+    returns=REDUCED,
+    where=ROW_MEAN,
+)
+
+POISSON = {
+    "log_input": (False, "Keras is given rates"),
+    "epsilon": (1e-7, "keras.config.epsilon() is not an option of the loss"),
+    "full": (False, "Keras leaves out what does not depend on the rates"),
+}
+RATES = {"dtype": "dtype_of(rates)", "reduction": "class_reduction(reduction)"}
+OF_RATES = {"on": "targets, rates", "unused": ("log_rates",), "where": ROW_MEAN, "fixed": POISSON}
+
+instance("poisson_nll", "keras.losses.Poisson", RATES, **OF_RATES)
+function("poisson_nll", "keras.losses.poisson", returns=REDUCED, **OF_RATES)
+
+COSINE = {
+    "form": ("negative", "Keras minimises"),
+    "epsilon": (1e-7, "keras.config.epsilon() is not an option of the loss"),
+    "floor_gradient": ("blocked", "the minimum with 1/epsilon is differentiated"),
+}
+
+instance(
+    "cosine_similarity", "keras.losses.CosineSimilarity", {"axis": "axis"} | CLASS, on=BOTH, fixed=COSINE
+)
+function(
+    "cosine_similarity",
+    "keras.losses.cosine_similarity",
+    {"axis": "axis"},
+    on=BOTH,
+    returns=REDUCED,
+    fixed=COSINE,
+)

@@ -14,4 +14,6 @@ def reduced(losses, reduction):
 
 def class_reduction(reduction):
     """Name of a reduction in a Keras loss class."""
-    return {"none": "none", "mean": "sum_over_batch_size", "sum": "sum"}[reduction]
+    return {"mean": "sum_over_batch_size", "mean_weights": "mean_with_sample_weight"}.get(
+        reduction, reduction
+    )

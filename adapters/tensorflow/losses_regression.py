@@ -35,3 +35,30 @@ def smooth_l1(predictions, targets, *, beta, reduction):
     size = tf.abs(predictions - targets)
     small = tf.where(size < beta, size, tf.zeros_like(size))
     return reduced(tf.where(size < beta, tf.square(small) * 0.5 / beta, size - 0.5 * beta), reduction)
+
+
+WEIGHTS = {"weights": "1.0 if sample_weights is None else sample_weights[:, None]"}
+NAN = {"nan_sign": ("nan", "the sign of NaN is NaN in TensorFlow")}
+
+function(
+    "mean_absolute_error",
+    "tf.compat.v1.losses.absolute_difference",
+    WEIGHTS | REDUCED,
+    on=BOTH,
+    fixed=NAN | NO_ROW_MEAN,
+)
+
+LOG_INPUT = {
+    "log_input": (True, "log_poisson_loss is given logarithms"),
+    "epsilon": (1e-8, "nothing is added to an exponential"),
+}
+
+function(
+    "poisson_nll",
+    "tf.nn.log_poisson_loss",
+    {"compute_full_loss": "full"},
+    on="targets, log_rates",
+    returns="reduced(y, reduction)",
+    unused=("rates",),
+    fixed=LOG_INPUT | NO_ROW_MEAN,
+)

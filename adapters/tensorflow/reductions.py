@@ -13,5 +13,11 @@ def reduced(losses, reduction):
 
 
 def v1_reduction(reduction):
-    """Name of a reduction in ``tf.compat.v1.losses``, for losses without weights."""
-    return {"none": "none", "mean": "weighted_sum_over_batch_size", "sum": "weighted_sum"}[reduction]
+    """Name of a reduction in ``tf.compat.v1.losses``."""
+    return {
+        "none": "none",
+        "sum": "weighted_sum",
+        "mean": "weighted_sum_over_batch_size",
+        "mean_weights": "weighted_mean",
+        "mean_counted": "weighted_sum_by_nonzero_weights",
+    }[reduction]

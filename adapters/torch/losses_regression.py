@@ -16,3 +16,70 @@ function("huber", "torch.nn.functional.huber_loss", REDUCED | {"delta": "delta"}
 module("huber", "torch.nn.HuberLoss", REDUCED | {"delta": "delta"}, on=BOTH, fixed=NO_ROW_MEAN)
 function("smooth_l1", "torch.nn.functional.smooth_l1_loss", REDUCED | {"beta": "beta"}, on=BOTH, where=SIGN)
 module("smooth_l1", "torch.nn.SmoothL1Loss", REDUCED | {"beta": "beta"}, on=BOTH, where=SIGN)
+
+WEIGHT = {"weight": "each(sample_weights, predictions)"}
+ABSOLUTE = NO_ROW_MEAN | {"nan_sign": ("zero", "0 is sign(NaN)")}
+DIVIDES = {
+    "reduction in ('none', 'sum', 'mean_weights' if weighted else 'mean')": "a mean divides by its weights"
+}
+
+
+def each(weights, like):
+    """The weights of samples, for each of their elements: torch takes no others."""
+    return None if weights is None else weights[:, None].expand_as(like)
+
+
+function(
+    "mean_absolute_error",
+    "torch.nn.functional.l1_loss",
+    {"reduction": "'mean' if reduction == 'mean_weights' else reduction"} | WEIGHT,
+    on=BOTH,
+    defaults={"weight": None},
+    where=DIVIDES,
+    fixed=ABSOLUTE,
+)
+module(
+    "mean_absolute_error",
+    "torch.nn.L1Loss",
+    REDUCED,
+    on=BOTH,
+    unused=("sample_weights",),
+    fixed=ABSOLUTE | {"weighted": (False, "the module takes no weights")},
+)
+
+POISSON = REDUCED | {"log_input": "rates is None", "full": "full", "eps": "epsilon"}
+RATES = "log_rates if rates is None else rates, targets"
+
+function("poisson_nll", "torch.nn.functional.poisson_nll_loss", POISSON, on=RATES, fixed=NO_ROW_MEAN)
+module("poisson_nll", "torch.nn.PoissonNLLLoss", POISSON, on=RATES, fixed=NO_ROW_MEAN)
+
+GAUSSIAN = REDUCED | {"full": "full", "eps": "epsilon"}
+PASSED = {"floor_gradient": ("passed", "torch raises variances and norms outside of what is differentiated")}
+OF_VARIANCES = "predictions, targets, variances"
+
+function("gaussian_nll", "torch.nn.functional.gaussian_nll_loss", GAUSSIAN, on=OF_VARIANCES, fixed=PASSED)
+module("gaussian_nll", "torch.nn.GaussianNLLLoss", GAUSSIAN, on=OF_VARIANCES, fixed=PASSED)
+
+COSINE = {"dim": "axis", "eps": "epsilon"}
+COSINE_FORM = {
+    "form": ("similarity", "torch leaves it to the user to make a loss of it"),
+    "reduction": ("none", "torch reduces no similarities"),
+}
+PASSED_UNLESS_ZERO = {"floor_gradient == 'passed' or epsilon == 0": PASSED["floor_gradient"][1]}
+
+function(
+    "cosine_similarity",
+    "torch.nn.functional.cosine_similarity",
+    COSINE,
+    on=BOTH,
+    where=PASSED_UNLESS_ZERO,
+    fixed=COSINE_FORM,
+)
+module(
+    "cosine_similarity",
+    "torch.nn.CosineSimilarity",
+    COSINE,
+    on=BOTH,
+    where=PASSED_UNLESS_ZERO,
+    fixed=COSINE_FORM,
+)

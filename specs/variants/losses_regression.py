@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ...numerics.magnitude import magnitude
 from ...reference.losses_regression import huber
 from ...reference.reductions import reduce
-from ..language.variant import Control, Fault
+from ..language.variant import Control, Fault, each_way
 
 Array = Any
 
@@ -38,6 +39,28 @@ SHARED = (
     ),
 )
 """What any loss of an error can get wrong."""
+
+SUM_OF_ROWS = (
+    Fault(
+        name="sum of the last axis for its mean",
+        results={"y": lambda result, features: features * result},
+        where="row_mean",
+    ),
+    Fault(
+        name="sum of the last axis for its mean, in the gradient",
+        gradients={"targets": lambda gradient, features: features * gradient},
+        where="row_mean",
+    ),
+)
+
+ROW_MEAN = (
+    *SUM_OF_ROWS,
+    Fault(
+        name="mean of the last axis without being asked",
+        parameters={"row_mean": "True"},
+        where="not row_mean and reduction == 'sum'",
+    ),
+)
 
 
 # --- other ways to compute them ---
@@ -127,7 +150,283 @@ def smooth_l1_dividing_by_zero(
     return reduce(share * (size - 0.5 * beta * share), reduction)
 
 
+def weighted(losses: Array, sample_weights: Array | None) -> Array:
+    """Losses, times the weights of their samples."""
+    return losses if sample_weights is None else losses * sample_weights[:, np.newaxis]
+
+
+def absolute_by_maximum(
+    predictions: Array,
+    targets: Array,
+    sample_weights: Array | None = None,
+    *,
+    reduction: str = "mean",
+    row_mean: bool = False,
+) -> Array:
+    """``max(t - x, x - t)``, and a mean over the rows of weighted means."""
+    losses = weighted(np.maximum(targets - predictions, predictions - targets), sample_weights)
+    if reduction in ("mean_weights", "mean_counted") and sample_weights is not None:
+        counts = sample_weights if reduction == "mean_weights" else (sample_weights != 0) * 1.0
+        return np.sum(np.mean(losses, axis=-1)) / np.sum(counts)
+    return reduce(losses, reduction, row_mean=row_mean)
+
+
+def log_cosh_of_overflowing_cosh(
+    predictions: Array, targets: Array, *, reduction: str = "mean", row_mean: bool = False
+) -> Array:
+    """The definition to the letter: infinite where the hyperbolic cosine is."""
+    return reduce(np.log(np.cosh(predictions - targets)), reduction, row_mean=row_mean)
+
+
+def log_cosh_by_softplus(
+    predictions: Array, targets: Array, *, reduction: str = "mean", row_mean: bool = False
+) -> Array:
+    """``e + log(1 + exp(-2e)) - log 2``, which cancels where the error is small."""
+    errors = predictions - targets
+    return reduce(errors + np.logaddexp(0.0, -2.0 * errors) - np.log(2.0), reduction, row_mean=row_mean)
+
+
+def log_cosh_by_tanh(
+    predictions: Array, targets: Array, *, reduction: str = "mean", row_mean: bool = False
+) -> Array:
+    """``-log(1 - tanh²(e)) / 2`` of small errors, for 1/cosh² = 1 - tanh²."""
+    size = np.abs(targets - predictions)
+    near = -0.5 * np.log1p(-np.square(np.tanh(np.minimum(size, 0.5))))
+    far = (size - np.log(2.0)) + np.log1p(np.exp(-2.0 * size))
+    return reduce(np.where(size < 0.5, near, far), reduction, row_mean=row_mean)
+
+
+def percentage_by_factor(
+    predictions: Array, targets: Array, *, reduction: str = "mean", row_mean: bool = False
+) -> Array:
+    """``(100 / m) |t - x|``."""
+    losses = np.abs(targets - predictions) * (100.0 / np.maximum(np.abs(targets), 1e-7))
+    return reduce(losses, reduction, row_mean=row_mean)
+
+
+def logarithmic_by_product(
+    predictions: Array, targets: Array, *, reduction: str = "mean", row_mean: bool = False
+) -> Array:
+    """``d · d`` with the difference from the other side."""
+    difference = np.log1p(np.maximum(targets, 1e-7)) - np.log1p(np.maximum(predictions, 1e-7))
+    return reduce(difference * difference, reduction, row_mean=row_mean)
+
+
+def poisson_by_parts(
+    log_rates: Array,
+    rates: Array,
+    targets: Array,
+    *,
+    epsilon: float = 1e-8,
+    full: bool = False,
+    reduction: str = "mean",
+    row_mean: bool = False,
+) -> Array:
+    """``λ - t log λ``, and Stirling's term as ``(t + 1/2) log t - t + log(2π)/2``."""
+    logarithms = log_rates if rates is None else np.log(rates + epsilon)
+    losses = (np.exp(log_rates) if rates is None else rates) - np.minimum(logarithms, 1e4) * targets
+    if full:
+        beyond = np.maximum(targets, 1.0)
+        stirling = (np.log(beyond) + 0.5 * np.log(2 * np.pi)) + (beyond - 0.5) * np.log(beyond) - beyond
+        losses = losses + np.where(targets > 1, stirling, 0.0)
+    return reduce(losses, reduction, row_mean=row_mean)
+
+
+def poisson_with_stirling_for_all(targets: Array, result: Array, reduction: str, row_mean: bool) -> Array:
+    """The loss, with Stirling's term where it is no approximation."""
+    below = np.minimum(targets, 1.0)
+    stirling = below * np.log(below) - below + 0.5 * np.log(2.0 * np.pi * below)
+    return result + reduce(np.where(targets > 1, 0.0, stirling), reduction, row_mean=row_mean)
+
+
+def gaussian_by_deviation(
+    predictions: Array,
+    targets: Array,
+    variances: Array,
+    *,
+    epsilon: float = 1e-6,
+    full: bool = False,
+    reduction: str = "mean",
+) -> Array:
+    """``(log v + log(2π) + (e · e) · (1/v)) / 2``."""
+    held = np.maximum(variances, epsilon)
+    errors = targets - predictions
+    terms = np.log(held) + (errors * errors) * (1.0 / held)
+    return reduce((terms + np.log(2 * np.pi)) / 2 if full else terms / 2, reduction)
+
+
+def cosine_of_dot_product(
+    predictions: Array,
+    targets: Array,
+    *,
+    axis: int = -1,
+    epsilon: float = 1e-8,
+    form: str = "similarity",
+    reduction: str = "mean",
+) -> Array:
+    """``⟨x, t⟩ / (‖x‖ ‖t‖)``: the dot product first, of vectors that are made small enough for it."""
+    small = [x / magnitude(x, axis) for x in (predictions, targets)]
+    least = [epsilon / magnitude(x, axis) for x in (predictions, targets)]
+    norms = [
+        np.maximum(np.sqrt(np.sum(x * x, axis=axis, keepdims=True)), floor)
+        for x, floor in zip(small, least, strict=True)
+    ]
+    cosine = np.sum(small[0] * small[1], axis=axis) / np.squeeze(norms[0] * norms[1], axis)
+    return reduce({"similarity": cosine, "negative": -cosine, "distance": 1.0 - cosine}[form], reduction)
+
+
+def without_length(x: Array, axis: int) -> Array:
+    """Vectors of length 1; those of zeros as they are."""
+    length = np.sqrt(np.sum(np.square(x / magnitude(x, axis)), axis=axis, keepdims=True))
+    return np.where(length == 0, x, x / magnitude(x, axis) / np.where(length == 0, 1.0, length))
+
+
 FAULTS = {
+    "mean_absolute_error": (
+        *SHARED,
+        *ROW_MEAN,
+        *each_way(
+            Fault(
+                name="weighted mean divided by the weights",
+                parameters={"reduction": "'mean_weights'"},
+                where="weighted and reduction == 'mean'",
+            )
+        ),
+        *each_way(
+            Fault(
+                name="weighted mean divided by the number of losses",
+                parameters={"reduction": "'mean'"},
+                where="reduction in ('mean_weights', 'mean_counted')",
+            )
+        ),
+        Fault(
+            name="gradient of 1 where there is no error",
+            gradients={
+                "predictions": lambda gradient, predictions, targets, cotangent: np.where(
+                    predictions == targets, np.max(np.abs(gradient)), gradient
+                )
+            },
+            where="nan_sign != 'negative'",
+        ),
+    ),
+    "log_cosh": (
+        *SHARED,
+        *ROW_MEAN,
+        Fault(name="hyperbolic cosine overflows", reference=log_cosh_of_overflowing_cosh, rounds=True),
+        Fault(name="small errors cancel", reference=log_cosh_by_softplus, rounds=True),
+        Fault(
+            name="log 2 left out",
+            results={"y": lambda result, reduction: result + np.log(2.0)},
+            where="reduction != 'sum'",
+        ),
+        Fault(
+            name="gradient is the sign of the error",
+            gradients={
+                "predictions": lambda gradient, predictions, targets: (
+                    gradient / np.tanh(np.maximum(np.abs(predictions - targets), 1e-6))
+                )
+            },
+        ),
+    ),
+    "mean_absolute_percentage_error": (
+        *SHARED,
+        *SUM_OF_ROWS,
+        Fault(name="share for the percentage", results={"y": lambda result: result / 100}),
+        Fault(
+            name="divided by the predictions",
+            inputs={"predictions": lambda targets: targets, "targets": lambda predictions: predictions},
+        ),
+        Fault(
+            name="targets taken as constant below the line",
+            gradients={
+                "targets": lambda targets, predictions, gradient: (
+                    np.abs(gradient) * np.where(targets >= predictions, 1.0, -1.0) * (targets != predictions)
+                )
+            },
+        ),
+    ),
+    "mean_squared_logarithmic_error": (
+        *SHARED,
+        *SUM_OF_ROWS,
+        Fault(
+            name="logarithm of the number itself",
+            inputs={
+                "predictions": lambda predictions: np.maximum(predictions, 1e-7) - 1 + 1e-7,
+                "targets": lambda targets: np.maximum(targets, 1e-7) - 1 + 1e-7,
+            },
+        ),
+        Fault(
+            name="gradient below the clipping",
+            gradients={
+                "predictions": lambda gradient, predictions: np.where(
+                    predictions > 0, gradient, np.max(np.abs(gradient))
+                )
+            },
+        ),
+        Fault(name="gradient without the 2", gradients={"predictions": lambda gradient: gradient / 2}),
+    ),
+    "poisson_nll": (
+        *SUM_FOR_MEAN,
+        *MEAN_FOR_SUM,
+        *ROW_MEAN,
+        Fault(
+            name="Stirling's term for small targets too",
+            results={
+                "y": lambda targets, result, reduction, row_mean: poisson_with_stirling_for_all(
+                    targets, result, reduction, row_mean
+                )
+            },
+            where="full",
+        ),
+        *each_way(
+            Fault(name="ten times epsilon", parameters={"epsilon": "10 * epsilon"}, where="not log_input")
+        ),
+        Fault(
+            name="targets of the next sample",
+            inputs={"targets": lambda targets: np.roll(targets, 1, axis=0)},
+        ),
+    ),
+    "gaussian_nll": (
+        *SHARED,
+        *each_way(
+            Fault(name="deviations for variances", inputs={"variances": lambda variances: np.sqrt(variances)})
+        ),
+        Fault(
+            name="epsilon added to variances",
+            inputs={"variances": lambda variances, epsilon: variances + epsilon},
+        ),
+        *each_way(Fault(name="least variance of 1e-6 whatever is asked", parameters={"epsilon": "1e-6"})),
+    ),
+    "cosine_similarity": (
+        *SHARED,
+        Fault(
+            name="predictions not divided by their length",
+            results={
+                "y": lambda predictions, targets, axis, form: (
+                    {
+                        "similarity": 1.0,
+                        "negative": -1.0,
+                        "distance": -1.0,
+                    }[form]
+                    * np.sum(predictions * without_length(targets, axis), axis=axis)
+                )
+            },
+            where="reduction == 'none'",
+        ),
+        *each_way(
+            Fault(name="other sign", parameters={"form": "'similarity'"}, where="form != 'similarity'")
+        ),
+        *each_way(Fault(name="along the other axis", parameters={"axis": "-1 - axis"}, where="batch > 1")),
+        Fault(
+            name="gradient along the vector not taken out",
+            gradients={
+                "predictions": lambda gradient, predictions: (
+                    gradient + 1e-2 * predictions * np.max(np.abs(gradient)) / np.max(np.abs(predictions))
+                )
+            },
+            where="data == 'normal'",
+        ),
+    ),
     "mean_squared_error": (
         *SHARED,
         Fault(name="square expanded", reference=expanded_square, rounds=True),
@@ -316,4 +615,13 @@ CONTROLS = {
     "mean_squared_error": (Control(name="product of the errors, times 1/n", reference=square_by_product),),
     "huber": (Control(name="by clipping", reference=huber_by_clipping),),
     "smooth_l1": (Control(name="factor computed beforehand", reference=smooth_l1_by_product),),
+    "mean_absolute_error": (
+        Control(name="by the maximum", reference=absolute_by_maximum, where="data != 'large'"),
+    ),
+    "log_cosh": (Control(name="by the hyperbolic tangent", reference=log_cosh_by_tanh),),
+    "mean_absolute_percentage_error": (Control(name="factor first", reference=percentage_by_factor),),
+    "mean_squared_logarithmic_error": (Control(name="by a product", reference=logarithmic_by_product),),
+    "poisson_nll": (Control(name="Stirling's term by parts", reference=poisson_by_parts),),
+    "gaussian_nll": (Control(name="times the precision", reference=gaussian_by_deviation),),
+    "cosine_similarity": (Control(name="dot product first", reference=cosine_of_dot_product),),
 }
