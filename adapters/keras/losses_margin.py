@@ -1,0 +1,39 @@
+"""Losses of classification by margins of Keras, which takes labels of 0 and 1, or of -1 and 1.
+
+The classes are given the former here, the functions the latter.
+"""
+
+from __future__ import annotations
+
+from .framework import keras as keras  # rows name it
+from .layers import function, instance
+from .reductions import class_reduction as class_reduction
+from .reductions import reduced as reduced
+
+CLASS = {"reduction": "class_reduction(reduction)", "dtype": "dtype_of(scores)"}
+FIXED = {
+    "margin": (1.0, "Keras has no option for it"),
+    "kink_gradient": (1.0, "the maximum of TensorFlow passes the gradient on where both are equal"),
+}
+ROW_MEAN = {"row_mean or reduction == 'mean'": "Keras averages the last axis first"}
+BITS = {"on": "labels, scores"}
+SIGNS = {"on": "2 * labels - 1, scores", "returns": "reduced(y, reduction)"}
+
+
+def of_power(power):
+    """The form of a loss, whose power is another one's option."""
+    return {"where": ROW_MEAN, "fixed": FIXED | {"power": (power, "Keras has a loss for each power")}}
+
+
+instance("hinge", "keras.losses.Hinge", CLASS, **BITS, **of_power(1))
+instance("hinge", "keras.losses.SquaredHinge", CLASS, **BITS, **of_power(2))
+function("hinge", "keras.losses.hinge", **SIGNS, **of_power(1))
+function("hinge", "keras.losses.squared_hinge", **SIGNS, **of_power(2))
+
+function(
+    "soft_margin",
+    "keras.ops.softplus",
+    on="keras.ops.cast(1 - 2 * labels, scores.dtype) * scores",
+    returns="reduced(y, reduction)",
+    composition=True,
+)

@@ -1,0 +1,23 @@
+"""Losses of classification by margins of PyTorch."""
+
+from __future__ import annotations
+
+from .framework import binds, torch
+from .modules import function, module
+
+REDUCED = {"reduction": "reduction"}
+SIGNS = "scores, (2 * labels - 1).to(scores.dtype)"
+CLAMP = {
+    "kink_gradient": (1.0, "the clamp passes the gradient on at its bound"),
+    "row_mean": (False, "torch reduces over all elements at once"),
+}
+
+
+@binds("hinge", "torch.clamp", fixed=CLAMP, composition=True)
+def hinge(scores, labels, *, margin, power, reduction):
+    losses = torch.clamp(margin - (2 * labels - 1) * scores, min=0) ** power
+    return losses if reduction == "none" else getattr(losses, reduction)()
+
+
+function("soft_margin", "torch.nn.functional.soft_margin_loss", REDUCED, on=SIGNS)
+module("soft_margin", "torch.nn.SoftMarginLoss", REDUCED, on=SIGNS)

@@ -1,0 +1,93 @@
+"""Faults and controls of the losses of classification by margins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from ...reference.reductions import reduce
+from ..language.variant import Control, Fault, each_way
+from .losses_regression import MEAN_FOR_SUM, ROW_MEAN, SUM_FOR_MEAN
+
+Array = Any
+
+
+def hinge_by_cases(
+    scores: Array,
+    labels: Array,
+    *,
+    margin: float = 1.0,
+    power: int = 1,
+    reduction: str = "mean",
+    row_mean: bool = False,
+) -> Array:
+    """``m - x`` of one class and ``m + x`` of the other, where they are positive."""
+    lacking = np.where(labels == 1, margin - scores, margin + scores)
+    lacking = np.where(lacking < 0, 0.0, lacking)
+    return reduce(lacking * lacking if power == 2 else lacking, reduction, row_mean=row_mean)
+
+
+def hinge_of_bits(
+    scores: Array,
+    labels: Array,
+    *,
+    margin: float = 1.0,
+    power: int = 1,
+    reduction: str = "mean",
+    row_mean: bool = False,
+) -> Array:
+    """Labels of 0 that are not turned into -1: their scores count for nothing."""
+    losses = np.maximum(margin - labels * scores, 0.0) ** power
+    return reduce(losses, reduction, row_mean=row_mean)
+
+
+def soft_margin_that_overflows(scores: Array, labels: Array, *, reduction: str = "mean") -> Array:
+    """``log(1 + exp(-t x))`` to the letter."""
+    return reduce(np.log1p(np.exp((1.0 - 2.0 * labels) * scores)), reduction)
+
+
+def soft_margin_by_maximum(scores: Array, labels: Array, *, reduction: str = "mean") -> Array:
+    """``max(-t x, 0) + log(1 + exp(-|x|))``."""
+    lacking = (1.0 - 2.0 * labels) * scores
+    return reduce(np.maximum(lacking, 0.0) + np.log1p(np.exp(-np.abs(scores))), reduction)
+
+
+SHARED = (
+    *SUM_FOR_MEAN,
+    *MEAN_FOR_SUM,
+    *each_way(Fault(name="classes exchanged", inputs={"labels": lambda labels: 1 - labels})),
+    Fault(name="gradient not negated", gradients={"scores": lambda gradient: -gradient}),
+)
+
+FAULTS = {
+    "hinge": (
+        *SHARED,
+        *(fault for fault in ROW_MEAN if not fault.gradients),
+        Fault(name="labels of 0 not turned into -1", reference=hinge_of_bits),
+        *each_way(Fault(name="margin of 1 whatever is asked", parameters={"margin": "1.0"})),
+        Fault(
+            name="square without its power in the gradient",
+            gradients={"scores": lambda gradient: gradient / 2},
+            where="power == 2",
+        ),
+    ),
+    "soft_margin": (
+        *SHARED,
+        Fault(name="exponential overflows", reference=soft_margin_that_overflows, rounds=True),
+        Fault(
+            name="gradient of the sigmoid of the score itself",
+            gradients={
+                "scores": lambda gradient, scores, labels: (
+                    gradient * expit(scores) / np.maximum(expit((1.0 - 2.0 * labels) * scores), 1e-30)
+                )
+            },
+        ),
+    ),
+}
+
+CONTROLS = {
+    "hinge": (Control(name="case by case", reference=hinge_by_cases),),
+    "soft_margin": (Control(name="by the maximum", reference=soft_margin_by_maximum),),
+}

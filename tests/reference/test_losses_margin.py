@@ -1,0 +1,82 @@
+"""Losses by margins: worked figures, limits, and the laws that tie them to other losses."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import pytest
+from support.proof import assert_same, carried, proves
+
+from assay.numerics.generator import Stream
+from assay.reference.activations import relu
+from assay.reference.losses_classification import sigmoid_cross_entropy, sigmoid_cross_entropy_vjp
+from assay.reference.losses_margin import hinge, hinge_vjp, soft_margin, soft_margin_vjp
+
+SCORES = 3.0 * Stream("scores").normal((3, 17))
+LABELS = Stream("labels").integers(0, 2, (3, 17))
+
+
+@proves(hinge, hinge_vjp, by="worked figures")
+def test_hinge_of_worked_figures():
+    x, y = np.array([2.0, 0.25, -3.0, 1.0]), np.array([1, 1, 1, 0])
+    assert_same(hinge(x, y, reduction="none"), [0.0, 0.75, 4.0, 2.0])
+    assert_same(hinge(x, y, power=2, reduction="none"), [0.0, 0.5625, 16.0, 4.0])
+    assert_same(hinge(x, y, margin=0.0, reduction="sum"), 4.0)
+    (gradient,) = hinge_vjp(x, y, np.ones(4), reduction="none")
+    assert_same(gradient, [0.0, -1.0, -1.0, 1.0])
+    (gradient,) = hinge_vjp(x, y, np.ones(4), power=2, reduction="none")
+    assert_same(gradient, [0.0, -1.5, -8.0, 4.0])
+
+
+@proves(hinge, by="law")
+@pytest.mark.parametrize("margin", [0.0, 0.3, 1.0])
+def test_hinge_is_relu_of_what_is_lacking(margin):
+    x = carried(SCORES)
+    assert_same(hinge(x, LABELS, margin=margin, reduction="none"), relu(margin - (2 * LABELS - 1) * x))
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.5, 1.0])
+def test_at_the_kink_the_slope_is_what_the_facet_says(slope):
+    (gradient,) = hinge_vjp(np.array([1.0, -1.0]), np.array([1, 0]), np.array(2.0), kink_gradient=slope)
+    assert_same(gradient, [-slope, slope])
+
+
+@proves(soft_margin, soft_margin_vjp, by="high precision")
+def test_soft_margin_of_any_score():
+    x, y = np.array([-800.0, -40.0, -0.5, 1e-9, 0.5, 40.0, 700.0]), np.array([1, 0, 1, 1, 0, 1, 1])
+    with mpmath.workdps(400):
+        lacking = [mpmath.mpf(float(s)) for s in (1 - 2 * y) * x]
+        exact = [mpmath.log(1 + mpmath.exp(z)) for z in lacking]
+        slopes = [mpmath.exp(z) / (1 + mpmath.exp(z)) for z in lacking]
+    for score, label, value, slope in zip(x, y, exact, slopes, strict=True):
+        assert_same(soft_margin(carried(np.array([score])), np.array([label])), value)
+        (gradient,) = soft_margin_vjp(carried(np.array([score])), np.array([label]), np.array(1.0))
+        assert_same(gradient, (1 - 2 * int(label)) * slope)
+
+
+@proves(soft_margin, soft_margin_vjp, by="law")
+def test_soft_margin_is_the_cross_entropy_of_a_sigmoid():
+    x, targets = carried(SCORES), LABELS * 1.0
+    assert_same(soft_margin(x, LABELS), sigmoid_cross_entropy(x, targets))
+    (gradient,) = soft_margin_vjp(x, LABELS, np.array(1.0))
+    assert_same(gradient, sigmoid_cross_entropy_vjp(x, targets, None, np.array(1.0))[0])
+
+
+@proves(hinge, soft_margin, by="worked figures")
+def test_an_infinite_score_costs_nothing_or_infinitely_much():
+    x, y = np.array([np.inf, -np.inf, np.inf]), np.array([1, 0, 0])
+    for loss, vjp in ((hinge, hinge_vjp), (soft_margin, soft_margin_vjp)):
+        assert_same(loss(x, y, reduction="none"), [0.0, 0.0, np.inf])
+        (gradient,) = vjp(x, y, np.ones(3), reduction="none")
+        assert_same(gradient, [0.0, 0.0, 1.0])
+
+
+def test_labels_margins_and_powers_out_of_range_are_named():
+    with pytest.raises(ValueError, match="labels must be 0 or 1"):
+        hinge(SCORES, 2 * LABELS - 1)
+    with pytest.raises(ValueError, match="margin must not be negative; got -1"):
+        hinge(SCORES, LABELS, margin=-1.0)
+    with pytest.raises(ValueError, match="power must be 1 or 2; got 3"):
+        hinge(SCORES, LABELS, power=3)
+    with pytest.raises(ValueError, match=r"labels must have shape \(3, 17\)"):
+        soft_margin(SCORES, LABELS[:1])
