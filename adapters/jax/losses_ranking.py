@@ -1,0 +1,23 @@
+"""Losses of ranking and of metric learning of optax and JAX."""
+
+from __future__ import annotations
+
+from .modules import function
+from .reductions import reduced as reduced  # rows name it
+
+function(
+    "triplet_margin",
+    "optax.losses.triplet_margin_loss",
+    {"norm_degree": "p", "margin": "margin", "eps": "epsilon"},
+    on="anchors, positives, negatives",
+    returns="reduced(y, reduction)",
+    fixed={"swap": (False, "optax swaps no pairs"), "epsilon_place": ("root", "optax adds it to the sum")},
+)
+function(
+    "margin_ranking",
+    "jax.numpy.maximum",
+    on="(1 - 2 * labels) * (first - second) + margin, 0",
+    returns="reduced(y, reduction)",
+    fixed={"kink_gradient": (0.5, "JAX halves the gradient where both sides of a maximum are equal")},
+    composition=True,
+)

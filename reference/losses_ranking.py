@@ -1,0 +1,238 @@
+"""Losses of ranking and of metric learning: distances and scores that are compared with each other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..numerics.magnitude import magnitude
+from .checks import Array, require, require_shape
+from .reductions import elements, rows
+
+__all__ = [
+    "EPSILON_PLACES",
+    "hinge_embedding",
+    "hinge_embedding_vjp",
+    "margin_ranking",
+    "margin_ranking_vjp",
+    "pairwise_distance",
+    "pairwise_distance_vjp",
+    "triplet_margin",
+    "triplet_margin_vjp",
+]
+
+EPSILON_PLACES = ("difference", "root")
+"""Where ε is added in a distance: to each difference, or to the sum under the root."""
+
+
+@rows.loss
+def pairwise_distance(x: Array, y: Array, *, p: float = 2, epsilon: float = 1e-6) -> Array:
+    """Distance of each vector to another one.
+
+    ``‖x - y + ε‖ₚ`` along the last axis
+
+    Args:
+        x: ``(batch, features)``.
+        y: the shape of ``x``.
+        p: the degree of the norm, at least 1; infinity gives the largest difference.
+        epsilon: what is added to each difference; ``ε``.
+
+    Raises:
+        ValueError: ``y`` has another shape than ``x``, or ``p`` is below 1.
+
+    Source: Deza and Deza (2016), Encyclopedia of distances, section 5.2.
+    """
+    return _distance(x, y, p, epsilon)
+
+
+@rows.vjp
+def pairwise_distance_vjp(
+    x: Array, y: Array, cotangent: Array, *, p: float = 2, epsilon: float = 1e-6
+) -> tuple[Array, Array]:
+    """Gradient of `pairwise_distance`: with ``δ = x - y + ε`` and d the distance ``sign(δ) (|δ| / d)^(p-1)``.
+
+    For p = ∞ it is shared by the largest differences. Where d is 0 there is none.
+    """
+    gradient = cotangent[..., np.newaxis] * _slope(x, y, p, epsilon)
+    return gradient, -gradient
+
+
+@rows.loss
+def triplet_margin(
+    anchors: Array,
+    positives: Array,
+    negatives: Array,
+    *,
+    p: float = 2,
+    margin: float = 1.0,
+    swap: bool = False,
+    epsilon: float = 1e-6,
+    epsilon_place: str = "difference",
+) -> Array:
+    """Triplet loss: an anchor is to be nearer to the positive than to the negative, by a margin.
+
+    ``max(d(a, p) - d(a, n) + m, 0)`` with the distance ``‖x - y + ε‖ₚ``, or ``(Σ |x - y|ᵖ + ε)^(1/p)``
+
+    Args:
+        anchors: ``(batch, features)``; ``a``.
+        positives: the shape of ``anchors``; ``p``.
+        negatives: the shape of ``anchors``; ``n``.
+        p: the degree of the norm, at least 1.
+        margin: above 0; ``m``.
+        swap: whether the negative counts by its distance to the positive where that is the smaller one.
+        epsilon: what keeps distances from 0; ``ε``.
+        epsilon_place: added to each ``difference``, or under the ``root``.
+
+    Raises:
+        ValueError: shapes that do not fit, a ``margin`` that is not positive, ``p`` below 1, or an unknown
+            ``epsilon_place``.
+
+    Source: Balntas et al. (2016), Learning local feature descriptors with triplets and shallow convolutional
+    neural networks, section 3.
+    """
+    require(margin > 0, f"margin must be positive; got {margin}")
+    place = (p, epsilon, epsilon_place)
+    far = _distance(anchors, negatives, *place)
+    if swap:
+        far = np.minimum(far, _distance(positives, negatives, *place))
+    return np.maximum(_distance(anchors, positives, *place) - far + margin, 0.0)
+
+
+@rows.vjp
+def triplet_margin_vjp(
+    anchors: Array,
+    positives: Array,
+    negatives: Array,
+    cotangent: Array,
+    *,
+    p: float = 2,
+    margin: float = 1.0,
+    swap: bool = False,
+    epsilon: float = 1e-6,
+    epsilon_place: str = "difference",
+) -> tuple[Array, Array, Array]:
+    """Gradient of `triplet_margin`: that of the distance to the positive less that to the negative.
+
+    It is none where the loss is 0. With ``swap`` the smaller of the two distances to the negative has it.
+    """
+    place = (p, epsilon, epsilon_place)
+    near, far = _distance(anchors, positives, *place), _distance(anchors, negatives, *place)
+    other = _distance(positives, negatives, *place) if swap else far
+    active = np.where(near - np.minimum(far, other) + margin > 0, cotangent, 0.0)[..., np.newaxis]
+    swapped = (other < far)[..., np.newaxis]
+    to_positive = active * _slope(anchors, positives, *place)
+    of_anchors = np.where(swapped, 0.0, active * _slope(anchors, negatives, *place))
+    of_positives = np.where(swapped, active * _slope(positives, negatives, *place), 0.0)
+    return to_positive - of_anchors, -to_positive - of_positives, of_anchors + of_positives
+
+
+def _difference(x: Array, y: Array, p: float, epsilon: float, place: str) -> Array:
+    require(p >= 1, f"p must be at least 1; got {p}")
+    require_shape("y", y, x.shape, "as x")
+    known = ", ".join(EPSILON_PLACES)
+    require(place in EPSILON_PLACES, f"epsilon_place must be one of {known}; got {place!r}")
+    return x - y + epsilon if place == "difference" else x - y
+
+
+def _distance(x: Array, y: Array, p: float, epsilon: float, place: str = "difference") -> Array:
+    """Distances along the last axis, whose squares may leave the range where they do not."""
+    size = np.abs(_difference(x, y, p, epsilon, place))
+    if p == np.inf:
+        return np.max(size, axis=-1)
+    under = epsilon if place == "root" else 0.0
+    if p == 1:
+        return np.sum(size, axis=-1) + under
+    scale = magnitude(size, -1)
+    shared = size / scale
+    powers = np.square(shared) if p == 2 else shared**p
+    total = np.sum(powers, axis=-1)
+    if under:
+        total = total + under / np.squeeze(scale, -1) ** p
+    return np.squeeze(scale, -1) * (np.sqrt(total) if p == 2 else total ** (1.0 / p))
+
+
+def _slope(x: Array, y: Array, p: float, epsilon: float, place: str = "difference") -> Array:
+    """How a distance changes with the elements of ``x``."""
+    difference = _difference(x, y, p, epsilon, place)
+    if p == 1:
+        return np.sign(difference)
+    distance = _distance(x, y, p, epsilon, place)[..., np.newaxis]
+    if p == np.inf:
+        largest = np.where(np.abs(difference) == distance, 1.0, 0.0)
+        return np.sign(difference) * largest / np.sum(largest, axis=-1, keepdims=True)
+    share = difference / np.where(distance == 0, 1.0, distance)
+    return share if p == 2 else np.sign(share) * np.abs(share) ** (p - 1.0)
+
+
+@elements.loss
+def margin_ranking(first: Array, second: Array, labels: Array, *, margin: float = 0.0) -> Array:
+    """Loss of two scores in the wrong order.
+
+    ``lossᵢ = max(-tᵢ (aᵢ - bᵢ) + m, 0)`` with ``t = 2 y - 1``
+
+    Args:
+        first: any shape; ``a``.
+        second: the shape of ``first``; ``b``.
+        labels: the shape of ``first``, 1 where the first is to be the greater one, else 0; ``y``.
+        margin: by how much; ``m``.
+
+    Raises:
+        ValueError: shapes that do not fit.
+
+    Source: Herbrich, Graepel and Obermayer (2000), Large margin rank boundaries for ordinal regression.
+    """
+    return np.maximum(_lacking(first, second, labels, margin), 0.0)
+
+
+@elements.vjp
+def margin_ranking_vjp(
+    first: Array,
+    second: Array,
+    labels: Array,
+    cotangent: Array,
+    *,
+    margin: float = 0.0,
+    kink_gradient: float = 1.0,
+) -> tuple[Array, Array]:
+    """Gradient of `margin_ranking`: ``-t``, and ``t`` for the second; none where the loss is 0.
+
+    Where what is lacking is just 0 it is ``kink_gradient`` times that, and where it is NaN there is none.
+    """
+    lacking = _lacking(first, second, labels, margin)
+    slope = np.where(lacking > 0, 1.0, np.where(lacking == 0, kink_gradient, 0.0))
+    gradient = cotangent * (1.0 - 2.0 * labels) * slope
+    return gradient, -gradient
+
+
+def _lacking(first: Array, second: Array, labels: Array, margin: float) -> Array:
+    for name, given in (("second", second), ("labels", labels)):
+        require_shape(name, given, first.shape, "as first")
+    return (1.0 - 2.0 * labels) * (first - second) + margin
+
+
+@elements.loss
+def hinge_embedding(distances: Array, labels: Array, *, margin: float = 1.0) -> Array:
+    """Loss of the distances of pairs, which are alike or not.
+
+    ``lossᵢ = xᵢ`` of pairs that are alike, and ``max(m - xᵢ, 0)`` of others
+
+    Args:
+        distances: any shape; ``x``.
+        labels: the shape of ``distances``, 1 where a pair is alike, else 0.
+        margin: beyond it pairs that are not alike cost nothing; ``m``.
+
+    Raises:
+        ValueError: ``labels`` has another shape than ``distances``.
+
+    Source: Hadsell, Chopra and LeCun (2006), Dimensionality reduction by learning an invariant mapping,
+    section 2 (there squared).
+    """
+    require_shape("labels", labels, distances.shape, "as distances")
+    return np.where(labels == 1, distances, np.maximum(margin - distances, 0.0))
+
+
+@elements.vjp
+def hinge_embedding_vjp(
+    distances: Array, labels: Array, cotangent: Array, *, margin: float = 1.0
+) -> tuple[Array]:
+    """Gradient of `hinge_embedding`: 1 of pairs that are alike, -1 of others up to the margin itself."""
+    return (cotangent * np.where(labels == 1, 1.0, np.where(margin - distances >= 0, -1.0, 0.0)),)

@@ -1,0 +1,82 @@
+"""Specs of the losses of ranking and of metric learning."""
+
+from __future__ import annotations
+
+from ..reference import losses_ranking as reference
+from .language.loss import loss
+from .language.spec import Constraint, Input, Parameter, Source
+
+VECTORS = "batch, features"
+LABELS = Input("labels", VECTORS, kind="index", limit="2", meaning="0 or 1")
+KINK_GRADIENT = Parameter("kink_gradient", (1.0, 0.5), "slope where nothing is lacking, just so", facet=True)
+
+pairwise_distance = loss(
+    reference.pairwise_distance,
+    (Input("x", VECTORS), Input("y", VECTORS)),
+    Parameter("p", (2, 1, float("inf")), "the degree of the norm"),
+    Parameter("epsilon", (1e-6, 0.1), "what is added to each difference"),
+    sizes=((3, 17), (5, 8)),
+    data=("normal", "ties", "large", "nan"),
+    sources=(
+        Source(
+            "Deza and Deza (2016), Encyclopedia of distances", "https://doi.org/10.1007/978-3-662-52844-0"
+        ),
+    ),
+)
+
+triplet_margin = loss(
+    reference.triplet_margin,
+    (Input("anchors", VECTORS), Input("positives", VECTORS), Input("negatives", VECTORS)),
+    Parameter("p", (2, 1), "the degree of the norm"),
+    Parameter("margin", (1.0, 4.0), "by which a negative is to be farther away"),
+    Parameter("swap", (False, True), "whether the positive may stand in for the anchor"),
+    Parameter("epsilon", (1e-6, 0.1), "what keeps distances from 0", facet=True),
+    Parameter("epsilon_place", reference.EPSILON_PLACES, "what epsilon is added to", facet=True),
+    sizes=((3, 17), (5, 8)),
+    data=("normal", "ties", "nan"),
+    constraints=(
+        Constraint(
+            "C2",
+            "margin > 0",
+            "margin must be positive",
+            broken_by={"margin": -1.0},
+            also_broken_by=({"margin": 0.0},),
+        ),
+    ),
+    # There the distances to a negative may be equal, and which of them has the gradient is open.
+    excluded=("swap and data == 'ties'",),
+    sources=(
+        Source(
+            "Balntas et al. (2016), Learning local feature descriptors", "https://doi.org/10.5244/C.30.119"
+        ),
+    ),
+)
+
+margin_ranking = loss(
+    reference.margin_ranking,
+    (Input("first", VECTORS), Input("second", VECTORS), LABELS),
+    Parameter("margin", (0.0, 0.5), "by which the order is to be kept"),
+    KINK_GRADIENT,
+    sizes=((3, 17), (1, 1)),
+    data=("normal", "ties", "nan"),
+    sources=(
+        Source(
+            "Herbrich, Graepel and Obermayer (2000), Large margin rank boundaries",
+            "https://doi.org/10.7551/mitpress/1113.003.0010",
+        ),
+    ),
+)
+
+hinge_embedding = loss(
+    reference.hinge_embedding,
+    (Input("distances", VECTORS), LABELS),
+    Parameter("margin", (1.0, 0.5), "beyond it pairs that are not alike cost nothing"),
+    sizes=((3, 17), (1, 1)),
+    data=("normal", "ties", "nan", "infinities"),
+    sources=(
+        Source(
+            "Hadsell, Chopra and LeCun (2006), Dimensionality reduction by learning an invariant mapping",
+            "https://doi.org/10.1109/CVPR.2006.100",
+        ),
+    ),
+)

@@ -1,0 +1,145 @@
+"""Faults and controls of the losses of ranking and of metric learning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...numerics.magnitude import magnitude
+from ...reference.reductions import reduce
+from ..language.variant import Control, Fault, each_way
+from .losses_regression import MEAN_FOR_SUM, SUM_FOR_MEAN
+
+Array = Any
+
+
+def distance_by_squares(x: Array, y: Array, p: float, epsilon: float, place: str = "difference") -> Array:
+    """The distance from the other side, and ``√(Σ δ·δ)`` of it."""
+    added, under = (epsilon, 0.0) if place == "difference" else (0.0, epsilon)
+    size = np.abs((y - x) - added)
+    if p == np.inf:
+        return np.max(size, axis=-1)
+    if p == 1:
+        return under + np.sum(size, axis=-1)
+    scale = magnitude(size, -1)
+    shared = size / scale
+    total = np.sum(shared * shared, axis=-1) + under / np.squeeze(scale * scale, -1)
+    return np.sqrt(total) * np.squeeze(scale, -1)
+
+
+def pairwise_by_squares(
+    x: Array, y: Array, *, p: float = 2, epsilon: float = 1e-6, reduction: str = "mean"
+) -> Array:
+    """Distances by `distance_by_squares`."""
+    return reduce(distance_by_squares(x, y, p, epsilon), reduction)
+
+
+def pairwise_that_overflows(
+    x: Array, y: Array, *, p: float = 2, epsilon: float = 1e-6, reduction: str = "mean"
+) -> Array:
+    """``√(Σ δ²)`` of differences as they are."""
+    difference = x - y + epsilon
+    return reduce(np.sqrt(np.sum(np.square(difference), axis=-1)), reduction)
+
+
+def triplet_by_parts(
+    anchors: Array,
+    positives: Array,
+    negatives: Array,
+    *,
+    p: float = 2,
+    margin: float = 1.0,
+    swap: bool = False,
+    epsilon: float = 1e-6,
+    epsilon_place: str = "difference",
+    reduction: str = "mean",
+) -> Array:
+    """``max(m + (d(a, p) - d(a, n)), 0)``."""
+    place = (p, epsilon, epsilon_place)
+    far = distance_by_squares(anchors, negatives, *place)
+    if swap:
+        far = np.minimum(distance_by_squares(positives, negatives, *place), far)
+    return reduce(
+        np.maximum(margin + (distance_by_squares(anchors, positives, *place) - far), 0.0), reduction
+    )
+
+
+def ranking_by_cases(
+    first: Array, second: Array, labels: Array, *, margin: float = 0.0, reduction: str = "mean"
+) -> Array:
+    """``b - a`` or ``a - b``, and the margin."""
+    lacking = margin + np.where(labels == 1, second - first, first - second)
+    return reduce(np.where(lacking < 0, 0.0, lacking), reduction)
+
+
+def embedding_by_sum(
+    distances: Array, labels: Array, *, margin: float = 1.0, reduction: str = "mean"
+) -> Array:
+    """``y x + (1 - y) max(m - x, 0)``."""
+    apart = np.maximum(margin - distances, 0.0)
+    return reduce(np.where(labels == 1, distances, 0.0) + np.where(labels == 1, 0.0, apart), reduction)
+
+
+MEANS = (*SUM_FOR_MEAN, *MEAN_FOR_SUM)
+EXCHANGED = each_way(Fault(name="labels exchanged", inputs={"labels": lambda labels: 1 - labels}))
+MARGIN_LEFT = each_way(Fault(name="half of the margin", parameters={"margin": "margin / 2"}))
+
+FAULTS = {
+    "pairwise_distance": (
+        *each_way(Fault(name="epsilon subtracted", parameters={"epsilon": "-epsilon"})),
+        *each_way(Fault(name="no epsilon", parameters={"epsilon": "0.0"})),
+        Fault(name="squares overflow", reference=pairwise_that_overflows, rounds=True, where="p == 2"),
+        Fault(name="square of the distance", results={"y": lambda result: result**2}),
+        Fault(name="gradient of y not negated", gradients={"y": lambda gradient: -gradient}),
+    ),
+    "triplet_margin": (
+        *MEANS,
+        *MARGIN_LEFT,
+        Fault(
+            name="positives and negatives exchanged",
+            inputs={"positives": lambda negatives: negatives, "negatives": lambda positives: positives},
+        ),
+        *each_way(Fault(name="swap not made", parameters={"swap": "False"}, where="swap")),
+        *each_way(
+            Fault(
+                name="epsilon in the other place",
+                parameters={"epsilon_place": "'root' if epsilon_place == 'difference' else 'difference'"},
+            )
+        ),
+        Fault(
+            name="gradient where the loss is 0",
+            gradients={
+                "positives": lambda gradient, positives, anchors: np.where(
+                    gradient == 0, positives - anchors, gradient
+                )
+            },
+        ),
+    ),
+    "margin_ranking": (
+        *MEANS,
+        *EXCHANGED,
+        *each_way(Fault(name="no margin", parameters={"margin": "0.0"})),
+        Fault(name="gradient of the second not negated", gradients={"second": lambda gradient: -gradient}),
+    ),
+    "hinge_embedding": (
+        *MEANS,
+        *EXCHANGED,
+        *each_way(Fault(name="margin of 1 whatever is asked", parameters={"margin": "1.0"})),
+        Fault(
+            name="no gradient at the margin itself",
+            gradients={
+                "distances": lambda gradient, distances, margin, labels: np.where(
+                    (distances == margin) & (labels == 0), 0.0, gradient
+                )
+            },
+        ),
+    ),
+}
+
+CONTROLS = {
+    "pairwise_distance": (Control(name="from the other side", reference=pairwise_by_squares),),
+    "triplet_margin": (Control(name="margin first", reference=triplet_by_parts),),
+    "margin_ranking": (Control(name="case by case", reference=ranking_by_cases),),
+    "hinge_embedding": (Control(name="sum of both terms", reference=embedding_by_sum),),
+}

@@ -1,0 +1,133 @@
+"""Losses of ranking: worked figures, many digits, and the laws that tie them to each other."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import pytest
+from support.proof import assert_same, carried, proves
+
+from assay.numerics.generator import Stream
+from assay.reference.losses_margin import hinge
+from assay.reference.losses_ranking import (
+    hinge_embedding,
+    hinge_embedding_vjp,
+    margin_ranking,
+    margin_ranking_vjp,
+    pairwise_distance,
+    pairwise_distance_vjp,
+    triplet_margin,
+    triplet_margin_vjp,
+)
+
+A, P, N = (2.0 * Stream(name).normal((3, 17)) for name in ("anchors", "positives", "negatives"))
+LABELS = Stream("labels").integers(0, 2, (3, 17))
+NONE = {"epsilon": 0.0, "reduction": "none"}
+
+
+@proves(pairwise_distance, pairwise_distance_vjp, by="worked figures")
+def test_distances_of_worked_figures():
+    x, y = np.array([[3.0, -4.0], [1.0, 1.0]]), np.array([[0.0, 0.0], [1.0, 1.0]])
+    for p, wanted, slope in ((1, 7.0, [1.0, -1.0]), (2, 5.0, [0.6, -0.8]), (np.inf, 4.0, [0.0, -1.0])):
+        assert_same(pairwise_distance(carried(x), y, p=p, **NONE), [wanted, 0.0])
+        gradient, of_y = pairwise_distance_vjp(carried(x), carried(y), np.ones(2), p=p, **NONE)
+        assert_same(gradient[0], slope)
+        assert_same(of_y, -gradient)
+    at_zero, _ = pairwise_distance_vjp(carried(y), y, np.ones(2), epsilon=2.0**-20, reduction="none")
+    assert_same(at_zero, np.sqrt(0.5))
+
+
+@proves(pairwise_distance, by="law")
+@pytest.mark.parametrize("p", [1, 2, 3, np.inf])
+def test_distances_scale_and_obey_the_triangle(p):
+    x, y = carried(A), carried(P)
+    near = pairwise_distance(x, y, p=p, **NONE)
+    assert_same(pairwise_distance(2.0**500 * x, 2.0**500 * y, p=p, **NONE), 2.0**500 * near)
+    way = pairwise_distance(A, N, p=p, **NONE) + pairwise_distance(N, P, p=p, **NONE)
+    assert np.all(near.value < way)
+
+
+@proves(triplet_margin, triplet_margin_vjp, by="worked figures")
+def test_triplets_of_worked_figures():
+    a, p, n = (
+        np.array([[0.0, 0.0]] * 3),
+        np.array([[3.0, 4.0]] * 3),
+        np.array([[0.0, 2.0], [0.0, 9.0], [3.0, 5.0]]),
+    )
+    assert_same(triplet_margin(carried(a), p, n, **NONE), carried(np.array([4.0, 0.0, 6.0 - np.sqrt(34.0)])))
+    assert_same(triplet_margin(carried(a), p, n, swap=True, **NONE)[2], 5.0)
+    under = triplet_margin(carried(a[:1]), p[:1], n[:1], epsilon=11.0, epsilon_place="root")
+    assert_same(under, carried(np.array(7.0)) - np.sqrt(15.0), size=7)
+    of_a, of_p, of_n = triplet_margin_vjp(carried(a), carried(p), carried(n), np.ones(3), **NONE)
+    assert_same(of_a[:2], [[-0.6, 0.2], [0.0, 0.0]])
+    assert_same(of_p[:2], [[0.6, 0.8], [0.0, 0.0]])
+    assert_same(of_n[:2], [[0.0, -1.0], [0.0, 0.0]])
+
+
+@proves(triplet_margin, pairwise_distance, by="law")
+@pytest.mark.parametrize("p", [1, 2])
+def test_a_triplet_is_a_ranking_of_two_distances(p):
+    a, x, y = carried(A), carried(P), carried(N)
+    near, far = (pairwise_distance(a, other, p=p, reduction="none") for other in (x, y))
+    assert_same(triplet_margin(a, x, y, p=p), margin_ranking(far, near, np.ones(3), margin=1.0))
+
+
+@proves(triplet_margin, by="high precision")
+def test_triplets_agree_with_many_digits():
+    with mpmath.workdps(40):
+        near, far = (
+            mpmath.sqrt(
+                mpmath.fsum((mpmath.mpf(a) - mpmath.mpf(b)) ** 2 for a, b in zip(A[0], other[0], strict=True))
+            )
+            for other in (P, N)
+        )
+        exact = max(near - far + 4, mpmath.mpf(0))
+    assert_same(
+        triplet_margin(carried(A[:1]), carried(P[:1]), carried(N[:1]), margin=4.0, epsilon=0.0), exact
+    )
+
+
+@proves(margin_ranking, margin_ranking_vjp, by="worked figures")
+def test_rankings_of_worked_figures():
+    a, b, y = np.array([1.0, 1.0, 2.0, 0.0]), np.array([3.0, 0.0, 2.0, 1.0]), np.array([1, 1, 0, 0])
+    assert_same(margin_ranking(a, b, y, margin=0.5, reduction="none"), [2.5, 0.0, 0.5, 0.0])
+    of_a, of_b = margin_ranking_vjp(a, b, y, np.ones(4), margin=0.5, reduction="none")
+    assert_same(of_a, [-1.0, 0.0, 1.0, 0.0])
+    assert_same(of_b, [1.0, 0.0, -1.0, 0.0])
+    at_kink, _ = margin_ranking_vjp(a[2:3], b[2:3], y[2:3], np.array(1.0), kink_gradient=0.5)
+    assert_same(at_kink, [0.5])
+
+
+@proves(margin_ranking, hinge, by="law")
+def test_a_ranking_is_the_hinge_of_the_difference():
+    a, b = carried(A), carried(P)
+    assert_same(margin_ranking(a, b, LABELS, margin=0.5), hinge(a - b, LABELS, margin=0.5))
+
+
+@proves(hinge_embedding, hinge_embedding_vjp, by="worked figures")
+def test_embeddings_of_worked_figures():
+    x, y = np.array([0.5, 0.5, 3.0, 1.0]), np.array([1, 0, 0, 0])
+    assert_same(hinge_embedding(x, y, reduction="none"), [0.5, 0.5, 0.0, 0.0])
+    (gradient,) = hinge_embedding_vjp(x, y, np.ones(4), reduction="none")
+    assert_same(gradient, [1.0, -1.0, 0.0, -1.0])
+
+
+@proves(hinge_embedding, hinge, by="law")
+def test_pairs_that_are_not_alike_cost_the_hinge_of_their_distance():
+    x = carried(A)
+    apart = hinge(x, np.ones(A.shape), margin=0.5)
+    assert_same(hinge_embedding(x, np.zeros(A.shape), margin=0.5), apart)
+    assert_same(hinge_embedding(x, np.ones(A.shape), reduction="none"), A)
+
+
+def test_shapes_degrees_and_margins_out_of_range_are_named():
+    with pytest.raises(ValueError, match="margin must be positive; got 0"):
+        triplet_margin(A, P, N, margin=0.0)
+    with pytest.raises(ValueError, match=r"p must be at least 1; got 0\.5"):
+        pairwise_distance(A, P, p=0.5)
+    with pytest.raises(ValueError, match="epsilon_place must be one of difference, root; got 'sum'"):
+        triplet_margin(A, P, N, epsilon_place="sum")
+    with pytest.raises(ValueError, match=r"labels must have shape \(3, 17\)"):
+        hinge_embedding(A, LABELS[:1])
+    with pytest.raises(ValueError, match=r"second must have shape \(3, 17\)"):
+        margin_ranking(A, P[:1], LABELS)
