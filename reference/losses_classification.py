@@ -10,7 +10,7 @@ from scipy.special import expit, log_expit, xlogy
 
 from .activations import log_softmax
 from .checks import Array, require, require_shape
-from .reductions import reduce, share_out, spread
+from .reductions import elements, reduce, share_out, spread
 
 __all__ = [
     "GUARDS",
@@ -18,6 +18,8 @@ __all__ = [
     "TERM_REDUCTIONS",
     "binary_cross_entropy",
     "binary_cross_entropy_vjp",
+    "binary_focal_cross_entropy",
+    "binary_focal_cross_entropy_vjp",
     "categorical_cross_entropy",
     "categorical_cross_entropy_vjp",
     "kl_divergence",
@@ -671,3 +673,93 @@ def _guarded(predictions: Array, targets: Array, guard: str, epsilon: float) -> 
         return held, 1.0 - held, (predictions >= epsilon) & (predictions <= 1.0 - epsilon)
     added = epsilon if guard == "add" else 0.0
     return predictions + added, 1.0 - predictions + added, predictions == predictions
+
+
+@elements.loss
+def binary_focal_cross_entropy(
+    logits: Array,
+    predictions: Array,
+    targets: Array,
+    *,
+    alpha: float | None = None,
+    gamma: float = 2.0,
+    epsilon: float = 1e-7,
+) -> Array:
+    """Focal loss: a cross entropy of elements in which what is well predicted counts less.
+
+    ``lossᵢ = a uᵞ (-t log p - (1 - t) log(1 - p))`` with ``u = t (1 - p) + (1 - t) p``, how far p is off, and
+    ``a = α t + (1 - α) (1 - t)``. Probabilities are held in [ε, 1 - ε] under the logarithms.
+
+    Args:
+        logits: any shape, log-odds of which p is the sigmoid. Or None where probabilities are given.
+        predictions: any shape, in [0, 1]; ``p``. Or None.
+        targets: the shape of either, in [0, 1]; ``t``.
+        alpha: weight of the positive class, in [0, 1]; None for no weights.
+        gamma: at 0 it is the cross entropy, not negative; ``γ``.
+        epsilon: ``ε``, for probabilities alone.
+
+    Raises:
+        ValueError: shapes that do not fit, both logits and predictions or neither, or a negative ``gamma``.
+
+    Source: Lin et al. (2017), Focal loss for dense object detection, arXiv:1708.02002, section 3.
+    """
+    p, q, log_p, log_q = _odds(logits, predictions, targets, epsilon)
+    off = targets * q + (1.0 - targets) * p
+    require(gamma >= 0, f"gamma must not be negative; got {gamma}")
+    return _balance(targets, alpha) * _power(off, gamma) * -(targets * log_p + (1.0 - targets) * log_q)
+
+
+@elements.vjp
+def binary_focal_cross_entropy_vjp(
+    logits: Array,
+    predictions: Array,
+    targets: Array,
+    cotangent: Array,
+    *,
+    alpha: float | None = None,
+    gamma: float = 2.0,
+    epsilon: float = 1e-7,
+) -> tuple[Array | None, Array | None]:
+    """Gradient of `binary_focal_cross_entropy`: ``a uᵞ (γ u'/u BCE + BCE')``.
+
+    Of probabilities ``BCE' = (1 - t)/(1 - p) - t/p``, none where they are held, and ``u' = 1 - 2 t``. Of
+    logits ``BCE' = p - t``, and ``u' = (1 - 2 t) p (1 - p)``. Targets are taken as constant.
+    """
+    p, q, log_p, log_q = _odds(logits, predictions, targets, epsilon)
+    off = targets * q + (1.0 - targets) * p
+    entropy = -(targets * log_p + (1.0 - targets) * log_q)
+    weight = cotangent * _balance(targets, alpha)
+    moved = gamma * _power(off, gamma - 1.0) * (1.0 - 2.0 * targets) * entropy
+    if predictions is None:
+        away = (1.0 - targets) * p - targets * q
+        return weight * (moved * (p * q)) + weight * (_power(off, gamma) * away), None
+    held = _clip(predictions, epsilon)
+    free = (predictions >= epsilon) & (predictions <= 1.0 - epsilon)
+    slope = np.where(free, (1.0 - targets) / (1.0 - held) - targets / held, 0.0)
+    return None, weight * moved + weight * (_power(off, gamma) * slope)
+
+
+def _odds(
+    logits: Array, predictions: Array, targets: Array, epsilon: float
+) -> tuple[Array, Array, Array, Array]:
+    """``p`` and ``1 - p``, and their logarithms."""
+    require((logits is None) != (predictions is None), "give either logits or predictions")
+    given = logits if predictions is None else predictions
+    require_shape("targets", targets, given.shape, "as the predictions")
+    if predictions is None:
+        return expit(logits), expit(-logits), log_expit(logits), log_expit(-logits)
+    held = _clip(predictions, epsilon)
+    return predictions, 1.0 - predictions, np.log(held), np.log(1.0 - held)
+
+
+def _power(x: Array, exponent: float) -> Array:
+    """``xᵉ``, by the functions that libraries have for some exponents: these round less than any power."""
+    if exponent in (1.0, 2.0):
+        return x if exponent == 1 else np.square(x)
+    if exponent in (-0.5, 0.5):
+        return np.sqrt(x) if exponent > 0 else 1.0 / np.sqrt(x)
+    return np.power(x, exponent)
+
+
+def _balance(targets: Array, alpha: float | None) -> Array | float:
+    return 1.0 if alpha is None else alpha * targets + (1.0 - alpha) * (1.0 - targets)

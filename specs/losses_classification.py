@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..reference import losses_classification as reference
-from .language.loss import MEAN_OF_MEANS, REDUCTION, ROW_MEAN
+from .language.loss import MEAN_OF_MEANS, REDUCTION, ROW_MEAN, loss
 from .language.spec import Constraint, Input, Parameter, Source, Spec
 
 ROWS = "*(batch, steps)[:rank]"
@@ -281,4 +281,26 @@ binary_cross_entropy = Spec(
         "zero_target == 'nan' and guard != 'none'",
     ),
     sources=(KERAS_EPSILON,),
+)
+
+binary_focal_cross_entropy = loss(
+    reference.binary_focal_cross_entropy,
+    (
+        Input("logits", "batch, features", when="domain == 'logits'", meaning="log-odds"),
+        Input("predictions", "batch, features", kind="unit", when="domain != 'logits'"),
+        Input("targets", "batch, features", kind="unit", constant=True, meaning="probabilities"),
+    ),
+    Parameter("domain", ("logits", "probabilities"), "what is given"),
+    Parameter("alpha", (None, 0.25), "weight of the positive class", facet=True),
+    Parameter("gamma", (2.0, 0.5), "how much less counts what is well predicted"),
+    row_mean=True,
+    sizes=((3, 17), (1, 1)),
+    data=("normal", "tails", "zeros", "nan"),
+    # At a probability of 0 or 1 that is right, the slope of a root meets a loss of nearly 0.
+    excluded=("domain == 'probabilities' and gamma < 1 and data == 'zeros'",),
+    sources=(
+        Source(
+            "Lin et al. (2017), Focal loss for dense object detection", "https://arxiv.org/abs/1708.02002"
+        ),
+    ),
 )

@@ -210,3 +210,32 @@ function(
 )
 def softmax_then_cross_entropy(logits, labels, class_weights):
     return keras.losses.sparse_categorical_crossentropy(labels, keras.ops.softmax(logits, axis=-1))
+
+
+# --- focal ---
+
+FOCAL = {
+    "apply_class_balancing": "alpha is not None",
+    "alpha": "0.25 if alpha is None else alpha",
+    "gamma": "gamma",
+    "from_logits": "predictions is None",
+}
+GIVEN = "logits if predictions is None else predictions"
+FOCAL_FORM = {
+    "on": f"targets, {GIVEN}",
+    "where": {"row_mean or reduction == 'mean'": "Keras averages the last axis first"},
+}
+
+instance(
+    "binary_focal_cross_entropy",
+    "keras.losses.BinaryFocalCrossentropy",
+    FOCAL | {"reduction": "class_reduction(reduction)", "dtype": "dtype_of(targets)"},
+    **FOCAL_FORM,
+)
+function(
+    "binary_focal_cross_entropy",
+    "keras.losses.binary_focal_crossentropy",
+    FOCAL,
+    **FOCAL_FORM,
+    returns=REDUCED,
+)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, xlogy
+from scipy.special import expit, log_expit, xlogy
 
 from ...numerics.dtypes import dtype, nearest
 from ...reference.activations import log_softmax, softmax
@@ -291,7 +291,67 @@ LOGARITHMS: dict[str, LogSoftmax] = {
     "epsilon in the logarithm": log_with_epsilon,
 }
 
+
+def focal_with_constant_factor(
+    logits: Array,
+    predictions: Array,
+    targets: Array,
+    cotangent: Array,
+    *,
+    alpha: float | None = None,
+    gamma: float = 2.0,
+    reduction: str = "mean",
+    row_mean: bool = False,
+) -> tuple[Array, None]:
+    """Gradient of the cross entropy alone, times the factor."""
+    each = spread(cotangent, logits.shape, reduction, row_mean=row_mean)
+    off = targets * expit(-logits) + (1.0 - targets) * expit(logits)
+    weight = 1.0 if alpha is None else alpha * targets + (1.0 - alpha) * (1.0 - targets)
+    return each * weight * off**gamma * (expit(logits) - targets), None
+
+
+def focal_by_logarithms(
+    logits: Array,
+    predictions: Array,
+    targets: Array,
+    *,
+    alpha: float | None = None,
+    gamma: float = 2.0,
+    reduction: str = "mean",
+    row_mean: bool = False,
+) -> Array:
+    """``exp(γ log u)``, and each class by itself."""
+    p, q = (expit(logits), expit(-logits)) if predictions is None else (predictions, 1.0 - predictions)
+    held = p if predictions is None else np.clip(p, 1e-7, 1.0 - 1e-7)
+    log_p, log_q = (
+        (log_expit(logits), log_expit(-logits)) if predictions is None else (np.log(held), np.log(1.0 - held))
+    )
+    off = p * (1.0 - targets) + q * targets
+    focus = np.where(off == 0, 0.0, np.exp(gamma * np.log(np.where(off == 0, 1.0, off))))
+    positive, negative = -(focus * targets) * log_p, -(focus * (1.0 - targets)) * log_q
+    if alpha is None:
+        return reduce(positive + negative, reduction, row_mean=row_mean)
+    weight = alpha * targets + (1.0 - alpha) * (1.0 - targets)
+    return reduce(weight * (positive + negative), reduction, row_mean=row_mean)
+
+
 FAULTS = {
+    "binary_focal_cross_entropy": (
+        *SUM_FOR_MEAN,
+        *MEAN_FOR_SUM,
+        *each_way(Fault(name="plain cross entropy", parameters={"gamma": "0.0"})),
+        *each_way(
+            Fault(
+                name="alpha for the other class", parameters={"alpha": "1 - alpha"}, where="alpha is not None"
+            )
+        ),
+        *each_way(Fault(name="classes exchanged", inputs={"targets": lambda targets: 1 - targets})),
+        Fault(
+            name="factor taken as constant",
+            vjp=focal_with_constant_factor,
+            where="domain == 'logits'",
+        ),
+    ),
     "softmax_cross_entropy": (
         *(
             Fault(name=name, reference=cross_entropy_by(logarithm), rounds=True)
@@ -757,6 +817,7 @@ def kl_gradient_of_log_targets_factored(
 
 
 CONTROLS = {
+    "binary_focal_cross_entropy": (Control(name="by logarithms", reference=focal_by_logarithms),),
     "categorical_cross_entropy": (
         Control(
             name="difference of logarithms",

@@ -20,6 +20,8 @@ from assay.reference.activations import log_softmax, softmax, softmax_vjp
 from assay.reference.losses_classification import (
     binary_cross_entropy,
     binary_cross_entropy_vjp,
+    binary_focal_cross_entropy,
+    binary_focal_cross_entropy_vjp,
     categorical_cross_entropy,
     categorical_cross_entropy_vjp,
     kl_divergence,
@@ -576,3 +578,54 @@ def test_every_order_of_the_gradient_of_a_divergence_is_within_its_tolerance(ord
         expected = finish(kl_divergence_vjp(*given, reduction="elements")[0])
         got = ORDERS[order](np.log(p), log_q, g)
         assert np.all(np.abs(got - expected.value) <= tolerance(expected))
+
+
+@proves(binary_focal_cross_entropy, binary_focal_cross_entropy_vjp, by="law")
+def test_focal_loss_of_gamma_zero_is_the_cross_entropy():
+    x, t = carried(LOGITS), carried(expit(LOGITS[::-1]))
+    assert_same(binary_focal_cross_entropy(x, None, t, gamma=0.0), sigmoid_cross_entropy(x, t))
+    gradient, _ = binary_focal_cross_entropy_vjp(x, None, t, np.array(1.0), gamma=0.0)
+    assert_same(gradient, sigmoid_cross_entropy_vjp(x, t, None, np.array(1.0))[0], size=1)
+
+
+@proves(binary_focal_cross_entropy, binary_focal_cross_entropy_vjp, by="law")
+def test_focal_loss_of_a_logit_is_that_of_its_probability():
+    x, t = carried(LOGITS), carried(expit(LOGITS[::-1]))
+    options = {"alpha": 0.25, "gamma": 0.5, "reduction": "sum"}
+    p = expit(x)
+    assert_same(
+        binary_focal_cross_entropy(x, None, t, **options), binary_focal_cross_entropy(None, p, t, **options)
+    )
+    of_logits, _ = binary_focal_cross_entropy_vjp(x, None, t, np.array(1.0), **options)
+    _, of_predictions = binary_focal_cross_entropy_vjp(None, p, t, np.array(1.0), **options)
+    assert_same(of_logits, of_predictions * p * expit(-x), size=1)
+
+
+@proves(binary_focal_cross_entropy, by="high precision")
+def test_focal_loss_agrees_with_many_digits():
+    x, t = LOGITS.ravel(), np.arange(LOGITS.size) % 2 * 1.0
+    with mpmath.workdps(40):
+        of_true = [1 / (1 + mpmath.exp(-mpmath.mpf(a) * (2 * int(b) - 1))) for a, b in zip(x, t, strict=True)]
+        weights = [mpmath.mpf(0.25) if b else mpmath.mpf(0.75) for b in t]
+        exact = -sum(w * (1 - p) ** 2 * mpmath.log(p) for w, p in zip(weights, of_true, strict=True)) / len(x)
+    assert_same(binary_focal_cross_entropy(carried(x), None, t, alpha=0.25), exact)
+
+
+@proves(binary_focal_cross_entropy, binary_focal_cross_entropy_vjp, by="worked figures")
+def test_focal_loss_of_an_even_chance():
+    x, t = np.zeros(2), np.array([1.0, 0.0])
+    losses = binary_focal_cross_entropy(carried(x), None, t, alpha=0.25, reduction="none")
+    assert_same(losses, carried(np.array([1.0, 3.0])) * np.log(2.0) / 16)
+    gradient, _ = binary_focal_cross_entropy_vjp(
+        carried(x), None, carried(t), np.ones(2), gamma=1.0, reduction="none"
+    )
+    assert_same(gradient, (0.25 + 0.25 * np.log(carried(np.array(2.0)))) * np.array([-1.0, 1.0]))
+
+
+def test_focal_losses_name_what_does_not_fit():
+    with pytest.raises(ValueError, match="give either logits or predictions"):
+        binary_focal_cross_entropy(None, None, LOGITS)
+    with pytest.raises(ValueError, match="gamma must not be negative; got -1"):
+        binary_focal_cross_entropy(LOGITS, None, expit(LOGITS), gamma=-1.0)
+    with pytest.raises(ValueError, match="targets must have shape"):
+        binary_focal_cross_entropy(LOGITS, None, expit(LOGITS[:1]))
