@@ -18,8 +18,10 @@ def by_numpy(x: Array, *, widths: Any, mode: str, value: float) -> Array:
     """`numpy.pad`, cropped after it."""
     pairs = widths[: x.ndim - 2]
     around = ((0, 0), *((max(low, 0), max(high, 0)) for low, high in pairs), (0, 0))
-    options: dict[str, Any] = {"constant_values": value} if mode == "constant" else {}
-    y = np.pad(x, around, mode=NUMPY.get(mode, mode), **options)
+    options: dict[str, Any] = {"mode": NUMPY.get(mode, mode)} | (
+        {"constant_values": value} if mode == "constant" else {}
+    )
+    y: Array = np.pad(x, around, **options)
     places = zip(y.shape[1:-1], pairs, strict=True)
     kept = (slice(None), *(slice(max(-low, 0), n - max(-high, 0)) for n, (low, high) in places))
     return y[kept]

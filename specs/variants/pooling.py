@@ -288,11 +288,12 @@ def adaptive(
 ) -> Array:
     """Adaptive pooling place by place, its windows from ``low`` to before ``high``."""
     axes = list(zip(x.shape[1:-1], lengths, strict=False))
-    reduce = {"mean": np.mean, "max": np.max}[operation]
+    reduce: Callable[..., Array] = np.max if operation == "max" else np.mean
     places = []
     for place in np.ndindex(*(m for _, m in axes)):
-        bins = [slice(low(o, n, m), high(o, n, m)) for o, (n, m) in zip(place, axes, strict=True)]
-        places.append(reduce(x[(slice(None), *bins)], axis=tuple(range(1, x.ndim - 1))))
+        bins = (slice(low(o, n, m), high(o, n, m)) for o, (n, m) in zip(place, axes, strict=True))
+        seen = (slice(None), *bins)
+        places.append(reduce(x[seen], axis=tuple(range(1, x.ndim - 1))))
     return np.reshape(np.stack(places, axis=1), (x.shape[0], *(m for _, m in axes), x.shape[-1]))
 
 
