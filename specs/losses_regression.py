@@ -150,7 +150,11 @@ poisson_nll = loss(
     row_mean=True,
     sizes=((3, 17), (1, 1)),
     data=("normal", "saturated", "zeros", "infinities"),
-    excluded=("log_input and epsilon != 1e-8",),
+    excluded=(
+        "log_input and epsilon != 1e-8",
+        # Neither epsilon is a normal number of float16, and a rate of 0 is then as good as any other.
+        "not log_input and dtype == 'float16' and data != 'normal'",
+    ),
     sources=(
         Source(
             "Cameron and Trivedi (2013), Regression analysis of count data",
@@ -202,5 +206,9 @@ cosine_similarity = loss(
             also_broken_by=({"axis": -3},),
         ),
     ),
-    excluded=("epsilon == 0 and floor_gradient == 'passed'",),
+    excluded=(
+        "epsilon == 0 and floor_gradient == 'passed'",
+        # It is 0 in float16, where a vector of zeros is then divided by 0.
+        "epsilon == 1e-8 and dtype == 'float16' and data == 'zeros'",
+    ),
 )
