@@ -179,6 +179,8 @@ gaussian_nll = loss(
     sizes=((3, 17), (1, 1)),
     data=("normal", "zeros", "offset", "nan", "infinities"),
     constraints=(EPSILON_IS_POSITIVE,),
+    # The inverse of the least variance leaves the range of float16, and meets an infinite error.
+    excluded=("dtype == 'float16' and data == 'infinities' and epsilon == 1e-6",),
     sources=(
         Source(
             "Nix and Weigend (1994), Estimating the mean and variance",
