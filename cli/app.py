@@ -251,8 +251,8 @@ def audit(
     seeds
         How many times to draw the numbers of every case.
     share
-        Put each control that is no layer's own to one of so many cases, others for each control, which takes
-        less time. Faults are put to all cases all the same.
+        Put each control that is no layer's own to one of so many cases, others for each control, and one of
+        so many faults that follow from the specs: less time, and less is asked.
     jobs
         Processes; as many as there are cores if not given.
     details

@@ -180,15 +180,16 @@ def audit(spec_name: str, dtype_name: str, tier: str, seed: int = 0, share: int 
     """Put every fault and control of a spec through its cases in one dtype.
 
     The general controls, which are most of the work, are put to one of ``share`` cases each, and to others
-    than the control before. Those of the spec are put to all cases, and so are all where a fault is to be
-    told from the noise of controls.
+    than the control before; of the faults that follow from the spec one of ``share`` is put at all. What is
+    written for the spec is put to all cases, and so is every control where a fault is to be told from their
+    noise.
     """
     forget()
     spec = all_specs()[spec_name]
     questions = _Questions(spec, dtype_name, tier, seed, share)
     return [
         *(_controlled(control, questions) for control in controls(spec, dtype_name)),
-        *(_faulty(fault, questions) for fault in faults(spec)),
+        *(_faulty(fault, questions) for fault in _shared(faults(spec), share)),
         *(blind for expectation in questions.all for blind in _blind(expectation, questions)),
     ]
 
@@ -320,6 +321,16 @@ def _stored(control: AnyControl, expectation: Expectation) -> Answer | None:
 
 
 # --- faults ---
+
+
+def _shared(every: Sequence[AnyFault], share: int) -> Iterator[AnyFault]:
+    """All faults but, of those that may well make no difference, one of ``share``."""
+    optional = 0
+    for fault in every:
+        patient = math.isinf(getattr(fault, "patience", math.inf))
+        optional += not patient
+        if patient or optional % share == 0:
+            yield fault
 
 
 def _faulty(fault: AnyFault, questions: _Questions) -> Entry:

@@ -27,6 +27,7 @@ from assay.specs import all_specs
 from assay.specs.language.case import parse
 from assay.specs.language.cases import cases
 from assay.specs.language.variant import Control, Fault, call_by_name, each_way
+from assay.specs.variants import controls_of, faults_of
 
 SPECS = all_specs()
 
@@ -153,6 +154,19 @@ def test_what_no_case_lets_act_fails_the_audit(kind):
     assert not Audit("standard", True, tuple(others)).failing
     caught = msgspec.structs.replace(others[0], outcome="caught")
     assert not Audit("standard", True, (first, caught, *others[1:])).failing
+
+
+def test_a_share_leaves_out_general_controls_and_generated_faults_alone():
+    whole, part = (audit("silu", "float32", "standard", share=share) for share in (1, 4))
+    written = (*controls(SPECS["silu"], "float32"), *faults_of(SPECS["silu"]))
+    assert {entry.name for entry in part} >= {one.name for one in written}
+    kept = {e.name: e for e in whole}
+    assert all(kept[e.name].outcome == e.outcome for e in part)
+    own = {control.name for control in controls_of(SPECS["silu"])}
+    for entry in part:
+        if entry.kind == "control" and entry.name not in own:
+            assert 0 < 4 * entry.cases <= kept[entry.name].cases + 3
+    assert len(part) < len(whole)
 
 
 def test_below_the_resolution_is_computed_not_declared():
