@@ -706,6 +706,8 @@ def below_maximum(x: Array, candidates: Array, axis: int, *, infinite: bool = Fa
     by rounding alone.
     """
     places = np.expand_dims(np.arange(x.shape[axis]), tuple(range(1, -axis if axis < 0 else x.ndim - axis)))
-    known = np.isfinite(candidates) | (infinite & np.isinf(candidates) & ~np.signbit(candidates))
+    known = np.isfinite(candidates)
+    if infinite:
+        known = known | (candidates == np.inf)
     top = (places == np.expand_dims(np.argmax(candidates, axis=axis), axis)) & known
     return np.where(top, 0.0, x - np.max(candidates, axis=axis, keepdims=True))

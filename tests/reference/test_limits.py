@@ -55,8 +55,9 @@ def test_every_function_of_one_element_is_asked():
 
 
 def _has_axes(spec):
-    """Whether the reference mixes elements along an axis, or in windows."""
-    return bool({"axis", "window", "indices"} & set(inspect.signature(spec.reference).parameters))
+    """Whether the reference mixes or moves elements: along an axis, in windows, bins or blocks."""
+    places = {"axis", "window", "indices", "widths", "lengths", "block"}
+    return bool(places & set(inspect.signature(spec.reference).parameters))
 
 
 def rows(*, of_vjp):
