@@ -32,6 +32,9 @@ ALIKE = ("values", "tails", "sizes")
 OTHERS = 6
 """Further failures of a check that are kept, to tell causes apart."""
 
+WRONG = {"written", "values", "tails", "special values"}
+"""Checks whose failure leaves no meaning to the bits of single places."""
+
 ENDS = 3
 """Crashes and hangs after which nothing more is asked."""
 
@@ -114,7 +117,8 @@ class Checker:
         if tally.refusal and not tally.ended and "runs" not in tally.examples:
             self.looker.notes["layouts"] = tally.refusal
         if not tally.ended and not {"runs", "structure"} & set(tally.examples):
-            Facts(self.looker, tally.fail, tally.passed).look(everything[0])
+            right = not WRONG & set(tally.examples)
+            Facts(self.looker, tally.fail, tally.passed).look(everything[0], lanes=right)
         return self._checked(tally, begun)
 
     def _checked(self, tally: Tally, begun: float) -> Checked:

@@ -116,7 +116,7 @@ class CaseFacts(msgspec.Struct, frozen=True):
     """Whether a zero of the wrong sign counts."""
 
     unsupported: str = ""
-    """Why an implementation does not support the case, written by whoever runs it: then it is not judged."""
+    """Why an implementation does not support the case: written by whoever runs it; it is not judged then."""
 
 
 class Manifest(msgspec.Struct, frozen=True):

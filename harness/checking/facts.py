@@ -47,15 +47,16 @@ class Facts:
     def __init__(self, looker: Looker, fail: Callable[[Probe, Failure], None], passed: Counter[str]) -> None:
         self.looker, self.fail, self.passed = looker, fail, passed
 
-    def look(self, probe: Probe) -> None:
-        """Everything; an end of the process ends it."""
+    def look(self, probe: Probe, lanes: bool = True) -> None:
+        """Everything, places with a value of their own among them if ``lanes``; an end of the process ends it."""
         expectation = self.looker.expectation(probe.case)
         try:
             first = self.looker.ask(expectation, probe, PATTERNS[0])
             if "outputs" in first:
                 self._repeats(expectation, probe, first)
                 self._batch(expectation, probe, first)
-                self._lanes(probe)
+                if lanes:
+                    self._lanes(probe)
         except (Crashed, Hung):
             return
 
