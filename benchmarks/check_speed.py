@@ -1,8 +1,8 @@
 """How long a check takes, from the start of the interpreter on: ``python benchmarks/check_speed.py``.
 
-The limits are promises of the project, in seconds: a softmax of NumPy at default sizes within 2.5, of
-torch within 5, of JAX and of Triton in its interpreter within 15, and a batch of 65,537 within 10 and a gigabyte. No
-framework is imported on the way that a kernel does not want. The exit status is 1 where one is broken.
+The limits are promises of the project, in seconds: a softmax of NumPy at default sizes within 2.5, of torch
+within 5, of JAX and of Triton in its interpreter within 15, and a batch of 65,537 within 10 and a gigabyte.
+No framework is imported on the way that a kernel does not want. The exit status is 1 where one is broken.
 
 What counts is the time of the processor, and the best of several runs: other work on a machine makes both the
 wall clock and, less, the processor slower, and is not the check's own doing. The first line is the measure of

@@ -48,7 +48,7 @@ class Facts:
         self.looker, self.fail, self.passed = looker, fail, passed
 
     def look(self, probe: Probe, lanes: bool = True) -> None:
-        """Everything, places with a value of their own among them if ``lanes``; an end of the process ends it."""
+        """Everything, single places among it if ``lanes``; an end of the process ends it."""
         expectation = self.looker.expectation(probe.case)
         try:
             first = self.looker.ask(expectation, probe, PATTERNS[0])
