@@ -58,6 +58,9 @@ STEPS = ("steps", "time")
 FURTHEST = 33
 """How far they are asked to go."""
 
+NEAR = 6
+"""Lengths that are tried from a long one on: groups divide only some."""
+
 Admitted = Callable[[Case], bool]
 """Whether a case is in scope of its spec and of the kernel, and small enough."""
 
@@ -124,15 +127,20 @@ def long(base: Case, admitted: Admitted, halves: bool) -> Iterator[Case]:
         lengths = LONG if halves else LONG[:1]
         lengths = (*lengths, WRAPS) if axis == 0 or name in limits else lengths
         for length in (n for n in lengths if n <= furthest(base, axis)):
-            found = _beside_short(base, axis, length, admitted)
+            near = (_beside_short(base, axis, length + more, admitted) for more in range(NEAR))
+            found = next(filter(None, near), None)
             if found is not None:
                 yield found
 
 
 def _beside_short(base: Case, axis: int, length: int, admitted: Admitted) -> Case | None:
-    """The case with one long axis beside the longest of a few short ones that are admitted."""
-    lengths = (3, 2, 1) if length < WRAPS else (2, 1)
-    for others in (*((n,) * len(base.size) for n in lengths), base.size):
+    """The case with one long axis beside the longest of a few short ones that are admitted.
+
+    Where little fits, one axis at the other end keeps a few places: rows of a single value say nothing.
+    """
+    count, end = len(base.size), 0 if axis == len(base.size) - 1 else len(base.size) - 1
+    ends = [tuple(n if other == end else 1 for other in range(count)) for n in (3, 2)]
+    for others in (*((n,) * count for n in (3, 2)), *ends, base.size):
         short = tuple(min(n, own) for n, own in zip(others, base.size, strict=True))
         case = resized(dataclasses.replace(base, size=short), axis, length)
         if admitted(case):
