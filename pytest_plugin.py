@@ -94,7 +94,7 @@ class KernelTest(pytest.Item):
         if not self.checker.looker.has_sense(self.probe):
             pytest.skip("the spec has no value there")
         if self.checker.looker.too_slow(self.probe):
-            pytest.skip("a call of this size would take seconds: name it by sizes= to have it asked")
+            pytest.skip("a call of this size would take too long: name it by sizes= to have it asked")
         failures = self.checker.looker.look(self.probe).failures
         if failures:
             findings = tuple(self.checker.diagnosis.finding(self.probe, failure) for failure in failures)

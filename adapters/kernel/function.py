@@ -146,7 +146,7 @@ class Kernel:
         and distance), ``changed`` (inputs), ``shared`` (inputs), ``late``, ``overwritten``; under
         ``backward`` the same of the backward pass.
         """
-        begun = time.perf_counter()
+        begun, busy = time.perf_counter(), time.process_time()
         try:
             reply = self._forward(request)
             if request.get("cotangents") is not None and "outputs" in reply:
@@ -157,7 +157,8 @@ class Kernel:
             reply = {"wrong_type": str(error)}
         except BaseException as error:  # whatever a kernel raises is a result, an exit included
             reply = {"error": _describe(error) + self._hint(error)}
-        return reply | {"seconds": time.perf_counter() - begun}
+        processor = time.process_time() - busy
+        return reply | {"seconds": time.perf_counter() - begun, "processor": processor}
 
     def _forward(self, request: Mapping[str, Any]) -> Reply:
         pattern = request["pattern"]

@@ -99,7 +99,7 @@ class Looker:
         refused = self._refused(probe, first)
         failures = [] if refused else [*self.conduct.failures(expectation, probe, first, second)]
         judgement, answer = self.judged(expectation, first)
-        self.pace.took(probe, min(first["seconds"], second["seconds"]), expectation.seconds)
+        self.pace.took(probe, min(first["processor"], second["processor"]), expectation.seconds)
         if refused:
             return Seen((), (), note=refused)
         plain = self._fails_plainly.setdefault(probe.case.id, set())

@@ -9,11 +9,14 @@ from .probes import Probe
 
 __all__ = ["Pace"]
 
-CALL = 1.0
-"""Seconds that a call of the kernel may take at a long size."""
+CALL = {"sizes": 1.0, "tails": 0.25}
+"""Seconds of a processor that a call of the kernel may take, by what a probe is asked for."""
 
 REFERENCE = {"sizes": 3.0, "tails": 0.5}
-"""Seconds of a processor that the reference may take, by what a probe is asked for."""
+"""The same for the reference."""
+
+TELLING = 16
+"""Length from which on a pace can be told: the first calls compile."""
 
 Times = tuple[int, float, float]
 """A length, and the seconds of the kernel and of the reference."""
@@ -28,7 +31,7 @@ class Pace:
     def took(self, probe: Probe, call: float, reference: float) -> None:
         """Keep what a probe took."""
         axis, length = _longest(probe)
-        if length >= self._longest.get(axis, (1, 0.0, 0.0))[0]:
+        if length >= TELLING and length >= self._longest.get(axis, (1, 0.0, 0.0))[0]:
             self._longest[axis] = length, call, reference
 
     def too_slow(self, probe: Probe) -> bool:
@@ -36,9 +39,11 @@ class Pace:
         if probe.aim not in REFERENCE:
             return False
         axis, length = _longest(probe)
+        if length <= 2 * TELLING:
+            return False
         known, call, reference = self._longest.get(axis, (1, 0.0, 0.0))
         factor = max(length / known, 1.0)
-        return call * factor > CALL or reference * factor > REFERENCE[probe.aim]
+        return call * factor > CALL[probe.aim] or reference * factor > REFERENCE[probe.aim]
 
 
 def _longest(probe: Probe) -> tuple[int, int]:

@@ -97,4 +97,4 @@ def unasked(
 def _told(slow: Sequence[Probe]) -> str:
     """The sizes that were left out because the kernel is slow here."""
     sizes = dict.fromkeys("x".join(map(str, probe.case.size)) for probe in slow)
-    return f"; {', '.join(sizes)} would take seconds a call: name them by size" if sizes else ""
+    return f"; {', '.join(sizes)} would take too long: name them by size" if sizes else ""
