@@ -9,7 +9,7 @@ from .probes import Probe
 
 __all__ = ["Pace"]
 
-CALL = {"sizes": 1.0, "tails": 0.25}
+CALL = {"sizes": 1.0, "tails": 0.5}
 """Seconds of a processor that a call of the kernel may take, by what a probe is asked for."""
 
 REFERENCE = {"sizes": 3.0, "tails": 0.5}

@@ -96,5 +96,7 @@ def unasked(
 
 def _told(slow: Sequence[Probe]) -> str:
     """The sizes that were left out because the kernel is slow here."""
-    sizes = dict.fromkeys("x".join(map(str, probe.case.size)) for probe in slow)
-    return f"; {', '.join(sizes)} would take too long: name them by size" if sizes else ""
+    sizes = list(dict.fromkeys("x".join(map(str, probe.case.size)) for probe in slow))
+    if len(sizes) > 2:
+        return f"; {sizes[0]} and {len(sizes) - 1} others would take too long: name them by size"
+    return f"; {' and '.join(sizes)} would take too long: name them by size" if sizes else ""

@@ -587,7 +587,7 @@ def test_a_size_that_would_take_long_is_left_out_and_said():
     _, data = found(row_by_row, "softmax", axis=-1, tiles=(2,))
     assert data.passed
     assert not any("65537" in case for case in data.asked)
-    assert any("65537x3 would take too long" in text for text in data.unasked)
+    assert any("65537x3" in text and "would take too long" in text for text in data.unasked)
     _, named = found(row_by_row, "softmax", axis=-1, cases=["softmax/default/float32/normal/4099x2"])
     assert named.asked == ("softmax/default/float32/normal/4099x2",)
 
