@@ -60,7 +60,7 @@ class Held:
         case = expectation.case
         declared = self.declared(case.dtype)
         found = judge(expectation, answer, self.admitted, explain=explain, declared=declared)
-        if found.failing or case.data != WITHIN_RANGE or not any(m.unresolved for m in found.margins):
+        if found.failing or case.data != WITHIN_RANGE:
             return found
         profile = next((p for p in profiles(case.dtype) if p.name == found.profile), None)
         return found if profile is None else _within_range(expectation, answer, profile) or found

@@ -88,8 +88,8 @@ CONV = Operator(
 OPERATORS: dict[str, Operator] = {
     "relu": Operator("Relu", 14),
     "gelu": Operator("Gelu", 20, {"approximate": "'tanh' if approximate else 'none'"}),
-    "softmax": Operator("Softmax", 13, {"axis": "axis"}),
-    "log_softmax": Operator("LogSoftmax", 13, {"axis": "axis"}),
+    "softmax": Operator("Softmax", 13, {"axis": "axis"}, where="infinite_logit == 'nan'"),
+    "log_softmax": Operator("LogSoftmax", 13, {"axis": "axis"}, where="infinite_logit == 'nan'"),
     "dense": Operator("Gemm", 13, inputs={"x": same, "kernel": same, "bias": same}),
     "layer_norm": Operator(
         "LayerNormalization",

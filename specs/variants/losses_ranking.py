@@ -96,10 +96,6 @@ FAULTS = {
     "triplet_margin": (
         *MEANS,
         *MARGIN_LEFT,
-        Fault(
-            name="positives and negatives exchanged",
-            inputs={"positives": lambda negatives: negatives, "negatives": lambda positives: positives},
-        ),
         *each_way(Fault(name="swap not made", parameters={"swap": "False"}, where="swap")),
         *each_way(
             Fault(

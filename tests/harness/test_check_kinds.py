@@ -58,7 +58,16 @@ def gradient(spec, **fixed):
 
 
 silu = reference("silu")
-softmax, softmax_vjp = reference("softmax"), gradient("softmax")
+
+
+def softmax(x, *, axis):
+    return reference("softmax")(x, axis=axis)
+
+
+def softmax_vjp(x, cotangent, *, axis):
+    return gradient("softmax")(x, cotangent, axis=axis)
+
+
 layer_norm, layer_norm_vjp = reference("layer_norm"), gradient("layer_norm")
 
 
