@@ -30,7 +30,7 @@ def rounded(spec, function):
 
 
 FIRST = {spec.family: name for name, spec in reversed(SPECS.items())}
-"""The spec of each family that is asked at every size; the others are asked at a few, for the time it takes."""
+"""The spec of each family that is asked at every size; the others are asked at few, for the time it takes."""
 
 
 @pytest.mark.parametrize("name", SPECS)
