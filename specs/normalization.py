@@ -283,7 +283,15 @@ local_response_norm = Spec(
     ),
     sizes=((2, 2, 3, 9), (1, 1, 2, 1), (2, 3, 1, 6)),
     data=("normal", "wide", "nan"),
-    constraints=(Constraint("C1", "window >= 1", "a window must have a channel", broken_by={"window": 0}),),
+    constraints=(
+        Constraint(
+            "C1",
+            "window >= 1",
+            "a window must have a channel",
+            broken_by={"window": 0},
+            also_broken_by=({"window": -1},),
+        ),
+    ),
     sources=(
         Source(
             "Krizhevsky, Sutskever and Hinton (2012), section 3.3",

@@ -251,7 +251,13 @@ adaptive_pool = Spec(
     sizes=((2, 7, 5, 3), (1, 3, 6, 1)),
     data=("normal", "ties", "nan"),
     constraints=(
-        Constraint("C1", "min(lengths) >= 1", "lengths must be positive", broken_by={"lengths": (-1, 2, 2)}),
+        Constraint(
+            "C1",
+            "min(lengths) >= 1",
+            "lengths must be positive",
+            broken_by={"lengths": (-1, 2, 2)},
+            also_broken_by=({"lengths": (0, 2, 2)},),
+        ),
     ),
     excluded=("nan != 'hold' and (data != 'nan' or operation == 'mean')",),
     sources=(Source("He, Zhang, Ren and Sun (2014), section 2.3", "https://arxiv.org/abs/1406.4729"),),

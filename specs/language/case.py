@@ -232,7 +232,7 @@ def parse(case_id: str, specs: dict[str, Spec]) -> Case:
         key, equals, text = item.partition("=")
         if not equals:
             raise Usage(f"case id {case_id!r}: {item!r} is not of the form parameter=value")
-        values[key] = decode(text, spec.parameter(key).values)
+        values[key] = decode(text, (*spec.parameter(key).values, *spec.grid.get(key, ())))
     if dtype_name not in DTYPES:
         raise Usage(f"case id {case_id!r}: dtype {dtype_name!r} is not one of {', '.join(DTYPES)}")
     if data.startswith(BREAKS):

@@ -87,11 +87,13 @@ MARGIN_LEFT = each_way(Fault(name="half of the margin", parameters={"margin": "m
 
 FAULTS = {
     "pairwise_distance": (
-        *each_way(Fault(name="epsilon subtracted", parameters={"epsilon": "-epsilon"})),
-        *each_way(Fault(name="no epsilon", parameters={"epsilon": "0.0"})),
+        Fault(
+            name="epsilon subtracted, in the gradient",
+            parameters={"epsilon": "-epsilon"},
+            spoils="gradients",
+        ),
         Fault(name="squares overflow", reference=pairwise_that_overflows, rounds=True, where="p == 2"),
         Fault(name="square of the distance", results={"y": lambda result: result**2}),
-        Fault(name="gradient of y not negated", gradients={"y": lambda gradient: -gradient}),
     ),
     "triplet_margin": (
         *MEANS,
