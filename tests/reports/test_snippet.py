@@ -134,12 +134,13 @@ from findings import explanations
 from test_snippet import SHOWN
 from assay.adapters.framework import framework
 from assay.harness.judging.expectation import Expectation
-from assay.harness.record import Verdict
+from assay.harness.record import Target, Verdict
 from assay.numerics.dtypes import encode
 from assay.reports.snippet import FRAMEWORK_MODULES, snippet
 
 adapter = framework({name!r}, "cpu")
 adapter.start()
+target = Target({name!r}, {name!r}, "cpu", "eager", True)
 roots = {{}}
 for module in FRAMEWORK_MODULES:
     root = module.partition(".")[0]
@@ -155,7 +156,7 @@ for binding, case in SHOWN.values():
             exec(snippet(binding, case), roots | given)
         except Exception as error:
             refused = Verdict(case.id, binding.api, {name!r}, "rejects")
-            if not explanations(refused):
+            if not explanations(refused, target):
                 sys.exit(f"{{binding.key}} {{case.id}}: {{type(error).__name__}}: {{error}}")
 """
 
