@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..reference import pooling as reference
@@ -125,36 +126,57 @@ def windows_fit(lengths: Lengths, dilated: bool) -> tuple[Constraint, Constraint
     )
 
 
-def max_pool(
-    name: str,
-    space: tuple[str, ...],
-    sizes: tuple[Lengths, ...],
-    windows: tuple[Lengths, ...],
-    strides: tuple[Lengths, ...],
-    padding: Paddings,
-    dilation: Lengths,
-    data: tuple[str, ...],
-    grid: Mapping[str, tuple[Any, ...]] | None = None,
-) -> Spec:
-    """The maximum pooling over these spatial axes."""
-    rank = len(space)
-    return Spec(
-        name=name,
-        reference=reference.max_pool,
-        inputs=(Input("x", f"batch, {', '.join(space)}, channels", meaning="what is pooled"),),
-        parameters=(
-            *geometry(windows, strides, padding),
-            Parameter("dilation", ((1,) * rank, dilation), "distance of neighbouring taps, per axis"),
-            CEIL,
-            NAN,
-        ),
-        sizes=(*sizes, (3, *(1,) * rank, 4)),  # of a special value, such an image leaves nothing else
-        grid=grid or {},
-        data=data,
+@dataclass(frozen=True)
+class Space:
+    """The spatial axes that are pooled, with what is asked along them; the first of each is the default."""
+
+    axes: tuple[str, ...]
+    sizes: tuple[Lengths, ...]
+    windows: tuple[Lengths, ...]
+    strides: tuple[Lengths, ...]
+    padding: Paddings
+    grid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def pooled(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        data: tuple[str, ...],
+        options: tuple[Parameter, ...],
+        *,
+        dilated: bool = False,
+        more_sizes: tuple[Lengths, ...] = (),
+        excluded: tuple[str, ...],
+        **more: Any,
+    ) -> Spec:
+        """The spec of a pooling over these axes, whose options stand beside windows, strides and padding."""
+        return Spec(
+            name=name,
+            reference=function,
+            inputs=(Input("x", f"batch, {', '.join(self.axes)}, channels", meaning="what is pooled"),),
+            parameters=(*geometry(self.windows, self.strides, self.padding), *options),
+            sizes=(*self.sizes, *more_sizes),
+            grid=self.grid,
+            data=data,
+            constraints=(*positive(len(self.axes)), *windows_fit(self.sizes[0][1:-1], dilated)),
+            excluded=(idle_ceil_mode(len(self.axes), dilated), *excluded),
+            **more,
+        )
+
+
+def max_pool(name: str, space: Space, dilation: Lengths, data: tuple[str, ...]) -> Spec:
+    """The maximum pooling over these axes."""
+    ones = (1,) * len(space.axes)
+    dilations = Parameter("dilation", (ones, dilation), "distance of neighbouring taps, per axis")
+    return space.pooled(
+        name,
+        reference.max_pool,
+        data,
+        (dilations, CEIL, NAN),
+        dilated=True,
+        more_sizes=((3, *ones, 4),),  # of a special value, such an image leaves nothing else
         kernel_data={"low": ("x",), "mixed": ("x",), "nothing": ("x",)},
-        constraints=(*positive(rank), *windows_fit(sizes[0][1:-1], dilated=True)),
         excluded=(
-            idle_ceil_mode(rank, dilated=True),
             "max(dilation) > 1 and max(window) == 1",
             "nan != 'hold' and data not in ('nan', 'specials')",
             "max(x[1:-1]) == 1 and (max(dilation) > 1 or max(strides) > 2 or max(window) > 2)",
@@ -163,75 +185,56 @@ def max_pool(
     )
 
 
-def avg_pool(
-    name: str,
-    space: tuple[str, ...],
-    sizes: tuple[Lengths, ...],
-    windows: tuple[Lengths, ...],
-    strides: tuple[Lengths, ...],
-    padding: Paddings,
-    data: tuple[str, ...],
-    grid: Mapping[str, tuple[Any, ...]] | None = None,
-) -> Spec:
-    """The mean pooling over these spatial axes."""
-    rank = len(space)
-    return Spec(
-        name=name,
-        reference=reference.avg_pool,
-        inputs=(Input("x", f"batch, {', '.join(space)}, channels", meaning="what is pooled"),),
-        parameters=(*geometry(windows, strides, padding), CEIL, COUNT),
-        sizes=sizes,
-        grid=grid or {},
-        data=data,
-        constraints=(*positive(rank), *windows_fit(sizes[0][1:-1], dilated=False)),
+def avg_pool(name: str, space: Space, data: tuple[str, ...]) -> Spec:
+    """The mean pooling over these axes."""
+    idle = idle_ceil_mode(len(space.axes), dilated=False, past=True)
+    return space.pooled(
+        name,
+        reference.avg_pool,
+        data,
+        (CEIL, COUNT),
         excluded=(
-            idle_ceil_mode(rank, dilated=False),
             "count_padding and (padding == 'valid' or max(window) == 1)",
-            f"count_padding and {idle_ceil_mode(rank, dilated=False, past=True)}",
+            f"count_padding and {idle}",
         ),
         sources=(DOCUMENTS, SHAPES),
     )
 
 
 # The first plane and volume have some hundred windows: compilers take other paths there.
-LINE: dict[str, Any] = {
-    "space": ("time",),
-    "sizes": ((2, 17, 5), (3, 10, 1)),
-    "windows": ((2,), (4,)),
-    "strides": ((2,), (3,)),
-    "padding": ("valid", "same", ((1, 1),), ((0, 1),)),
-    "grid": GRID_1D,
-}
-PLANE: dict[str, Any] = {
-    "space": ("height", "width"),
-    "sizes": ((2, 9, 10, 33), (3, 5, 4, 1), (1, 17, 8, 5)),
-    "windows": ((2, 2), (4, 3), (1, 1)),
-    "strides": ((2, 2), (1, 3)),
-    "padding": ("valid", "same", ((1, 1), (1, 1)), ((0, 1), (1, 0))),
-    "grid": GRID_2D,
-}
-VOLUME: dict[str, Any] = {
-    "space": ("depth", "height", "width"),
-    "sizes": ((2, 4, 5, 6, 24), (1, 5, 4, 7, 3)),
-    "windows": ((2, 2, 2), (3, 1, 2)),
-    "strides": ((2, 2, 2), (1, 3, 2)),
-    "padding": ("valid", "same", ((1, 1), (0, 0), (1, 1)), ((0, 1), (0, 0), (1, 0))),
-}
+LINE = Space(
+    axes=("time",),
+    sizes=((2, 17, 5), (3, 10, 1)),
+    windows=((2,), (4,)),
+    strides=((2,), (3,)),
+    padding=("valid", "same", ((1, 1),), ((0, 1),)),
+    grid=GRID_1D,
+)
+PLANE = Space(
+    axes=("height", "width"),
+    sizes=((2, 9, 10, 33), (3, 5, 4, 1), (1, 17, 8, 5)),
+    windows=((2, 2), (4, 3), (1, 1)),
+    strides=((2, 2), (1, 3)),
+    padding=("valid", "same", ((1, 1), (1, 1)), ((0, 1), (1, 0))),
+    grid=GRID_2D,
+)
+VOLUME = Space(
+    axes=("depth", "height", "width"),
+    sizes=((2, 4, 5, 6, 24), (1, 5, 4, 7, 3)),
+    windows=((2, 2, 2), (3, 1, 2)),
+    strides=((2, 2, 2), (1, 3, 2)),
+    padding=("valid", "same", ((1, 1), (0, 0), (1, 1)), ((0, 1), (0, 0), (1, 0))),
+)
 
-max_pool1d = max_pool("max_pool1d", **LINE, dilation=(2,), data=("normal", "ties", "nan", "specials"))
+max_pool1d = max_pool("max_pool1d", LINE, (2,), ("normal", "ties", "nan", "specials"))
 max_pool2d = max_pool(
-    "max_pool2d",
-    **PLANE,
-    dilation=(2, 3),
-    data=("normal", "ties", "zeros", "nan", "negative_infinities", "specials"),
+    "max_pool2d", PLANE, (2, 3), ("normal", "ties", "zeros", "nan", "negative_infinities", "specials")
 )
-max_pool3d = max_pool(
-    "max_pool3d", **VOLUME, dilation=(1, 2, 3), data=("normal", "ties", "nan", "negative_infinities")
-)
+max_pool3d = max_pool("max_pool3d", VOLUME, (1, 2, 3), ("normal", "ties", "nan", "negative_infinities"))
 
-avg_pool1d = avg_pool("avg_pool1d", **LINE, data=("normal", "wide", "nan", "infinities"))
-avg_pool2d = avg_pool("avg_pool2d", **PLANE, data=("normal", "wide", "nan", "infinities"))
-avg_pool3d = avg_pool("avg_pool3d", **VOLUME, data=("normal", "wide", "nan"))
+avg_pool1d = avg_pool("avg_pool1d", LINE, ("normal", "wide", "nan", "infinities"))
+avg_pool2d = avg_pool("avg_pool2d", PLANE, ("normal", "wide", "nan", "infinities"))
+avg_pool3d = avg_pool("avg_pool3d", VOLUME, ("normal", "wide", "nan"))
 
 adaptive_pool = Spec(
     reference=reference.adaptive_pool,
