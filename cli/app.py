@@ -37,7 +37,7 @@ from ..reports.console import Bar, Progress, Screen, table
 from ..reports.pages import explanation_page, spec_page, spec_table
 from ..specs.language.cases import DTYPE_ORDER
 from .coverage import coverage
-from .ending import DEBUG, CannotRun, keeping, status_of, unread
+from .ending import DEBUG, CannotRun, Defect, keeping, status_of, unread
 from .gate import gate, waive
 from .kernel import check, export, judge
 from .options import ALL_FRAMEWORKS, Device, Names, Tier
@@ -265,8 +265,18 @@ def audit(
     if min(seeds, share) < 1 or (jobs is not None and jobs < 1):
         raise Usage("--seeds, --share and --jobs must be at least 1")
     parts = len(chosen) * len(dtype) * seeds
+    defects: dict[str, Exception] = {}
     with Bar("audit", parts) as bar:
-        found = run_audit(chosen, dtype, tier, range(seeds), jobs, lambda entries: bar.advance(), share)
+        found = run_audit(
+            chosen,
+            dtype,
+            tier,
+            range(seeds),
+            jobs,
+            on_done=lambda entries: bar.advance(),
+            share=share,
+            on_defect=lambda spec, form, error: defects.update({f"{spec} in {form}": error}),
+        )
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(found)).decode())
     else:
@@ -274,6 +284,9 @@ def audit(
         if details:
             console.print(audit_details(found.entries))
         console.print(audit_summary(found))
+    if defects:
+        told = f"It was the audit of {', '.join(defects)}; what came of the others is told above."
+        raise Defect(told) from next(iter(defects.values()))
     if not found.complete:
         raise CannotRun("The audit ended early: it was interrupted, or one of its processes was killed.")
     return int(bool(found.failing))

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
+import findings
 import pytest
 
 from assay.harness.record import Record, Target, Verdict
-
-ROOT = Path(__file__).resolve().parents[1]
-SPEC = importlib.util.spec_from_file_location("findings", ROOT / "benchmarks" / "findings.py")
-findings = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(findings)
 
 pytestmark = pytest.mark.xdist_group("frameworks")
 

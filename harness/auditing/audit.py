@@ -122,6 +122,10 @@ class Audit(msgspec.Struct, frozen=True):
         return (*(entry for entry in self.entries if entry.failing), *idle)
 
 
+def _raised(spec: str, dtype_name: str, error: Exception) -> None:
+    raise error
+
+
 def run_audit(
     specs: Sequence[str],
     dtypes: Sequence[str],
@@ -130,6 +134,7 @@ def run_audit(
     jobs: int | None = None,
     on_done: Callable[[Sequence[Entry]], None] = lambda entries: None,
     share: int = 1,
+    on_defect: Callable[[str, str, Exception], None] = _raised,
 ) -> Audit:
     """Audit specs in several processes; an interrupt or a killed process ends it and keeps what was learned.
 
@@ -141,6 +146,8 @@ def run_audit(
         jobs: processes; as many as there are cores if None.
         on_done: called with what came of a spec in a dtype from a seed.
         share: each general control is put to one of so many cases, see `audit`.
+        on_defect: called with a spec, a dtype and what the audit of it raised, which is a defect of ours; the
+            others go on.
     """
     # Arrays are small: threads of the linear algebra library would only get in each other's way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -151,9 +158,14 @@ def run_audit(
         futures = {pool.submit(audit, *task): number for number, task in enumerate(tasks)}
         try:
             for future in as_completed(futures):
-                found[futures[future]] = future.result()
-                on_done(found[futures[future]])
-            complete = True
+                number = futures[future]
+                error = future.exception()
+                if isinstance(error, Exception) and not isinstance(error, BrokenProcessPool):
+                    on_defect(*tasks[number][:2], error)
+                else:
+                    found[number] = future.result()
+                on_done(found.get(number, ()))
+            complete = len(found) == len(tasks)
         except (KeyboardInterrupt, BrokenProcessPool):
             pool.shutdown(wait=False, cancel_futures=True)
     return Audit(tier, complete, tuple(entry for number in sorted(found) for entry in found[number]))
@@ -324,13 +336,13 @@ def _stored(control: AnyControl, expectation: Expectation) -> Answer | None:
 
 
 def _shared(every: Sequence[AnyFault], share: int) -> Iterator[AnyFault]:
-    """All faults but, of those that may well make no difference, one of ``share``."""
-    optional = 0
-    for fault in every:
-        patient = math.isinf(getattr(fault, "patience", math.inf))
-        optional += not patient
-        if patient or optional % share == 0:
-            yield fault
+    """All faults but, of those that may be idle, one of ``share``."""
+    idle = itertools.count()
+    yield from (fault for fault in every if not _may_be_idle(fault) or next(idle) % share == 0)
+
+
+def _may_be_idle(fault: AnyFault) -> bool:
+    return isinstance(fault, GeneralFault) and fault.may_be_idle
 
 
 def _faulty(fault: AnyFault, questions: _Questions) -> Entry:
@@ -344,7 +356,7 @@ def _faulty(fault: AnyFault, questions: _Questions) -> Entry:
             return _entry(questions, fault, "caught", put, expectation.case.id, *facts)
         if margin >= nearest:
             nearest, where = margin, expectation.case.id
-    if not put and math.isfinite(getattr(fault, "patience", math.inf)):
+    if not put and _may_be_idle(fault):
         return _entry(questions, fault, "no effect", put)
     return _uncaught(fault, questions, put, nearest, where)
 

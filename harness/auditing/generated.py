@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ...specs.language.spec import Input, Parameter, Spec, Value
+from ...specs.variants import no_faults_of
 from ..judging.expectation import Expectation
 from ..plan import implementations
 from .variants import GeneralFault, Result, correct, gradients_of, outputs_of, question
@@ -44,10 +45,6 @@ PATIENCE = 8
 """Questions in which a fault that need not act may make no difference before it is put no more."""
 
 
-RIGHT = {"sampled_softmax_loss": ("weights plus one, in the gradient",)}
-"""What is no fault: a softmax takes no notice of what is added to all of its logits, but for rounding."""
-
-
 def generated(spec: Spec) -> tuple[GeneralFault, ...]:
     """Every fault that follows from the spec, by the place where it is made."""
     found = (
@@ -59,7 +56,7 @@ def generated(spec: Spec) -> tuple[GeneralFault, ...]:
         *_wrong_gradients(spec),
         *_wrong_cotangents(spec),
     )
-    return tuple(fault for fault in found if fault.name not in RIGHT.get(spec.name, ()))
+    return tuple(fault for fault in found if fault.name not in no_faults_of(spec))
 
 
 # --- what must make a difference: every input, and every option ---
@@ -221,9 +218,14 @@ def _with_inputs(changes: Mapping[str, Change], expectation: Expectation) -> Exp
     """The question with inputs changed; None where they are absent, or stay as they are."""
     before = {name: expectation.named[name] for name in changes if name in expectation.inputs}
     with np.errstate(all="ignore"):  # what is doubled may overflow
-        after = {name: np.asarray(changes[name](array), array.dtype) for name, array in before.items()}
+        after = {name: _changed(changes[name], array) for name, array in before.items()}
     same = all(np.array_equal(before[name], after[name], equal_nan=True) for name in before)
     return None if same else expectation.asking(after)
+
+
+def _changed(change: Change, array: Array) -> Array:
+    """What a change makes of an array, in its type; an empty one has nothing to lose."""
+    return np.asarray(change(array), array.dtype) if array.size else array
 
 
 def _changes(given: Input) -> dict[str, Change]:
@@ -608,7 +610,7 @@ def _with_cotangents(changes: Sequence[Change | None], expectation: Expectation)
     """The question under other cotangents; None where they are the same. Those of scalars have no rows."""
     before = expectation.cotangents
     after = [
-        np.asarray(change(g), g.dtype) if change and (g.ndim or change not in ROWED) else g
+        _changed(change, g) if change and (g.ndim or change not in ROWED) else g
         for g, change in zip(before, changes, strict=True)
     ]
     if all(map(np.array_equal, before, after)):

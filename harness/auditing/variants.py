@@ -115,6 +115,11 @@ class GeneralFault:
     essential: bool = False
     patience: float = math.inf
 
+    @property
+    def may_be_idle(self) -> bool:
+        """Whether it is no matter where it makes no difference in any case."""
+        return math.isfinite(self.patience)
+
 
 def outputs_of(expectation: Expectation) -> tuple[Array, ...]:
     """Outputs and states alone, in float64."""

@@ -91,6 +91,28 @@ def test_a_killed_process_ends_the_audit_and_costs_nothing_that_was_learned():
     assert (found.specs, found.complete) == (("relu",), False)
 
 
+def test_a_defect_in_one_spec_is_told_and_costs_nothing_of_the_others():
+    told = []
+    asked = ["relu", "no such spec"]
+    found = run_audit(asked, ["float32"], "smoke", jobs=1, on_defect=lambda *defect: told.append(defect))
+    assert (found.specs, found.complete) == (("relu",), False)
+    ((spec, dtype, error),) = told
+    assert (spec, dtype, type(error)) == ("no such spec", "float32", KeyError)
+
+
+def test_the_command_says_which_audit_a_defect_ended_after_what_came_of_the_others(monkeypatch, capsys):
+    def with_a_defect(*_, on_defect, **__):
+        on_defect("relu", "float32", IndexError("planted"))
+        return Audit("smoke", False, (Entry("gelu", "float32", "fault", "a fault", False, "caught", 3),))
+
+    monkeypatch.setattr("assay.cli.app.run_audit", with_a_defect)
+    assert main(["audit", "gelu", "relu"]) == 3
+    out, err = (" ".join(text.split()) for text in capsys.readouterr())
+    assert "1 fault of 1 spec" in out
+    assert "IndexError: planted" in err
+    assert "the audit of relu in float32" in err
+
+
 def test_processes_of_the_audit_end_with_the_one_that_asked_for_them():
     script = (
         "import os, time; from assay.harness.auditing.audit import worker_pool; pool = worker_pool(1);"
@@ -306,7 +328,7 @@ def test_the_command_says_what_slipped_and_exits_with_1(monkeypatch, capsys):
     slip = Entry(
         "gelu", "float32", "fault", "a fault", False, "slipped", 3, "gelu/default/…", effect=9, noise=2
     )
-    monkeypatch.setattr("assay.cli.app.run_audit", lambda *_: Audit("smoke", True, (slip,)))
+    monkeypatch.setattr("assay.cli.app.run_audit", lambda *_, **__: Audit("smoke", True, (slip,)))
     assert main(["audit", "gelu"]) == 1
     out = " ".join(capsys.readouterr().out.split())
     assert "slipped gelu, float32: a fault" in out
@@ -324,7 +346,7 @@ def test_the_command_prints_json_and_exits_with_0(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["audit", "gleu"], "did you mean gelu"),
+        (["audit", "gleu"], "did you mean glu or gelu?"),
         (["audit", "gelu", "--dtype", "float8"], "no dtype is called 'float8'"),
         (["audit", "gelu", "--seeds", "0"], "--seeds, --share and --jobs must be at least 1"),
         (["audit", "gelu", "--share", "0"], "--seeds, --share and --jobs must be at least 1"),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from twins import twins
 
 from assay.harness.auditing import audit as auditing
 from assay.harness.auditing.audit import Audit, audit
@@ -25,15 +23,6 @@ from assay.specs.variants import faults_of
 SPECS = all_specs()
 SAMPLE = list({spec.family: name for name, spec in reversed(SPECS.items())}.values())[::2]
 """The first spec of every other family."""
-
-
-def twins(name, planted):
-    """What `benchmarks/twins.py` says of faults of a spec."""
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "twins.py"
-    spec = importlib.util.spec_from_file_location("twins", path)
-    module = sys.modules["twins"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.twins(SPECS[name], planted)
 
 
 def of(case_id):
@@ -88,6 +77,13 @@ def test_a_fault_of_the_gradient_leaves_the_outputs_right():
 def test_where_a_change_changes_nothing_there_is_no_fault(case, name):
     expectation = of(case)
     assert named(expectation.case.spec.name, name).spoil(expectation) is None
+
+
+def test_of_an_empty_input_nothing_is_lost_and_the_rest_is_asked():
+    empty = of("concatenate/default/float32/normal/2x8x0")
+    assert not all(array.size for array in empty.inputs.values())
+    found = [fault for fault in generated(SPECS["concatenate"]) if list(answers(fault, [empty]))]
+    assert found
 
 
 def test_gates_states_and_exchanged_inputs_follow_from_what_the_spec_calls_them():
@@ -161,7 +157,7 @@ def test_a_fault_that_follows_from_the_spec_is_found_out():
             name="bias left out, for a large batch", inputs={"bias": lambda bias: 0 * bias}, where="batch > 8"
         ),
     )
-    assert list(twins("dense", written)) == ["bias left out"]
+    assert list(twins(SPECS["dense"], written)) == ["bias left out"]
 
 
 @pytest.mark.parametrize("name", SAMPLE)
@@ -169,7 +165,7 @@ def test_nothing_that_follows_from_the_spec_is_written_by_hand(name):
     """`benchmarks/twins.py` tells it of every spec. What several specs share may follow from one of them."""
     shared = {fault.name for other, spec in SPECS.items() if other != name for fault in faults_of(spec)}
     written = [fault for fault in faults_of(SPECS[name]) if fault.name not in shared]
-    assert twins(name, written) == {}
+    assert twins(SPECS[name], written) == {}
 
 
 def test_options_of_one_value_have_no_other():
