@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..syntax import parse
 from .binding import BUILT, Binding, conditions, register
 
 __all__ = ["Row", "rows"]
@@ -194,7 +195,7 @@ def _definition(name: str, body: str, unused: Iterable[str], space: Mapping[str,
 
 def _taken(body: str, known: set[str]) -> Iterator[str]:
     """Names, in the order of their places, that assignments and a return read and that are not known."""
-    for statement in ast.parse(body).body:
+    for statement in parse(body).body:
         assert isinstance(statement, ast.Assign | ast.Return)
         assert statement.value is not None
         bound = {n.arg for n in ast.walk(statement.value) if isinstance(n, ast.arg)}

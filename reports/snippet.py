@@ -15,6 +15,7 @@ from ..adapters.binding import BUILT, Binding
 from ..harness.judging.stochastic import SEED
 from ..harness.running.repro import definition
 from ..specs.language.case import Case
+from ..syntax import parse
 
 __all__ = ["FRAMEWORK_MODULES", "snippet"]
 
@@ -357,4 +358,4 @@ def _is_literal(value: Any) -> bool:
 
 
 def _literal(value: Any) -> ast.expr:
-    return ast.parse(repr(value), mode="eval").body
+    return parse(repr(value), "eval").body

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: the public face, the root `__init__.py`.
 PARTS = (
     "errors",
+    "syntax",
     "numerics",
     "reference",
     "specs",

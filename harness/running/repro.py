@@ -19,6 +19,7 @@ from typing import Any
 from ...adapters.binding import BUILT, Binding
 from ...adapters.lazy import Lazy
 from ...numerics.dtypes import encode
+from ...syntax import parse
 from ..judging.expectation import Expectation
 from ..judging.judge import Judgement
 from ..judging.stochastic import SEED
@@ -227,5 +228,5 @@ class _Bare(ast.NodeTransformer):
 
 def definition(function: Callable[..., Any]) -> tuple[str, ast.AST]:
     """Source of a function without its decorators and annotations, and its tree."""
-    tree = _Bare().visit(ast.parse(textwrap.dedent(inspect.getsource(function))))
+    tree = _Bare().visit(parse(textwrap.dedent(inspect.getsource(function))))
     return ast.unparse(tree), tree

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 
+from ...syntax import parse
 from .expression import FUNCTIONS
 
 __all__ = ["Agreement", "agreements", "in_order"]
@@ -74,7 +75,7 @@ def _places(axes: str) -> dict[str, int]:
 
 def _items(axes: str) -> list[ast.expr]:
     """The expressions that the axes are a list of."""
-    listed = ast.parse(f"[{axes}]", mode="eval").body
+    listed = parse(f"[{axes}]", "eval").body
     assert isinstance(listed, ast.List)
     return listed.elts
 

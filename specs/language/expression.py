@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from types import CodeType
 from typing import Any
 
+from ...syntax import parse
+
 __all__ = ["FUNCTIONS", "ExpressionError", "checked", "evaluate", "mentioned"]
 
 FUNCTIONS: dict[str, Any] = {"len": len, "min": min, "max": max, "all": all, "any": any}
@@ -74,7 +76,7 @@ def _compiled(expression: str, functions: tuple[str, ...]) -> tuple[CodeType, bo
     """Code of an expression, and whether it holds comprehensions, which see global names only."""
     text = expression.strip()
     try:
-        tree = ast.parse(text, f"<{text}>", "eval")
+        tree = parse(text, "eval", f"<{text}>")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
         reason = error.args[0] if error.args else "it is too deep"
