@@ -16,6 +16,7 @@ __all__ = ["audit_details", "audit_summary"]
 
 STYLES = {
     "caught": "green",
+    "left to standard": "yellow",
     "passes": "green",
     "below resolution": "dim",
     "no effect": "dim",
@@ -61,9 +62,10 @@ def _matrix(entries: Sequence[Entry]) -> Table:
 def _caught(entries: Sequence[Entry]) -> Text:
     """``61`` caught, or ``60 of 61``; ``+3`` below the resolution of the dtype."""
     count = Counter(entry.outcome for entry in entries)
-    caught, seen = count["caught"], count["caught"] + count["slipped"]
+    caught = count["caught"]
+    seen = caught + count["left to standard"] + count["slipped"]
     text = Text(str(caught) if caught == seen else f"{caught} of {seen}")
-    text.stylize("green" if caught == seen else "bold red")
+    text.stylize("bold red" if count["slipped"] else "green" if caught == seen else "yellow")
     hidden = count["below resolution"]
     return text.append(f" +{hidden}", style="dim") if hidden else text
 
@@ -91,16 +93,22 @@ def _failure(entry: Entry) -> Text:
 def _verdict(audit: Audit) -> Text:
     faults = [entry for entry in audit.entries if entry.kind == "fault"]
     count = Counter(entry.outcome for entry in audit.entries)
+    beyond = _beyond_smoke(count["left to standard"])
     lines = [
         f"{plural(len({(e.spec, e.name) for e in faults}), 'fault')} of {plural(len(audit.specs), 'spec')}: "
-        f"{count['caught']} times caught, {count['slipped']} times slipped, {count['below resolution']} "
-        f"times below the resolution of the dtype (+), {count['no effect']} times without effect there",
+        f"{count['caught']:,} times caught, {beyond}{count['slipped']} times slipped, "
+        f"{count['below resolution']} times below the resolution of the dtype (+), "
+        f"{count['no effect']:,} times without effect there",
         f"{count['passes'] + count['false alarm']} controls: {count['false alarm']} false alarms; "
         f"{plural(count['blind'], 'array')} without power, {count['unresolved']:,} unresolved",
     ]
     if not audit.complete:
         lines.append("The audit was cut off: this is what it had learned.")
     return Text("\n".join(lines), style="bold red" if audit.failing else "")
+
+
+def _beyond_smoke(times: int) -> str:
+    return f"{times} times by cases of the standard tier alone, " if times else ""
 
 
 def _margin(entry: Entry) -> str:

@@ -48,9 +48,20 @@ AnyControl = Control | GeneralControl
 Distance = Callable[[Array, Array], float]
 
 AuditOutcome = Literal[
-    "caught", "slipped", "below resolution", "no effect", "passes", "false alarm", "unresolved", "blind"
+    "caught",
+    "left to standard",
+    "slipped",
+    "below resolution",
+    "no effect",
+    "passes",
+    "false alarm",
+    "unresolved",
+    "blind",
 ]
-"""Of faults the first four, of controls the next two (or ``no effect``: never asked), of cases the last two.
+"""Of faults the first five, of controls the next two (or ``no effect``: never asked), of cases the last two.
+
+The smoke tier is chosen to catch nearly all that the standard tier does: what it lets slip is put to the
+standard cases, and ``left to standard`` where one of them catches it.
 
 An array in which no coarse fault is seen is ``blind``; ``unresolved`` where verdicts say so, because nothing
 bounds it, or where the tightest profile shows the fault and only the looser one of a half type explains all.
@@ -201,7 +212,7 @@ def audit(spec_name: str, dtype_name: str, tier: str, seed: int = 0, share: int 
     questions = _Questions(spec, dtype_name, tier, seed, share)
     return [
         *(_controlled(control, questions) for control in controls(spec, dtype_name)),
-        *(_faulty(fault, questions) for fault in _shared(faults(spec), share)),
+        *(_found(fault, questions) for fault in _shared(faults(spec), share)),
         *(blind for expectation in questions.all for blind in _blind(expectation, questions)),
     ]
 
@@ -211,12 +222,17 @@ class _Questions:
 
     def __init__(self, spec: Spec, dtype_name: str, tier: str, seed: int, share: int = 1) -> None:
         chosen = [case for case in selection(spec, tier, (dtype_name,)) if case.valid]
-        self.spec, self.dtype, self._share = spec, dtype_name, share
+        self.spec, self.dtype, self.tier, self._seed, self._share = spec, dtype_name, tier, seed, share
         self.all = [question(Case(spec, c.parameters, c.dtype, c.data, c.size, seed)) for c in chosen]
         self._noise: dict[Expectation, list[float]] = {}
         self._judgements: dict[tuple[Expectation, Fingerprint], Judgement] = {}
         self._ordinary: dict[str, float] = {}
         self._general = [c for c in controls(spec, dtype_name) if isinstance(c, GeneralControl)]
+
+    @functools.cached_property
+    def standard(self) -> _Questions:
+        """Those of the standard tier, no control put yet: they are heard if a fault is not caught."""
+        return _Questions(self.spec, self.dtype, "standard", self._seed, share=0)
 
     def of(self, control: AnyControl) -> list[Expectation]:
         """The questions that are put to a control."""
@@ -225,10 +241,10 @@ class _Questions:
         return self.all[self._general.index(control) % self._share :: self._share]
 
     def hear_everywhere(self) -> bool:
-        """Hear the general controls where they were not put; whether there was anything left to hear."""
-        left = self._share > 1
+        """Hear the controls where they were not put; whether there was anything left to hear."""
+        left = self._share != 1
         if left:
-            for control, expectation in itertools.product(self._general, self.all):
+            for control, expectation in itertools.product(controls(self.spec, self.dtype), self.all):
                 if result := result_of_control(control, expectation):
                     self.hear(expectation, result)
         self._share = 1
@@ -343,6 +359,19 @@ def _shared(every: Sequence[AnyFault], share: int) -> Iterator[AnyFault]:
 
 def _may_be_idle(fault: AnyFault) -> bool:
     return isinstance(fault, GeneralFault) and fault.may_be_idle
+
+
+def _found(fault: AnyFault, questions: _Questions) -> Entry:
+    """What came of a fault, in the standard cases too where it slips through those of smoke."""
+    entry = _faulty(fault, questions)
+    if entry.outcome != "slipped" or questions.tier != "smoke":
+        return entry
+    beyond = _faulty(fault, questions.standard)
+    if beyond.outcome == "caught":
+        return msgspec.structs.replace(
+            beyond, outcome="left to standard", effect=entry.effect, noise=entry.noise
+        )
+    return beyond
 
 
 def _faulty(fault: AnyFault, questions: _Questions) -> Entry:

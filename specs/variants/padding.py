@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...reference import padding as right
-from ..language.variant import Control, Fault, each_way
+from ..language.variant import Control, Fault
 
 Array = Any
 
@@ -34,12 +34,10 @@ def outermost_copies(x: Array, cotangent: Array, *, widths: Any, mode: str, valu
 
 FAULTS = {
     "pad": (
-        *each_way(
-            Fault(
-                name="widths from the last axis on",
-                parameters={"widths": "(*widths[:spatial][::-1],)"},
-                where="spatial > 1",
-            )
+        Fault(
+            name="widths from the last axis on",
+            parameters={"widths": "(*widths[:spatial][::-1],)"},
+            where="spatial > 1",
         ),
         Fault(name="what stands outside has no gradient", vjp=outermost_copies, where="mode != 'constant'"),
     ),

@@ -22,6 +22,7 @@ from assay.harness.auditing.faults import GENERAL, faults
 from assay.harness.auditing.faults import answer as answer_of_fault
 from assay.harness.auditing.variants import answer, correct, question, run
 from assay.harness.judging.judge import Judgement, judge
+from assay.harness.plan import selection
 from assay.numerics.dtypes import DTYPES
 from assay.specs import all_specs
 from assay.specs.language.case import parse
@@ -155,6 +156,20 @@ def test_a_tolerance_that_is_far_too_wide_is_found_out(monkeypatch):
     assert "slipped" not in before.values()
     fault = "gradients: off by 1 % or 32 roundoffs"  # far out gelu is x itself, and nothing may be off
     assert (before[fault], after[fault]) == ("caught", "slipped")
+
+
+def test_what_slips_through_smoke_is_put_to_the_standard_cases(monkeypatch):
+    def one_of_smoke(spec, tier, dtypes):
+        cases = selection(spec, tier, dtypes)
+        return [c for c in cases if tier != "smoke" or c.id == "softmin/default/float32/constant/2x64"]
+
+    monkeypatch.setattr(auditing, "selection", one_of_smoke)
+    found = {entry.name: entry for entry in audit("softmin", "float32", "smoke", share=4)}
+    entry = found["gradients: times 1 + 1e-6"]
+    assert entry.outcome == "left to standard"
+    assert "/constant/2x64" not in entry.case
+    assert entry.effect > entry.noise
+    assert not entry.failing
 
 
 def test_cases_that_cannot_see_a_fault_are_found_out():
