@@ -20,6 +20,7 @@ GROUPS = Parameter("groups", (1, 2), "number of equal parts of channels and filt
 ONE_TAP = "max(kernel[:-2]) == 1 and max(dilation) > 1"
 """A kernel of one tap has no dilation: such a case would stand in the place of one that shows it."""
 
+CROP = "what is cropped: nothing, all but length times stride, or pairs (low, high); negative: added"
 SAME = "none, so many that as many windows fit as strides do, or pairs (low, high)"
 
 GRID_1D = {
@@ -175,57 +176,111 @@ depthwise_conv2d = Spec(
     sources=(Source("Chollet (2017), Xception", "https://arxiv.org/abs/1610.02357"),),
 )
 
-conv_transpose2d = Spec(
-    name="conv_transpose2d",
-    reference=reference.conv_transpose,
-    inputs=(
-        Input("x", "batch, height, width, channels"),
-        Input("kernel", "kernel_height, kernel_width, filters // groups, channels", kind="weight"),
-        Input("bias", "filters", kind="weight", when="use_bias"),
-    ),
-    parameters=(
-        *geometry(2, ((2, 3),), (2, 3)),
-        Parameter(
-            "padding",
-            ("valid", "same", ((1, 1), (0, 0)), ((0, -1), (0, -1)), ((1, 0), (0, -1)), ((0, 1), (1, 0))),
-            "what is cropped: nothing, all but length times stride, or pairs (low, high); negative: added",
-            facet=True,
+
+def conv_transpose(
+    name: str,
+    space: tuple[str, ...],
+    sizes: tuple[tuple[int, ...], ...],
+    strides: tuple[int, ...],
+    crops: tuple[tuple[tuple[int, int], ...], ...],
+    dilation: tuple[int, ...],
+    grid: Mapping[str, tuple[Any, ...]] | None = None,
+) -> Spec:
+    """The transposed convolution over these spatial axes."""
+    rank = len(space)
+    window = tuple(f"kernel_{axis}" for axis in space)
+    return Spec(
+        name=name,
+        reference=reference.conv_transpose,
+        inputs=(
+            Input("x", f"batch, {', '.join(space)}, channels"),
+            Input("kernel", f"{', '.join(window)}, filters // groups, channels", kind="weight"),
+            Input("bias", "filters", kind="weight", when="use_bias"),
         ),
-        GROUPS,
-        Parameter(
-            "flip",
-            (True, False),
-            "the adjoint of a convolution; otherwise its kernel is reversed",
-            facet=True,
+        parameters=(
+            *geometry(rank, (strides,), dilation),
+            Parameter(
+                "padding",
+                ("valid", "same", *crops),
+                CROP,
+                facet=True,
+            ),
+            GROUPS,
+            Parameter(
+                "flip",
+                (True, False),
+                "the adjoint of a convolution; otherwise its kernel is reversed",
+                facet=True,
+            ),
+            BIAS,
         ),
-        BIAS,
-    ),
-    axes="batch height width channels filters kernel_height kernel_width",
+        axes=" ".join(("batch", *space, "channels", "filters", *window)),
+        sizes=sizes,
+        grid=grid or {},
+        data=("normal", "wide", "nan"),
+        constraints=(
+            Constraint(
+                "C2",
+                "groups >= 1 and kernel[-1] % groups == 0",
+                "groups must divide the channels",
+                broken_by={"groups": 4},
+                also_broken_by=({"groups": 12, "filters": 12},),
+            ),
+            something_left("C3", space, sizes[0]),
+            at_least_one("C4", "strides", rank),
+            at_least_one("C5", "dilation", rank),
+        ),
+        excluded=("filters % groups != 0", ONE_TAP),
+        sources=(GUIDE,),
+    )
+
+
+def something_left(label: str, space: tuple[str, ...], size: tuple[int, ...]) -> Constraint:
+    """The rule that a crop leaves something of each axis, broken in a case of this ``size``."""
+    rank = len(space)
+    full = [n + k - 1 for n, k in zip(size[1:], size[rank + 3 :], strict=False)]
+    none = ((0, 0),) * (rank - 1)
+    return Constraint(
+        label,
+        "padding in ('valid', 'same') or all("
+        "(x[i + 1] - 1) * strides[i] + (kernel[i] - 1) * dilation[i] >= padding[i][0] + padding[i][1] "
+        f"for i in {tuple(range(rank))})",
+        "something must be left of the output",
+        broken_by={"padding": ((full[0] // 2 + 1, full[0] // 2 + 1), *none)},
+        also_broken_by=(
+            {"padding": ((full[0] - full[0] // 2, full[0] // 2), *none)},
+            {"padding": (*none, (0, full[-1]))},
+        ),
+    )
+
+
+conv_transpose1d = conv_transpose(
+    "conv_transpose1d",
+    ("time",),
+    sizes=((2, 5, 6, 4, 3), (1, 4, 1, 1, 1), (3, 3, 16, 5, 2), (2, 33, 16, 8, 5)),
+    grid=GRID_1D,
+    strides=(2,),
+    crops=(((1, 1),), ((0, -1),), ((1, 0),), ((0, 1),)),
+    dilation=(2,),
+)
+
+conv_transpose2d = conv_transpose(
+    "conv_transpose2d",
+    ("height", "width"),
     sizes=((2, 5, 4, 6, 4, 3, 2), (1, 4, 3, 1, 1, 1, 1), (3, 3, 5, 16, 5, 2, 4)),
     grid=GRID_2D,
-    data=("normal", "wide", "nan"),
-    constraints=(
-        Constraint(
-            "C2",
-            "groups >= 1 and kernel[-1] % groups == 0",
-            "groups must divide the channels",
-            broken_by={"groups": 4},
-            also_broken_by=({"groups": 12, "filters": 12},),
-        ),
-        Constraint(
-            "C3",
-            "padding in ('valid', 'same') or all("
-            "(x[i + 1] - 1) * strides[i] + (kernel[i] - 1) * dilation[i] >= padding[i][0] + padding[i][1] "
-            "for i in (0, 1))",
-            "something must be left of the output",
-            broken_by={"padding": ((4, 4), (0, 0))},
-            also_broken_by=({"padding": ((4, 3), (0, 0))}, {"padding": ((0, 0), (0, 5))}),
-        ),
-        at_least_one("C4", "strides", 2),
-        at_least_one("C5", "dilation", 2),
-    ),
-    excluded=("filters % groups != 0", ONE_TAP),
-    sources=(GUIDE,),
+    strides=(2, 3),
+    crops=(((1, 1), (0, 0)), ((0, -1), (0, -1)), ((1, 0), (0, -1)), ((0, 1), (1, 0))),
+    dilation=(2, 3),
+)
+
+conv_transpose3d = conv_transpose(
+    "conv_transpose3d",
+    ("depth", "height", "width"),
+    sizes=((2, 3, 4, 2, 6, 4, 3, 2, 2), (1, 2, 3, 4, 1, 1, 1, 1, 1), (1, 3, 2, 4, 8, 5, 2, 1, 4)),
+    strides=(2, 1, 3),
+    crops=(((1, 1), (0, 0), (0, 0)), ((0, -1), (0, 0), (0, -1)), ((0, 1), (1, 0), (0, 0))),
+    dilation=(2, 1, 2),
 )
 
 

@@ -81,8 +81,10 @@ nnx_module(
 NO_GROUPS = {"groups": (1, "the transposed convolutions of jax.lax and flax have no groups")}
 
 
+@binds("conv_transpose1d", "jax.lax.conv_transpose", fixed=NO_GROUPS)
 @binds("conv_transpose2d", "jax.lax.conv_transpose", fixed=NO_GROUPS)
-def conv_transpose2d(x, kernel, bias, strides, padding, dilation, flip):
+@binds("conv_transpose3d", "jax.lax.conv_transpose", fixed=NO_GROUPS)
+def conv_transpose(x, kernel, bias, strides, padding, dilation, flip):
     y = jax.lax.conv_transpose(
         x,
         kernel if flip else jnp.swapaxes(kernel, -1, -2),
@@ -110,20 +112,21 @@ STUFFED = {name: CONV[name] for name in ("kernel_size", "strides", "kernel_dilat
 }
 TURNED = WEIGHT | {"kernel": "kernel if flip else jnp.swapaxes(kernel, -1, -2)"}
 
-nnx_module(
-    "conv_transpose2d",
-    "flax.nnx.ConvTranspose",
-    STUFFED | RNGS | {"in_features": "kernel.shape[-1]", "out_features": "kernel.shape[-2]"},
-    TURNED,
-    fixed=NO_GROUPS,
-)
-linen_module(
-    "conv_transpose2d",
-    "flax.linen.ConvTranspose",
-    STUFFED | {"features": "kernel.shape[-2]"},
-    TURNED,
-    fixed=NO_GROUPS,
-)
+for n in (1, 2, 3):
+    nnx_module(
+        f"conv_transpose{n}d",
+        "flax.nnx.ConvTranspose",
+        STUFFED | RNGS | {"in_features": "kernel.shape[-1]", "out_features": "kernel.shape[-2]"},
+        TURNED,
+        fixed=NO_GROUPS,
+    )
+    linen_module(
+        f"conv_transpose{n}d",
+        "flax.linen.ConvTranspose",
+        STUFFED | {"features": "kernel.shape[-2]"},
+        TURNED,
+        fixed=NO_GROUPS,
+    )
 
 
 def taps_last(kernel, rank):
@@ -154,4 +157,4 @@ for n in (1, 2):
 @binds("tied_conv_transpose2d", "jax.lax.conv_transpose", composition=True)
 def tied_conv_transpose2d(x, kernel, strides, padding, flip):
     hidden = conv(x, kernel, None, strides, padding, (1, 1), 1)
-    return conv_transpose2d(hidden, kernel, None, strides, padding, (1, 1), flip)
+    return conv_transpose(hidden, kernel, None, strides, padding, (1, 1), flip)

@@ -39,7 +39,7 @@ ADJOINT = {"flip": (True, "Keras's transposed convolution is always the adjoint 
 NO_GROUPS = {"groups": (1, "Keras's transposed convolution has no groups")}
 CROPPED = {
     "padding in ('valid', 'same') or all(low == 0 >= high for low, high in padding)": "Keras crops by name",
-    "padding in ('valid', 'same') or all(padding[i][1] > -strides[i] for i in (0, 1))": (
+    "padding in ('valid', 'same') or all(padding[i][1] > -strides[i] for i in (0, 1, 2)[: len(strides)])": (
         "Keras's output padding is below the stride"
     ),
 }
@@ -48,22 +48,23 @@ BACK = {
     "output_padding": "None if isinstance(padding, str) else tuple(-high for _, high in padding)",
 }
 
-layer(
-    "conv_transpose2d",
-    "keras.layers.Conv2DTranspose",
-    {"filters": "kernel.shape[-2]"} | KERNEL | CONV | BACK,
-    WEIGHTS,
-    where=CROPPED | STRIDED_OR_DILATED,
-    fixed=ADJOINT | NO_GROUPS,
-)
-function(
-    "conv_transpose2d",
-    "keras.ops.conv_transpose",
-    OP | BACK,
-    **FORM,
-    where=CROPPED,
-    fixed=ADJOINT | NO_GROUPS,
-)
+for n in (1, 2, 3):
+    layer(
+        f"conv_transpose{n}d",
+        f"keras.layers.Conv{n}DTranspose",
+        {"filters": "kernel.shape[-2]"} | KERNEL | CONV | BACK,
+        WEIGHTS,
+        where=CROPPED | STRIDED_OR_DILATED,
+        fixed=ADJOINT | NO_GROUPS,
+    )
+    function(
+        f"conv_transpose{n}d",
+        "keras.ops.conv_transpose",
+        OP | BACK,
+        **FORM,
+        where=CROPPED,
+        fixed=ADJOINT | NO_GROUPS,
+    )
 
 
 def with_bias(y, bias):

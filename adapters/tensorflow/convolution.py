@@ -10,7 +10,7 @@ NOT_BOTH = {
 NAMED = {"padding in ('valid', 'same')": "this function pads by name, 'VALID' or 'SAME'"}
 EXPLICIT = {"padding not in ('same_lower', 'causal')": "tf.nn has no such padding"}
 NO_GROUPS = {"groups": (1, "tf.nn.conv3d has no groups")}
-ADJOINT = {"flip": (True, "tf.nn.conv2d_transpose is always the adjoint of a convolution")}
+ADJOINT = {"flip": (True, "TensorFlow's is always the adjoint of a convolution")}
 
 
 def with_bias(y, bias):
@@ -53,20 +53,19 @@ def output_lengths(x, kernel, strides, padding, dilation):
     return [n - low - high for n, (low, high) in zip(full, padding, strict=True)]
 
 
-function(
-    "conv_transpose2d",
-    "tf.nn.conv2d_transpose",
-    {
-        "output_shape": "[len(x), *output_lengths(x, kernel, strides, padding, dilation), "
-        "kernel.shape[-2] * groups]"
-    }
-    | CONV,
-    **FORM,
-    where={
-        "padding in ('valid', 'same') or all(min(p) >= 0 for p in padding)": "the crop cannot be negative"
-    },
-    fixed=ADJOINT,
-)
+OUTPUT = {
+    "output_shape": "[len(x), *output_lengths(x, kernel, strides, padding, dilation), "
+    "kernel.shape[-2] * groups]"
+}
+NO_GROUPS_BACK = {"groups": (1, "tf.nn.conv3d_transpose has no groups")}
+CROPS = {"padding in ('valid', 'same') or all(min(p) >= 0 for p in padding)": "the crop cannot be negative"}
+# What is given beside the crop: one that stands by name, or in numbers.
+for n, options, where in ((1, BY_NAME, NAMED), (2, CONV, CROPS), (3, FIVE_AXES, NAMED)):
+    fixed = ADJOINT | (NO_GROUPS_BACK if n == 3 else {})
+    own = f"conv_transpose{n}d", f"tf.nn.conv{n}d_transpose"
+    function(*own, OUTPUT | options, **FORM, where=where, fixed=fixed)
+    every = f"conv_transpose{n}d", "tf.nn.conv_transpose"
+    function(*every, OUTPUT | BY_NAME, **FORM, where=NAMED, fixed=fixed)
 
 
 def patches(x, window, strides, padding):

@@ -15,14 +15,14 @@ WIDTHS = {
     "padding != 'same' or max(strides) == 1": "torch pads 'same' at stride 1 only",
 }
 ADJOINT = {"flip": (True, "torch's is always the adjoint of a convolution")}
+AXES = "for i in (0, 1, 2)[: len(strides)]"
 TRANSPOSED = {
     "padding != 'same'": "torch takes the crop in numbers only",
-    "padding != 'valid' or all((kernel[i] - 1) * dilation[i] + 1 >= strides[i] for i in (0, 1))": (
+    f"padding != 'valid' or all((kernel[i] - 1) * dilation[i] + 1 >= strides[i] {AXES})": (
         "torch adds no zeros where the kernel is shorter than the stride"
     ),
     "padding == 'valid' or all(low >= max(high, 0) for low, high in padding)": "torch crops both sides alike",
-    "padding == 'valid' or all("
-    "padding[i][0] - padding[i][1] < max(strides[i], dilation[i]) for i in (0, 1))": (
+    f"padding == 'valid' or all(padding[i][0] - padding[i][1] < max(strides[i], dilation[i]) {AXES})": (
         "torch's output padding is below stride or dilation"
     ),
 }
@@ -79,37 +79,38 @@ function(
 
 def crop(padding):
     """What is cropped on both sides."""
-    return (0, 0) if padding == "valid" else tuple(low for low, _ in padding)
+    return 0 if padding == "valid" else tuple(low for low, _ in padding)
 
 
 def left_standing(padding):
     """What is left standing on the high side of what is cropped."""
-    return (0, 0) if padding == "valid" else tuple(low - high for low, high in padding)
+    return 0 if padding == "valid" else tuple(low - high for low, high in padding)
 
 
 TRANSPOSED_SIZES = SIZES | {"in_channels": "kernel.shape[-1]", "out_channels": "kernel.shape[-2] * groups"}
 TRANSPOSED_CONV = CONV | {"padding": "crop(padding)", "output_padding": "left_standing(padding)"}
 
-function(
-    "conv_transpose2d",
-    "torch.nn.functional.conv_transpose2d",
-    TRANSPOSED_CONV,
-    WEIGHT,
-    on=X,
-    returns=Y,
-    where=TRANSPOSED,
-    fixed=ADJOINT,
-)
-module(
-    "conv_transpose2d",
-    "torch.nn.ConvTranspose2d",
-    TRANSPOSED_SIZES | TRANSPOSED_CONV,
-    WEIGHT,
-    on=X,
-    returns=Y,
-    where=TRANSPOSED,
-    fixed=ADJOINT,
-)
+for n in (1, 2, 3):
+    function(
+        f"conv_transpose{n}d",
+        f"torch.nn.functional.conv_transpose{n}d",
+        TRANSPOSED_CONV,
+        WEIGHT,
+        on=X,
+        returns=Y,
+        where=TRANSPOSED,
+        fixed=ADJOINT,
+    )
+    module(
+        f"conv_transpose{n}d",
+        f"torch.nn.ConvTranspose{n}d",
+        TRANSPOSED_SIZES | TRANSPOSED_CONV,
+        WEIGHT,
+        on=X,
+        returns=Y,
+        where=TRANSPOSED,
+        fixed=ADJOINT,
+    )
 
 
 def patches(x, window, strides, padding):

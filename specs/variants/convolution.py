@@ -372,6 +372,32 @@ def geometry_faults(rank: int) -> tuple[Fault, ...]:
 
 CONV = (*KERNEL, ODD_CHANNEL, *GROUPS)
 
+CONV_TRANSPOSE = (
+    *KERNEL,
+    *GROUPS,
+    *each_way(
+        Fault(
+            name="odd crop on the low side",
+            parameters={
+                "padding": "(*[(s - s // 2, s // 2) for s in "
+                "[(kernel[i] - 1) * dilation[i] + 1 - strides[i] for i in (0, 1, 2)[: len(strides)]]],)"
+            },
+            where="padding == 'same'",
+        )
+    ),
+    Fault(name="overlapping windows replace one another", reference=overwritten),
+    Fault(
+        name="no bias where no input reaches",
+        results={"y": without_bias_where_unreached},
+        where="use_bias",
+    ),
+    Fault(
+        name="channels beyond a multiple of 4 left out",
+        inputs={"x": lambda x: np.where(np.arange(x.shape[-1]) < x.shape[-1] // 4 * 4, x, 0)},
+        where="channels > 4",
+    ),
+)
+
 LOCAL = (
     Fault(
         name="gradient of the bias shared by the places",
@@ -461,31 +487,9 @@ FAULTS = {
             },
         ),
     ),
-    "conv_transpose2d": (
-        *KERNEL,
-        *GROUPS,
-        *each_way(
-            Fault(
-                name="odd crop on the low side",
-                parameters={
-                    "padding": "(*[(s - s // 2, s // 2) for s in "
-                    "[kernel[i] * dilation[i] - dilation[i] + 1 - strides[i] for i in (0, 1)]],)"
-                },
-                where="padding == 'same'",
-            )
-        ),
-        Fault(name="overlapping windows replace one another", reference=overwritten),
-        Fault(
-            name="no bias where no input reaches",
-            results={"y": without_bias_where_unreached},
-            where="use_bias",
-        ),
-        Fault(
-            name="channels beyond a multiple of 4 left out",
-            inputs={"x": lambda x: np.where(np.arange(x.shape[-1]) < x.shape[-1] // 4 * 4, x, 0)},
-            where="channels > 4",
-        ),
-    ),
+    "conv_transpose1d": CONV_TRANSPOSE,
+    "conv_transpose2d": CONV_TRANSPOSE,
+    "conv_transpose3d": CONV_TRANSPOSE,
 }
 
 WINOGRAD = Control(
@@ -498,6 +502,7 @@ WINOGRAD = Control(
 """Its error is small beside the largest number of a tile only, and NaN spreads over the tile."""
 
 TAP_BY_TAP = Control(name="tap by tap, from the bias on", reference=tap_by_tap, vjp=tap_by_tap_vjp)
+SCATTERED = Control(name="scattered tap by tap", reference=scattered)
 
 CONTROLS = {
     "tied_conv_transpose2d": (Control(name="tap by tap, then scattered", reference=tied_tap_by_tap),),
@@ -507,5 +512,7 @@ CONTROLS = {
     "conv2d": (TAP_BY_TAP, WINOGRAD),
     "conv3d": (TAP_BY_TAP,),
     "depthwise_conv2d": (Control(name="tap by tap, then the bias", reference=depthwise_tap_by_tap),),
-    "conv_transpose2d": (Control(name="scattered tap by tap", reference=scattered),),
+    "conv_transpose1d": (SCATTERED,),
+    "conv_transpose2d": (SCATTERED,),
+    "conv_transpose3d": (SCATTERED,),
 }

@@ -259,6 +259,21 @@ def test_convolution_with_a_kernel_that_is_an_outer_product_is_one_convolution_p
     assert_same(conv(x, outer, **options), y)
 
 
+@proves(conv_transpose, by="law")
+def test_transposed_convolution_with_an_outer_product_is_one_along_each_axis():
+    x, (a, b, c) = integers("x", 2, 3, 2, 4, 1), (integers(name, 3) for name in "abc")
+    options = {"strides": (2, 1, 3), "padding": ((1, 0), (2, -1), (0, 1)), "dilation": (1, 2, 1)}
+    y = x
+    for axis, taps in enumerate((a, b, c)):
+        own = {
+            name: [each if axis == other else neutral for other, each in enumerate(options[name])]
+            for name, neutral in (("strides", 1), ("padding", (0, 0)), ("dilation", 1))
+        }
+        y = conv_transpose(y, np.reshape(taps, [3 if axis == i else 1 for i in range(5)]), **own)
+    outer = np.einsum("i,j,k->ijk", a, b, c)[..., None, None]
+    assert_same(conv_transpose(x, outer, **options), y)
+
+
 @proves(conv, dense, by="law")
 def test_convolution_with_a_kernel_of_one_tap_is_a_dense_layer():
     x, kernel, bias = normal("x", 2, 5, 4, 3), normal("kernel", 1, 1, 3, 7), normal("bias", 7)
