@@ -1,0 +1,213 @@
+"""Resizing: arrays sampled anew along each spatial axis of ``(batch, …, channels)``.
+
+Along an axis every method is a matrix of weights, one row for each new element, so that the gradient is the
+product with its transpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from .checks import Array, require
+
+__all__ = ["resize", "resize_vjp"]
+
+RADIUS = {"linear": 1, "cubic": 2, "lanczos3": 3}
+"""How far a kernel reaches, in elements of ``x``."""
+
+
+def resize(
+    x: Array,
+    *,
+    lengths: Sequence[int],
+    method: str = "linear",
+    coordinates: str = "half_pixel",
+    coefficient: float = -0.5,
+    border: str = "renormalized",
+    bins: str = "fractional",
+    antialias: bool = False,
+) -> Array:
+    """Resizing to given lengths, axis by axis: ``y[…, o, …] = Σ_i W[o, i] x[…, i, …]``.
+
+    Place ``o`` of ``m`` lies at ``c`` among ``n`` elements: ``(o + ½) n / m - ½`` (``half_pixel``),
+    ``o (n - 1) / (m - 1)`` (``align_corners``; 0 where ``m`` is 1), or ``o n / m`` (``asymmetric``). Then
+
+    - ``nearest``: ``y[o] = x[⌊(o + ½) n / m⌋]`` or, asymmetric, ``x[⌊o n / m⌋]``; with aligned corners
+      ``x[⌊c + ½⌋]``;
+    - ``linear``, ``cubic``, ``lanczos3``: ``W[o, i] = k(c - i)``, with ``k(t) = max(1 - |t|, 0)``; that of
+      Keys, ``(a + 2) |t|³ - (a + 3) t² + 1`` within 1 and ``a |t|³ - 5 a t² + 8 a |t| - 4 a`` within 2; and
+      ``3 sin(π t) sin(π t / 3) / (π t)²`` within 3;
+    - ``area``: the mean over what the place covers, from ``o n / m`` to ``(o + 1) n / m``.
+
+    Args:
+        x: ``(batch, …, channels)`` with one spatial axis or more.
+        lengths: what the spatial axes become, from the first on; more numbers are not used.
+        method: one of the above.
+        coordinates: one of the above; ``area`` and ``lanczos3`` take ``half_pixel`` alone.
+        coefficient: ``a`` of the cubic kernel.
+        border: what becomes of weights outside of ``x``: they are left out and the others divided by their
+            sum (``renormalized``), or they fall to the outermost element (``clamped``).
+        bins: whether ``area`` weighs the elements that a place covers in part by that part (``fractional``),
+            or takes each whole.
+        antialias: whether a kernel is stretched by ``n / m`` where that is above 1.
+
+    Returns:
+        ``(batch, *lengths, channels)``.
+
+    Raises:
+        ValueError: a length is below 1, or there are too few; another ``method``.
+
+    Source: Keys (1981), Cubic convolution interpolation for digital image processing, equation 15 and around;
+    Turkowski (1990), Filters for common resampling tasks, for the Lanczos window.
+    """
+    for axis, m in _axes(x, lengths, method):
+        if method == "nearest":
+            x = np.take(x, _nearest(x.shape[axis], m, coordinates), axis=axis)
+        else:
+            weights = _weights(x, x.shape[axis], m, method, coordinates, coefficient, border, bins, antialias)
+            x = _along(x, axis, weights)
+    return x
+
+
+def resize_vjp(
+    x: Array,
+    cotangent: Array,
+    *,
+    lengths: Sequence[int],
+    method: str = "linear",
+    coordinates: str = "half_pixel",
+    coefficient: float = -0.5,
+    border: str = "renormalized",
+    bins: str = "fractional",
+    antialias: bool = False,
+) -> tuple[Array]:
+    """Gradient of `resize`: each element takes of the places what it has given them."""
+    for axis, m in _axes(x, lengths, method):
+        n = x.shape[axis]
+        if method == "nearest":
+            given = np.array(_nearest(n, m, coordinates))
+            each = [np.flatnonzero(given == i) for i in range(n)]
+            taken = [np.sum(np.take(cotangent, places, axis=axis), axis=axis) for places in each]
+            cotangent = np.stack(taken, axis=axis)
+        else:
+            weights = _weights(x, n, m, method, coordinates, coefficient, border, bins, antialias)
+            cotangent = _along(cotangent, axis, weights.T)
+    return (cotangent,)
+
+
+def _axes(x: Array, lengths: Sequence[int], method: str) -> list[tuple[int, int]]:
+    """The spatial axes of a resizing that may be asked, each with its new length."""
+    rank = x.ndim - 2
+    require(rank >= 1, f"x must have the axes (batch, …, channels); got shape {x.shape}")
+    known = method in ("nearest", "area", *RADIUS)
+    require(known, f"method must be nearest, area, {', '.join(RADIUS)}; got {method!r}")
+    wanted = tuple(lengths[:rank])
+    enough = len(wanted) == rank and min(wanted) >= 1
+    require(enough, f"lengths must be {rank} numbers of at least 1; got {lengths}")
+    return list(enumerate(wanted, start=1))
+
+
+def _along(x: Array, axis: int, weights: Array) -> Array:
+    """The product of a matrix with the slices along an axis."""
+    return np.moveaxis(np.matmul(np.moveaxis(x, axis, -1), weights.T), -1, axis)
+
+
+def _nearest(n: int, m: int, coordinates: str) -> list[int]:
+    """Which of ``n`` elements stands at each of ``m`` places, in integers."""
+    if coordinates == "asymmetric":
+        return [o * n // m for o in range(m)]
+    if coordinates == "half_pixel":
+        return [(2 * o + 1) * n // (2 * m) for o in range(m)]
+    return [(2 * o * (n - 1) + max(m - 1, 1)) // (2 * max(m - 1, 1)) for o in range(m)]
+
+
+def _weights(
+    x: Array,
+    n: int,
+    m: int,
+    method: str,
+    coordinates: str,
+    coefficient: float,
+    border: str,
+    bins: str,
+    antialias: bool,
+) -> Array:
+    """Weights of ``n`` elements at ``m`` places, as ``(m, n)``.
+
+    They are computed from a one that is like ``x``, so that they carry the error of places in floating point.
+    """
+    one = np.ones_like(np.reshape(x, (-1, 1))[:1])
+    if method == "area":
+        return _covered(one, n, m) if bins == "fractional" else _whole_bins(one, n, m)
+    outside = RADIUS[method] if border == "clamped" else 0
+    elements = np.arange(-outside, n + outside, dtype=np.float64)
+    stretch = one * n / m if antialias and n > m else one
+    exact = (_places(np.ones((1, 1)), n, m, coordinates) - elements) / (n / m if antialias and n > m else 1.0)
+    offsets = (_places(one, n, m, coordinates) - elements) / stretch
+    weights = KERNELS[method](offsets, np.abs(exact), coefficient)
+    if border == "clamped":
+        return _folded(weights, outside)
+    return weights / np.sum(weights, axis=1, keepdims=True)
+
+
+def _places(one: Array, n: int, m: int, coordinates: str) -> Array:
+    """Where among ``n`` elements each of ``m`` places lies, as ``(m, 1)``."""
+    place = np.reshape(np.arange(m, dtype=np.float64), (m, 1))
+    if coordinates == "align_corners":
+        return place * (one * (n - 1) / max(m - 1, 1))
+    if coordinates == "asymmetric":
+        return place * (one * n / m)
+    return (place + np.full((m, 1), 0.5)) * (one * n / m) - 0.5
+
+
+def _folded(weights: Array, outside: int) -> Array:
+    """Weights of elements beyond either end added to those of the outermost ones."""
+    n = weights.shape[1] - 2 * outside
+    ends = np.zeros((weights.shape[1], n))
+    ends[np.arange(len(ends)), np.clip(np.arange(len(ends)) - outside, 0, n - 1)] = 1.0
+    return np.matmul(weights, ends)
+
+
+def _covered(one: Array, n: int, m: int) -> Array:
+    """How much of each element a place covers, of all that it covers."""
+    low = np.reshape(np.arange(m, dtype=np.float64), (m, 1)) * (one * n / m)
+    element = np.reshape(np.arange(n, dtype=np.float64), (1, n))
+    shared = np.minimum(low + one * n / m, element + 1.0) - np.maximum(low, element)
+    shared = np.maximum(shared, 0.0)
+    return shared / np.sum(shared, axis=1, keepdims=True)
+
+
+def _whole_bins(one: Array, n: int, m: int) -> Array:
+    """Equal weights of the elements that a place covers, if only in part."""
+    bins = [range(o * n // m, -(-(o + 1) * n // m)) for o in range(m)]
+    inside = np.array([[float(i in covered) for i in range(n)] for covered in bins])
+    return (inside * one) / np.sum(inside, axis=1, keepdims=True)
+
+
+# --- kernels: of offsets, which of them lie where being told apart by their exact sizes ---
+
+
+def _triangle(offset: Array, size: Array, coefficient: float) -> Array:
+    return np.maximum(1.0 - np.abs(offset), 0.0)
+
+
+def _keys(offset: Array, size: Array, coefficient: float) -> Array:
+    t, a = np.abs(offset), coefficient
+    near = ((a + 2.0) * t - (a + 3.0)) * t * t + 1.0
+    far = ((a * t - 5.0 * a) * t + 8.0 * a) * t - 4.0 * a
+    return np.where(size < 1.0, near, np.where(size < 2.0, far, 0.0))
+
+
+def _lanczos(offset: Array, size: Array, coefficient: float) -> Array:
+    t = np.where(size == 0.0, 1.0, offset)
+    wave = 3.0 * np.sin(np.pi * t) * np.sin(np.pi * t / 3.0) / (np.pi * t * (np.pi * t))
+    return np.where(size == 0.0, 1.0, np.where(size < 3.0, wave, 0.0))
+
+
+KERNELS: dict[str, Callable[[Array, Array, float], Array]] = {
+    "linear": _triangle,
+    "cubic": _keys,
+    "lanczos3": _lanczos,
+}

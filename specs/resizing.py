@@ -1,0 +1,78 @@
+"""Specs of resizing."""
+
+from __future__ import annotations
+
+from ..reference import resizing as reference
+from .language.spec import Constraint, Input, Parameter, Source, Spec, sizes_of
+
+resize = Spec(
+    reference=reference.resize,
+    inputs=(Input("x", "batch, *(height, width, 3)[:spatial], channels", meaning="what is sampled anew"),),
+    parameters=(
+        Parameter(
+            "method",
+            ("linear", "nearest", "cubic", "area", "lanczos3"),
+            "how a place between elements is read",
+        ),
+        Parameter(
+            "lengths",
+            ((7, 3, 5), (10, 8, 6), (3, 7, 2)),
+            "what the axes become, of which the first ones are used",
+        ),
+        Parameter(
+            "coordinates",
+            ("half_pixel", "align_corners", "asymmetric"),
+            "where a place lies: centres of ends of equal parts, the outermost on each other, or its low end",
+            facet=True,
+        ),
+        Parameter(
+            "antialias", (False, True), "whether a kernel is stretched where lengths shrink", facet=True
+        ),
+        Parameter("coefficient", (-0.5, -0.75), "of the cubic kernel, its slope at 1", facet=True),
+        Parameter(
+            "border",
+            ("renormalized", "clamped"),
+            "whether weights outside are shared out, or fall to the outermost element",
+            facet=True,
+        ),
+        Parameter(
+            "bins",
+            ("fractional", "whole"),
+            "whether an element that an area covers in part counts in part",
+            facet=True,
+        ),
+        Parameter(
+            "spatial", (2, 1, 3), "number of axes between batch and channels; a third one has length 3"
+        ),
+    ),
+    sizes=((2, 5, 4, 3), (1, 3, 6, 1)),
+    grid={
+        "size": sizes_of((1,), range(1, 13), (1,), (1,)),
+        "lengths": tuple((m, 1, 1) for m in range(1, 13)),
+        "method": ("nearest", "linear"),
+        "coordinates": ("half_pixel", "align_corners", "asymmetric"),
+        "spatial": (1,),
+    },
+    data=("normal", "wide", "specials"),
+    constraints=(
+        Constraint(
+            "C1",
+            "min(lengths) >= 1",
+            "lengths must be positive",
+            broken_by={"lengths": (-1, 2, 2)},
+            also_broken_by=({"lengths": (0, 2, 2)},),
+        ),
+    ),
+    excluded=(
+        "data == 'specials' and method != 'nearest'",
+        "coordinates == 'align_corners' and method not in ('linear', 'cubic')",
+        "coordinates == 'asymmetric' and method != 'nearest'",
+        "antialias and (method in ('nearest', 'area') or coordinates != 'half_pixel')",
+        "(coefficient != -0.5 or border != 'renormalized') and (method != 'cubic' or antialias)",
+        "bins == 'whole' and method != 'area'",
+    ),
+    sources=(
+        Source("Keys (1981)", "https://doi.org/10.1109/TASSP.1981.1163711"),
+        Source("ONNX, Resize: coordinate_transformation_mode", "https://onnx.ai/onnx/operators/onnx__Resize"),
+    ),
+)

@@ -1,0 +1,133 @@
+"""Faults and controls of resizing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...reference.resizing import KERNELS, resize
+from ..language.variant import Control, Fault
+
+Array = Any
+
+
+def sampled(x: Array, lengths: Sequence[int], weights: Callable[[int, int], Array]) -> Array:
+    """The product of each spatial axis with the weights that ``weights`` gives for its lengths."""
+    for axis, m in enumerate(lengths[: x.ndim - 2], start=1):
+        moved = np.matmul(np.moveaxis(x, axis, -1), weights(x.shape[axis], m).T)
+        x = np.moveaxis(moved, -1, axis)
+    return x
+
+
+def places(n: int, m: int) -> Array:
+    """Where each of ``m`` centres lies among ``n`` elements, as ``(m, 1)``."""
+    return (np.arange(m, dtype=np.float64)[:, None] + 0.5) * n / m - 0.5
+
+
+def to_nearest_even(x: Array, *, lengths: Any) -> Array:
+    """Places are rounded to the nearest element, and to an even one between two."""
+    return sampled(
+        x, lengths, lambda n, m: np.eye(n)[np.clip(np.rint(places(n, m)[:, 0]).astype(int), 0, n - 1)]
+    )
+
+
+def weights_outside_lost(
+    x: Array, *, lengths: Any, method: str, coefficient: float, antialias: bool
+) -> Array:
+    """What a kernel has outside is left out, and the rest is not divided by its sum."""
+
+    def weights(n: int, m: int) -> Array:
+        offsets = (places(n, m) - np.arange(n)) / (n / m if antialias and n > m else 1.0)
+        return KERNELS[method](offsets, np.abs(offsets), coefficient) / (
+            n / m if antialias and n > m else 1.0
+        )
+
+    return sampled(x, lengths, weights)
+
+
+def from_a_table(x: Array, *, lengths: Any, coefficient: float) -> Array:
+    """Offsets of the cubic are rounded to 1024ths, for which the weights are in a table."""
+
+    def weights(n: int, m: int) -> Array:
+        place = np.rint(places(n, m) * 1024) / 1024
+        offsets = place - np.arange(n)
+        found = KERNELS["cubic"](offsets, np.abs(offsets), coefficient)
+        return found / np.sum(found, axis=1, keepdims=True)
+
+    return sampled(x, lengths, weights)
+
+
+def scale_of_aligned_corners(x: Array, *, lengths: Any) -> Array:
+    """Half pixels, apart by as much as places are whose corners are aligned."""
+
+    def weights(n: int, m: int) -> Array:
+        place = (np.arange(m)[:, None] + 0.5) * (n - 1) / max(m - 1, 1) - 0.5
+        return np.maximum(1 - np.abs(np.clip(place, 0, n - 1) - np.arange(n)), 0)
+
+    return sampled(x, lengths, weights)
+
+
+def first_factor_for_all(x: Array, *, lengths: Any, **options: Any) -> Array:
+    """Every axis is scaled as the first one is, and then cut off or filled up."""
+    n, m = x.shape[1], lengths[0]
+    whole = [max(1, k * m // n) for k in x.shape[1:-1]]
+    y = resize(x, lengths=whole, **options)
+    for axis, (has, wanted) in enumerate(zip(whole, lengths, strict=False), start=1):
+        y = np.take(y, np.minimum(np.arange(wanted), has - 1), axis=axis)
+    return y
+
+
+def between_two(x: Array, *, lengths: Any, coordinates: str) -> Array:
+    """The difference of two neighbours, weighed and added to the lower one."""
+    for axis, m in enumerate(lengths[: x.ndim - 2], start=1):
+        n = x.shape[axis]
+        place = places(n, m)[:, 0]
+        if coordinates == "align_corners":
+            place = np.arange(m) * (n - 1) / max(m - 1, 1)
+        place = np.clip(place, 0, n - 1)
+        low = np.minimum(np.floor(place).astype(int), n - 1)
+        share = np.reshape(place - low, [-1 if i == axis else 1 for i in range(x.ndim)])
+        below, above = (np.take(x, np.minimum(at, n - 1), axis=axis) for at in (low, low + 1))
+        x = below + (above - below) * share
+    return x
+
+
+FAULTS = {
+    "resize": (
+        Fault(
+            name="places rounded to the nearest even element",
+            reference=to_nearest_even,
+            where="method == 'nearest' and coordinates == 'half_pixel'",
+        ),
+        Fault(
+            name="weights outside lost",
+            reference=weights_outside_lost,
+            where="method in ('linear', 'cubic', 'lanczos3') and coordinates == 'half_pixel' "
+            "and border == 'renormalized'",
+        ),
+        Fault(
+            name="cubic weights from a table of 1024",
+            reference=from_a_table,
+            where="method == 'cubic' and coordinates == 'half_pixel' and border == 'renormalized' "
+            "and not antialias",
+        ),
+        Fault(
+            name="half pixels apart as with aligned corners",
+            reference=scale_of_aligned_corners,
+            where="method == 'linear' and coordinates == 'half_pixel' and not antialias",
+        ),
+        Fault(name="every axis scaled as the first", reference=first_factor_for_all, where="spatial > 1"),
+    ),
+}
+
+CONTROLS = {
+    "resize": (
+        Control(
+            name="a difference added to the lower neighbour",
+            reference=between_two,
+            where="method == 'linear' and not antialias",
+        ),
+    ),
+}

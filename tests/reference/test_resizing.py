@@ -1,0 +1,257 @@
+"""Resizing: fractions for every pair of small lengths, digits of kernels, laws between methods, bad input."""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+from support.proof import assert_same, carried, proves
+
+from assay.numerics.generator import Stream
+from assay.reference.pooling import adaptive_pool, avg_pool
+from assay.reference.resizing import resize, resize_vjp
+
+PAIRS = list(itertools.product(range(1, 13), repeat=2))
+COORDINATES = ("half_pixel", "align_corners", "asymmetric")
+
+METHODS = (
+    {},
+    {"method": "nearest"},
+    {"method": "nearest", "coordinates": "asymmetric"},
+    {"coordinates": "align_corners"},
+    {"antialias": True},
+    {"method": "cubic"},
+    {"method": "cubic", "coefficient": -0.75, "border": "clamped"},
+    {"method": "cubic", "coordinates": "align_corners", "border": "clamped"},
+    {"method": "cubic", "antialias": True},
+    {"method": "area"},
+    {"method": "area", "bins": "whole"},
+    {"method": "lanczos3"},
+    {"method": "lanczos3", "antialias": True},
+)
+
+
+def integers(name, *shape):
+    return Stream(f"resizing/{name}").integers(-9, 10, shape).astype(np.float64)
+
+
+def line(*values):
+    """One sample of one channel."""
+    return np.array(values, dtype=np.float64)[None, :, None]
+
+
+def matrix(n, m, **options):
+    """The weights of n elements at m places, as ``(m, n)``: what becomes of each unit vector."""
+    return resize(carried(np.eye(n)[:, :, None]), lengths=(m,), **options)[:, :, 0].T
+
+
+def place(o, n, m, coordinates):
+    """Where place o of m lies among n elements, in fractions."""
+    if coordinates == "align_corners":
+        return Fraction(o * (n - 1), m - 1) if m > 1 else Fraction(0)
+    if coordinates == "asymmetric":
+        return Fraction(o * n, m)
+    return (o + Fraction(1, 2)) * n / m - Fraction(1, 2)
+
+
+# --- every pair of small lengths, in fractions ---
+
+
+@proves(resize, by="naive loop")
+@pytest.mark.parametrize("coordinates", COORDINATES)
+def test_the_nearest_element_is_the_one_whose_cell_holds_the_place(coordinates):
+    # Cells of half pixels and of aligned corners reach from i - ½, those of low ends from i.
+    reach = 0 if coordinates == "asymmetric" else Fraction(1, 2)
+    for n, m in PAIRS:
+        x = line(*range(n))
+        expected = [
+            next(i for i in reversed(range(n)) if i - reach <= place(o, n, m, coordinates)) for o in range(m)
+        ]
+        y = resize(x, lengths=(m,), method="nearest", coordinates=coordinates)
+        assert_same(y[0, :, 0], np.array(expected, np.float64))
+
+
+@proves(resize, by="naive loop")
+@pytest.mark.parametrize("border", ["renormalized", "clamped"])
+@pytest.mark.parametrize("coordinates", COORDINATES)
+def test_linear_interpolation_is_that_of_fractions(coordinates, border):
+    for n, m in PAIRS:
+        expected = np.full((m, n), Fraction(0), dtype=object)
+        for o in range(m):
+            c = min(max(place(o, n, m, coordinates), Fraction(0)), Fraction(n - 1))
+            low = c.numerator // c.denominator
+            expected[o, low] += 1 - (c - low)
+            expected[o, min(low + 1, n - 1)] += c - low
+        assert_same(matrix(n, m, coordinates=coordinates, border=border), expected)
+
+
+@proves(resize, by="naive loop")
+def test_an_area_is_weighed_by_the_parts_that_are_covered():
+    for n, m in PAIRS:
+        low, size = [Fraction(o * n, m) for o in range(m)], Fraction(n, m)
+        shared = [
+            [max(min(a + size, Fraction(i + 1)) - max(a, Fraction(i)), Fraction(0)) / size for i in range(n)]
+            for a in low
+        ]
+        assert_same(matrix(n, m, method="area"), np.array(shared, dtype=object))
+
+
+# --- kernels ---
+
+
+def keys(t, a):
+    t = abs(t)
+    if t < 1:
+        return (a + 2) * t**3 - (a + 3) * t**2 + 1
+    return a * t**3 - 5 * a * t**2 + 8 * a * t - 4 * a if t < 2 else Fraction(0)
+
+
+def lanczos(t):
+    t = abs(t)
+    if not t:
+        return mpmath.mpf(1)
+    return mpmath.sincpi(t) * mpmath.sincpi(mpmath.mpf(t) / 3) if t < 3 else mpmath.mpf(0)
+
+
+@proves(resize, by="naive loop")
+@pytest.mark.parametrize("antialias", [False, True])
+@pytest.mark.parametrize("a", [Fraction(-1, 2), Fraction(-3, 4)])
+def test_cubic_weights_are_those_of_fractions(a, antialias):
+    for n, m in PAIRS:
+        stretch = max(Fraction(n, m), Fraction(1)) if antialias else Fraction(1)
+        rows = [[keys((place(o, n, m, "half_pixel") - i) / stretch, a) for i in range(n)] for o in range(m)]
+        expected = [[weight / sum(row) for weight in row] for row in rows]
+        got = matrix(n, m, method="cubic", coefficient=float(a), antialias=antialias)
+        assert_same(got, np.array(expected, dtype=object))
+
+
+@proves(resize, by="naive loop")
+@pytest.mark.parametrize("coordinates", ["half_pixel", "align_corners"])
+def test_clamped_cubic_weights_fall_to_the_outermost_elements(coordinates):
+    for n, m in PAIRS:
+        expected = np.full((m, n), Fraction(0), dtype=object)
+        for o, i in itertools.product(range(m), range(-2, n + 2)):
+            weight = keys(place(o, n, m, coordinates) - i, Fraction(-3, 4))
+            expected[o, min(max(i, 0), n - 1)] += weight
+        options = {"method": "cubic", "coefficient": -0.75, "border": "clamped", "coordinates": coordinates}
+        assert_same(matrix(n, m, **options), expected)
+
+
+@proves(resize, by="high precision")
+@pytest.mark.parametrize("antialias", [False, True])
+@pytest.mark.parametrize(("n", "m"), [(5, 3), (3, 5), (7, 4), (4, 7), (12, 5), (1, 3)])
+def test_lanczos_weights_have_their_digits(n, m, antialias):
+    with mpmath.workdps(40):
+        stretch = max(Fraction(n, m), Fraction(1)) if antialias else Fraction(1)
+        offsets = [[(place(o, n, m, "half_pixel") - i) / stretch for i in range(n)] for o in range(m)]
+        rows = [[lanczos(mpmath.mpf(t.numerator) / t.denominator) for t in row] for row in offsets]
+        expected = [[weight / mpmath.fsum(row) for weight in row] for row in rows]
+    assert_same(matrix(n, m, method="lanczos3", antialias=antialias), np.array(expected, dtype=object))
+
+
+@proves(resize, by="worked figures")
+def test_methods_of_three_elements_to_five_places():
+    x = line(0, 10, 40)
+    assert_same(resize(x, lengths=(5,), method="nearest")[0, :, 0], [0, 0, 10, 40, 40])
+    assert_same(
+        resize(x, lengths=(5,), method="nearest", coordinates="asymmetric")[0, :, 0], [0, 0, 10, 10, 40]
+    )
+    assert_same(resize(carried(x), lengths=(5,))[0, :, 0], np.array([0.0, 4, 10, 28, 40]))
+    aligned = resize(carried(x), lengths=(5,), coordinates="align_corners")
+    assert_same(aligned[0, :, 0], np.array([0.0, 5, 10, 25, 40]))
+    assert_same(resize(carried(x), lengths=(2,), method="area")[0, :, 0], ["3.333", "30.000"])
+    assert_same(resize(carried(x), lengths=(2,), method="area", bins="whole")[0, :, 0], np.array([5.0, 25.0]))
+
+
+# --- laws ---
+
+
+@proves(resize, resize_vjp, by="law")
+@pytest.mark.parametrize("options", METHODS, ids=str)
+def test_resizing_to_its_own_lengths_is_the_identity(options):
+    x = integers("x", 2, 4, 5, 3)
+    assert_same(resize(carried(x), lengths=(4, 5), **options), x)
+    assert_same(resize_vjp(carried(x), carried(x), lengths=(4, 5), **options)[0], x)
+
+
+@proves(resize, by="law")
+@pytest.mark.parametrize("options", METHODS, ids=str)
+def test_weights_of_each_place_sum_to_one(options):
+    for n, m in PAIRS:
+        ones = carried(np.ones((1, n, 1)))
+        assert_same(resize(ones, lengths=(m,), **options), np.ones((1, m, 1)))
+
+
+@proves(resize, by="law")
+@pytest.mark.parametrize("options", [o for o in METHODS if o.get("method") != "nearest"], ids=str)
+def test_what_is_mirrored_is_resized_to_the_mirror_image(options):
+    x = integers("x", 2, 7, 3)
+    for m in (3, 5, 12):
+        y = resize(carried(x), lengths=(m,), **options)
+        assert_same(resize(carried(x[:, ::-1]), lengths=(m,), **options), y[:, ::-1])
+
+
+@proves(resize, resize_vjp, by="law")
+@pytest.mark.parametrize("options", METHODS, ids=str)
+@pytest.mark.parametrize("lengths", [(7, 3, 2), (2, 9, 5)])
+def test_the_gradient_is_the_adjoint(lengths, options):
+    x = integers("x", 2, 4, 5, 3, 2)
+    y = resize(carried(x), lengths=lengths, **options)
+    g = integers("g", *y.shape)
+    (dx,) = resize_vjp(carried(x), carried(g), lengths=lengths, **options)
+    assert_same(np.sum(g * y), np.sum(dx * x), size=np.sum(np.abs(g * y.value)))
+
+
+@proves(resize, avg_pool, by="law")
+@pytest.mark.parametrize("bins", ["fractional", "whole"])
+def test_an_area_of_whole_elements_is_their_mean(bins):
+    x = integers("x", 2, 6, 8, 3)
+    pooled = avg_pool(carried(x), window=(2, 4), strides=(2, 4))
+    assert_same(resize(carried(x), lengths=(3, 2), method="area", bins=bins), pooled)
+
+
+@proves(resize, adaptive_pool, by="law")
+def test_an_area_of_whole_bins_is_adaptive_pooling():
+    x = integers("x", 2, 7, 5, 3)
+    options = {"lengths": (3, 8)}
+    assert_same(
+        resize(carried(x), method="area", bins="whole", **options), adaptive_pool(carried(x), **options)
+    )
+
+
+@proves(resize, by="law")
+@pytest.mark.parametrize("method", ["linear", "cubic", "lanczos3"])
+def test_antialias_changes_nothing_where_lengths_grow(method):
+    x = integers("x", 2, 4, 3)
+    y = resize(x, lengths=(9,), method=method)
+    assert_same(resize(x, lengths=(9,), method=method, antialias=True), y)
+
+
+@proves(resize, by="law")
+def test_a_straight_line_stays_one_between_aligned_corners():
+    for n, m in itertools.product(range(2, 9), repeat=2):
+        x = np.linspace(0.0, 1.0, n)[None, :, None]
+        y = resize(carried(x), lengths=(m,), coordinates="align_corners")
+        assert_same(y[0, :, 0], np.linspace(0.0, 1.0, m))
+
+
+def test_nan_stays_where_the_nearest_element_is():
+    y = resize(line(1, np.nan, 3), lengths=(6,), method="nearest")
+    assert_same(y[0, :, 0], [1, 1, np.nan, np.nan, 3, 3])
+
+
+@pytest.mark.parametrize(
+    ("x", "options", "message"),
+    [
+        (line(1, 2), {"lengths": (0,)}, r"lengths must be 1 numbers of at least 1; got \(0,\)"),
+        (line(1, 2), {"lengths": ()}, "lengths must be 1 numbers"),
+        (line(1, 2), {"lengths": (2,), "method": "mitchell"}, "method must be nearest, area, .*'mitchell'"),
+        (np.zeros((2, 3)), {"lengths": (2,)}, r"x must have the axes \(batch, …, channels\)"),
+    ],
+)
+def test_resizing_refuses_bad_input(x, options, message):
+    with pytest.raises(ValueError, match=message):
+        resize(x, **options)
