@@ -1,0 +1,143 @@
+"""Losses of the overlap of two sets: what is predicted, and what is meant.
+
+A place belongs to a set by a share between 0 and 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import expit
+
+from .activations import softmax, softmax_vjp
+from .checks import Array, require, require_shape
+from .reductions import reduce, spread
+
+__all__ = ["tversky", "tversky_vjp"]
+
+
+def tversky(
+    logits: Array,
+    predictions: Array,
+    targets: Array,
+    class_weights: Array | None = None,
+    *,
+    reduction: str = "mean",
+    axis: tuple[int, ...] | None = (1,),
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 1.0,
+    epsilon: float = 0.0,
+    ignore_background: bool = False,
+) -> Array:
+    """Tversky loss, which with α = β = 1/2 is the Dice loss, and with α = β = 1 that of Jaccard.
+
+    ``loss = 1 - (TP + s) / (TP + α FP + β FN + s + ε)`` with ``TP = Σ p t``, ``FP = Σ p (1 - t)`` and
+    ``FN = Σ (1 - p) t``, summed along ``axis``
+
+    Args:
+        logits: ``(batch, places, classes)``, of which p is the softmax, or of one class the sigmoid. Or None
+            where probabilities are given.
+        predictions: ``(batch, places, classes)``, in [0, 1]; ``p``. Or None.
+        targets: the shape of either, in [0, 1]; ``t``.
+        class_weights: ``(classes,)``, by which the losses of the classes are multiplied, or None.
+        reduction: ``none``, ``mean`` or ``sum`` of the losses that are left.
+        axis: what one ratio sums over; None for all axes.
+        alpha: weight of false positives; ``α``.
+        beta: weight of false negatives; ``β``.
+        smooth: added to both sides of the ratio; ``s``.
+        epsilon: added to the denominator alone; ``ε``.
+        ignore_background: whether the first of several classes is left out.
+
+    Raises:
+        ValueError: shapes that do not fit, both logits and predictions or neither, or weights of classes, or
+            a background, where ``axis`` leaves no classes.
+
+    Source: Salehi, Erdogmus and Gholipour (2017), Tversky loss function for image segmentation,
+    arXiv:1706.05721, section 2.1; Milletari, Navab and Ahmadi (2016), V-Net, arXiv:1606.04797, section 3, for
+    the Dice loss (there with squares in the denominator).
+    """
+    shares = _shares(logits, predictions, targets)
+    hits, others = _counts(shares, targets, axis, alpha, beta)
+    ratio = (hits + smooth) / (hits + others + (smooth + epsilon))
+    factors = _factors(targets.shape, axis, class_weights, ignore_background)
+    losses = 1.0 - ratio if factors is None else factors * (1.0 - ratio)
+    return reduce(losses[..., 1:] if _leaves_out(targets, ignore_background) else losses, reduction)
+
+
+def tversky_vjp(
+    logits: Array,
+    predictions: Array,
+    targets: Array,
+    class_weights: Array | None,
+    cotangent: Array,
+    *,
+    reduction: str = "mean",
+    axis: tuple[int, ...] | None = (1,),
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 1.0,
+    epsilon: float = 0.0,
+    ignore_background: bool = False,
+) -> tuple[Array | None, Array | None, Array]:
+    """Gradient of `tversky`: with D the denominator and r the ratio ``(r (t + α (1 - t) - β t) - t) / D``.
+
+    Of the targets it is ``(r (p + β (1 - p) - α p) - p) / D``, and of logits it goes through the softmax.
+    """
+    shares = _shares(logits, predictions, targets)
+    hits, others = _counts(shares, targets, axis, alpha, beta)
+    below = hits + others + (smooth + epsilon)
+    ratio = (hits + smooth) / below
+    factors = _factors(targets.shape, axis, class_weights, ignore_background)
+    left_out = _leaves_out(targets, ignore_background)
+    each = spread(cotangent, (*ratio.shape[:-1], ratio.shape[-1] - 1) if left_out else ratio.shape, reduction)
+    if left_out:
+        each = np.concatenate([np.zeros((*ratio.shape[:-1], 1)), each], axis=-1)
+    each = each if factors is None else each * factors
+    each, below, ratio = (_kept(x, targets.shape, axis) for x in (each, below, ratio))
+    of_shares = each / below * (ratio * (targets + alpha * (1.0 - targets) - beta * targets) - targets)
+    of_targets = each / below * (ratio * (shares + beta * (1.0 - shares) - alpha * shares) - shares)
+    if predictions is not None:
+        return None, of_shares, of_targets
+    if logits.shape[-1] == 1:
+        return of_shares * (shares * expit(-logits)), None, of_targets
+    return softmax_vjp(logits, of_shares)[0], None, of_targets
+
+
+def _shares(logits: Array, predictions: Array, targets: Array) -> Array:
+    """``p``: by how much each place is predicted to belong to each class."""
+    require((logits is None) != (predictions is None), "give either logits or predictions")
+    given = logits if predictions is None else predictions
+    require_shape("targets", targets, given.shape, "as the predictions")
+    if predictions is not None:
+        return predictions
+    return expit(logits) if logits.shape[-1] == 1 else softmax(logits)
+
+
+def _counts(
+    shares: Array, targets: Array, axis: tuple[int, ...] | None, alpha: float, beta: float
+) -> tuple[Array, Array]:
+    """``TP``, and ``α FP + β FN``."""
+    positives = np.sum(shares * (1.0 - targets), axis=axis)
+    negatives = np.sum((1.0 - shares) * targets, axis=axis)
+    return np.sum(shares * targets, axis=axis), alpha * positives + beta * negatives
+
+
+def _factors(
+    shape: tuple[int, ...], axis: tuple[int, ...] | None, class_weights: Array | None, ignore_background: bool
+) -> Array | None:
+    by_class = axis is not None and len(shape) - 1 not in axis
+    alone = class_weights is None and not ignore_background
+    require(by_class or alone, f"axis {axis} leaves no classes that could be weighed or left out")
+    if class_weights is not None:
+        require_shape("class_weights", class_weights, shape[-1:], "classes")
+    return class_weights
+
+
+def _leaves_out(targets: Array, ignore_background: bool) -> bool:
+    return ignore_background and targets.shape[-1] > 1
+
+
+def _kept(reduced: Array, shape: tuple[int, ...], axis: tuple[int, ...] | None) -> Array:
+    """What was summed along ``axis``, with axes of length 1 in their places."""
+    gone = range(len(shape)) if axis is None else axis
+    return np.reshape(reduced, tuple(1 if n in gone else length for n, length in enumerate(shape)))

@@ -1,0 +1,44 @@
+"""Specs of the losses of the overlap of two sets."""
+
+from __future__ import annotations
+
+from ..reference import losses_overlap as reference
+from .language.loss import REDUCTION
+from .language.spec import Input, Parameter, Source, Spec
+
+PLACES = "batch, places, classes"
+
+tversky = Spec(
+    reference=reference.tversky,
+    inputs=(
+        Input("logits", PLACES, when="domain == 'logits'", meaning="unnormalised log-probabilities"),
+        Input("predictions", PLACES, kind="probability", when="domain != 'logits'", meaning="probabilities"),
+        # Rows of any sum: of one-hot rows against a softmax there are as many false positives as negatives.
+        Input("targets", PLACES, kind="unit", meaning="shares; rows need not sum to one"),
+        Input("class_weights", "classes", kind="positive", when="weighted", constant=True),
+    ),
+    parameters=(
+        REDUCTION,
+        Parameter("domain", ("logits", "probabilities"), "what is given"),
+        Parameter("axis", ((1,), (1, 2), None), "what one ratio sums over: places, samples or all"),
+        Parameter("alpha", (0.5, 0.25), "weight of false positives"),
+        Parameter("beta", (0.5, 1.5), "weight of false negatives"),
+        Parameter("smooth", (1.0, 0.0), "what is added to both sides of the ratio", facet=True),
+        Parameter("epsilon", (0.0, 1e-7, 5e-8), "what is added to the denominator", facet=True),
+        Parameter("weighted", (False, True), "whether classes have weights"),
+        Parameter("ignore_background", (False, True), "whether the first of several classes is left out"),
+    ),
+    # Of few places and many classes some ratios are of numbers so small that epsilon is seen.
+    sizes=((4, 2, 9), (2, 7, 3), (3, 17, 1), (2, 1, 33)),
+    data=("normal", "tails", "zeros", "nan"),
+    excluded=(
+        "smooth > 0 and epsilon > 0",
+        "(weighted or ignore_background) and (axis != (1,) or classes == 1)",
+        # Probabilities have their own values, zeros among them; of one class all are 1.
+        "domain != 'logits' and (data in ('tails', 'nan') or classes == 1)",
+    ),
+    sources=(
+        Source("Salehi et al. (2017), Tversky loss function", "https://arxiv.org/abs/1706.05721"),
+        Source("Milletari et al. (2016), V-Net", "https://arxiv.org/abs/1606.04797"),
+    ),
+)

@@ -1,0 +1,64 @@
+"""Faults and controls of the losses of the overlap of two sets."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from ...reference.activations import softmax
+from ...reference.reductions import reduce
+from ..language.variant import Control, Fault, each_way
+from .losses_regression import MEAN_FOR_SUM, SUM_FOR_MEAN
+
+Array = Any
+
+
+def tversky_by_sums(
+    logits: Array,
+    predictions: Array,
+    targets: Array,
+    class_weights: Array | None = None,
+    *,
+    reduction: str = "mean",
+    axis: tuple[int, ...] | None = (1,),
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 1.0,
+    epsilon: float = 0.0,
+    ignore_background: bool = False,
+    power: int = 1,
+    normalized: int = -1,
+) -> Array:
+    """False positives as ``Σ p - Σ p t``, false negatives as ``Σ t - Σ p t``."""
+    shares = predictions
+    if shares is None:
+        shares = expit(logits) if logits.shape[-1] == 1 else softmax(logits, axis=normalized)
+    hits = np.sum(shares * targets, axis=axis)
+    predicted, meant = np.sum(shares**power, axis=axis), np.sum(targets**power, axis=axis)
+    below = hits + alpha * (predicted - hits) + beta * (meant - hits) + smooth + epsilon
+    losses = 1.0 - (hits + smooth) / below
+    losses = losses if class_weights is None else losses * class_weights
+    return reduce(losses[..., 1:] if ignore_background and losses.shape[-1] > 1 else losses, reduction)
+
+
+FAULTS = {
+    "tversky": (
+        *SUM_FOR_MEAN,
+        *MEAN_FOR_SUM,
+        *each_way(Fault(name="alpha and beta exchanged", parameters={"alpha": "beta", "beta": "alpha"})),
+        Fault(name="squares in the denominator", reference=functools.partial(tversky_by_sums, power=2)),
+        Fault(
+            name="softmax over the places",
+            reference=functools.partial(tversky_by_sums, normalized=1),
+            where="domain == 'logits' and classes > 1",
+        ),
+    ),
+}
+
+CONTROLS = {"tversky": (Control(name="by sums", reference=tversky_by_sums),)}
+
+# A softmax is positive: without a zero to divide by, so small an epsilon is rounding to the loss.
+NO_FAULTS = {"tversky": ("epsilon 1e-07 for 0.0", "epsilon 5e-08 for 0.0")}
