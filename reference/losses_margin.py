@@ -9,9 +9,22 @@ import numpy as np
 from scipy.special import expit, log_expit
 
 from .checks import Array, require, require_shape
-from .reductions import elements
+from .reductions import elements, rows
 
-__all__ = ["hinge", "hinge_vjp", "soft_margin", "soft_margin_vjp"]
+__all__ = [
+    "RIVAL_FLOORS",
+    "hinge",
+    "hinge_vjp",
+    "multi_margin",
+    "multi_margin_vjp",
+    "multiclass_hinge",
+    "multiclass_hinge_vjp",
+    "soft_margin",
+    "soft_margin_vjp",
+]
+
+RIVAL_FLOORS = ("none", "zero")
+"""What the best of the other classes scores at least."""
 
 
 @elements.loss
@@ -90,3 +103,125 @@ def soft_margin(scores: Array, labels: Array) -> Array:
 def soft_margin_vjp(scores: Array, labels: Array, cotangent: Array) -> tuple[Array]:
     """Gradient of `soft_margin`: ``-t σ(-t x)``."""
     return (-(cotangent * _signs(labels) * expit(_lacking(scores, labels, 0.0))),)
+
+
+@rows.loss
+def multi_margin(
+    scores: Array, labels: Array, class_weights: Array | None, *, margin: float = 1.0, power: int = 1
+) -> Array:
+    """Margin loss of many classes, in which every other class that comes too near counts.
+
+    ``loss = w_y Σ_{j≠y} max(m - x_y + x_j, 0)ᵖ / C`` for each row
+
+    Args:
+        scores: ``(batch, classes)``; ``x``.
+        labels: ``(batch,)``, the class of each row; ``y``.
+        class_weights: ``(classes,)``, or None for ones; ``w``.
+        margin: by which the class is to be ahead of the others; ``m``.
+        power: 1 or 2; ``p``.
+
+    Raises:
+        ValueError: shapes that do not fit, labels that are no classes, or another ``power``.
+
+    Source: torch.nn.MultiMarginLoss, with the margins of Weston and Watkins (1999), Support vector machines
+    for multi-class pattern recognition.
+    """
+    require(power in (1, 2), f"power must be 1 or 2; got {power}")
+    meant, lacking = _behind(scores, labels, margin)
+    lacking = np.where(meant | (lacking < 0), 0.0, lacking)
+    terms = lacking if power == 1 else np.square(lacking)
+    return np.sum(terms, axis=-1) / scores.shape[-1] * _weight_of(labels, class_weights, scores)
+
+
+@rows.vjp
+def multi_margin_vjp(
+    scores: Array,
+    labels: Array,
+    class_weights: Array | None,
+    cotangent: Array,
+    *,
+    margin: float = 1.0,
+    power: int = 1,
+) -> tuple[Array]:
+    """Gradient of `multi_margin`: ``w_y p max(m - x_y + x_j, 0)^(p-1) / C`` of the others.
+
+    That of the class itself is less their sum. Where nothing is lacking, just so, there is none.
+    """
+    meant, lacking = _behind(scores, labels, margin)
+    slope = 1.0 + 0.0 * lacking if power == 1 else 2.0 * lacking
+    slope = np.where(meant | (lacking <= 0), 0.0, slope)
+    each = cotangent * _weight_of(labels, class_weights, scores) / scores.shape[-1]
+    return (each[:, np.newaxis] * np.where(meant, -np.sum(slope, axis=-1, keepdims=True), slope),)
+
+
+@rows.loss
+def multiclass_hinge(
+    scores: Array, labels: Array, *, margin: float = 1.0, rival_floor: str = "none"
+) -> Array:
+    """Hinge loss of many classes, in which only the best of the others counts; of margin 0 the perceptron's.
+
+    ``loss = max(m + max_{j≠y} x_j - x_y, 0)`` for each row
+
+    Args:
+        scores: ``(batch, classes)``, of two classes or more; ``x``.
+        labels: ``(batch,)``, the class of each row; ``y``.
+        margin: by which the class is to be ahead of the best of the others; ``m``.
+        rival_floor: with ``zero`` the best of the others scores at least 0.
+
+    Raises:
+        ValueError: shapes that do not fit, labels that are no classes, or an unknown ``rival_floor``.
+
+    Source: Crammer and Singer (2001), On the algorithmic implementation of multiclass kernel-based vector
+    machines, Journal of Machine Learning Research 2, section 3.
+    """
+    ahead, own = _ahead(scores, labels, margin, rival_floor)
+    return np.max(ahead, axis=-1) - own
+
+
+@rows.vjp
+def multiclass_hinge_vjp(
+    scores: Array, labels: Array, cotangent: Array, *, margin: float = 1.0, rival_floor: str = "none"
+) -> tuple[Array]:
+    """Gradient of `multiclass_hinge`: 1 of the best of the others and -1 of the class itself.
+
+    Where nothing is lacking there is none, nor for a rival at the floor. Of equal ones each has its share.
+    """
+    ahead, _ = _ahead(scores, labels, margin, rival_floor)
+    meant = _one_hot(labels, scores)
+    best = np.where(ahead == np.max(ahead, axis=-1, keepdims=True), 1.0, 0.0)
+    share = best / np.sum(best, axis=-1, keepdims=True)
+    if rival_floor == "zero":
+        share = np.where(meant | (scores > 0), share, 0.0 * share)
+    return (cotangent[:, np.newaxis] * (share - 1.0 * meant),)
+
+
+def _one_hot(labels: Array, scores: Array) -> Array:
+    """Whether a class is the one that is meant."""
+    require_shape("labels", labels, scores.shape[:1], "batch")
+    classes = scores.shape[-1]
+    require(np.all((labels >= 0) & (labels < classes)), f"labels must be classes: 0 to {classes - 1}")
+    return labels[:, np.newaxis] == np.arange(classes)
+
+
+def _behind(scores: Array, labels: Array, margin: float) -> tuple[Array, Array]:
+    """Where the class itself stands, and how much each other one lacks in distance from it."""
+    meant = _one_hot(labels, scores)
+    own = np.sum(np.where(meant, scores, 0.0), axis=-1, keepdims=True)
+    return meant, margin - own + scores
+
+
+def _ahead(scores: Array, labels: Array, margin: float, rival_floor: str) -> tuple[Array, Array]:
+    """Scores to which the others' margin is added, and the score of the class itself."""
+    known = ", ".join(RIVAL_FLOORS)
+    require(rival_floor in RIVAL_FLOORS, f"rival_floor must be one of {known}; got {rival_floor!r}")
+    meant = _one_hot(labels, scores)
+    rivals = np.maximum(scores, 0.0) if rival_floor == "zero" else scores
+    own = np.sum(np.where(meant, scores, 0.0), axis=-1)
+    return np.where(meant, scores, rivals + margin), own
+
+
+def _weight_of(labels: Array, class_weights: Array | None, scores: Array) -> Array | float:
+    if class_weights is None:
+        return 1.0
+    require_shape("class_weights", class_weights, scores.shape[-1:], "classes")
+    return class_weights[labels]

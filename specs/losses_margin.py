@@ -42,3 +42,49 @@ soft_margin = loss(
     data=("normal", "tails", "saturated", "large", "nan", "infinities"),
     sources=(ROSASCO,),
 )
+
+CLASS_SCORES = Input("scores", "batch, classes", meaning="one for each class")
+CLASSES = Input("labels", "batch", kind="index", limit="classes", meaning="the class of each row")
+
+multi_margin = loss(
+    reference.multi_margin,
+    (
+        CLASS_SCORES,
+        CLASSES,
+        Input("class_weights", "classes", kind="positive", when="weighted", constant=True),
+    ),
+    Parameter("margin", (1.0, 0.25), "by which the class is to be ahead of the others"),
+    Parameter("power", (1, 2), "of what is lacking"),
+    Parameter("weighted", (False, True), "whether classes have weights"),
+    sizes=((3, 17), (5, 2)),
+    data=("normal", "ties", "nan"),
+    constraints=(
+        Constraint(
+            "C3",
+            "data != 'out_of_range'",
+            "labels must be classes",
+            broken_by={"data": "out_of_range"},
+        ),
+        Constraint(
+            "C4",
+            "not weighted or class_weights == (classes,)",
+            "class_weights must have a weight for each class",
+            broken_by={"weighted": True, "class_weights": "classes + 1"},
+        ),
+    ),
+)
+
+multiclass_hinge = loss(
+    reference.multiclass_hinge,
+    (CLASS_SCORES, CLASSES),
+    Parameter("margin", (1.0, 0.0), "by which the class is to be ahead of the best other one"),
+    Parameter("rival_floor", reference.RIVAL_FLOORS, "what the best other class scores at least", facet=True),
+    sizes=((3, 17), (5, 2)),
+    data=("normal", "offset", "nan"),
+    sources=(
+        Source(
+            "Crammer and Singer (2001), Multiclass kernel-based vector machines",
+            "http://jmlr.csail.mit.edu/papers/volume2/crammer01a/crammer01a.pdf",
+        ),
+    ),
+)

@@ -21,3 +21,19 @@ function(
     returns="reduced(y, reduction)",
     composition=True,
 )
+
+OF_CLASSES = {"on": "scores, labels", "returns": "reduced(y, reduction)"}
+NO_FLOOR = {"rival_floor": ("none", "optax takes the scores of the others as they are")}
+
+function(
+    "multiclass_hinge",
+    "optax.losses.multiclass_hinge_loss",
+    **OF_CLASSES,
+    fixed=NO_FLOOR | {"margin": (1.0, "multiclass_perceptron_loss has 0")},
+)
+function(
+    "multiclass_hinge",
+    "optax.losses.multiclass_perceptron_loss",
+    **OF_CLASSES,
+    fixed=NO_FLOOR | {"margin": (0.0, "multiclass_hinge_loss has 1")},
+)

@@ -37,3 +37,14 @@ function(
     returns="reduced(y, reduction)",
     composition=True,
 )
+
+ONE_HOT = {
+    "on": "keras.ops.one_hot(labels, scores.shape[-1], dtype=dtype_of(scores)), scores",
+    "fixed": {
+        "margin": (1.0, "Keras has no option for it"),
+        "rival_floor": ("zero", "the score of the class itself counts as 0 among the others"),
+    },
+}
+
+instance("multiclass_hinge", "keras.losses.CategoricalHinge", CLASS, **ONE_HOT)
+function("multiclass_hinge", "keras.losses.categorical_hinge", **ONE_HOT, returns="reduced(y, reduction)")

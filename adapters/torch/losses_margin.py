@@ -21,3 +21,10 @@ def hinge(scores, labels, *, margin, power, reduction):
 
 function("soft_margin", "torch.nn.functional.soft_margin_loss", REDUCED, on=SIGNS)
 module("soft_margin", "torch.nn.SoftMarginLoss", REDUCED, on=SIGNS)
+
+MULTI = {"p": "power", "margin": "margin"} | REDUCED
+WEIGHT = {"weight": "class_weights"}
+CLASSES = "scores, labels.long()"
+
+function("multi_margin", "torch.nn.functional.multi_margin_loss", MULTI, WEIGHT, on=CLASSES)
+module("multi_margin", "torch.nn.MultiMarginLoss", WEIGHT | MULTI, WEIGHT, on=CLASSES)

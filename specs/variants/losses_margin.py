@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,42 @@ def soft_margin_by_maximum(scores: Array, labels: Array, *, reduction: str = "me
     return reduce(np.maximum(lacking, 0.0) + np.log1p(np.exp(-np.abs(scores))), reduction)
 
 
+def multi_margin_by_rivals(
+    scores: Array,
+    labels: Array,
+    class_weights: Array | None,
+    *,
+    margin: float = 1.0,
+    power: int = 1,
+    reduction: str = "mean",
+    weight_inside: bool = False,
+) -> Array:
+    """The distance of each class first, then the margin; or with the weight under the power."""
+    meant = labels[:, np.newaxis] == np.arange(scores.shape[-1])
+    own = np.sum(np.where(meant, scores, 0.0), axis=-1, keepdims=True)
+    weights = 1.0 if class_weights is None else class_weights[labels][:, np.newaxis]
+    lacking = np.where(meant, 0.0, np.maximum(margin + (scores - own), 0.0))
+    terms = (weights * lacking) ** power if weight_inside else weights * lacking**power
+    return reduce(np.sum(terms / scores.shape[-1], axis=-1), reduction)
+
+
+def multiclass_hinge_by_difference(
+    scores: Array,
+    labels: Array,
+    *,
+    margin: float = 1.0,
+    rival_floor: str = "none",
+    reduction: str = "mean",
+    floor: float = 0.0,
+) -> Array:
+    """The best of the others less the score of the class itself, and the margin."""
+    meant = labels[:, np.newaxis] == np.arange(scores.shape[-1])
+    own = np.sum(np.where(meant, scores, 0.0), axis=-1)
+    rival = np.max(np.where(meant, -np.inf, scores), axis=-1)
+    rival = np.maximum(rival, 0.0) if rival_floor == "zero" else rival
+    return reduce(np.maximum(rival - own + margin, floor), reduction)
+
+
 SHARED = (
     *SUM_FOR_MEAN,
     *MEAN_FOR_SUM,
@@ -85,9 +122,31 @@ FAULTS = {
             },
         ),
     ),
+    "multi_margin": (
+        Fault(
+            name="weight under the power",
+            reference=functools.partial(multi_margin_by_rivals, weight_inside=True),
+            where="weighted and power == 2",
+        ),
+        Fault(
+            name="no gradient of the class itself",
+            gradients={"scores": lambda gradient: np.maximum(gradient, 0.0)},
+        ),
+    ),
+    "multiclass_hinge": (
+        Fault(
+            name="others may win by a negative loss",
+            reference=functools.partial(multiclass_hinge_by_difference, floor=-np.inf),
+        ),
+    ),
 }
 
 CONTROLS = {
+    "multi_margin": (Control(name="by rivals", reference=multi_margin_by_rivals),),
+    "multiclass_hinge": (Control(name="by difference", reference=multiclass_hinge_by_difference),),
     "hinge": (Control(name="case by case", reference=hinge_by_cases),),
     "soft_margin": (Control(name="by the maximum", reference=soft_margin_by_maximum),),
 }
+
+# All scores may move together, but for rounding.
+NO_FAULTS = {"multi_margin": ("scores plus one", "scores plus one, in the gradient")}

@@ -10,10 +10,20 @@ from support.proof import assert_same, carried, proves
 from assay.numerics.generator import Stream
 from assay.reference.activations import relu
 from assay.reference.losses_classification import sigmoid_cross_entropy, sigmoid_cross_entropy_vjp
-from assay.reference.losses_margin import hinge, hinge_vjp, soft_margin, soft_margin_vjp
+from assay.reference.losses_margin import (
+    hinge,
+    hinge_vjp,
+    multi_margin,
+    multi_margin_vjp,
+    multiclass_hinge,
+    multiclass_hinge_vjp,
+    soft_margin,
+    soft_margin_vjp,
+)
 
 SCORES = 3.0 * Stream("scores").normal((3, 17))
 LABELS = Stream("labels").integers(0, 2, (3, 17))
+CLASSES = Stream("classes").integers(0, 17, (3,))
 
 
 @proves(hinge, hinge_vjp, by="worked figures")
@@ -71,6 +81,46 @@ def test_an_infinite_score_costs_nothing_or_infinitely_much():
         assert_same(gradient, [0.0, 0.0, 1.0])
 
 
+@proves(multi_margin, multi_margin_vjp, by="worked figures")
+def test_every_class_that_comes_too_near_counts():
+    x, y, w = np.array([[2.0, 1.5, 0.0, 3.0]] * 2), np.array([0, 3]), np.array([8.0, 1.0, 1.0, 4.0])
+    assert_same(multi_margin(x, y, None, reduction="none"), [(0.5 + 2.0) / 4, 0.0])
+    assert_same(multi_margin(x, y, w, power=2, margin=1.5, reduction="sum"), 8 * (1.0 + 6.25) / 4 + 0.25)
+    (gradient,) = multi_margin_vjp(x, y, w, np.ones(2), power=2, margin=1.5, reduction="none")
+    assert_same(gradient, [[-14.0, 4.0, 0.0, 10.0], [1.0, 0.0, 0.0, -1.0]])
+    (gradient,) = multi_margin_vjp(x, y, None, np.ones(2), reduction="none")
+    assert_same(gradient, [[-0.5, 0.25, 0.0, 0.25], [0.0] * 4])
+
+
+@proves(multi_margin, hinge, by="law")
+@pytest.mark.parametrize("power", [1, 2])
+def test_of_two_classes_it_is_half_the_hinge_of_their_difference(power):
+    x = carried(np.stack([SCORES[0], SCORES[1]], axis=-1))
+    apart = hinge(x[:, 1] - x[:, 0], LABELS[0], margin=0.5, power=power)
+    assert_same(multi_margin(x, LABELS[0], None, margin=0.5, power=power), apart / 2.0)
+    if power == 1:
+        assert_same(multiclass_hinge(x, LABELS[0], margin=0.5), apart)
+
+
+@proves(multiclass_hinge, multiclass_hinge_vjp, by="worked figures")
+def test_the_best_of_the_others_counts():
+    x, y = np.array([[2.0, 1.5, 1.25], [-3.0, -1.0, -2.0], [1.0, 4.0, 2.0]]), np.array([0, 1, 1])
+    assert_same(multiclass_hinge(x, y, reduction="none"), [0.5, 0.0, 0.0])
+    assert_same(multiclass_hinge(x, y, rival_floor="zero", reduction="none"), [0.5, 2.0, 0.0])
+    assert_same(multiclass_hinge(x, 0 * y, margin=0.0, reduction="none"), [0.0, 2.0, 3.0])
+    (gradient,) = multiclass_hinge_vjp(x, y, np.ones(3), rival_floor="zero", reduction="none")
+    assert_same(gradient, [[-1.0, 1.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 0.0]])
+    (gradient,) = multiclass_hinge_vjp(x[1:2], y[1:2], np.array(1.0), margin=2.0)
+    assert_same(gradient, [[0.0, -1.0, 1.0]])
+
+
+@proves(multiclass_hinge, by="law")
+def test_all_scores_may_move_together():
+    x = carried(SCORES)
+    assert_same(multiclass_hinge(x + 8.0, CLASSES), multiclass_hinge(x, CLASSES))
+    assert_same(multiclass_hinge(x + 8.0, CLASSES, rival_floor="zero"), multiclass_hinge(x, CLASSES))
+
+
 def test_labels_margins_and_powers_out_of_range_are_named():
     with pytest.raises(ValueError, match="labels must be 0 or 1"):
         hinge(SCORES, 2 * LABELS - 1)
@@ -80,3 +130,9 @@ def test_labels_margins_and_powers_out_of_range_are_named():
         hinge(SCORES, LABELS, power=3)
     with pytest.raises(ValueError, match=r"labels must have shape \(3, 17\)"):
         soft_margin(SCORES, LABELS[:1])
+    with pytest.raises(ValueError, match="labels must be classes: 0 to 16"):
+        multi_margin(SCORES, CLASSES - 17, None)
+    with pytest.raises(ValueError, match=r"class_weights must have shape \(17,\)"):
+        multi_margin(SCORES, CLASSES, np.ones(3))
+    with pytest.raises(ValueError, match="rival_floor must be one of none, zero; got 'one'"):
+        multiclass_hinge(SCORES, CLASSES, rival_floor="one")
