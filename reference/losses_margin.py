@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import expit, log_expit
 
 from .checks import Array, require, require_shape
-from .reductions import elements, rows
+from .reductions import elements, rows, share_out
 
 __all__ = [
     "RIVAL_FLOORS",
@@ -19,6 +19,10 @@ __all__ = [
     "multi_margin_vjp",
     "multiclass_hinge",
     "multiclass_hinge_vjp",
+    "multilabel_margin",
+    "multilabel_margin_vjp",
+    "multilabel_soft_margin",
+    "multilabel_soft_margin_vjp",
     "soft_margin",
     "soft_margin_vjp",
 ]
@@ -225,3 +229,81 @@ def _weight_of(labels: Array, class_weights: Array | None, scores: Array) -> Arr
         return 1.0
     require_shape("class_weights", class_weights, scores.shape[-1:], "classes")
     return class_weights[labels]
+
+
+@rows.loss
+def multilabel_margin(scores: Array, labels: Array) -> Array:
+    """Margin loss of rows of several classes: each of them is to be ahead of each other class.
+
+    ``loss = Σ_{j in} Σ_{i not in} max(1 - x_j + x_i, 0) / C`` for each row
+
+    Args:
+        scores: ``(batch, classes)``; ``x``.
+        labels: the shape of ``scores``, 1 where a row is of a class, else 0.
+
+    Raises:
+        ValueError: ``labels`` has another shape than ``scores``.
+
+    Source: torch.nn.MultiLabelMarginLoss.
+    """
+    lacking = _pairs(scores, labels)
+    return np.sum(np.where(lacking < 0, 0.0, lacking), axis=(-2, -1)) / scores.shape[-1]
+
+
+@rows.vjp
+def multilabel_margin_vjp(scores: Array, labels: Array, cotangent: Array) -> tuple[Array]:
+    """Gradient of `multilabel_margin`: ``1 / C`` for each pair that lacks, and -1 of the class of the row.
+
+    Where nothing is lacking, just so, there is none.
+    """
+    lacking = _pairs(scores, labels)
+    slope = np.where(lacking > 0, 1.0, 0.0 * lacking)
+    of_scores = np.sum(slope, axis=-2) - np.sum(slope, axis=-1)
+    return (cotangent[:, np.newaxis] / scores.shape[-1] * of_scores,)
+
+
+def _pairs(scores: Array, labels: Array) -> Array:
+    """What each class of a row lacks in distance to each other one, and -1 where there is no such pair."""
+    require_shape("labels", labels, scores.shape, "as scores")
+    apart = (labels[:, :, np.newaxis] == 1) & (labels[:, np.newaxis, :] != 1)
+    return np.where(apart, 1.0 - scores[:, :, np.newaxis] + scores[:, np.newaxis, :], -1.0)
+
+
+@rows.loss
+def multilabel_soft_margin(logits: Array, targets: Array, class_weights: Array | None) -> Array:
+    """Cross entropy of each class by itself, averaged over the classes.
+
+    ``loss = -Σ_c w_c (t_c log σ(x_c) + (1 - t_c) log σ(-x_c)) / C`` for each row
+
+    Args:
+        logits: ``(batch, classes)``, log-odds; ``x``.
+        targets: the shape of ``logits``, in [0, 1]; ``t``.
+        class_weights: ``(classes,)``, or None for ones; ``w``.
+
+    Raises:
+        ValueError: shapes that do not fit.
+
+    Source: torch.nn.MultiLabelSoftMarginLoss.
+    """
+    weights = _class_weights(logits, targets, class_weights)
+    terms = -weights * (targets * log_expit(logits) + (1.0 - targets) * log_expit(-logits))
+    return share_out(terms, logits.shape[-1], axis=-1)
+
+
+@rows.vjp
+def multilabel_soft_margin_vjp(
+    logits: Array, targets: Array, class_weights: Array | None, cotangent: Array
+) -> tuple[Array, Array]:
+    """Gradient of `multilabel_soft_margin`: ``w (σ(x) - t) / C``, and of targets ``-w x / C``."""
+    weights = _class_weights(logits, targets, class_weights)
+    each = cotangent[:, np.newaxis] * weights / logits.shape[-1]
+    of_logits = (1.0 - targets) * expit(logits) - targets * expit(-logits)
+    return each * of_logits, each * (log_expit(-logits) - log_expit(logits))
+
+
+def _class_weights(logits: Array, targets: Array, class_weights: Array | None) -> Array | float:
+    require_shape("targets", targets, logits.shape, "as logits")
+    if class_weights is None:
+        return 1.0
+    require_shape("class_weights", class_weights, logits.shape[-1:], "classes")
+    return class_weights

@@ -45,17 +45,25 @@ soft_margin = loss(
 
 CLASS_SCORES = Input("scores", "batch, classes", meaning="one for each class")
 CLASSES = Input("labels", "batch", kind="index", limit="classes", meaning="the class of each row")
+CLASS_WEIGHTS = Input("class_weights", "classes", kind="positive", when="weighted", constant=True)
+WEIGHTED = Parameter("weighted", (False, True), "whether classes have weights")
+WEIGHT_FOR_EACH = Constraint(
+    "C4",
+    "not weighted or class_weights == (classes,)",
+    "class_weights must have a weight for each class",
+    broken_by={"weighted": True, "class_weights": "classes + 1"},
+)
 
 multi_margin = loss(
     reference.multi_margin,
     (
         CLASS_SCORES,
         CLASSES,
-        Input("class_weights", "classes", kind="positive", when="weighted", constant=True),
+        CLASS_WEIGHTS,
     ),
     Parameter("margin", (1.0, 0.25), "by which the class is to be ahead of the others"),
     Parameter("power", (1, 2), "of what is lacking"),
-    Parameter("weighted", (False, True), "whether classes have weights"),
+    WEIGHTED,
     sizes=((3, 17), (5, 2)),
     data=("normal", "ties", "nan"),
     constraints=(
@@ -65,12 +73,7 @@ multi_margin = loss(
             "labels must be classes",
             broken_by={"data": "out_of_range"},
         ),
-        Constraint(
-            "C4",
-            "not weighted or class_weights == (classes,)",
-            "class_weights must have a weight for each class",
-            broken_by={"weighted": True, "class_weights": "classes + 1"},
-        ),
+        WEIGHT_FOR_EACH,
     ),
 )
 
@@ -87,4 +90,24 @@ multiclass_hinge = loss(
             "http://jmlr.csail.mit.edu/papers/volume2/crammer01a/crammer01a.pdf",
         ),
     ),
+)
+
+multilabel_margin = loss(
+    reference.multilabel_margin,
+    (CLASS_SCORES, Input("labels", "batch, classes", kind="index", limit="2", meaning="1 of its classes")),
+    sizes=((3, 17), (5, 2)),
+    data=("normal", "ties", "nan"),
+)
+
+multilabel_soft_margin = loss(
+    reference.multilabel_soft_margin,
+    (
+        Input("logits", "batch, classes", meaning="log-odds"),
+        Input("targets", "batch, classes", kind="unit", meaning="probabilities"),
+        CLASS_WEIGHTS,
+    ),
+    WEIGHTED,
+    sizes=((3, 17), (5, 2)),
+    data=("normal", "tails", "saturated", "large", "nan"),
+    constraints=(WEIGHT_FOR_EACH,),
 )

@@ -28,3 +28,29 @@ CLASSES = "scores, labels.long()"
 
 function("multi_margin", "torch.nn.functional.multi_margin_loss", MULTI, WEIGHT, on=CLASSES)
 module("multi_margin", "torch.nn.MultiMarginLoss", WEIGHT | MULTI, WEIGHT, on=CLASSES)
+
+
+def listed(labels):
+    """The classes of each row, and -1 after them."""
+    classes = torch.arange(labels.shape[-1])
+    places = torch.where(labels == 1, classes, labels.shape[-1]).sort(dim=-1).values
+    return torch.where(places == labels.shape[-1], -1, places)
+
+
+function(
+    "multilabel_margin",
+    "torch.nn.functional.multilabel_margin_loss",
+    REDUCED,
+    on="scores, listed(labels)",
+)
+module("multilabel_margin", "torch.nn.MultiLabelMarginLoss", REDUCED, on="scores, listed(labels)")
+
+SOFT = "logits, targets"
+function(
+    "multilabel_soft_margin",
+    "torch.nn.functional.multilabel_soft_margin_loss",
+    REDUCED,
+    WEIGHT,
+    on=SOFT,
+)
+module("multilabel_soft_margin", "torch.nn.MultiLabelSoftMarginLoss", WEIGHT | REDUCED, WEIGHT, on=SOFT)

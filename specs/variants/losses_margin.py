@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from ...reference.reductions import reduce
+from ...reference.reductions import reduce, share_out
 from ..language.variant import Control, Fault, each_way
 from .losses_regression import MEAN_FOR_SUM, ROW_MEAN, SUM_FOR_MEAN
 
@@ -91,6 +91,40 @@ def multiclass_hinge_by_difference(
     return reduce(np.maximum(rival - own + margin, floor), reduction)
 
 
+def multilabel_by_rows(
+    scores: Array, labels: Array, *, reduction: str = "mean", best_alone: bool = False
+) -> Array:
+    """Each class of the row at a time; or only the one of the lowest score."""
+    own, other = labels == 1, labels != 1
+    if best_alone:
+        own = own & (scores == np.min(np.where(own, scores, np.inf), axis=-1, keepdims=True))
+    losses = np.zeros(len(scores))
+    for j in range(scores.shape[-1]):
+        lacking = np.maximum(scores - scores[:, j : j + 1] + 1.0, 0.0)
+        losses = losses + np.where(own[:, j], np.sum(np.where(other, lacking, 0.0), axis=-1), 0.0)
+    return reduce(losses / scores.shape[-1], reduction)
+
+
+def multilabel_soft_by_softplus(
+    logits: Array, targets: Array, class_weights: Array | None, *, reduction: str = "mean"
+) -> Array:
+    """``t`` and ``1 - t`` times softplus, each averaged by itself."""
+    weights = 1.0 if class_weights is None else class_weights
+    positive, negative = (np.logaddexp(0.0, side) for side in (-logits, logits))
+    terms = weights * targets * positive + weights * (1.0 - targets) * negative
+    return reduce(share_out(terms, logits.shape[-1], axis=-1), reduction)
+
+
+def multilabel_soft_that_overflows(
+    logits: Array, targets: Array, class_weights: Array | None, *, reduction: str = "mean"
+) -> Array:
+    """Logarithms of ``1 / (1 + exp(-x))`` to the letter."""
+    weights = 1.0 if class_weights is None else class_weights
+    positive = 1.0 / (1.0 + np.exp(-logits))
+    terms = targets * np.log(positive) + (1.0 - targets) * np.log(1.0 - positive)
+    return reduce(-np.mean(weights * terms, -1), reduction)
+
+
 SHARED = (
     *SUM_FOR_MEAN,
     *MEAN_FOR_SUM,
@@ -139,11 +173,22 @@ FAULTS = {
             reference=functools.partial(multiclass_hinge_by_difference, floor=-np.inf),
         ),
     ),
+    "multilabel_margin": (
+        Fault(
+            name="only the class of the lowest score",
+            reference=functools.partial(multilabel_by_rows, best_alone=True),
+        ),
+    ),
+    "multilabel_soft_margin": (
+        Fault(name="logarithms overflow", reference=multilabel_soft_that_overflows, rounds=True),
+    ),
 }
 
 CONTROLS = {
     "multi_margin": (Control(name="by rivals", reference=multi_margin_by_rivals),),
     "multiclass_hinge": (Control(name="by difference", reference=multiclass_hinge_by_difference),),
+    "multilabel_margin": (Control(name="row by row", reference=multilabel_by_rows),),
+    "multilabel_soft_margin": (Control(name="by softplus", reference=multilabel_soft_by_softplus),),
     "hinge": (Control(name="case by case", reference=hinge_by_cases),),
     "soft_margin": (Control(name="by the maximum", reference=soft_margin_by_maximum),),
 }

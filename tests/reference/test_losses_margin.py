@@ -17,6 +17,10 @@ from assay.reference.losses_margin import (
     multi_margin_vjp,
     multiclass_hinge,
     multiclass_hinge_vjp,
+    multilabel_margin,
+    multilabel_margin_vjp,
+    multilabel_soft_margin,
+    multilabel_soft_margin_vjp,
     soft_margin,
     soft_margin_vjp,
 )
@@ -119,6 +123,41 @@ def test_all_scores_may_move_together():
     x = carried(SCORES)
     assert_same(multiclass_hinge(x + 8.0, CLASSES), multiclass_hinge(x, CLASSES))
     assert_same(multiclass_hinge(x + 8.0, CLASSES, rival_floor="zero"), multiclass_hinge(x, CLASSES))
+
+
+@proves(multilabel_margin, multilabel_margin_vjp, by="worked figures")
+def test_every_pair_of_a_class_and_another_counts():
+    # torch's own example: classes 3 and 0 against 1 and 2.
+    x, y = np.array([[0.125, 0.25, 0.5, 0.875], [0.0, 0.0, 0.0, 3.0]]), np.array([[1, 0, 0, 1], [0, 0, 0, 1]])
+    by_hand = (1.125 + 1.375 + 0.375 + 0.625) / 4
+    assert_same(multilabel_margin(x, y, reduction="none"), [by_hand, 0.0])
+    (gradient,) = multilabel_margin_vjp(x, y, 4 * np.ones(2), reduction="none")
+    assert_same(gradient, [[-2.0, 2.0, 2.0, -2.0], [0.0] * 4])
+
+
+@proves(multilabel_margin, multi_margin, by="law")
+def test_rows_of_one_class_have_the_margin_loss_of_many_classes():
+    x, y = carried(SCORES), 1 * (CLASSES[:, np.newaxis] == np.arange(17))
+    assert_same(multilabel_margin(x, y), multi_margin(x, CLASSES, None))
+    assert_same(multilabel_margin(x, 1 + 0 * y, reduction="none"), np.zeros(3))
+
+
+@proves(multilabel_soft_margin, multilabel_soft_margin_vjp, by="law")
+def test_the_soft_margin_of_many_labels_is_a_cross_entropy_averaged_by_rows():
+    x, targets = carried(SCORES), carried(Stream("targets").uniform((3, 17)))
+    whole = {"row_mean": True, "reduction": "none"}
+    assert_same(
+        multilabel_soft_margin(x, targets, None, reduction="none"), sigmoid_cross_entropy(x, targets, **whole)
+    )
+    found = multilabel_soft_margin_vjp(x, targets, None, np.array(1.0))
+    assert_same(found, sigmoid_cross_entropy_vjp(x, targets, None, np.array(1.0), row_mean=True))
+
+
+@proves(multilabel_soft_margin, by="worked figures")
+def test_weights_of_classes_divide_nothing():
+    x, t = np.array([[0.0, 1000.0, -1000.0]]), np.array([[1.0, 0.0, 0.25]])
+    found = multilabel_soft_margin(carried(x), t, np.array([0.0, 2.0, 4.0]))
+    assert_same(found, carried(np.array((2.0 * 1000.0 + 4.0 * 250.0) / 3.0)))
 
 
 def test_labels_margins_and_powers_out_of_range_are_named():
