@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..numerics.magnitude import magnitude
@@ -10,6 +12,8 @@ from .reductions import elements, rows
 
 __all__ = [
     "EPSILON_PLACES",
+    "cosine_embedding",
+    "cosine_embedding_vjp",
     "hinge_embedding",
     "hinge_embedding_vjp",
     "margin_ranking",
@@ -236,3 +240,71 @@ def hinge_embedding_vjp(
 ) -> tuple[Array]:
     """Gradient of `hinge_embedding`: 1 of pairs that are alike, -1 of others up to the margin itself."""
     return (cotangent * np.where(labels == 1, 1.0, np.where(margin - distances >= 0, -1.0, 0.0)),)
+
+
+@rows.loss
+def cosine_embedding(
+    x: Array, y: Array, labels: Array, *, margin: float = 0.0, epsilon: float = 1e-12
+) -> Array:
+    """Loss of the angles between pairs of vectors, which are alike or not.
+
+    ``1 - c`` of pairs that are alike, and ``max(c - m, 0)`` of others, with
+    ``c = ⟨x, y⟩ / √((‖x‖² + ε) (‖y‖² + ε))``
+
+    Args:
+        x: ``(batch, features)``.
+        y: the shape of ``x``.
+        labels: ``(batch,)``, 1 where a pair is alike, else 0.
+        margin: cosines up to it cost pairs that are not alike nothing; ``m``.
+        epsilon: what is added to each sum of squares; ``ε``.
+
+    Raises:
+        ValueError: shapes that do not fit.
+
+    Source: torch.nn.CosineEmbeddingLoss.
+    """
+    product, lengths, *_ = _angle(x, y, labels, epsilon)
+    cosine = product / lengths
+    return np.where(labels == 1, 1.0 - cosine, np.maximum(cosine - margin, 0.0))
+
+
+@rows.vjp
+def cosine_embedding_vjp(
+    x: Array,
+    y: Array,
+    labels: Array,
+    cotangent: Array,
+    *,
+    margin: float = 0.0,
+    epsilon: float = 1e-12,
+) -> tuple[Array, Array]:
+    """Gradient of `cosine_embedding`: ``∓(y - ⟨x, y⟩ x / (‖x‖² + ε)) / √((‖x‖² + ε) (‖y‖² + ε))``.
+
+    Of pairs that are not alike there is none below the margin; at the margin itself it passes.
+    """
+    product, lengths, *vectors = _angle(x, y, labels, epsilon)
+    cosine = product / lengths
+    slope = np.where(labels == 1, -1.0, np.where(cosine - margin >= 0, 1.0, 0.0 * cosine))
+    each, product, lengths = (v[:, np.newaxis] for v in (cotangent * slope, product, lengths))
+
+    def of(own: tuple[Array, ...], other: tuple[Array, ...]) -> Array:
+        small, square, scale = own
+        return each * ((other[0] - product / square * small) / lengths / scale)
+
+    return of(*vectors), of(*vectors[::-1])
+
+
+def _angle(x: Array, y: Array, labels: Array, epsilon: float) -> tuple[Any, ...]:
+    """Product of small vectors, and of their lengths; and of each the vector, its square and its scale."""
+    require_shape("y", y, x.shape, "as x")
+    require_shape("labels", labels, x.shape[:1], "batch")
+    first, second = _small(x, epsilon), _small(y, epsilon)
+    lengths = np.sqrt(np.squeeze(first[1] * second[1], -1))
+    return np.sum(first[0] * second[0], axis=-1), lengths, first, second
+
+
+def _small(x: Array, epsilon: float) -> tuple[Array, ...]:
+    """Vectors whose squares do not leave the range, these squares with ε, and what makes them small."""
+    scale = magnitude(x, -1)
+    small = x / scale
+    return small, np.sum(np.square(small), axis=-1, keepdims=True) + epsilon / scale / scale, scale

@@ -80,3 +80,17 @@ hinge_embedding = loss(
         ),
     ),
 )
+
+cosine_embedding = loss(
+    reference.cosine_embedding,
+    (
+        Input("x", VECTORS),
+        Input("y", VECTORS),
+        Input("labels", "batch", kind="index", limit="2", meaning="0 or 1"),
+    ),
+    Parameter("margin", (0.0, 0.125), "cosines up to it cost pairs that are not alike nothing"),
+    sizes=((7, 17), (9, 2)),
+    data=("normal", "zeros", "offset", "large", "nan"),
+    # Epsilon is 0 in float16, where a vector of zeros is then divided by 0.
+    excluded=("dtype == 'float16' and data == 'zeros'",),
+)

@@ -46,3 +46,8 @@ function("margin_ranking", "torch.nn.functional.margin_ranking_loss", MARGIN, on
 module("margin_ranking", "torch.nn.MarginRankingLoss", MARGIN, on=ORDER, fixed=PASSED)
 function("hinge_embedding", "torch.nn.functional.hinge_embedding_loss", MARGIN, on=PAIRS)
 module("hinge_embedding", "torch.nn.HingeEmbeddingLoss", MARGIN, on=PAIRS)
+
+ALIKE = "x, y, 2 * labels - 1"
+
+function("cosine_embedding", "torch.nn.functional.cosine_embedding_loss", MARGIN, on=ALIKE)
+module("cosine_embedding", "torch.nn.CosineEmbeddingLoss", MARGIN, on=ALIKE)

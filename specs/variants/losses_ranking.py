@@ -81,6 +81,29 @@ def embedding_by_sum(
     return reduce(np.where(labels == 1, distances, 0.0) + np.where(labels == 1, 0.0, apart), reduction)
 
 
+def cosine_embedding_of_sums(
+    x: Array, y: Array, labels: Array, *, margin: float = 0.0, reduction: str = "mean"
+) -> Array:
+    """The product of small vectors over two roots."""
+    scales = [magnitude(each, -1) for each in (x, y)]
+    first, second = x / scales[0], y / scales[1]
+    squares = [
+        np.sum(each * each, axis=-1) + 1e-12 / np.squeeze(scale * scale, -1)
+        for each, scale in zip((first, second), scales, strict=True)
+    ]
+    cosine = np.sum(first * second, axis=-1) / (np.sqrt(squares[0]) * np.sqrt(squares[1]))
+    return reduce(np.where(labels == 1, 1.0 - cosine, np.maximum(cosine - margin, 0.0)), reduction)
+
+
+def cosine_embedding_that_overflows(
+    x: Array, y: Array, labels: Array, *, margin: float = 0.0, reduction: str = "mean"
+) -> Array:
+    """``√((Σ x² + ε) (Σ y² + ε))`` of vectors as they are."""
+    squares = (np.sum(x * x, axis=-1) + 1e-12) * (np.sum(y * y, axis=-1) + 1e-12)
+    cosine = np.sum(x * y, axis=-1) / np.sqrt(squares)
+    return reduce(np.where(labels == 1, 1.0 - cosine, np.maximum(cosine - margin, 0.0)), reduction)
+
+
 MEANS = (*SUM_FOR_MEAN, *MEAN_FOR_SUM)
 EXCHANGED = each_way(Fault(name="labels exchanged", inputs={"labels": lambda labels: 1 - labels}))
 MARGIN_LEFT = each_way(Fault(name="half of the margin", parameters={"margin": "margin / 2"}))
@@ -133,6 +156,10 @@ FAULTS = {
             },
         ),
     ),
+    "cosine_embedding": (
+        *EXCHANGED,
+        Fault(name="squares overflow", reference=cosine_embedding_that_overflows, rounds=True),
+    ),
 }
 
 CONTROLS = {
@@ -140,4 +167,5 @@ CONTROLS = {
     "triplet_margin": (Control(name="margin first", reference=triplet_by_parts),),
     "margin_ranking": (Control(name="case by case", reference=ranking_by_cases),),
     "hinge_embedding": (Control(name="sum of both terms", reference=embedding_by_sum),),
+    "cosine_embedding": (Control(name="over two roots", reference=cosine_embedding_of_sums),),
 }

@@ -10,6 +10,8 @@ from support.proof import assert_same, carried, proves
 from assay.numerics.generator import Stream
 from assay.reference.losses_margin import hinge
 from assay.reference.losses_ranking import (
+    cosine_embedding,
+    cosine_embedding_vjp,
     hinge_embedding,
     hinge_embedding_vjp,
     margin_ranking,
@@ -19,6 +21,7 @@ from assay.reference.losses_ranking import (
     triplet_margin,
     triplet_margin_vjp,
 )
+from assay.reference.losses_regression import cosine_similarity, cosine_similarity_vjp
 
 A, P, N = (2.0 * Stream(name).normal((3, 17)) for name in ("anchors", "positives", "negatives"))
 LABELS = Stream("labels").integers(0, 2, (3, 17))
@@ -118,6 +121,32 @@ def test_pairs_that_are_not_alike_cost_the_hinge_of_their_distance():
     apart = hinge(x, np.ones(A.shape), margin=0.5)
     assert_same(hinge_embedding(x, np.zeros(A.shape), margin=0.5), apart)
     assert_same(hinge_embedding(x, np.ones(A.shape), reduction="none"), A)
+
+
+@proves(cosine_embedding, cosine_embedding_vjp, by="worked figures")
+def test_angles_of_worked_figures():
+    x, y = np.array([[3.0, 4.0]] * 4), np.array([[4.0, 3.0], [4.0, 3.0], [-4.0, 3.0], [0.0, 0.0]])
+    options = {"margin": 0.5, "epsilon": 0.0, "reduction": "none"}
+    alike = np.array([1, 0, 0])
+    found = cosine_embedding(carried(x[:3]), y[:3], alike, **options)
+    assert_same(found, carried(np.array([0.04, 0.46, 0.0])), size=1)
+    of_x, of_y = cosine_embedding_vjp(carried(x[:3]), carried(y[:3]), alike, np.ones(3), **options)
+    # (ŷ - c x̂) / ‖x‖ = ((0.8, 0.6) - 0.96 (0.6, 0.8)) / 5, and the same of y.
+    by_hand = carried(np.array([0.0448, -0.0336]))
+    assert_same(of_x, np.stack([-by_hand, by_hand, 0.0 * by_hand]), size=1)
+    assert_same(of_y, np.stack([-by_hand[::-1], by_hand[::-1], 0.0 * by_hand]), size=1)
+    assert_same(cosine_embedding(x[3:], y[3:], np.array([1])), 1.0)
+
+
+@proves(cosine_embedding, cosine_embedding_vjp, by="law")
+def test_pairs_that_are_alike_have_the_distance_of_their_cosine():
+    x, y, every = carried(A), carried(P), np.ones(3)
+    bare = {"epsilon": 0.0}
+    assert_same(cosine_embedding(x, y, every, **bare), cosine_similarity(x, y, form="distance", **bare))
+    found = cosine_embedding_vjp(x, y, every, np.array(1.0), **bare)
+    assert_same(found, cosine_similarity_vjp(x, y, np.array(1.0), form="distance", **bare))
+    far = 2.0**600 * x
+    assert_same(cosine_embedding(far, y, every, **bare), cosine_embedding(x, y, every, **bare))
 
 
 def test_shapes_degrees_and_margins_out_of_range_are_named():
