@@ -139,11 +139,12 @@ class Kernel:
 
         The request holds ``inputs`` (wires by name, None for one that is absent), ``parameters``,
         ``expected`` (dtype and shape of each output), ``layout`` of all or ``layouts`` of some, ``pattern``
-        and, where gradients are asked for, ``wrt``, ``cotangents``, their ``cotangent_layout``, ``only`` (the
-        one output that is differentiated) and ``between`` (whether another forward pass comes before the
-        backward one). The reply holds ``outputs`` and ``gradients`` as wires; ``error``, ``gradient_error``,
-        ``no_graph`` or ``wrong_type`` where there are none; and what was seen in memory: ``strayed`` (array
-        and distance), ``changed`` (inputs), ``shared`` (inputs), ``late``, ``overwritten``; under
+        (and ``heap``, where memory that the kernel takes is to hold another one) and, where gradients are
+        asked for, ``wrt``, ``cotangents``, their ``cotangent_layout``, ``only`` (the one output that is
+        differentiated) and ``between`` (whether another forward pass comes before the backward one). The
+        reply holds ``outputs`` and ``gradients`` as wires; ``error``, ``gradient_error``, ``no_graph`` or
+        ``wrong_type`` where there are none; and what was seen in memory: ``strayed`` (array and distance),
+        ``changed`` (inputs), ``shared`` (inputs), ``late``, ``overwritten``; under
         ``backward`` the same of the backward pass.
         """
         begun, busy = time.perf_counter(), time.process_time()
@@ -161,7 +162,7 @@ class Kernel:
         return reply | {"seconds": time.perf_counter() - begun, "processor": processor}
 
     def _forward(self, request: Mapping[str, Any]) -> Reply:
-        pattern = request["pattern"]
+        pattern, heap = request["pattern"], request.get("heap", request["pattern"])
         inputs = self._given(request)
         targets = [
             self._held(f"output {number}", (dtype, shape, None), "contiguous", pattern)
@@ -169,9 +170,9 @@ class Kernel:
         ]
         natives = {n: held and held.native for n, held in inputs.items()}
         for dtype, shape in request["expected"]:
-            self.library.litter(max(np.dtype(_storage(dtype)).itemsize * int(np.prod(shape)), 1), pattern)
+            self.library.litter(max(np.dtype(_storage(dtype)).itemsize * int(np.prod(shape)), 1), heap)
         before = set(threading.enumerate())
-        with poisoned_heap(pattern), self._quiet(request):
+        with poisoned_heap(heap), self._quiet(request):
             returned = self._run(natives, targets, request["parameters"])
         wires = [self._wire(value) for value in returned]
         reply: Reply = {"outputs": tuple(wires)}
@@ -273,13 +274,14 @@ class Kernel:
     def _backward(self, request: Mapping[str, Any]) -> Reply:
         """Gradients, in memory that is watched as that of the forward pass is."""
         pattern, wrt = request["pattern"], request["wrt"]
+        heap = request.get("heap", pattern)
         inputs = self._given(request)
         wires = {f"cotangent {n}": wire for n, wire in enumerate(request["cotangents"])}
         layout = request.get("cotangent_layout", "contiguous")
         cotangents = {name: self._held(name, wire, layout, pattern) for name, wire in wires.items()}
         before = set(threading.enumerate())
         try:
-            with poisoned_heap(pattern), self._quiet(request):
+            with poisoned_heap(heap), self._quiet(request):
                 gradients = self._gradients(request, inputs, [held.native for held in cotangents.values()])
             if len(gradients) != len(wrt):
                 wanted = f"the {len(wrt)} inputs {', '.join(wrt)}"
@@ -305,12 +307,13 @@ class Kernel:
         """Gradients by the user's function or by the library's own reverse mode."""
         parameters = request["parameters"]
         natives = {n: held and held.native for n, held in inputs.items()}
+        heap = request.get("heap", request["pattern"])
 
         def between() -> None:
             if request.get("between"):
                 self._run_on_other_numbers(request)
             for name in request["wrt"]:
-                self.library.litter(max(len(request["inputs"][name][2]), 1), request["pattern"])
+                self.library.litter(max(len(request["inputs"][name][2]), 1), heap)
 
         if self.vjp is not None:
             between()

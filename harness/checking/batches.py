@@ -10,7 +10,7 @@ import numpy as np
 
 from ..judging.expectation import Expectation
 
-__all__ = ["Batch", "batches", "outputs_on"]
+__all__ = ["Batch", "batches", "outputs_on", "positions"]
 
 Array = np.ndarray[Any, Any]
 
@@ -59,7 +59,7 @@ def batches(expectation: Expectation) -> Iterator[Batch]:
     """
     spec, names = expectation.case.spec, expectation.case.names
     for axis in spec.axis_names:
-        where = _positions(expectation, axis)
+        where = positions(expectation, axis)
         length = names[axis]
         if not where or length < 2:
             continue
@@ -81,7 +81,7 @@ def batches(expectation: Expectation) -> Iterator[Batch]:
             yield batch
 
 
-def _positions(expectation: Expectation, axis: str) -> dict[str, int]:
+def positions(expectation: Expectation, axis: str) -> dict[str, int]:
     """Which axis of each input has this name alone as its length."""
     found: dict[str, int] = {}
     for given in expectation.case.given:

@@ -26,8 +26,8 @@ __all__ = ["Conduct"]
 
 Array = np.ndarray[Any, Any]
 
-SURE = 2
-"""Further calls on each pattern of memory before a difference is laid to what lies there."""
+ORDER = (1, 0, 0, 1, 0, 1, 1)
+"""Which of the patterns further calls find before a difference is laid to memory: a race may have a beat."""
 
 
 class Conduct:
@@ -60,7 +60,7 @@ class Conduct:
         if _shapes(one) == _shapes(two):
             yield from _unwritten(one, two, names, self.looker.questions.tiles)
         if first["gradients"] != second["gradients"] and not _all_unwritten(one, two):
-            yield from self._unsteady_backward(expectation, probe, first)
+            yield from self._unsteady_backward(expectation, probe, first, second)
         outputs = expectation.case.spec.outputs
         told = {f"cotangent {number}": f"cotangent of {name}" for number, name in enumerate(outputs)}
         yield from _memory(first["backward"], second["backward"], " in the backward pass", told)
@@ -70,11 +70,7 @@ class Conduct:
     ) -> Iterator[Failure]:
         """Two calls on equal inputs differ: for what lay in memory, or for no reason that can be seen?"""
         if self._depends_on_memory(expectation, probe, "outputs", first, second):
-            yield Failure(
-                "written",
-                "the result depends on what lies in memory that is not its own: it reads past the end of an"
-                " input, or what it never wrote",
-            )
+            yield self._whose_memory(expectation, probe, "outputs", first, second)
         elif self.looker.options.deterministic:
             yield Failure("repeats", "a second call on the same inputs gave other bits")
         else:
@@ -84,14 +80,33 @@ class Conduct:
         self, expectation: Expectation, probe: Probe, which: str, first: Reply, second: Reply
     ) -> bool:
         """Whether each pattern of memory gives its own result, time and again, as no race would."""
+        known = list(zip(PATTERNS, (first, second), strict=True))
         return all(
             self.looker.ask(expectation, probe, pattern, gradients=which == "gradients").get(which)
             == reply[which]
-            for _ in range(SURE)
-            for pattern, reply in zip(PATTERNS, (first, second), strict=True)
+            for pattern, reply in (known[place] for place in ORDER)
         )
 
-    def _unsteady_backward(self, expectation: Expectation, probe: Probe, first: Reply) -> Iterator[Failure]:
+    def _whose_memory(
+        self, expectation: Expectation, probe: Probe, which: str, first: Reply, second: Reply
+    ) -> Failure:
+        """Whether what it depends on lies around its arrays, or in memory that it took."""
+        told = "result" if which == "outputs" else "gradient"
+        mixed = self.looker.ask(
+            expectation, probe, PATTERNS[0], gradients=which == "gradients", between=False, heap=PATTERNS[1]
+        ).get(which)
+        if mixed == first[which]:
+            why = "around its arrays: it reads past the end of an input"
+            why += ", or its output before it writes there" if self.looker.facts.accepts("out") else ""
+        elif mixed == second[which]:
+            why = "in memory that it took: it reads what it never wrote"
+        else:
+            why = "in memory that is not its own: it reads past the end of an input, or what it never wrote"
+        return Failure("written", f"the {told} depends on what lies {why}")
+
+    def _unsteady_backward(
+        self, expectation: Expectation, probe: Probe, first: Reply, second: Reply
+    ) -> Iterator[Failure]:
         """Gradients differ: for another forward pass between, for what lay in memory, or for no reason?"""
         plain, after = (
             self.looker.ask(expectation, probe, PATTERNS[0], between=between).get("gradients")
@@ -107,12 +122,10 @@ class Conduct:
                 "a second forward pass before the backward one changes the gradients: what was saved for the"
                 " backward pass is overwritten, or read anew",
             )
+        elif self._depends_on_memory(expectation, probe, "gradients", first, second):
+            yield self._whose_memory(expectation, probe, "gradients", first, second)
         else:
-            yield Failure(
-                "written",
-                "the gradient depends on what lies in memory that is not its own: it reads past the end of an"
-                " input, or what it never wrote",
-            )
+            self.looker.notes.setdefault("repeats", "backward passes on the same inputs give different bits")
 
 
 def _memory(first: Reply, second: Reply, where: str, told: dict[str, str] | None = None) -> Iterator[Failure]:

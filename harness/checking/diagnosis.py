@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,13 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from ...adapters.kernel.memory import PATTERNS
 from ...numerics.dtypes import widen
 from ..judging.judge import Comparison, compare
+from ..running.processes import Crashed, Hung
 from .causes import Causes, Judged
 from .checks import Failure, Finding
-from .examination import Looker
+from .examination import Looker, without_special
 from .patterns import Wrong, patterns
 from .probes import Probe, admitted, restriction
+from .sizes import resized
 
 __all__ = ["Diagnosis"]
 
@@ -23,6 +27,12 @@ Array = np.ndarray[Any, Any]
 
 EVERYTHING = "everything"
 """What has to be asked before, where one case is not enough."""
+
+AGAIN = 3
+"""Further calls that show whether a failure is steady."""
+
+MODEST = 200
+"""Length of an axis from which on no further question is worth its time."""
 
 TRIALS = 60
 """Cases that are tried to make a failing one smaller."""
@@ -102,10 +112,12 @@ class Diagnosis:
             first: what was asked first of all, where it is to be found out if the failure hangs on that.
         """
         smallest, least = probe, failure
-        if self.looker.options.shrink and not failure.ended:
+        unsteady = self._unsteady(probe, failure)
+        if self.looker.options.shrink and not failure.ended and not unsteady:
             smallest, least = self._shrunk(probe, failure)
         wrong = self._wrong(probe, failure)
         found = patterns(wrong.array) if wrong else failure.patterns
+        lengths = () if unsteady else lengths
         if lengths and found[:1] == ("every element is wrong",):
             found = found[1:]
         return Finding(
@@ -115,7 +127,7 @@ class Diagnosis:
             message=failure.message,
             first=wrong.first if wrong else "",
             patterns=(*lengths, *found),
-            causes=self._causes(((probe, failure), (smallest, least)), others) if wrong else (),
+            causes=unsteady or (self._causes(probe, failure, (smallest, least), others) if wrong else ()),
             smallest=smallest.id,
             smallest_message=least.message,
             failed=failed,
@@ -141,18 +153,60 @@ class Diagnosis:
         return any(found.check == failure.check for found in self.looker.look(probe).failures)
 
     def _causes(
-        self, failures: Sequence[tuple[Probe, Failure]], others: Sequence[tuple[Probe, Failure]]
+        self,
+        probe: Probe,
+        failure: Failure,
+        smallest: tuple[Probe, Failure],
+        others: Sequence[tuple[Probe, Failure]],
     ) -> tuple[str, ...]:
-        """What explains the failure on the first case and on the smallest, and on others if anything does."""
-        return self.causes.of(self._judged(failures), self._judged(others))
+        """What explains the failure on the first case and on the smallest, and wherever else it is asked."""
+        judged = functools.partial(self._judged, failure.check, probe)
+        failed, further = judged([(probe, failure), smallest]), judged(others)
+        return self.causes.of(failed, further, lambda: self._asked_further(probe, failure)) if failed else ()
 
-    def _judged(self, failures: Sequence[tuple[Probe, Failure]]) -> list[Judged]:
+    def _judged(self, check: str, first: Probe, failures: Sequence[tuple[Probe, Failure]]) -> list[Judged]:
         """The failures, each case once, that are of values."""
         return [
-            (self.looker.asked(probe), failure.answer, failure.judgement)
+            Judged(
+                self.looker.asked(probe), failure.answer, failure.judgement, check, _asks_alike(probe, first)
+            )
             for probe, failure in {probe.id: (probe, failure) for probe, failure in failures}.values()
             if failure.answer is not None and failure.judgement is not None
         ]
+
+    def _asked_further(self, probe: Probe, failure: Failure) -> Iterator[Judged]:
+        """Further answers, right or wrong, at other sizes, then with other options and data."""
+        for other in _variations(probe):
+            if not self._may_be_asked(other):
+                continue
+            try:
+                reply = self.looker.ask(self.looker.asked(other), other, PATTERNS[0])
+            except (Crashed, Hung):
+                return
+            if "outputs" in reply:
+                judgement, answer = self.looker.judged(self.looker.asked(other), reply)
+                if judgement.check != "structure":
+                    yield Judged(
+                        self.looker.asked(other), answer, judgement, failure.check, _asks_alike(other, probe)
+                    )
+
+    def _unsteady(self, probe: Probe, failure: Failure) -> tuple[str, ...]:
+        """What is told where further calls on the same inputs are right, or wrong in other ways."""
+        if failure.answer is None or failure.judgement is None or failure.check in ("repeats", "lanes"):
+            return ()
+        expectation, replies = self.looker.asked(probe), []
+        try:
+            replies = [self.looker.ask(expectation, probe, PATTERNS[0]) for _ in range(AGAIN)]
+        except (Crashed, Hung):
+            return ()
+        told = [self.looker.judged(expectation, reply)[0] for reply in replies if "outputs" in reply]
+        right = sum(not judgement.failing for judgement in told)
+        if not right and {judgement.message for judgement in told} <= {failure.judgement.message}:
+            return ()
+        return (
+            f"calls on the same inputs give different results, {right} of {len(told)} further ones right: a"
+            " race, or memory that is read before it is written",
+        )
 
     def _wrong(self, probe: Probe, failure: Failure) -> Unlike | None:
         """The first array that is wrong under the profile that lets most pass; None if no values are."""
@@ -165,6 +219,8 @@ class Diagnosis:
             return None
         comparisons = compare(expected, got)
         gradients = failure.check in ("gradients", "backward")
+        if failure.check != "special values":
+            comparisons = [without_special(c) or c for c in comparisons]
         failing = [c for c in comparisons if not c.passes]
         failing.sort(key=lambda c: (c.expected.check == "gradients") != gradients)
         if not failing:
@@ -202,6 +258,25 @@ class Diagnosis:
             return admitted(probe.case, rules) and self.looker.has_sense(probe)
         except (ValueError, IndexError, ZeroDivisionError):
             return False
+
+
+def _asks_alike(one: Probe, other: Probe) -> bool:
+    """Whether two probes differ in their sizes alone."""
+    return replace(one, case=replace(one.case, size=other.case.size)).id == other.id
+
+
+def _variations(probe: Probe) -> Iterator[Probe]:
+    """The probe at a few other sizes, then with other options and with other data."""
+    case = probe.case
+    longer = [resized(case, axis, n + 1) for axis, n in enumerate(case.size) if n < MODEST]
+    sizes = [*(replace(case, size=size) for size in case.spec.sizes if max(size) < MODEST), *longer]
+    yield from (replace(probe, case=other) for other in sizes if other.size != case.size)
+    for parameter in case.spec.parameters:
+        for value in parameter.values:
+            if value != dict(case.parameters)[parameter.name]:
+                changed = tuple((n, value if n == parameter.name else v) for n, v in case.parameters)
+                yield replace(probe, case=replace(case, parameters=changed))
+    yield from (replace(probe, case=replace(case, data=data)) for data in case.spec.data if data != case.data)
 
 
 def _simpler(probe: Probe) -> Iterator[Probe]:

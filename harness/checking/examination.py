@@ -14,7 +14,7 @@ from ...errors import Usage
 from ...numerics.data import data_set
 from ...numerics.dtypes import encode, widen
 from ..judging.expectation import Expectation
-from ..judging.judge import Answer, Judgement
+from ..judging.judge import Answer, Comparison, Judgement, compare
 from ..record import Outcome
 from ..running.processes import Crashed, Hung
 from .batches import outputs_on
@@ -25,7 +25,7 @@ from .kernels import Reply, Subject
 from .pace import Pace
 from .probes import Probe, Questions
 
-__all__ = ["Looker", "Options"]
+__all__ = ["Looker", "Options", "without_special"]
 
 Array = np.ndarray[Any, Any]
 
@@ -142,6 +142,25 @@ class Looker:
             check = _check_of(problem.check, problem.message, aim)
             if check != "special values" or _is_special(expectation) or len(judgement.problems) == 1:
                 yield Failure(check, problem.message, judgement, answer)
+        if judgement.check == "special values" and probe.case.data == probe.case.spec.data[0]:
+            told = self._plainly_wrong(expectation, answer)
+            if told:
+                yield Failure(_check_of("values", told, probe.aim), told, judgement, answer)
+
+    def _plainly_wrong(self, expectation: Expectation, answer: Answer) -> str:
+        """What is told of numbers that are wrong beside NaN and infinity where none belongs."""
+        expected = expectation.under(self.held.loosest(expectation.case.dtype))[: len(answer.outputs)]
+        if [a.shape for a in answer.outputs] != [e.value.shape for e in expected]:
+            return ""
+        for comparison in filter(None, map(without_special, compare(expected, answer.outputs))):
+            worst = comparison.worst()
+            if not comparison.passes:
+                place = ", ".join(map(str, worst.index))
+                return (
+                    f"{worst.array}[{place}] is {worst.got}; expected {worst.expected} ± {worst.tolerance};"
+                    f" {worst.wrong} of {worst.size} elements are off, beside what is no number"
+                )
+        return ""
 
     def _wanted(
         self, expectation: Expectation, probe: Probe, failures: Sequence[Failure], answer: Answer
@@ -191,13 +210,15 @@ class Looker:
         inputs: Mapping[str, Array] | None = None,
         gradients: bool = True,
         between: bool | None = None,
+        heap: int | None = None,
     ) -> Reply:
         """Call the kernel once.
 
         With the second pattern another forward pass comes before the backward one, unless ``between`` says
-        otherwise.
+        otherwise. Memory that the kernel takes holds the pattern ``heap``, if that is another one.
         """
         request = self.request(expectation, probe, pattern, inputs, gradients)
+        request["heap"] = pattern if heap is None else heap
         request["between"] = pattern != PATTERNS[0] if between is None else between
         return self.subject.call(request)
 
@@ -270,6 +291,12 @@ class Looker:
         if not gradients:
             return replace(seen, gradients=(), gradient_error="")
         return seen if self._must_differentiate else replace(seen, gradient_error="")
+
+
+def without_special(comparison: Comparison) -> Comparison | None:
+    """The comparison of what is a number on both sides; None where everything is."""
+    missed = np.isinf(comparison.error) & np.isfinite(comparison.expected.tolerance)
+    return replace(comparison, error=np.where(missed, 0.0, comparison.error)) if missed.any() else None
 
 
 def _check_of(check: str, message: str, aim: str) -> str:
