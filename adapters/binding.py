@@ -147,17 +147,21 @@ def binder(framework: str) -> Callable[..., Callable[[Function], Function]]:
 
 
 @functools.cache
-def _import_family_modules(framework: str) -> None:
+def _import_family_modules(framework: str, family: str) -> None:
     package = importlib.import_module(f"{__package__}.{framework}")
     for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
+        if family in ("", module.name):
+            importlib.import_module(f"{package.__name__}.{module.name}")
 
 
-def bindings(frameworks: Iterable[str] = FRAMEWORKS) -> dict[str, Binding]:
-    """Every binding of these frameworks by key, without importing any framework."""
+def bindings(frameworks: Iterable[str] = FRAMEWORKS, family: str = "") -> dict[str, Binding]:
+    """Every binding of these frameworks by key, without importing any framework.
+
+    Where a ``family`` is named, those of its specs are among them, and its modules alone are read.
+    """
     found: dict[str, Binding] = {}
     for framework in frameworks:
-        _import_family_modules(framework)
+        _import_family_modules(framework, family)
         found |= _registered[framework]
     return found
 

@@ -67,7 +67,7 @@ def checked_dtypes(names: Sequence[str]) -> Sequence[str]:
 
 def implementations(spec: Spec, frameworks: Iterable[str] = FRAMEWORKS) -> tuple[Binding, ...]:
     """Every binding of ``spec``."""
-    return tuple(b for b in bindings(frameworks).values() if b.spec == spec.name)
+    return tuple(b for b in bindings(frameworks, spec.family).values() if b.spec == spec.name)
 
 
 def plan(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import time
+from collections import Counter
 from pathlib import Path
 
 import ml_dtypes
@@ -599,6 +600,20 @@ def test_a_size_that_would_take_long_is_left_out_and_said():
     assert any("65537x3" in text and "would take too long" in text for text in data.unasked)
     _, named = found(row_by_row, "softmax", axis=-1, cases=["softmax/default/float32/normal/4099x2"])
     assert named.asked == ("softmax/default/float32/normal/4099x2",)
+
+
+def test_calls_of_the_same_shapes_are_compiled_once():
+    jax = pytest.importorskip("jax")
+    traced = Counter()
+
+    def traced_softmax(x, *, axis):
+        traced[x.shape, axis] += 1
+        return jax.nn.softmax(x, axis)
+
+    _, data = found(traced_softmax, "softmax", like="jax", sizes="smoke")
+    assert data.passed
+    assert len(traced) < len(data.asked)
+    assert max(traced.values()) == 2  # the value alone, and the gradients
 
 
 @pytest.mark.parametrize("size", [(512, 8, 16)])
