@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .affine import affine
 from .checks import Array, require, require_rank, require_shape
+from .dense import dense, dense_vjp
 from .windows import (
     Padding,
     Widths,
@@ -37,6 +38,8 @@ __all__ = [
     "depthwise_conv_vjp",
     "locally_connected",
     "locally_connected_vjp",
+    "separable_conv",
+    "separable_conv_vjp",
     "tied_conv_transpose",
     "tied_conv_transpose_vjp",
 ]
@@ -172,6 +175,60 @@ def depthwise_conv_vjp(
 def _per_channel(kernel: Array) -> Array:
     *window, channels, multiplier = kernel.shape
     return np.reshape(kernel, (*window, 1, channels * multiplier))
+
+
+def separable_conv(
+    x: Array,
+    kernel: Array,
+    pointwise: Array,
+    bias: Array | None = None,
+    *,
+    strides: PerAxis = 1,
+    padding: Padding = "valid",
+    dilation: PerAxis = 1,
+) -> Array:
+    """Separable convolution: a depthwise one, whose channels are then mixed at each place.
+
+    ``y[b, o, f] = Σ_c depthwise(x, W)[b, o, c] P[c, f] + b[f]``
+
+    Args:
+        x: ``(batch, …, channels)``.
+        kernel: ``(*window, channels, multiplier)``, of `depthwise_conv`.
+        pointwise: ``(channels * multiplier, filters)``, the multiplier running fastest.
+        bias: ``(filters,)``, or None for no bias.
+        strides: of the depthwise convolution, as in `conv`.
+        padding: as in `conv`.
+        dilation: as in `conv`.
+
+    Returns:
+        ``(batch, …, filters)``.
+
+    Raises:
+        ValueError: as `depthwise_conv` and `dense`.
+
+    Source: Chollet (2017), Xception: deep learning with depthwise separable convolutions, arXiv:1610.02357.
+    """
+    hidden = depthwise_conv(x, kernel, strides=strides, padding=padding, dilation=dilation)
+    return dense(hidden, pointwise, bias)
+
+
+def separable_conv_vjp(
+    x: Array,
+    kernel: Array,
+    pointwise: Array,
+    bias: Array | None,
+    cotangent: Array,
+    *,
+    strides: PerAxis = 1,
+    padding: Padding = "valid",
+    dilation: PerAxis = 1,
+) -> tuple[Array, Array, Array, Array | None]:
+    """Gradient of `separable_conv`: that of a dense layer, and then of the depthwise convolution."""
+    geometry: dict[str, Any] = {"strides": strides, "padding": padding, "dilation": dilation}
+    hidden = depthwise_conv(x, kernel, **geometry)
+    dhidden, dpointwise, dbias = dense_vjp(hidden, pointwise, bias, cotangent)
+    dx, dkernel, _ = depthwise_conv_vjp(x, kernel, None, dhidden, **geometry)
+    return dx, dkernel, dpointwise, dbias
 
 
 def conv_transpose(

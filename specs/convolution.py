@@ -150,30 +150,95 @@ conv3d = conv(
     dilation=(1, 2, 2),
 )
 
-depthwise_conv2d = Spec(
-    name="depthwise_conv2d",
-    reference=reference.depthwise_conv,
-    inputs=(
-        Input("x", "batch, height, width, channels"),
-        Input("kernel", "kernel_height, kernel_width, channels, multiplier", kind="weight"),
-        Input("bias", "channels * multiplier", kind="weight", when="use_bias"),
-    ),
-    parameters=(
-        *geometry(2, ((2, 2), (2, 3)), (2, 3)),
-        Parameter("padding", ("valid", "same", ((1, 1), (2, 2)), ((1, 0), (0, 2))), SAME, facet=True),
-        BIAS,
-    ),
-    axes="batch height width channels multiplier kernel_height kernel_width",
+
+def depthwise(
+    name: str,
+    space: tuple[str, ...],
+    sizes: tuple[tuple[int, ...], ...],
+    strides: tuple[tuple[int, ...], ...],
+    padding: tuple[str | tuple[tuple[int, int], ...], ...],
+    dilation: tuple[int, ...],
+    *,
+    separable: bool = False,
+    grid: Mapping[str, tuple[Any, ...]] | None = None,
+) -> Spec:
+    """The depthwise convolution over these spatial axes, or the separable one, which mixes its channels."""
+    window = tuple(f"kernel_{axis}" for axis in space)
+    filters = "filters" if separable else "channels * multiplier"
+    pointwise = Input("pointwise", "channels * multiplier, filters", kind="weight", meaning="mixes channels")
+    mixed = Constraint(
+        "C1",
+        "pointwise[0] == kernel[-2] * kernel[-1]",
+        "the channels that are mixed must be those of the depthwise convolution",
+        broken_by={"pointwise": "channels * multiplier + 1, filters"},
+    )
+    return Spec(
+        name=name,
+        reference=reference.separable_conv if separable else reference.depthwise_conv,
+        inputs=(
+            Input("x", f"batch, {', '.join(space)}, channels"),
+            Input("kernel", f"{', '.join(window)}, channels, multiplier", kind="weight"),
+            *((pointwise,) if separable else ()),
+            Input("bias", filters, kind="weight", when="use_bias"),
+        ),
+        parameters=(
+            *geometry(len(space), strides, dilation),
+            Parameter("padding", padding, SAME, facet=True),
+            BIAS,
+        ),
+        axes=" ".join(("batch", *space, "channels", "multiplier", *(["filters"] * separable), *window)),
+        sizes=sizes,
+        grid=grid or {},
+        data=("normal", "wide", "nan"),
+        constraints=(
+            *((mixed,) if separable else ()),
+            windows_fit("C2", space),
+            at_least_one("C3", "strides", len(space)),
+            at_least_one("C4", "dilation", len(space)),
+        ),
+        excluded=(ONE_TAP,),
+        sources=(Source("Chollet (2017), Xception", "https://arxiv.org/abs/1610.02357"),),
+    )
+
+
+depthwise_conv1d = depthwise(
+    "depthwise_conv1d",
+    ("time",),
+    sizes=((2, 9, 4, 3, 3), (1, 5, 1, 1, 1), (3, 8, 3, 1, 4), (1, 33, 16, 2, 5)),
+    grid=GRID_1D,
+    strides=((2,), (3,)),
+    padding=("valid", "same", ((1, 1),), ((0, 2),)),
+    dilation=(2,),
+)
+
+depthwise_conv2d = depthwise(
+    "depthwise_conv2d",
+    ("height", "width"),
     sizes=((2, 7, 9, 4, 3, 3, 2), (1, 5, 8, 1, 1, 1, 1), (3, 8, 5, 3, 1, 2, 3), (1, 17, 16, 16, 2, 5, 4)),
     grid=GRID_2D,
-    data=("normal", "wide", "nan"),
-    constraints=(
-        windows_fit("C2", ("height", "width")),
-        at_least_one("C3", "strides", 2),
-        at_least_one("C4", "dilation", 2),
-    ),
-    excluded=(ONE_TAP,),
-    sources=(Source("Chollet (2017), Xception", "https://arxiv.org/abs/1610.02357"),),
+    strides=((2, 2), (2, 3)),
+    padding=("valid", "same", ((1, 1), (2, 2)), ((1, 0), (0, 2))),
+    dilation=(2, 3),
+)
+
+separable_conv1d = depthwise(
+    "separable_conv1d",
+    ("time",),
+    sizes=((2, 9, 4, 3, 5, 3), (1, 5, 1, 1, 1, 1), (3, 8, 3, 1, 6, 4)),
+    strides=((2,),),
+    padding=("valid", "same", ((1, 1),), ((0, 2),)),
+    dilation=(2,),
+    separable=True,
+)
+
+separable_conv2d = depthwise(
+    "separable_conv2d",
+    ("height", "width"),
+    sizes=((2, 6, 7, 4, 2, 5, 3, 2), (1, 4, 5, 1, 1, 1, 1, 1), (3, 7, 5, 3, 1, 6, 2, 3)),
+    strides=((2, 2), (2, 3)),
+    padding=("valid", "same", ((1, 1), (2, 2)), ((1, 0), (0, 2))),
+    dilation=(2, 3),
+    separable=True,
 )
 
 

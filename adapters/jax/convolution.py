@@ -59,24 +59,34 @@ def per_channel(kernel):
     return jnp.reshape(kernel, (*window, 1, channels * multiplier))
 
 
+@binds("depthwise_conv1d", "jax.lax.conv_general_dilated", composition=True)
 @binds("depthwise_conv2d", "jax.lax.conv_general_dilated", composition=True)
-def depthwise_conv2d(x, kernel, bias, strides, padding, dilation):
+def depthwise_conv(x, kernel, bias, strides, padding, dilation):
     return conv(x, per_channel(kernel), bias, strides, padding, dilation, kernel.shape[-2])
 
 
-nnx_module(
-    "depthwise_conv2d",
-    "flax.nnx.Conv",
-    CONV
-    | RNGS
-    | {
-        "in_features": "kernel.shape[-2]",
-        "out_features": "kernel.shape[-2] * kernel.shape[-1]",
-        "feature_group_count": "kernel.shape[-2]",
-    },
-    WEIGHT | {"kernel": "per_channel(kernel)"},
-    composition=True,
-)
+@binds("separable_conv1d", "jax.lax.conv_general_dilated", composition=True)
+@binds("separable_conv2d", "jax.lax.conv_general_dilated", composition=True)
+def separable_conv(x, kernel, pointwise, bias, strides, padding, dilation):
+    hidden = depthwise_conv(x, kernel, None, strides, padding, dilation)
+    ones = (1,) * len(strides)
+    return conv(hidden, jnp.reshape(pointwise, (*ones, *pointwise.shape)), bias, ones, "valid", ones, 1)
+
+
+for n in (1, 2):
+    nnx_module(
+        f"depthwise_conv{n}d",
+        "flax.nnx.Conv",
+        CONV
+        | RNGS
+        | {
+            "in_features": "kernel.shape[-2]",
+            "out_features": "kernel.shape[-2] * kernel.shape[-1]",
+            "feature_group_count": "kernel.shape[-2]",
+        },
+        WEIGHT | {"kernel": "per_channel(kernel)"},
+        composition=True,
+    )
 
 NO_GROUPS = {"groups": (1, "the transposed convolutions of jax.lax and flax have no groups")}
 

@@ -26,14 +26,38 @@ for n, named in ((1, NAMED_1D), (2, NAMED), (3, NAMED)):
     )
     function(f"conv{n}d", "keras.ops.conv", OP, **FORM, unused=("groups",), where=NAMED)
 
-layer(
-    "depthwise_conv2d",
-    "keras.layers.DepthwiseConv2D",
-    {"depth_multiplier": "kernel.shape[-1]"} | KERNEL | CONV,
-    WEIGHTS,
-    where=NAMED | STRIDED_OR_DILATED,
-)
-function("depthwise_conv2d", "keras.ops.depthwise_conv", OP, **FORM, where=NAMED)
+
+def at_each_place(pointwise, rank):
+    """The matrix that mixes channels as the kernel of a convolution."""
+    return keras.ops.reshape(pointwise, (*(1,) * rank, *pointwise.shape))
+
+
+MIXING = "at_each_place(pointwise, len(strides))"
+
+for n in (1, 2):
+    layer(
+        f"depthwise_conv{n}d",
+        f"keras.layers.DepthwiseConv{n}D",
+        {"depth_multiplier": "kernel.shape[-1]"} | KERNEL | CONV,
+        WEIGHTS,
+        where=NAMED | STRIDED_OR_DILATED,
+    )
+    function(f"depthwise_conv{n}d", "keras.ops.depthwise_conv", OP, **FORM, where=NAMED)
+    layer(
+        f"separable_conv{n}d",
+        f"keras.layers.SeparableConv{n}D",
+        {"filters": "pointwise.shape[-1]", "depth_multiplier": "kernel.shape[-1]"} | KERNEL | CONV,
+        {"depthwise_kernel": "kernel", "pointwise_kernel": MIXING, "bias": "bias"},
+        where=NAMED | STRIDED_OR_DILATED,
+    )
+    function(
+        f"separable_conv{n}d",
+        "keras.ops.separable_conv",
+        OP,
+        on=f"x, kernel, {MIXING}",
+        returns=FORM["returns"],
+        where=NAMED,
+    )
 
 ADJOINT = {"flip": (True, "Keras's transposed convolution is always the adjoint of a convolution")}
 NO_GROUPS = {"groups": (1, "Keras's transposed convolution has no groups")}

@@ -41,6 +41,14 @@ function(
     **FORM,
     where=EXPLICIT,
 )
+function(
+    "separable_conv2d",
+    "tf.nn.separable_conv2d",
+    CONV | {"strides": "(1, *strides, 1)"},
+    on="x, kernel, pointwise[tf.newaxis, tf.newaxis]",
+    returns=FORM["returns"],
+    where=EXPLICIT,
+)
 
 
 def output_lengths(x, kernel, strides, padding, dilation):

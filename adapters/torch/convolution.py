@@ -65,16 +65,34 @@ for n in (1, 2, 3):
     function(f"conv{n}d", f"torch.nn.functional.conv{n}d", CONV, WEIGHT, on=X, returns=Y, where=WIDTHS)
     module(f"conv{n}d", f"torch.nn.Conv{n}d", SIZES | CONV, WEIGHT, on=X, returns=Y, where=WIDTHS)
 
-function(
-    "depthwise_conv2d",
-    "torch.nn.functional.conv2d",
-    CONV | {"groups": "kernel.shape[-2]"},
-    WEIGHT | {"weight": f"kernel.flatten(-2).unsqueeze(-2).{FILTERS_FIRST}"},
-    on=X,
-    returns=Y,
-    where=WIDTHS,
-    composition=True,
-)
+for n in (1, 2):
+    function(
+        f"depthwise_conv{n}d",
+        f"torch.nn.functional.conv{n}d",
+        CONV | {"groups": "kernel.shape[-2]"},
+        WEIGHT | {"weight": f"kernel.flatten(-2).unsqueeze(-2).{FILTERS_FIRST}"},
+        on=X,
+        returns=Y,
+        where=WIDTHS,
+        composition=True,
+    )
+
+
+@binds("separable_conv1d", "torch.nn.functional.conv1d", where=WIDTHS, composition=True)
+@binds("separable_conv2d", "torch.nn.functional.conv2d", where=WIDTHS, composition=True)
+def separable_conv(x, kernel, pointwise, bias, strides, padding, dilation):
+    convolve = F.conv1d if len(strides) == 1 else F.conv2d
+    weight = filters_first(kernel.flatten(-2).unsqueeze(-2))
+    hidden = convolve(
+        channels_first(x),
+        weight,
+        stride=strides,
+        padding=equal_widths(padding),
+        dilation=dilation,
+        groups=kernel.shape[-2],
+    )
+    mixing = pointwise.T.contiguous().reshape(pointwise.shape[::-1] + (1,) * len(strides))
+    return channels_last(convolve(hidden, mixing, bias))
 
 
 def crop(padding):

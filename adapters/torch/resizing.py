@@ -10,12 +10,13 @@ MODES: dict[str, dict[str | int, str]] = {
     "nearest": {"half_pixel": "nearest-exact", "asymmetric": "nearest"},
     "linear": {1: "linear", 2: "bilinear", 3: "trilinear"},
 }
+NAMES = {"cubic": "bicubic", "lanczos3": "lanczos"}
 
 
 def mode_of(method, coordinates, spatial):
     """What torch calls a method for so many axes."""
-    known = MODES.get(method, {"cubic": "bicubic", "lanczos3": "lanczos"})
-    return known.get(coordinates) or known.get(spatial) or known.get(method, method)
+    known = MODES.get(method, {})
+    return known.get(coordinates) or known.get(spatial) or NAMES.get(method, method)
 
 
 def aligned(method, coordinates):

@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ...reference.convolution import conv, conv_transpose, conv_transpose_vjp, conv_vjp
+from ...reference.convolution import (
+    conv,
+    conv_transpose,
+    conv_transpose_vjp,
+    conv_vjp,
+    depthwise_conv,
+    separable_conv,
+)
 from ...reference.windows import fold, pad, padding_widths, tap_positions, windows
 from ..language.variant import Control, Fault, each_way
 
@@ -193,6 +200,54 @@ def depthwise_tap_by_tap(
     return flat if bias is None else flat + bias
 
 
+def strided_after(
+    x: Array,
+    kernel: Array,
+    pointwise: Array,
+    bias: Array | None = None,
+    *,
+    strides: Any,
+    padding: Any,
+    dilation: Any,
+) -> Array:
+    """Every place is convolved, and the pointwise convolution takes a stride."""
+    every = separable_conv(x, kernel, pointwise, bias, padding=padding, dilation=dilation)
+    kept = (slice(None), *(slice(None, None, step) for step in strides))
+    return every[kept]
+
+
+def bias_between(
+    x: Array,
+    kernel: Array,
+    pointwise: Array,
+    bias: Array | None = None,
+    *,
+    strides: Any,
+    padding: Any,
+    dilation: Any,
+) -> Array:
+    """The depthwise convolution adds the bias as well, as far as it reaches."""
+    hidden = depthwise_conv(x, kernel, strides=strides, padding=padding, dilation=dilation)
+    return np.matmul(hidden + np.resize(bias, hidden.shape[-1]), pointwise) + bias
+
+
+def mixed_first(
+    x: Array,
+    kernel: Array,
+    pointwise: Array,
+    bias: Array | None = None,
+    *,
+    strides: Any,
+    padding: Any,
+    dilation: Any,
+) -> Array:
+    """One convolution, with the product of both kernels."""
+    channels, multiplier = kernel.shape[-2:]
+    mixing = np.reshape(pointwise, (channels, multiplier, pointwise.shape[-1]))
+    whole = np.sum(np.expand_dims(kernel, -1) * mixing, axis=-2)
+    return conv(x, whole, bias, strides=strides, padding=padding, dilation=dilation)
+
+
 def scattered(
     x: Array,
     kernel: Array,
@@ -372,6 +427,40 @@ def geometry_faults(rank: int) -> tuple[Fault, ...]:
 
 CONV = (*KERNEL, ODD_CHANNEL, *GROUPS)
 
+DEPTHWISE = (
+    *KERNEL,
+    ODD_CHANNEL,
+    Fault(
+        name="channels run faster than the multiplier",
+        results={
+            "y": lambda result, channels, multiplier: np.swapaxes(
+                result.reshape(*result.shape[:-1], channels, multiplier), -1, -2
+            ).reshape(result.shape)
+        },
+    ),
+)
+
+SEPARABLE = (
+    *KERNEL,
+    ODD_CHANNEL,
+    *each_way(
+        Fault(
+            name="channels run faster than the multiplier",
+            inputs={
+                "pointwise": lambda pointwise, channels, multiplier: np.swapaxes(
+                    pointwise.reshape(multiplier, channels, -1), 0, 1
+                ).reshape(pointwise.shape)
+            },
+        )
+    ),
+    Fault(
+        name="strides of the pointwise convolution",
+        reference=strided_after,
+        where="padding == 'same' and max(strides) > 1",
+    ),
+    Fault(name="a bias between the two, too", reference=bias_between, where="use_bias"),
+)
+
 CONV_TRANSPOSE = (
     *KERNEL,
     *GROUPS,
@@ -474,19 +563,10 @@ FAULTS = {
         *CONV,
         *geometry_faults(3),
     ),
-    "depthwise_conv2d": (
-        *KERNEL,
-        ODD_CHANNEL,
-        *geometry_faults(2),
-        Fault(
-            name="channels run faster than the multiplier",
-            results={
-                "y": lambda result, channels, multiplier: np.swapaxes(
-                    result.reshape(*result.shape[:-1], channels, multiplier), -1, -2
-                ).reshape(result.shape)
-            },
-        ),
-    ),
+    "depthwise_conv1d": (*DEPTHWISE, *geometry_faults(1)),
+    "depthwise_conv2d": (*DEPTHWISE, *geometry_faults(2)),
+    "separable_conv1d": (*SEPARABLE, *geometry_faults(1)),
+    "separable_conv2d": (*SEPARABLE, *geometry_faults(2)),
     "conv_transpose1d": CONV_TRANSPOSE,
     "conv_transpose2d": CONV_TRANSPOSE,
     "conv_transpose3d": CONV_TRANSPOSE,
@@ -502,6 +582,13 @@ WINOGRAD = Control(
 """Its error is small beside the largest number of a tile only, and NaN spreads over the tile."""
 
 TAP_BY_TAP = Control(name="tap by tap, from the bias on", reference=tap_by_tap, vjp=tap_by_tap_vjp)
+DEPTHWISE_TAPS = Control(name="tap by tap, then the bias", reference=depthwise_tap_by_tap)
+MIXED_FIRST = Control(
+    name="one convolution with the product of the kernels",
+    reference=mixed_first,
+    where="data == 'normal'",
+    normwise=True,
+)
 SCATTERED = Control(name="scattered tap by tap", reference=scattered)
 
 CONTROLS = {
@@ -511,7 +598,10 @@ CONTROLS = {
     "conv1d": (TAP_BY_TAP, WINOGRAD),
     "conv2d": (TAP_BY_TAP, WINOGRAD),
     "conv3d": (TAP_BY_TAP,),
-    "depthwise_conv2d": (Control(name="tap by tap, then the bias", reference=depthwise_tap_by_tap),),
+    "depthwise_conv1d": (DEPTHWISE_TAPS,),
+    "depthwise_conv2d": (DEPTHWISE_TAPS,),
+    "separable_conv1d": (MIXED_FIRST,),
+    "separable_conv2d": (MIXED_FIRST,),
     "conv_transpose1d": (SCATTERED,),
     "conv_transpose2d": (SCATTERED,),
     "conv_transpose3d": (SCATTERED,),

@@ -21,6 +21,8 @@ from assay.reference.convolution import (
     depthwise_conv_vjp,
     locally_connected,
     locally_connected_vjp,
+    separable_conv,
+    separable_conv_vjp,
     tied_conv_transpose,
     tied_conv_transpose_vjp,
 )
@@ -401,6 +403,38 @@ def test_depthwise_gradients_are_those_of_the_single_channels():
         assert_same(dx[..., c : c + 1], one[0])
         assert_same(dkernel[:, c : c + 1], one[1])
     assert_same(dbias, cotangent.sum(axis=(0, 1)))
+
+
+@proves(separable_conv, separable_conv_vjp, by="worked figures")
+def test_a_separable_convolution_of_worked_figures():
+    x, kernel = np.array([[[1.0, 2.0], [3.0, 5.0]]]), np.array([[[1.0, 10.0], [2.0, 0.0]]])
+    # The depthwise channels are x₀, 10 x₀, 2 x₁ and 0.
+    pointwise, bias = np.array([[1.0], [1.0], [3.0], [7.0]]), np.array([0.5])
+    assert_same(separable_conv(x, kernel, pointwise, bias), [[[23.5], [63.5]]])
+    dx, dkernel, dpointwise, dbias = separable_conv_vjp(
+        x, kernel, pointwise, bias, np.array([[[1.0], [2.0]]])
+    )
+    assert_same(dx, [[[11.0, 6.0], [22.0, 12.0]]])
+    assert_same(dkernel, [[[7.0, 7.0], [36.0, 84.0]]])
+    assert_same(dpointwise[:, 0], [7.0, 70.0, 24.0, 0.0])
+    assert_same(dbias, [3.0])
+
+
+@proves(separable_conv, separable_conv_vjp, conv, conv_vjp, by="law")
+@pytest.mark.parametrize("padding", ["valid", "same", ((1, 0), (0, 2))])
+def test_a_separable_convolution_is_one_with_the_product_of_its_kernels(padding):
+    x, kernel = integers("x", 2, 5, 6, 3), integers("kernel", 3, 2, 3, 2)
+    pointwise, bias = integers("pointwise", 6, 4), integers("bias", 4)
+    options = {"strides": (2, 1), "padding": padding, "dilation": (1, 2)}
+    whole = np.einsum("hwcm,cmf->hwcf", kernel, pointwise.reshape(3, 2, 4))
+    y = separable_conv(x, kernel, pointwise, bias, **options)
+    assert_same(y, conv(x, whole, bias, **options))
+    g = integers("g", *y.shape)
+    dx, dkernel, dpointwise, dbias = separable_conv_vjp(x, kernel, pointwise, bias, g, **options)
+    wx, dwhole, wbias = conv_vjp(x, whole, bias, g, **options)
+    assert_same((dx, dbias), (wx, wbias))
+    assert_same(dkernel, np.einsum("hwcf,cmf->hwcm", dwhole, pointwise.reshape(3, 2, 4)))
+    assert_same(dpointwise, np.einsum("hwcf,hwcm->cmf", dwhole, kernel).reshape(6, 4))
 
 
 # --- a kernel tied to both uses ---
