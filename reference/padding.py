@@ -1,4 +1,4 @@
-"""Padding: what stands beside the spatial axes of ``(batch, …, channels)``."""
+"""Padding and cropping: what stands beside the spatial axes of ``(batch, …, channels)``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from . import windows
 from .checks import Array, require
 from .windows import Widths
 
-__all__ = ["pad", "pad_vjp"]
+__all__ = ["crop", "crop_vjp", "pad", "pad_vjp"]
 
 
 def pad(x: Array, *, widths: Widths, mode: str = "constant", value: float = 0.0) -> Array:
@@ -62,6 +62,38 @@ def pad_vjp(
             [np.sum(np.take(cotangent, at, axis=axis), axis=axis) for at in copies], axis=axis
         )
     return (cotangent,)
+
+
+def crop(x: Array, *, widths: Widths) -> Array:
+    """Cropping of the spatial axes: ``y[…, i, …] = x[…, low + i, …]``.
+
+    Args:
+        x: ``(batch, …, channels)`` with one spatial axis or more.
+        widths: a pair ``(low, high)`` for each spatial axis, from the first on; more pairs are not used.
+
+    Returns:
+        ``(batch, …, channels)`` with spatial lengths ``n - low - high``.
+
+    Raises:
+        ValueError: too few pairs, a negative width, or nothing is left of an axis.
+
+    Source: keras.layers.Cropping1D, Cropping2D and Cropping3D.
+    """
+    return windows.pad(x, _cropped(x, widths))
+
+
+def crop_vjp(x: Array, cotangent: Array, *, widths: Widths) -> tuple[Array]:
+    """Gradient of `crop`: 0 where it was cropped."""
+    return (windows.pad(cotangent, tuple((-low, -high) for low, high in _cropped(x, widths))),)
+
+
+def _cropped(x: Array, widths: Widths) -> tuple[tuple[int, int], ...]:
+    """The widths of a cropping that may be asked as those of a padding."""
+    pairs = _pairs(x, widths, "constant")
+    require(min(map(min, pairs)) >= 0, f"widths must not be negative; got {pairs}")
+    left = tuple(n - low - high for n, (low, high) in zip(x.shape[1:-1], pairs, strict=True))
+    require(min(left) >= 1, f"widths must leave something of each axis; got {pairs}, which leaves {left}")
+    return tuple((-low, -high) for low, high in pairs)
 
 
 _BEFORE: dict[str, Callable[[int, int], int]] = {

@@ -26,3 +26,9 @@ function(
     on="x, jnp.asarray(value, x.dtype), interior(x, widths)",
     fixed={"mode": ("constant", "pads with a number")},
 )
+
+function(
+    "crop",
+    "jax.lax.pad",
+    on="x, jnp.zeros((), x.dtype), interior(x, [(-low, -high) for low, high in widths])",
+)

@@ -1,4 +1,4 @@
-"""Paddings of Keras."""
+"""Paddings and croppings of Keras."""
 
 from __future__ import annotations
 
@@ -26,3 +26,26 @@ for n, pairs in PAIRS.items():
         where=GROWS | {f"spatial == {n}": "is of another rank"},
         fixed=ZERO,
     )
+    layer(
+        "crop",
+        f"keras.layers.Cropping{n}D",
+        {"cropping": pairs} | (layout if n > 1 else {}) | DTYPE,
+        where={f"spatial == {n}": "is of another rank"},
+    )
+
+
+def lengths(x, widths):
+    """What is left of each spatial axis."""
+    return tuple(n - low - high for n, (low, high) in zip(x.shape[1:-1], widths, strict=False))
+
+
+layer(
+    "crop",
+    "keras.layers.CenterCrop",
+    {"height": "lengths(x, widths)[0]", "width": "lengths(x, widths)[1]"} | layout | DTYPE,
+    where={
+        "spatial == 2": "is of images",
+        "all(high - low in (0, 1) for low, high in widths[:2])": "what is odd is cropped on the high side",
+        "all(x[i + 1] > widths[i][0] + widths[i][1] for i in (0, 1))": "takes lengths, of at least 1",
+    },
+)

@@ -47,3 +47,16 @@ for n in (1, 2, 3):
         fixed=CONSTANT,
         **FORM,
     )
+
+
+def negative(widths):
+    """Widths that crop."""
+    return tuple((-low, -high) for low, high in widths)
+
+
+function(
+    "crop",
+    "torch.nn.functional.pad",
+    {"pad": "from_the_last(negative(widths), x.ndim - 2)"},
+    **FORM,
+)

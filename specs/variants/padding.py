@@ -1,4 +1,4 @@
-"""Faults and controls of the paddings."""
+"""Faults and controls of the paddings and of cropping."""
 
 from __future__ import annotations
 
@@ -32,6 +32,25 @@ def outermost_copies(x: Array, cotangent: Array, *, widths: Any, mode: str, valu
     return right.pad_vjp(x, cotangent, widths=widths, mode="constant", value=value)
 
 
+def centred(x: Array, *, widths: Any) -> Array:
+    """As much is cropped, half of it on either side."""
+    totals = [sum(pair) for pair in widths[: x.ndim - 2]]
+    return right.crop(x, widths=tuple((total - total // 2, total // 2) for total in totals))
+
+
+def spread_over_all(x: Array, cotangent: Array, *, widths: Any) -> tuple[Array]:
+    """A gradient that holds its outermost element where it was cropped."""
+    pairs = widths[: x.ndim - 2]
+    return (right.pad(cotangent, widths=pairs, mode="replicate"),)
+
+
+def by_taking(x: Array, *, widths: Any) -> Array:
+    """What is kept, taken by its places."""
+    for axis, (low, high) in enumerate(widths[: x.ndim - 2], start=1):
+        x = np.take(x, range(low, x.shape[axis] - high), axis=axis)
+    return x
+
+
 FAULTS = {
     "pad": (
         Fault(
@@ -41,6 +60,18 @@ FAULTS = {
         ),
         Fault(name="what stands outside has no gradient", vjp=outermost_copies, where="mode != 'constant'"),
     ),
+    "crop": (
+        Fault(
+            name="widths from the last axis on",
+            parameters={"widths": "(*widths[:spatial][::-1],)"},
+            where="spatial > 1",
+        ),
+        Fault(name="the odd element cropped on the other side", reference=centred),
+        Fault(name="the gradient of the whole input", vjp=spread_over_all),
+    ),
 }
 
-CONTROLS = {"pad": (Control(name="numpy.pad", reference=by_numpy),)}
+CONTROLS = {
+    "pad": (Control(name="numpy.pad", reference=by_numpy),),
+    "crop": (Control(name="numpy.take", reference=by_taking),),
+}

@@ -9,7 +9,7 @@ import pytest
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
-from assay.reference.padding import pad, pad_vjp
+from assay.reference.padding import crop, crop_vjp, pad, pad_vjp
 
 MODES = ("constant", "reflect", "symmetric", "replicate", "circular")
 NAMES = {"replicate": "edge", "circular": "wrap"}
@@ -75,6 +75,46 @@ def test_copies_add_up_in_what_they_are_copies_of():
     assert_same(gradient["symmetric"], [2 + 4, 1 + 8, 16 + 32])
     assert_same(gradient["replicate"], [1 + 2 + 4, 8, 16 + 32])
     assert_same(gradient["circular"], [4 + 32, 1 + 8, 2 + 16])
+
+
+@proves(crop, crop_vjp, by="worked figures")
+def test_a_crop_of_a_line_of_five():
+    x = line(1, 2, 3, 4, 5)
+    assert_same(crop(x, widths=((1, 2),)), line(2, 3))
+    assert_same(crop_vjp(x, line(7, 8), widths=((1, 2),))[0], line(0, 7, 8, 0, 0))
+
+
+@proves(crop, pad, by="law")
+def test_cropping_undoes_padding_and_is_padding_by_negative_widths():
+    x = integers("x", 2, 3, 4, 2)
+    for widths in itertools.product(itertools.product(range(3), repeat=2), repeat=2):
+        padded = pad(x, widths=widths, value=5.0)
+        assert_same(crop(padded, widths=widths), x)
+        negative = tuple((-low, -high) for low, high in widths)
+        assert_same(crop(padded, widths=widths), pad(padded, widths=negative))
+
+
+@proves(crop, crop_vjp, by="law")
+@pytest.mark.parametrize("shape", [(2, 5, 2), (1, 5, 3, 2), (2, 4, 3, 4, 1)])
+def test_the_gradient_of_a_crop_is_the_adjoint(shape):
+    x, widths = integers("x", *shape), ((2, 1), (0, 2), (1, 1))
+    y = crop(x, widths=widths)
+    cotangent = integers("g", *y.shape)
+    (dx,) = crop_vjp(x, cotangent, widths=widths)
+    assert_same(np.sum(cotangent * y), np.sum(dx * x))
+
+
+@pytest.mark.parametrize(
+    ("widths", "message"),
+    [
+        (((2, 1),), r"must leave something of each axis; got \(\(2, 1\),\), which leaves \(0,\)"),
+        (((-1, 0),), "must not be negative"),
+        ((), "widths must have a pair"),
+    ],
+)
+def test_cropping_refuses_bad_input(widths, message):
+    with pytest.raises(ValueError, match=message):
+        crop(line(1, 2, 3), widths=widths)
 
 
 def test_carried_arrays_are_padded_without_error():
