@@ -220,7 +220,7 @@ def bias_between(
     x: Array,
     kernel: Array,
     pointwise: Array,
-    bias: Array | None = None,
+    bias: Array,
     *,
     strides: Any,
     padding: Any,
