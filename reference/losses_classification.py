@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit, log_expit, xlogy
 
-from .activations import log_softmax
+from .activations import log_softmax, softmax, softmax_vjp
 from .checks import Array, require, require_shape
-from .reductions import elements, reduce, share_out, spread
+from .reductions import elements, reduce, rows, share_out, spread
 
 __all__ = [
     "GUARDS",
@@ -22,6 +22,10 @@ __all__ = [
     "binary_focal_cross_entropy_vjp",
     "categorical_cross_entropy",
     "categorical_cross_entropy_vjp",
+    "categorical_focal_cross_entropy",
+    "categorical_focal_cross_entropy_vjp",
+    "generalized_cross_entropy",
+    "generalized_cross_entropy_vjp",
     "kl_divergence",
     "kl_divergence_probabilities",
     "kl_divergence_probabilities_vjp",
@@ -763,3 +767,123 @@ def _power(x: Array, exponent: float) -> Array:
 
 def _balance(targets: Array, alpha: float | None) -> Array | float:
     return 1.0 if alpha is None else alpha * targets + (1.0 - alpha) * (1.0 - targets)
+
+
+@rows.loss
+def categorical_focal_cross_entropy(
+    logits: Array,
+    predictions: Array,
+    targets: Array,
+    class_weights: Array | None,
+    *,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    label_smoothing: float = 0.0,
+    epsilon: float = 1e-7,
+) -> Array:
+    """Focal loss of distributions over classes, in which what is well predicted counts less.
+
+    ``loss = -Σ_c α_c (1 - p_c)ᵞ s_c log p_c`` with ``s = (1 - λ) t + λ/C`` for each row, where p are the
+    probabilities divided by their sum and then held in [ε, 1 - ε]
+
+    Args:
+        logits: ``(batch, classes)``, of which the probabilities are the softmax. Or None.
+        predictions: ``(batch, classes)``, probabilities of any sum. Or None.
+        targets: the shape of either, not negative; ``t``.
+        class_weights: ``(classes,)``, ``α`` for each class; None for ``alpha``.
+        alpha: ``α`` of all classes.
+        gamma: at 0 it is the cross entropy, not negative; ``γ``.
+        label_smoothing: ``λ``, in [0, 1].
+        epsilon: ``ε``.
+
+    Raises:
+        ValueError: shapes that do not fit, both logits and predictions or neither, or ``label_smoothing``
+            outside [0, 1].
+
+    Source: Lin et al. (2017), Focal loss for dense object detection, arXiv:1708.02002, section 3.
+    """
+    _, p, shares = _focal(logits, predictions, targets, class_weights, label_smoothing)
+    held = _clip(p, epsilon)
+    weights = alpha if class_weights is None else class_weights
+    return -np.sum(weights * _power(1.0 - held, gamma) * (shares * np.log(held)), axis=-1)
+
+
+@rows.vjp
+def categorical_focal_cross_entropy_vjp(
+    logits: Array,
+    predictions: Array,
+    targets: Array,
+    class_weights: Array | None,
+    cotangent: Array,
+    *,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    label_smoothing: float = 0.0,
+    epsilon: float = 1e-7,
+) -> tuple[Array | None, Array | None, Array]:
+    """Gradient of `categorical_focal_cross_entropy`: ``α s (γ (1 - p)^(γ-1) log p - (1 - p)ᵞ / p)``.
+
+    There is none where p is held. It goes back through the division by the sum, and through the softmax.
+    Of the targets it is ``-(1 - λ) α (1 - p)ᵞ log p``.
+    """
+    given, p, shares = _focal(logits, predictions, targets, class_weights, label_smoothing)
+    held = _clip(p, epsilon)
+    each = cotangent[:, np.newaxis] * (alpha if class_weights is None else class_weights)
+    focus, moved = _power(1.0 - held, gamma), gamma * _power(1.0 - held, gamma - 1.0)
+    free = (p >= epsilon) & (p <= 1.0 - epsilon)
+    slope = np.where(free, each * shares * (moved * np.log(held) - focus / held), 0.0)
+    of_given = _through_sum(slope, p, np.sum(given, axis=-1, keepdims=True))
+    of_targets = (label_smoothing - 1.0) * each * (focus * np.log(held))
+    if predictions is None:
+        return softmax_vjp(logits, of_given)[0], None, of_targets
+    return None, of_given, of_targets
+
+
+def _focal(
+    logits: Array, predictions: Array, targets: Array, class_weights: Array | None, label_smoothing: float
+) -> tuple[Array, Array, Array]:
+    """Probabilities as they are given, divided by their sum, and the smoothed targets."""
+    require((logits is None) != (predictions is None), "give either logits or predictions")
+    given = softmax(logits) if predictions is None else predictions
+    _check_classes(given, class_weights, label_smoothing)
+    return given, _normalized(given), _shares(given, targets, None, label_smoothing)
+
+
+@rows.loss
+def generalized_cross_entropy(predictions: Array, labels: Array, *, q: float = 0.5) -> Array:
+    """Between the cross entropy, to which it tends for small q, and the absolute error, which it is for 1.
+
+    ``loss = (1 - p_y^q) / q`` for each row
+
+    Args:
+        predictions: ``(batch, classes)``, probabilities; ``p``.
+        labels: ``(batch,)``, the class of each row; ``y``.
+        q: above 0, up to 1.
+
+    Raises:
+        ValueError: shapes that do not fit, labels that are no classes, or ``q`` out of range.
+
+    Source: Zhang and Sabuncu (2018), Generalized cross entropy loss for training deep neural networks with
+    noisy labels, arXiv:1805.07836, section 3.2.
+    """
+    return (1.0 - _power(_of_label(predictions, labels, q)[1], q)) / q
+
+
+@rows.vjp
+def generalized_cross_entropy_vjp(
+    predictions: Array, labels: Array, cotangent: Array, *, q: float = 0.5
+) -> tuple[Array]:
+    """Gradient of `generalized_cross_entropy`: ``-p_y^(q-1)`` of the class, infinite at 0."""
+    meant, p = _of_label(predictions, labels, q)
+    slope = (-cotangent * _power(p, q - 1.0))[:, np.newaxis]
+    return (np.where(meant, slope, 0.0),)
+
+
+def _of_label(predictions: Array, labels: Array, q: float) -> tuple[Array, Array]:
+    """Which class is meant, and its probability."""
+    require(0 < q <= 1, f"q must be in (0, 1]; got {q}")
+    require_shape("labels", labels, predictions.shape[:1], "batch")
+    classes = predictions.shape[-1]
+    require(np.all((labels >= 0) & (labels < classes)), f"labels must be classes: 0 to {classes - 1}")
+    meant = labels[:, np.newaxis] == np.arange(classes)
+    return meant, np.sum(np.where(meant, predictions, 0.0), axis=-1)

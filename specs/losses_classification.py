@@ -304,3 +304,47 @@ binary_focal_cross_entropy = loss(
         ),
     ),
 )
+
+categorical_focal_cross_entropy = loss(
+    reference.categorical_focal_cross_entropy,
+    (
+        Input(
+            "logits", "batch, classes", when="domain == 'logits'", meaning="unnormalised log-probabilities"
+        ),
+        Input("predictions", "batch, classes", kind="unit", when="domain != 'logits'", meaning="of any sum"),
+        Input("targets", "batch, classes", kind="unit", meaning="shares of the classes"),
+        CLASS_WEIGHTS,
+    ),
+    Parameter("domain", ("probabilities", "logits"), "what is given"),
+    Parameter("alpha", (0.25, 0.75), "weight of all classes"),
+    Parameter("gamma", (2.0, 0.5), "how much less counts what is well predicted"),
+    Parameter("label_smoothing", (0.0, 0.5), "share that is spread evenly over the classes"),
+    WEIGHTED,
+    sizes=((5, 7), (3, 2)),
+    data=("normal", "offset", "zeros", "nan"),
+    constraints=(SMOOTHING_IN_RANGE,),
+    excluded=(
+        "weighted and alpha != 0.25",
+        # Probabilities have their own values, among which 0 and 1 are with zeros.
+        "domain != 'logits' and data in ('offset', 'nan')",
+        # At a probability of 1 that is right, the slope of a root meets a loss of nearly 0.
+        "domain != 'logits' and gamma < 1 and data == 'zeros'",
+    ),
+    sources=(
+        Source(
+            "Lin et al. (2017), Focal loss for dense object detection", "https://arxiv.org/abs/1708.02002"
+        ),
+    ),
+)
+
+generalized_cross_entropy = loss(
+    reference.generalized_cross_entropy,
+    (
+        Input("predictions", "batch, classes", kind="probability"),
+        Input("labels", "batch", kind="index", limit="classes", meaning="the class of each row"),
+    ),
+    Parameter("q", (0.5, 0.7), "towards 0 the cross entropy, at 1 the absolute error"),
+    sizes=((7, 5), (3, 4)),
+    data=("normal", "zeros"),
+    sources=(Source("Zhang and Sabuncu (2018)", "https://arxiv.org/abs/1805.07836"),),
+)

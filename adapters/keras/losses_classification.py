@@ -239,3 +239,41 @@ function(
     **FOCAL_FORM,
     returns=REDUCED,
 )
+
+CATEGORICAL_FOCAL = {
+    "alpha": "alpha if class_weights is None else class_weights",
+    "gamma": "gamma",
+    "from_logits": "predictions is None",
+    "label_smoothing": "label_smoothing",
+}
+OF_TARGETS = {"reduction": "class_reduction(reduction)", "dtype": "dtype_of(targets)"}
+
+instance(
+    "categorical_focal_cross_entropy",
+    "keras.losses.CategoricalFocalCrossentropy",
+    CATEGORICAL_FOCAL | OF_TARGETS,
+    on=f"targets, {GIVEN}",
+)
+function(
+    "categorical_focal_cross_entropy",
+    "keras.losses.categorical_focal_crossentropy",
+    CATEGORICAL_FOCAL,
+    on=f"targets, {GIVEN}",
+    returns=REDUCED,
+)
+
+OF_PREDICTIONS = {"reduction": "class_reduction(reduction)", "dtype": "dtype_of(predictions)"}
+
+instance(
+    "generalized_cross_entropy",
+    "keras.losses.CategoricalGeneralizedCrossEntropy",
+    {"q": "q"} | OF_PREDICTIONS,
+    on="labels, predictions",
+)
+function(
+    "generalized_cross_entropy",
+    "keras.losses.categorical_generalized_cross_entropy",
+    {"q": "q"},
+    on="labels, predictions",
+    returns=REDUCED,
+)

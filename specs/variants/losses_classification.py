@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -335,7 +336,53 @@ def focal_by_logarithms(
     return reduce(weight * (positive + negative), reduction, row_mean=row_mean)
 
 
+def categorical_focal_by_parts(
+    logits: Array,
+    predictions: Array,
+    targets: Array,
+    class_weights: Array | None,
+    *,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+    normalized: bool = True,
+    of_target: bool = False,
+) -> Array:
+    """The cross entropy of each class, then its weights; or one factor for all of them."""
+    p = softmax(logits) if predictions is None else predictions
+    p = p / np.sum(p, axis=-1, keepdims=True) if normalized else p
+    held = np.minimum(np.maximum(p, 1e-7), np.ones_like(p) - 1e-7)
+    shares = (1.0 - label_smoothing) * targets + label_smoothing / p.shape[-1] if label_smoothing else targets
+    off = 1.0 - (np.sum(shares * held, axis=-1, keepdims=True) if of_target else held)
+    focus = np.sqrt(off) if gamma == 0.5 else off**gamma
+    weights = alpha if class_weights is None else class_weights
+    return reduce(np.sum((weights * -(shares * np.log(held))) * focus, axis=-1), reduction)
+
+
+def generalized_by_logarithm(
+    predictions: Array, labels: Array, *, q: float = 0.5, reduction: str = "mean"
+) -> Array:
+    """``(1 - exp(q log p)) / q`` of the class."""
+    p = np.sum(np.where(labels[:, np.newaxis] == np.arange(predictions.shape[-1]), predictions, 0.0), axis=-1)
+    power = np.where(p == 0, 0.0, np.exp(q * np.log(np.where(p == 0, 1.0, p))))
+    return reduce((1.0 - power) / q, reduction)
+
+
 FAULTS = {
+    "categorical_focal_cross_entropy": (
+        *each_way(Fault(name="plain cross entropy", parameters={"gamma": "0.0"})),
+        Fault(
+            name="rows not divided by their sum",
+            reference=functools.partial(categorical_focal_by_parts, normalized=False),
+            where="domain != 'logits'",
+        ),
+        Fault(
+            name="one factor, of the probability of the targets",
+            reference=functools.partial(categorical_focal_by_parts, of_target=True),
+        ),
+    ),
+    "generalized_cross_entropy": (*each_way(Fault(name="absolute error", parameters={"q": "1.0"})),),
     "binary_focal_cross_entropy": (
         *SUM_FOR_MEAN,
         *MEAN_FOR_SUM,
@@ -817,6 +864,8 @@ def kl_gradient_of_log_targets_factored(
 
 
 CONTROLS = {
+    "categorical_focal_cross_entropy": (Control(name="by parts", reference=categorical_focal_by_parts),),
+    "generalized_cross_entropy": (Control(name="by the logarithm", reference=generalized_by_logarithm),),
     "binary_focal_cross_entropy": (Control(name="by logarithms", reference=focal_by_logarithms),),
     "categorical_cross_entropy": (
         Control(

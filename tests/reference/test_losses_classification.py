@@ -24,6 +24,10 @@ from assay.reference.losses_classification import (
     binary_focal_cross_entropy_vjp,
     categorical_cross_entropy,
     categorical_cross_entropy_vjp,
+    categorical_focal_cross_entropy,
+    categorical_focal_cross_entropy_vjp,
+    generalized_cross_entropy,
+    generalized_cross_entropy_vjp,
     kl_divergence,
     kl_divergence_probabilities,
     kl_divergence_probabilities_vjp,
@@ -629,3 +633,64 @@ def test_focal_losses_name_what_does_not_fit():
         binary_focal_cross_entropy(LOGITS, None, expit(LOGITS), gamma=-1.0)
     with pytest.raises(ValueError, match="targets must have shape"):
         binary_focal_cross_entropy(LOGITS, None, expit(LOGITS[:1]))
+
+
+@proves(categorical_focal_cross_entropy, categorical_focal_cross_entropy_vjp, by="law")
+def test_the_focal_loss_of_classes_without_a_focus_is_the_cross_entropy():
+    x, targets = carried(LOGITS[0]), carried(TARGETS[0])
+    bare = {"alpha": 1.0, "gamma": 0.0, "epsilon": 0.0}
+    found = categorical_focal_cross_entropy(x, None, targets, None, label_smoothing=0.1, **bare)
+    assert_same(found, softmax_cross_entropy(x, targets, label_smoothing=0.1))
+    of_x, _, of_t = categorical_focal_cross_entropy_vjp(x, None, targets, None, np.array(1.0), **bare)
+    assert_same((of_x, of_t), softmax_cross_entropy_vjp(x, targets, None, np.array(1.0)))
+
+
+@proves(categorical_focal_cross_entropy, by="law")
+def test_the_focal_loss_of_classes_is_linear_in_their_weights():
+    p, targets, none = carried(TARGETS[1]), carried(TARGETS[2]), {"reduction": "none"}
+    found = categorical_focal_cross_entropy(None, p, targets, WEIGHTS, **none)
+    parts = [categorical_focal_cross_entropy(None, p, targets, w, **none) for w in np.diag(WEIGHTS)]
+    assert_same(found, np.sum(np.stack(parts), axis=0))
+    assert_same(categorical_focal_cross_entropy(None, 4.0 * p, targets, WEIGHTS, **none), found)
+
+
+@proves(categorical_focal_cross_entropy, categorical_focal_cross_entropy_vjp, by="worked figures")
+def test_a_half_and_a_half_have_a_quarter_of_a_quarter_of_log_2():
+    p, one = np.array([[2.0, 2.0]]), np.array([[1.0, 0.0]])
+    found = categorical_focal_cross_entropy(None, carried(p), one, None)
+    assert_same(found, mpmath.log(2) / 16)
+    _, of_p, _ = categorical_focal_cross_entropy_vjp(None, carried(p), carried(one), None, np.array(1.0))
+    # The slope at p₁ = ½ is -(log 2 + ½) / 4, and an eighth of it comes through the sum, which is 4.
+    slope = -(mpmath.log(2) + mpmath.mpf(1) / 2) / 4
+    assert_same(of_p[0, 0], slope / 8)
+    assert_same(of_p[0, 1], -slope / 8)
+
+
+@proves(generalized_cross_entropy, generalized_cross_entropy_vjp, by="worked figures")
+def test_the_generalized_cross_entropy_of_a_square_root():
+    p, y = np.array([[0.25, 0.75], [0.0, 1.0]]), np.array([0, 0])
+    assert_same(generalized_cross_entropy(p, y, reduction="none"), [1.0, 2.0])
+    (gradient,) = generalized_cross_entropy_vjp(p[:1], y[:1], np.array(1.0))
+    assert_same(gradient, [[-2.0, 0.0]])
+    assert_same(generalized_cross_entropy(carried(p), y, q=1.0, reduction="none"), [0.75, 1.0])
+
+
+@proves(generalized_cross_entropy, generalized_cross_entropy_vjp, by="high precision")
+@pytest.mark.parametrize("q", [0.5, 0.7])
+def test_the_generalized_cross_entropy_of_many_digits(q):
+    p, y = TARGETS[0, :1], np.array([3])
+    with mpmath.workdps(40):
+        power = mpmath.mpf(float(p[0, 3])) ** mpmath.mpf(q)
+        exact, slope = (1 - power) / mpmath.mpf(q), -power / mpmath.mpf(float(p[0, 3]))
+    assert_same(generalized_cross_entropy(carried(p), y, q=q), exact)
+    (gradient,) = generalized_cross_entropy_vjp(carried(p), y, np.array(1.0), q=q)
+    assert_same(gradient[0, 3], slope)
+
+
+def test_a_noise_parameter_out_of_range_and_two_kinds_of_predictions_are_named():
+    with pytest.raises(ValueError, match=r"q must be in \(0, 1\]; got 0"):
+        generalized_cross_entropy(TARGETS[0], LABELS[0], q=0.0)
+    with pytest.raises(ValueError, match="labels must be classes: 0 to 6"):
+        generalized_cross_entropy(TARGETS[0], LABELS[0] + 7)
+    with pytest.raises(ValueError, match="give either logits or predictions"):
+        categorical_focal_cross_entropy(LOGITS[0], TARGETS[0], TARGETS[0], None)
