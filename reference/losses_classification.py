@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit, log_expit, xlogy
 
-from .activations import log_softmax, softmax, softmax_vjp
+from .activations import log_softmax, softmax, softmax_vjp, sparsemax
+from .activations_piecewise import sparse_plus, sparse_plus_vjp
 from .checks import Array, require, require_shape
 from .reductions import elements, reduce, rows, share_out, spread
 
@@ -32,12 +33,18 @@ __all__ = [
     "kl_divergence_vjp",
     "kl_divergence_with_log_targets",
     "kl_divergence_with_log_targets_vjp",
+    "multiclass_sparsemax_loss",
+    "multiclass_sparsemax_loss_vjp",
+    "poly_cross_entropy",
+    "poly_cross_entropy_vjp",
     "sigmoid_cross_entropy",
     "sigmoid_cross_entropy_vjp",
     "softmax_cross_entropy",
     "softmax_cross_entropy_vjp",
     "sparse_softmax_cross_entropy",
     "sparse_softmax_cross_entropy_vjp",
+    "sparsemax_loss",
+    "sparsemax_loss_vjp",
 ]
 
 TERM_REDUCTIONS = ("batchmean", "rows", "elements", "mean", "sum")
@@ -882,8 +889,103 @@ def generalized_cross_entropy_vjp(
 def _of_label(predictions: Array, labels: Array, q: float) -> tuple[Array, Array]:
     """Which class is meant, and its probability."""
     require(0 < q <= 1, f"q must be in (0, 1]; got {q}")
-    require_shape("labels", labels, predictions.shape[:1], "batch")
-    classes = predictions.shape[-1]
-    require(np.all((labels >= 0) & (labels < classes)), f"labels must be classes: 0 to {classes - 1}")
-    meant = labels[:, np.newaxis] == np.arange(classes)
+    meant = _one_hot(labels, predictions)
     return meant, np.sum(np.where(meant, predictions, 0.0), axis=-1)
+
+
+def _one_hot(labels: Array, scores: Array) -> Array:
+    """Whether a class is the one that is meant."""
+    require_shape("labels", labels, scores.shape[:1], "batch")
+    classes = scores.shape[-1]
+    require(np.all((labels >= 0) & (labels < classes)), f"labels must be classes: 0 to {classes - 1}")
+    return labels[:, np.newaxis] == np.arange(classes)
+
+
+@rows.loss
+def poly_cross_entropy(logits: Array, targets: Array, *, epsilon: float = 2.0) -> Array:
+    """Cross entropy whose first polynomial term has another coefficient.
+
+    ``loss = Σ_c t_c (-log p_c + ε (1 - p_c))`` for each row, with p the softmax
+
+    Args:
+        logits: ``(batch, classes)``.
+        targets: the shape of ``logits``, shares of the classes; ``t``.
+        epsilon: what is added to the coefficient, which is 1; ``ε``.
+
+    Raises:
+        ValueError: ``targets`` has another shape than ``logits``.
+
+    Source: Leng et al. (2022), PolyLoss: a polynomial expansion perspective of classification loss functions,
+    arXiv:2204.12511, section 3.
+    """
+    require_shape("targets", targets, logits.shape, "as logits")
+    return -np.sum(targets * log_softmax(logits), axis=-1) + epsilon * np.sum(
+        targets * (1.0 - softmax(logits)), axis=-1
+    )
+
+
+@rows.vjp
+def poly_cross_entropy_vjp(
+    logits: Array, targets: Array, cotangent: Array, *, epsilon: float = 2.0
+) -> tuple[Array, Array]:
+    """Gradient of `poly_cross_entropy`: ``p Σ t - t - ε p (t - Σ t p)``, and ``ε (1 - p) - log p``."""
+    require_shape("targets", targets, logits.shape, "as logits")
+    each, p = cotangent[:, np.newaxis], softmax(logits)
+    (away,) = softmax_vjp(logits, targets)
+    of_logits = p * np.sum(targets, axis=-1, keepdims=True) - targets - epsilon * away
+    return each * of_logits, each * (epsilon * (1.0 - p) - log_softmax(logits))
+
+
+@elements.loss
+def sparsemax_loss(logits: Array, labels: Array) -> Array:
+    """Loss of two classes whose prediction is a sparse sigmoid: 0 where that is the label.
+
+    ``lossᵢ = sparse_plus(-tᵢ xᵢ)`` with ``t = 2 y - 1``
+
+    Args:
+        logits: any shape; ``x``.
+        labels: the shape of ``logits``, 0 or 1; ``y``.
+
+    Raises:
+        ValueError: ``labels`` has another shape than ``logits``.
+
+    Source: Martins and Astudillo (2016), From softmax to sparsemax, arXiv:1602.02068, section 3.2.
+    """
+    require_shape("labels", labels, logits.shape, "as logits")
+    return sparse_plus((1.0 - 2.0 * labels) * logits)
+
+
+@elements.vjp
+def sparsemax_loss_vjp(logits: Array, labels: Array, cotangent: Array) -> tuple[Array]:
+    """Gradient of `sparsemax_loss`: ``-t (1 - t x) / 2``, the bracket held in [0, 2]."""
+    require_shape("labels", labels, logits.shape, "as logits")
+    signs = 1.0 - 2.0 * labels
+    return (signs * sparse_plus_vjp(signs * logits, cotangent)[0],)
+
+
+@rows.loss
+def multiclass_sparsemax_loss(scores: Array, labels: Array) -> Array:
+    """Loss whose gradient is the sparsemax of the scores less the class.
+
+    ``loss = Σ_c p_c (x_c - x_y) + (1 - Σ_c p_c²) / 2`` for each row, with p the sparsemax
+
+    Args:
+        scores: ``(batch, classes)``; ``x``.
+        labels: ``(batch,)``, the class of each row; ``y``.
+
+    Raises:
+        ValueError: shapes that do not fit, or labels that are no classes.
+
+    Source: Martins and Astudillo (2016), From softmax to sparsemax, arXiv:1602.02068, section 3.2.
+    """
+    own = np.sum(np.where(_one_hot(labels, scores), scores, 0.0), axis=-1, keepdims=True)
+    p = sparsemax(scores)
+    return np.sum(p * (scores - own), axis=-1) + 0.5 * (1.0 - np.sum(np.square(p), axis=-1))
+
+
+@rows.vjp
+def multiclass_sparsemax_loss_vjp(scores: Array, labels: Array, cotangent: Array) -> tuple[Array]:
+    """Gradient of `multiclass_sparsemax_loss`: ``p``, and of the class less the others' sum."""
+    meant, p = _one_hot(labels, scores), sparsemax(scores)
+    others = np.where(meant, 0.0 * p, p)
+    return (cotangent[:, np.newaxis] * np.where(meant, -np.sum(others, axis=-1, keepdims=True), others),)

@@ -348,3 +348,39 @@ generalized_cross_entropy = loss(
     data=("normal", "zeros"),
     sources=(Source("Zhang and Sabuncu (2018)", "https://arxiv.org/abs/1805.07836"),),
 )
+
+poly_cross_entropy = loss(
+    reference.poly_cross_entropy,
+    (
+        Input("logits", "batch, classes", meaning="unnormalised log-probabilities"),
+        Input("targets", "batch, classes", kind="unit", meaning="shares of the classes"),
+    ),
+    Parameter("epsilon", (2.0, -1.0), "what is added to the coefficient of the first term"),
+    sizes=((5, 7), (3, 2)),
+    data=("normal", "offset", "saturated", "nan"),
+    sources=(Source("Leng et al. (2022), PolyLoss", "https://arxiv.org/abs/2204.12511"),),
+)
+
+SPARSEMAX = (Source("Martins and Astudillo (2016)", "https://arxiv.org/abs/1602.02068"),)
+
+sparsemax_loss = loss(
+    reference.sparsemax_loss,
+    (
+        Input("logits", "batch, features", meaning="positive for class 1, negative for class 0"),
+        Input("labels", "batch, features", kind="index", limit="2", meaning="0 or 1"),
+    ),
+    sizes=((3, 17), (1, 1)),
+    data=("normal", "tails", "nan", "infinities"),
+    sources=SPARSEMAX,
+)
+
+multiclass_sparsemax_loss = loss(
+    reference.multiclass_sparsemax_loss,
+    (
+        Input("scores", "batch, classes", meaning="one for each class"),
+        Input("labels", "batch", kind="index", limit="classes", meaning="the class of each row"),
+    ),
+    sizes=((5, 7), (3, 2)),
+    data=("normal", "tails", "offset", "nan"),
+    sources=SPARSEMAX,
+)

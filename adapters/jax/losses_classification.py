@@ -202,3 +202,20 @@ function(
         "row_mean": (False, "optax leaves the reduction to the user"),
     },
 )
+
+# --- poly, sparsemax ---
+
+function(
+    "poly_cross_entropy",
+    "optax.losses.poly_loss_cross_entropy",
+    {"epsilon": "epsilon"},
+    on="logits, targets",
+    returns=REDUCED,
+)
+function("sparsemax_loss", "optax.losses.sparsemax_loss", on="logits, labels", returns=REDUCED)
+function(
+    "multiclass_sparsemax_loss",
+    "optax.losses.multiclass_sparsemax_loss",
+    on="scores, labels",
+    returns=REDUCED,
+)

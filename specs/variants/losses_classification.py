@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import expit, log_expit, xlogy
 
 from ...numerics.dtypes import dtype, nearest
-from ...reference.activations import log_softmax, softmax
+from ...reference.activations import log_softmax, softmax, sparsemax
 from ...reference.losses_classification import kl_divergence_vjp
 from ...reference.reductions import reduce, share_out, spread
 from ..language.variant import Control, Fault, each_way
@@ -369,7 +369,36 @@ def generalized_by_logarithm(
     return reduce((1.0 - power) / q, reduction)
 
 
+def poly_by_terms(
+    logits: Array, targets: Array, *, epsilon: float = 2.0, reduction: str = "mean", whole: bool = True
+) -> Array:
+    """Each class by itself; or ``ε (1 - Σ t p)``, which is that of targets whose sum is one."""
+    p, entropy = softmax(logits), -log_softmax(logits)
+    if whole:
+        return reduce(np.sum(targets * (entropy + epsilon * (1.0 - p)), axis=-1), reduction)
+    return reduce(np.sum(targets * entropy, -1) + epsilon * (1.0 - np.sum(targets * p, -1)), reduction)
+
+
+def sparsemax_loss_by_cases(logits: Array, labels: Array, *, reduction: str = "mean") -> Array:
+    """Each of the three pieces, of ``t x``."""
+    ahead = np.where(labels == 1, logits, -logits)
+    middle = np.clip(0.5 - ahead / 2.0, 0.0, 1.0)
+    return reduce(np.where(ahead <= -1.0, -ahead, middle * middle), reduction)
+
+
+def multiclass_sparsemax_by_entropy(scores: Array, labels: Array, *, reduction: str = "mean") -> Array:
+    """The scores from the class on, and the entropy of Gini."""
+    meant = labels[:, np.newaxis] == np.arange(scores.shape[-1])
+    ahead = scores - np.sum(np.where(meant, scores, 0.0), axis=-1, keepdims=True)
+    p = sparsemax(scores)
+    return reduce(np.sum(p * ahead, axis=-1) + np.sum(p * (1.0 - p), axis=-1) / 2.0, reduction)
+
+
 FAULTS = {
+    "poly_cross_entropy": (
+        Fault(name="targets of sum one supposed", reference=functools.partial(poly_by_terms, whole=False)),
+        *each_way(Fault(name="cross entropy", parameters={"epsilon": "0.0"})),
+    ),
     "categorical_focal_cross_entropy": (
         *each_way(Fault(name="plain cross entropy", parameters={"gamma": "0.0"})),
         Fault(
@@ -864,6 +893,9 @@ def kl_gradient_of_log_targets_factored(
 
 
 CONTROLS = {
+    "poly_cross_entropy": (Control(name="by terms", reference=poly_by_terms),),
+    "sparsemax_loss": (Control(name="case by case", reference=sparsemax_loss_by_cases),),
+    "multiclass_sparsemax_loss": (Control(name="by entropy", reference=multiclass_sparsemax_by_entropy),),
     "categorical_focal_cross_entropy": (Control(name="by parts", reference=categorical_focal_by_parts),),
     "generalized_cross_entropy": (Control(name="by the logarithm", reference=generalized_by_logarithm),),
     "binary_focal_cross_entropy": (Control(name="by logarithms", reference=focal_by_logarithms),),

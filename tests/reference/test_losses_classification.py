@@ -16,7 +16,7 @@ from assay.numerics.dtypes import dtype
 from assay.numerics.generator import Stream
 from assay.numerics.profiles import profiles
 from assay.numerics.tolerance import tolerance
-from assay.reference.activations import log_softmax, softmax, softmax_vjp
+from assay.reference.activations import log_softmax, softmax, softmax_vjp, sparsemax
 from assay.reference.losses_classification import (
     binary_cross_entropy,
     binary_cross_entropy_vjp,
@@ -34,12 +34,18 @@ from assay.reference.losses_classification import (
     kl_divergence_vjp,
     kl_divergence_with_log_targets,
     kl_divergence_with_log_targets_vjp,
+    multiclass_sparsemax_loss,
+    multiclass_sparsemax_loss_vjp,
+    poly_cross_entropy,
+    poly_cross_entropy_vjp,
     sigmoid_cross_entropy,
     sigmoid_cross_entropy_vjp,
     softmax_cross_entropy,
     softmax_cross_entropy_vjp,
     sparse_softmax_cross_entropy,
     sparse_softmax_cross_entropy_vjp,
+    sparsemax_loss,
+    sparsemax_loss_vjp,
 )
 
 LOGITS = 4.0 * Stream("logits").normal((5, 3, 7))
@@ -694,3 +700,46 @@ def test_a_noise_parameter_out_of_range_and_two_kinds_of_predictions_are_named()
         generalized_cross_entropy(TARGETS[0], LABELS[0] + 7)
     with pytest.raises(ValueError, match="give either logits or predictions"):
         categorical_focal_cross_entropy(LOGITS[0], TARGETS[0], TARGETS[0], None)
+
+
+@proves(poly_cross_entropy, poly_cross_entropy_vjp, by="law")
+def test_poly_is_the_cross_entropy_and_what_is_missing_to_one():
+    x, targets = carried(LOGITS[0]), carried(TARGETS[0])
+    assert_same(poly_cross_entropy(x, targets, epsilon=0.0), softmax_cross_entropy(x, targets))
+    found = poly_cross_entropy_vjp(x, targets, np.array(1.0), epsilon=0.0)
+    assert_same(found, softmax_cross_entropy_vjp(x, targets, None, np.array(1.0)))
+    one_hot = carried(ONE_HOT[0])
+    added = poly_cross_entropy(x, one_hot, epsilon=3.0) - poly_cross_entropy(x, one_hot, epsilon=0.0)
+    assert_same(added, 3.0 * np.mean(1.0 - np.sum(one_hot * softmax(x), axis=-1)), size=10)
+
+
+@proves(poly_cross_entropy, by="worked figures")
+def test_poly_of_two_equal_logits():
+    found = poly_cross_entropy(carried(np.zeros((1, 2))), np.array([[1.0, 0.0]]))
+    assert_same(found, mpmath.log(2) + 1)
+
+
+@proves(sparsemax_loss, sparsemax_loss_vjp, by="worked figures")
+def test_the_sparsemax_loss_is_a_parabola_between_two_lines():
+    x, y = np.array([[3.0, 1.0, 0.0, 0.5, -2.0]]), np.array([[1, 1, 0, 0, 1]])
+    assert_same(sparsemax_loss(x, y, reduction="none"), [[0.0, 0.0, 0.25, 0.5625, 2.0]])
+    (gradient,) = sparsemax_loss_vjp(x, y, np.ones(x.shape), reduction="none")
+    assert_same(gradient, [[0.0, 0.0, 0.5, 0.75, -1.0]])
+
+
+@proves(multiclass_sparsemax_loss, multiclass_sparsemax_loss_vjp, sparsemax_loss, by="law")
+def test_of_two_classes_the_sparsemax_loss_is_that_of_half_their_difference():
+    x, labels = carried(LOGITS[0, :, :2]), LABELS[0] % 2
+    binary = sparsemax_loss(x[:, 1] - x[:, 0], labels, reduction="none")
+    assert_same(multiclass_sparsemax_loss(x, labels, reduction="none"), binary, size=10)
+    (of_both,) = multiclass_sparsemax_loss_vjp(x, labels, np.ones(3), reduction="none")
+    (of_difference,) = sparsemax_loss_vjp(x[:, 1] - x[:, 0], labels, np.ones(3), reduction="none")
+    assert_same(of_both[:, 1], of_difference)
+
+
+@proves(multiclass_sparsemax_loss, sparsemax, by="worked figures")
+def test_the_sparsemax_loss_of_three_classes():
+    x = np.array([[1.0, 0.75, -1.0]])
+    # p = (5/8, 3/8, 0): of the first class -3/32 + (1 - 34/64) / 2.
+    assert_same(multiclass_sparsemax_loss(x, np.array([0])), 9 / 64)
+    assert_same(multiclass_sparsemax_loss(x, np.array([2])), 9 / 64 + 2.0)
