@@ -36,7 +36,7 @@ TWINS = [
         "rms_norm",
         PALLAS | {"shrink": False},
         "values",
-        "is off by a factor of its own",
+        "lanes of padding counted along channels, up to a multiple of 32",
     ),
     ("numba_layer_norm.py:broken", "layer_norm", {}, "values", "layer_norm/default/float32/offset"),
     ("c_gelu.py:broken", "gelu", {}, "values", "it computes approximate=true"),

@@ -25,7 +25,7 @@ from ..auditing.faults import answer as wrong_answer
 from ..auditing.variants import correct, inner, simulated
 from ..judging.expectation import Expectation, Expected
 from ..judging.judge import Answer, Comparison, Judgement, compare
-from .examination import Looker
+from .examination import Looker, without_special
 from .held import Forward
 from .kernel_faults import kernel_faults
 
@@ -43,7 +43,8 @@ FAULTS = 3
 class Judged:
     """An answer of the kernel, with what was expected and what the judge said.
 
-    ``check`` is what failed first. ``alike`` says whether the case has the options and the data of that one.
+    ``check`` is what failed first. ``alike`` says whether the case has the options and the data of that one,
+    and ``further`` whether it is asked beside the first case and the smallest.
     """
 
     expectation: Expectation
@@ -51,6 +52,7 @@ class Judged:
     judgement: Judgement
     check: str
     alike: bool = True
+    further: bool = False
 
     @property
     def gradients(self) -> bool:
@@ -59,8 +61,8 @@ class Judged:
 
     @property
     def plain(self) -> bool:
-        """Whether numbers are to be explained, and not what is none."""
-        return self.check != "special values"
+        """Whether numbers alone are to be explained, and not what is none."""
+        return self.check in ("values", "tails", "sizes", "gradients")
 
     @property
     def arrays(self) -> tuple[Array, ...]:
@@ -215,7 +217,13 @@ class Causes:
         return under[count:] if judged.gradients else under[:count]
 
     def _fails(self, judged: Judged) -> bool:
-        return self._differs(judged, judged.arrays)
+        """Whether there is something to explain."""
+        compared = compare(self._expected(judged), judged.arrays)
+        if judged.plain:
+            return not all((without_special(comparison) or comparison).passes for comparison in compared)
+        if judged.further and judged.check == "special values":
+            return any(comparison.special for comparison in compared)
+        return not all(comparison.passes for comparison in compared)
 
     def _differs(self, judged: Judged, arrays: Sequence[Array]) -> bool:
         return not all(comparison.passes for comparison in compare(self._expected(judged), arrays))
@@ -223,11 +231,11 @@ class Causes:
     def _agrees(self, judged: Judged, arrays: Sequence[Array]) -> bool:
         """Whether two results lie as close together as either might lie to what is expected.
 
-        NaN and infinity on ordinary numbers are a failure of their own: what is plainly wrong is explained
-        beside them.
+        NaN and infinity are a failure of their own: what is plainly wrong is explained beside them, and they
+        beside what is plainly wrong in further cases.
         """
         each = zip(self._expected(judged), judged.arrays, arrays, strict=True)
-        return all(_near(expected, got, wrong, judged.plain) for expected, got, wrong in each)
+        return all(_near(expected, got, wrong, judged) for expected, got, wrong in each)
 
     def _stands_alike(self, judged: Judged, arrays: Sequence[Array]) -> bool:
         expected = self._expected(judged)
@@ -265,13 +273,15 @@ def _lines(causes: Sequence[Cause]) -> Iterator[str]:
             return
 
 
-def _near(expected: Expected, got: Array, wrong: Array, plain: bool) -> bool:
-    """Whether two results agree; ``plain`` leaves out what is no number where a number is expected."""
+def _near(expected: Expected, got: Array, wrong: Array, judged: Judged) -> bool:
+    """Whether two results agree in the numbers that are to be explained, or in what is none."""
     one, other = widen(got), widen(wrong)
     near = np.abs(one - other) <= 2 * expected.tolerance
     near |= (one == other) | (np.isnan(one) & np.isnan(other))
-    if plain:
+    if judged.plain:
         near |= ~np.isfinite(one) & np.isfinite(expected.value)
+    elif judged.further and judged.check == "special values":
+        near |= np.isfinite(one) & np.isfinite(other)
     return bool(np.all(near))
 
 

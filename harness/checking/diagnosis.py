@@ -34,6 +34,12 @@ AGAIN = 3
 MODEST = 200
 """Length of an axis from which on no further question is worth its time."""
 
+TELLING = (70, 5)
+"""Lengths by which blocks are told apart: each kind of padding makes other widths of them."""
+
+QUESTIONS = 8
+"""Further questions that are put to a kernel that is compiled for every size."""
+
 TRIALS = 60
 """Cases that are tried to make a failing one smaller."""
 
@@ -161,34 +167,39 @@ class Diagnosis:
     ) -> tuple[str, ...]:
         """What explains the failure on the first case and on the smallest, and wherever else it is asked."""
         judged = functools.partial(self._judged, failure.check, probe)
-        failed, further = judged([(probe, failure), smallest]), judged(others)
+        failed, further = judged([(probe, failure), smallest]), judged(others, further=True)
         return self.causes.of(failed, further, lambda: self._asked_further(probe, failure)) if failed else ()
 
-    def _judged(self, check: str, first: Probe, failures: Sequence[tuple[Probe, Failure]]) -> list[Judged]:
+    def _judged(
+        self,
+        check: str,
+        first: Probe,
+        failures: Sequence[tuple[Probe, Failure]],
+        further: bool = False,
+    ) -> list[Judged]:
         """The failures, each case once, that are of values."""
-        return [
-            Judged(
-                self.looker.asked(probe), failure.answer, failure.judgement, check, _asks_alike(probe, first)
-            )
-            for probe, failure in {probe.id: (probe, failure) for probe, failure in failures}.values()
-            if failure.answer is not None and failure.judgement is not None
-        ]
+        found = []
+        for probe, failure in {probe.id: (probe, failure) for probe, failure in failures}.values():
+            answer, judgement, alike = failure.answer, failure.judgement, _asks_alike(probe, first)
+            if answer is not None and judgement is not None:
+                asked = self.looker.asked(probe)
+                found.append(Judged(asked, answer, judgement, check, alike, further))
+        return found
 
     def _asked_further(self, probe: Probe, failure: Failure) -> Iterator[Judged]:
         """Further answers, right or wrong, at other sizes, then with other options and data."""
-        for other in _variations(probe):
-            if not self._may_be_asked(other):
-                continue
+        variations = filter(self._may_be_asked, _variations(probe))
+        few = QUESTIONS if self.looker.facts.compiles else None
+        for other in itertools.islice(variations, few):
+            asked, alike = self.looker.asked(other), _asks_alike(other, probe)
             try:
-                reply = self.looker.ask(self.looker.asked(other), other, PATTERNS[0])
+                reply = self.looker.ask(asked, other, PATTERNS[0])
             except (Crashed, Hung):
                 return
             if "outputs" in reply:
-                judgement, answer = self.looker.judged(self.looker.asked(other), reply)
+                judgement, answer = self.looker.judged(asked, reply)
                 if judgement.check != "structure":
-                    yield Judged(
-                        self.looker.asked(other), answer, judgement, failure.check, _asks_alike(other, probe)
-                    )
+                    yield Judged(asked, answer, judgement, failure.check, alike, further=True)
 
     def _unsteady(self, probe: Probe, failure: Failure) -> tuple[str, ...]:
         """What is told where further calls on the same inputs are right, or wrong in other ways."""
@@ -268,8 +279,9 @@ def _asks_alike(one: Probe, other: Probe) -> bool:
 def _variations(probe: Probe) -> Iterator[Probe]:
     """The probe at a few other sizes, then with other options and with other data."""
     case = probe.case
-    longer = [resized(case, axis, n + 1) for axis, n in enumerate(case.size) if n < MODEST]
-    sizes = [*(replace(case, size=size) for size in case.spec.sizes if max(size) < MODEST), *longer]
+    axes = [axis for axis, length in enumerate(case.size) if length < MODEST]
+    others = [resized(case, axis, length) for length in TELLING for axis in reversed(axes)]
+    sizes = [*(replace(case, size=size) for size in case.spec.sizes if max(size) < MODEST), *others]
     yield from (replace(probe, case=other) for other in sizes if other.size != case.size)
     for parameter in case.spec.parameters:
         for value in parameter.values:

@@ -239,11 +239,12 @@ def _causal_step_ahead(
     options: dict[str, Any] = {"strides": strides, "dilation": dilation, "groups": groups}
     if reach > 1:
         return conv(x, kernel, bias, padding=((reach - 2, 1),), **options)
-    return conv(np.concatenate([x[:, 1:], 0.0 * x[:, :1]], axis=1), kernel, bias, padding="valid", **options)
+    later = np.concatenate([x[:, 1:], np.zeros_like(x[:, :1])], axis=1)
+    return conv(later, kernel, bias, padding="valid", **options)
 
 
 def _one_step_late(x: Array) -> Array:
-    return np.concatenate([0.0 * x[:, :1], x[:, :-1]], axis=1)
+    return np.concatenate([np.zeros_like(x[:, :1]), x[:, :-1]], axis=1)
 
 
 AHEAD = "the causal mask is off by one: a query sees the key after its own"

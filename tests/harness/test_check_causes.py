@@ -440,3 +440,26 @@ def test_no_cause_is_told_of_what_none_explains():
         return y * (1 + np.float32(0.25) * np.sin(np.arange(y.size, dtype=np.float32)).reshape(y.shape))
 
     assert findings(kernel, "softmax", "3x17", "2x5")["values"].causes == ()
+
+
+@pytest.mark.parametrize("block", [16, 32, 64])
+def test_the_width_of_a_block_is_told(block):
+    """At 17 channels several widths are the same."""
+
+    def of_root(x, scale, *, epsilon):
+        count = -(-x.shape[-1] // block) * block
+        y = wide(x) / np.sqrt(np.square(wide(x)).sum(-1, keepdims=True) / count + epsilon)
+        return affine(y, scale, None, x.dtype)
+
+    assert causes(of_root, "rms_norm", "3x2x17").endswith(f"up to a multiple of {block}” gives")
+
+
+def test_special_values_are_explained_beside_what_is_plainly_wrong():
+    def kernel(x, *, axis):
+        with np.errstate(all="ignore"):
+            y = np.exp(x) / np.exp(x).sum(axis, keepdims=True)
+            return y * (1 + np.float32(0.25) * np.sin(np.arange(y.size, dtype=np.float32)).reshape(y.shape))
+
+    found = findings(kernel, "softmax", "3x17", "softmax/default/float32/wide/3x17")
+    assert found["values"].causes == ()
+    assert "no maximum subtracted" in " ".join(found["special values"].causes)
