@@ -43,11 +43,6 @@ def soft_shrink_by_relu(x: Array, *, threshold: float = 0.5, nan: str = "kept") 
 FAULTS = {
     "leaky_relu": (
         Fault(name="the greater of x and a x", results={"y": lambda x, slope: np.maximum(x, slope * x)}),
-        Fault(
-            name="gradient by the sign of the output",
-            gradients={"x": lambda gradient, x, cotangent: np.where(x < 0, cotangent, gradient)},
-            where="slope < 0",
-        ),
     ),
     "prelu": (
         Fault(

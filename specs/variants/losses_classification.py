@@ -397,10 +397,8 @@ def multiclass_sparsemax_by_entropy(scores: Array, labels: Array, *, reduction: 
 FAULTS = {
     "poly_cross_entropy": (
         Fault(name="targets of sum one supposed", reference=functools.partial(poly_by_terms, whole=False)),
-        *each_way(Fault(name="cross entropy", parameters={"epsilon": "0.0"})),
     ),
     "categorical_focal_cross_entropy": (
-        *each_way(Fault(name="plain cross entropy", parameters={"gamma": "0.0"})),
         Fault(
             name="rows not divided by their sum",
             reference=functools.partial(categorical_focal_by_parts, normalized=False),
@@ -411,7 +409,7 @@ FAULTS = {
             reference=functools.partial(categorical_focal_by_parts, of_target=True),
         ),
     ),
-    "generalized_cross_entropy": (*each_way(Fault(name="absolute error", parameters={"q": "1.0"})),),
+    "generalized_cross_entropy": (Fault(name="absolute error", parameters={"q": "1.0"}),),
     "binary_focal_cross_entropy": (
         *SUM_FOR_MEAN,
         *MEAN_FOR_SUM,
