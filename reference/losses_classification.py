@@ -871,7 +871,7 @@ def generalized_cross_entropy(predictions: Array, labels: Array, *, q: float = 0
         ValueError: shapes that do not fit, labels that are no classes, or ``q`` out of range.
 
     Source: Zhang and Sabuncu (2018), Generalized cross entropy loss for training deep neural networks with
-    noisy labels, arXiv:1805.07836, section 3.2.
+    noisy labels, arXiv:1805.07836.
     """
     return (1.0 - _power(_of_label(predictions, labels, q)[1], q)) / q
 
@@ -916,7 +916,7 @@ def poly_cross_entropy(logits: Array, targets: Array, *, epsilon: float = 2.0) -
         ValueError: ``targets`` has another shape than ``logits``.
 
     Source: Leng et al. (2022), PolyLoss: a polynomial expansion perspective of classification loss functions,
-    arXiv:2204.12511, section 3.
+    arXiv:2204.12511.
     """
     require_shape("targets", targets, logits.shape, "as logits")
     return -np.sum(targets * log_softmax(logits), axis=-1) + epsilon * np.sum(
@@ -949,7 +949,7 @@ def sparsemax_loss(logits: Array, labels: Array) -> Array:
     Raises:
         ValueError: ``labels`` has another shape than ``logits``.
 
-    Source: Martins and Astudillo (2016), From softmax to sparsemax, arXiv:1602.02068, section 3.2.
+    Source: Martins and Astudillo (2016), From softmax to sparsemax, arXiv:1602.02068.
     """
     require_shape("labels", labels, logits.shape, "as logits")
     return sparse_plus((1.0 - 2.0 * labels) * logits)
@@ -976,7 +976,7 @@ def multiclass_sparsemax_loss(scores: Array, labels: Array) -> Array:
     Raises:
         ValueError: shapes that do not fit, or labels that are no classes.
 
-    Source: Martins and Astudillo (2016), From softmax to sparsemax, arXiv:1602.02068, section 3.2.
+    Source: Martins and Astudillo (2016), From softmax to sparsemax, arXiv:1602.02068.
     """
     own = np.sum(np.where(_one_hot(labels, scores), scores, 0.0), axis=-1, keepdims=True)
     p = sparsemax(scores)

@@ -127,8 +127,7 @@ def multi_margin(
     Raises:
         ValueError: shapes that do not fit, labels that are no classes, or another ``power``.
 
-    Source: torch.nn.MultiMarginLoss, with the margins of Weston and Watkins (1999), Support vector machines
-    for multi-class pattern recognition.
+    Source: torch.nn.MultiMarginLoss.
     """
     require(power in (1, 2), f"power must be 1 or 2; got {power}")
     meant, lacking = _behind(scores, labels, margin)
@@ -176,7 +175,7 @@ def multiclass_hinge(
         ValueError: shapes that do not fit, labels that are no classes, or an unknown ``rival_floor``.
 
     Source: Crammer and Singer (2001), On the algorithmic implementation of multiclass kernel-based vector
-    machines, Journal of Machine Learning Research 2, section 3.
+    machines, Journal of Machine Learning Research 2.
     """
     ahead, own = _ahead(scores, labels, margin, rival_floor)
     return np.max(ahead, axis=-1) - own

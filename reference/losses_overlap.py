@@ -53,8 +53,8 @@ def tversky(
             a background, where ``axis`` leaves no classes.
 
     Source: Salehi, Erdogmus and Gholipour (2017), Tversky loss function for image segmentation,
-    arXiv:1706.05721, section 2.1; Milletari, Navab and Ahmadi (2016), V-Net, arXiv:1606.04797, section 3, for
-    the Dice loss (there with squares in the denominator).
+    arXiv:1706.05721; Milletari, Navab and Ahmadi (2016), V-Net, arXiv:1606.04797, for the
+    Dice loss (there with squares in the denominator).
     """
     shares = _shares(logits, predictions, targets)
     hits, others = _counts(shares, targets, axis, alpha, beta)
