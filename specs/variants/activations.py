@@ -192,13 +192,7 @@ FAULTS = {
             gradients={"x": lambda x, cotangent: cotangent * (0.5 * (1 + erf(x * np.sqrt(0.5))))},
         ),
     ),
-    "identity": (
-        Fault(name="the sign of zero lost", results={"y": lambda x: x + 0.0}),
-        Fault(
-            name="NaN becomes 0",
-            results={"y": lambda x: np.nan_to_num(x, nan=0.0, posinf=np.inf, neginf=-np.inf)},
-        ),
-    ),
+    "identity": (Fault(name="the sign of zero lost", results={"y": lambda x: x + 0.0}),),
     "sigmoid": (
         Fault(name="left tail lost by 1 + tanh", reference=sigmoid_by_tanh, rounds=True),
         Fault(name="hard sigmoid", results={"y": lambda x: np.clip(x / 6 + 0.5, 0, 1)}),
@@ -209,10 +203,7 @@ FAULTS = {
         Fault(name="infinity over infinity", reference=tanh_by_exp, rounds=True),
         Fault(name="gradient 1 - y", gradients={"x": lambda x, cotangent: cotangent * (1 - np.tanh(x))}),
     ),
-    "log_sigmoid": (
-        Fault(name="logarithm of the sigmoid", reference=log_of_sigmoid, rounds=True),
-        Fault(name="gradient σ(x)", gradients={"x": lambda x, cotangent: cotangent * expit(x)}),
-    ),
+    "log_sigmoid": (Fault(name="logarithm of the sigmoid", reference=log_of_sigmoid, rounds=True),),
     "softplus": (
         Fault(name="logarithm of 1 + exp(x)", reference=softplus_by_log, rounds=True),
         Fault(
@@ -310,13 +301,7 @@ FAULTS = {
         Fault(name="no maximum subtracted", reference=softmin_without_shift, rounds=True),
         Fault(name="what the softmax leaves", results={"y": lambda x, axis: 1.0 - softmax(x, axis=axis)}),
     ),
-    "sparsemax": (
-        Fault(name="softmax", results={"y": lambda x, axis: softmax(x, axis=axis)}),
-        Fault(
-            name="gradient not held to the support",
-            gradients={"x": lambda cotangent, axis: cotangent - np.mean(cotangent, axis=axis, keepdims=True)},
-        ),
-    ),
+    "sparsemax": (Fault(name="softmax", results={"y": lambda x, axis: softmax(x, axis=axis)}),),
     "silu": (
         Fault(name="the sigmoid alone", results={"y": lambda x: expit(x)}),
         Fault(name="x σ(1.001 x)", results={"y": lambda x: x * expit(1.001 * x)}),

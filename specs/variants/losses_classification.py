@@ -15,9 +15,15 @@ from ...reference.losses_classification import kl_divergence_vjp
 from ...reference.reductions import reduce, share_out, spread
 from ..language.variant import Control, Fault, each_way
 from .activations import log_of_softmax, log_softmax_without_shift
-from .losses_regression import MEAN_FOR_SUM, SUM_FOR_MEAN
 
 Array = Any
+
+SUM_FOR_MEAN = (
+    Fault(name="sum for the mean", parameters={"reduction": "'sum'"}, where="reduction == 'mean'"),
+)
+MEAN_FOR_SUM = (
+    Fault(name="mean for the sum", parameters={"reduction": "'mean'"}, where="reduction == 'sum'"),
+)
 LogSoftmax = Callable[[Array], Array]
 
 
@@ -413,12 +419,6 @@ FAULTS = {
     "binary_focal_cross_entropy": (
         *SUM_FOR_MEAN,
         *MEAN_FOR_SUM,
-        *each_way(Fault(name="plain cross entropy", parameters={"gamma": "0.0"})),
-        *each_way(
-            Fault(
-                name="alpha for the other class", parameters={"alpha": "1 - alpha"}, where="alpha is not None"
-            )
-        ),
         *each_way(Fault(name="classes exchanged", inputs={"targets": lambda targets: 1 - targets})),
         Fault(
             name="factor taken as constant",

@@ -10,7 +10,6 @@ from scipy.special import expit
 
 from ...reference.reductions import reduce, share_out
 from ..language.variant import Control, Fault, each_way
-from .losses_regression import MEAN_FOR_SUM, ROW_MEAN, SUM_FOR_MEAN
 
 Array = Any
 
@@ -125,19 +124,12 @@ def multilabel_soft_that_overflows(
     return reduce(-np.mean(weights * terms, -1), reduction)
 
 
-SHARED = (
-    *SUM_FOR_MEAN,
-    *MEAN_FOR_SUM,
-    *each_way(Fault(name="classes exchanged", inputs={"labels": lambda labels: 1 - labels})),
-    Fault(name="gradient not negated", gradients={"scores": lambda gradient: -gradient}),
-)
+SHARED = (*each_way(Fault(name="classes exchanged", inputs={"labels": lambda labels: 1 - labels})),)
 
 FAULTS = {
     "hinge": (
         *SHARED,
-        *(fault for fault in ROW_MEAN if not fault.gradients),
         Fault(name="labels of 0 not turned into -1", reference=hinge_of_bits),
-        *each_way(Fault(name="margin of 1 whatever is asked", parameters={"margin": "1.0"})),
         Fault(
             name="square without its power in the gradient",
             gradients={"scores": lambda gradient: gradient / 2},

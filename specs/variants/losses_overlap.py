@@ -11,7 +11,7 @@ from scipy.special import expit
 from ...reference.activations import softmax
 from ...reference.reductions import reduce
 from ..language.variant import Control, Fault, each_way
-from .losses_regression import MEAN_FOR_SUM, SUM_FOR_MEAN
+from .losses_classification import MEAN_FOR_SUM, SUM_FOR_MEAN
 
 Array = Any
 

@@ -198,30 +198,21 @@ MIRRORED = (
 )
 
 
-def geometry_faults(rank: int, extra: str) -> tuple[Fault, ...]:
-    """Faults of windows and padding; along axis i a window reaches over ``extra`` places past its first."""
-    symmetric = f"(*[(({extra}) // 2, ({extra}) - ({extra}) // 2) for i in {tuple(range(rank))}],)"
-    return (
-        *each_way(Fault(name="padding on the other side", parameters={"padding": MIRRORED})),
-        *each_way(
-            Fault(
-                name="padding as if the stride were 1",
-                parameters={"padding": symmetric},
-                where="padding == 'same' and not ceil_mode",
-            )
-        ),
-        Fault(
-            name="windows begin one place late",
-            inputs={"x": lambda x: np.concatenate([x[..., 1:, :], x[..., -1:, :]], axis=-2)},
-            where="strides[-1] > 1",
-        ),
-    )
+GEOMETRY = (
+    *each_way(Fault(name="padding on the other side", parameters={"padding": MIRRORED})),
+    Fault(
+        name="windows begin one place late",
+        inputs={"x": lambda x: np.concatenate([x[..., 1:, :], x[..., -1:, :]], axis=-2)},
+        where="strides[-1] > 1",
+    ),
+)
+"""Faults of windows and padding."""
 
 
 def max_pool_faults(rank: int) -> tuple[Fault, ...]:
     """Faults of the maximum pooling over so many axes."""
     return (
-        *geometry_faults(rank, "(window[i] - 1) * dilation[i]"),
+        *GEOMETRY,
         Fault(name="padded with zeros", inputs={"x": filled(0.0)}, parameters=WHOLE),
         Fault(
             name="padded with the lowest finite number", inputs={"x": filled_with_lowest}, parameters=WHOLE
@@ -242,7 +233,7 @@ def max_pool_faults(rank: int) -> tuple[Fault, ...]:
 def avg_pool_faults(rank: int) -> tuple[Fault, ...]:
     """Faults of the mean pooling over so many axes."""
     return (
-        *geometry_faults(rank, "window[i] - 1"),
+        *GEOMETRY,
         Fault(
             name="what lies past the padding counts",
             inputs={"x": filled_with_zeros},

@@ -233,10 +233,6 @@ def masked_faults(cell: Cell, layer: Function, vjp: Function) -> tuple[Fault, ..
             where="marked_by == 'lengths'",
         ),
         Fault(
-            name="last output for zero past the end, and the reverse",
-            parameters={"masked_output": "'repeat' if masked_output == 'zero' else 'zero'"},
-        ),
-        Fault(
             name="last output before there is one is the initial state, and the reverse",
             parameters={"masked_output": "'state' if masked_output == 'repeat' else 'repeat'"},
             where="masked_output in ('repeat', 'state')",
@@ -297,10 +293,6 @@ def stacked_faults(cell: Cell, layer: Function, vjp: Function) -> tuple[Fault, .
     """What layers can get wrong."""
     return (
         *cell.of_weights,
-        Fault(
-            name="final states of the layers the other way round",
-            reference=with_outputs(layer, lambda y, *carry: (y, *turned(carry))),
-        ),
         Fault(
             name="final states of the uppermost layer for all",
             reference=with_outputs(layer, lambda y, *carry: (y, *map(spread_first, turned(carry)))),
