@@ -634,7 +634,7 @@ def masked_softmax(x: Array, mask: Array, *, axis: Axes = -1) -> Array:
     held = np.where(counts | ~some, rows, -np.inf)
     powers = np.where(counts, np.exp(below_maximum(held, held, -1)), 0.0)
     total = np.where(some, np.sum(powers, axis=-1, keepdims=True), 1.0)
-    return _unrolled(powers / total, x.shape, axes)
+    return _unrolled(np.where(counts, powers / total, 0.0), x.shape, axes)
 
 
 def masked_softmax_vjp(x: Array, mask: Array, cotangent: Array, *, axis: Axes = -1) -> tuple[Array]:
