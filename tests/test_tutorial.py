@@ -21,8 +21,9 @@ BLOCK = re.compile(r"```(python|console)\n(.*?)```", re.DOTALL)
 
 
 def steady(text: str) -> str:
-    """A report without what differs between machines: seconds and versions."""
+    """A report without what differs between machines: seconds and versions, and the break of their line."""
     text = re.sub(r"in [\d.e-]+ s, numpy [\w.+]+", "in … s, numpy …", text)
+    text = re.sub(r"own;\s+roundings\s+as\s+in\s+", "own; roundings as in ", text)
     text = re.sub(r"largest error is [\d.e-]+ of", "largest error is … of", text)
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
