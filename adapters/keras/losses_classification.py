@@ -241,7 +241,6 @@ function(
 )
 
 CATEGORICAL_FOCAL = {
-    "alpha": "alpha if class_weights is None else class_weights",
     "gamma": "gamma",
     "from_logits": "predictions is None",
     "label_smoothing": "label_smoothing",
@@ -251,13 +250,15 @@ OF_TARGETS = {"reduction": "class_reduction(reduction)", "dtype": "dtype_of(targ
 instance(
     "categorical_focal_cross_entropy",
     "keras.losses.CategoricalFocalCrossentropy",
-    CATEGORICAL_FOCAL | OF_TARGETS,
+    {"alpha": "alpha"} | CATEGORICAL_FOCAL | OF_TARGETS,
     on=f"targets, {GIVEN}",
+    unused=("class_weights",),
+    fixed={"weighted": (False, "it is made with its weights, once for many data: the function is asked")},
 )
 function(
     "categorical_focal_cross_entropy",
     "keras.losses.categorical_focal_crossentropy",
-    CATEGORICAL_FOCAL,
+    {"alpha": "alpha if class_weights is None else class_weights"} | CATEGORICAL_FOCAL,
     on=f"targets, {GIVEN}",
     returns=REDUCED,
 )
