@@ -11,7 +11,6 @@ Requirements:
 
 from __future__ import annotations
 
-import functools
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -270,20 +269,6 @@ class Torch(Library):
         return tuple(torch.zeros_like(leaves[name]) if g is None else g for name, g in named)
 
 
-QUICKLY = (("xla_cpu_use_fusion_emitters", False), ("xla_cpu_parallel_codegen_split_count", 1))
-"""What lets XLA compile for the CPU in half the time: fused operations by LLVM at once, and in one piece."""
-
-
-@functools.cache
-def _knows(options: tuple[tuple[str, Any], ...]) -> bool:
-    """Whether this XLA has these options."""
-    try:
-        jax.jit(lambda: 0, compiler_options=dict(options)).lower().compile()
-    except Exception:  # each version has its own names, and its own error
-        return False
-    return True
-
-
 class Jax(Library):
     """Arrays of JAX; it chooses their memory, and nothing can write to them."""
 
@@ -314,19 +299,12 @@ class Jax(Library):
         """The call as one program, or as it is."""
         if self.compiles:
             try:
-                if key not in self._programs:
-                    self._programs[key] = self._compiled(call)
-                return tuple(self._programs[key](*arrays))
+                return tuple(self._programs.setdefault(key, jax.jit(call))(*arrays))
             except Exception:  # whatever tracing makes of it; what it raises by itself, it raises again
                 found = tuple(call(*arrays))
                 self.compiles = False
                 return found
         return tuple(call(*arrays))
-
-    def _compiled(self, call: Callable[..., Any]) -> Any:
-        """The call under ``jax.jit``, by the faster of XLA's compilers for the CPU where it has both."""
-        options = dict(QUICKLY) if self.device == "cpu" and _knows(QUICKLY) else None
-        return jax.jit(call, compiler_options=options)
 
     def hold(self, slab: Slab, dtype: str) -> Held:
         """A copy of the slab's array."""
