@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import inspect
 import linecache
 import sys
 import textwrap
@@ -48,7 +49,7 @@ class Row:
         returns: the outputs of the spec in these names; empty where they are what comes out.
         defaults: options that older releases do not know, with their defaults, at which they are not passed.
         unused: inputs and parameters that nothing is done with: conditions leave them out, or the shapes of
-            others say the same.
+            others say the same. What builds a module is none of them: a module is built once for many data.
         then: what a module is changed by before it is called, such as ``.eval()``.
         caller: name of the function that calls a module; empty where a function is called.
         maker: name of the function that makes a module ready for the arrays that go in by position.
@@ -152,6 +153,11 @@ def rows(
             space.setdefault(name, value)
         file = f"{space['__file__']}:{spec}:{api}"
         call, build = _functions({"call": (row.call, row.unused), "build": (row.build, ())}, space, file)
+        once = sorted(set(inspect.signature(build).parameters if build else ()) & set(row.unused))
+        if once:
+            raise ValueError(
+                f"{spec}, {api}: {', '.join(once)} builds the module, and its call has no use for it"
+            )
         register(Binding(spec, api, framework, call, conditions(where, fixed), composition, build, row))
 
     def function(*of: Any, **form: Any) -> None:

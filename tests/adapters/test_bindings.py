@@ -29,6 +29,13 @@ def test_binding_takes_every_input_and_parameter_or_says_where_it_is_fixed(bindi
     assert acting - named <= taken
 
 
+def test_a_binding_lies_in_the_module_of_its_spec_s_family():
+    """Who asks one spec reads these modules alone: what lay elsewhere would not be asked."""
+    specs = all_specs()
+    own = [each for each in bindings().values() if each.function.__module__.startswith("assay.adapters.")]
+    assert {e.key for e in own if e.function.__module__.rpartition(".")[2] != specs[e.spec].family} == set()
+
+
 def test_a_second_binding_of_one_api_is_refused(tmp_path):
     once = (
         "from assay.adapters.torch.framework import binds\n"

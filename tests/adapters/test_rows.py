@@ -63,8 +63,7 @@ def test_a_module_is_built_from_its_options_and_called_with_its_weights():
     row = bound(module, "tool.Layer(twice)", {"size": "len(kernel)"}, weights)
     assert inspect.getsource(row.build) == "def build(kernel):\n    return tool.Layer(size=len(kernel))\n"
     assert inspect.getsource(row.function) == (
-        "def call(built, x, kernel, bias):\n"
-        "    return called(built, x, weight=kernel, **{'in.bias': bias})\n"
+        "def call(built, x, kernel, bias):\n    return called(built, x, weight=kernel, **{'in.bias': bias})\n"
     )
     assert (row.built_from, row.called_with) == (("kernel",), ("x", "kernel", "bias"))
     built = row.build([1, 2])
@@ -128,6 +127,12 @@ def test_what_a_call_has_no_use_for_is_an_argument_all_the_same():
 
 def ready(layer, *inputs, **options):
     return layer, inputs, options
+
+
+def test_what_builds_a_module_is_given_to_its_call_too():
+    """It is built once for many data, so that it would be made of the first ones."""
+    with pytest.raises(ValueError, match=r"tool\.Stale: weights builds the module"):
+        bound(module, "tool.Stale", {"weight": "weights"}, unused=("weights",))
 
 
 def test_a_module_may_be_made_ready_for_what_goes_in():
