@@ -1,5 +1,6 @@
 """What holds for every test: pytest's root is the tests folder."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from assay.specs.questions import inquiries
 
 TESTS = Path(__file__).resolve().parent
 
+UNOPTIMIZED = "--xla_backend_optimization_level=0"
+"""For XLA: it compiles in half the time. `make report` and `make modes` ask the programs that users run."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.rootpath != TESTS:
@@ -22,6 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
             f"pytest's root is {config.rootpath}, so it would import the package a second time under that"
             " folder's name. Run `pytest tests`, or `make test` for the linters as well."
         )
+    os.environ.setdefault("XLA_FLAGS", UNOPTIMIZED)
 
 
 @pytest.fixture(autouse=True)
