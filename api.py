@@ -12,8 +12,8 @@ from .adapters.kernel.function import Kernel, find_function, library_name
 from .errors import Usage
 from .harness.checking.check import Checker, OnProbe
 from .harness.checking.examination import Options
-from .harness.checking.kernels import InProcess, InWorker, Subject
-from .harness.checking.probes import Questions
+from .harness.checking.kernels import InProcess, InWorker, KernelProcess
+from .harness.checking.probes import CheckScope
 from .harness.plan import select_specs
 from .harness.running.processes import KernelSettings
 from .reports.check import KernelFails, Report
@@ -109,7 +109,7 @@ def check(
     try:
         return Report(checker.run(on_probe))
     finally:
-        checker.looker.subject.close()
+        checker.examiner.process.close()
 
 
 def prepare(
@@ -134,16 +134,16 @@ def prepare(
     fooled: bool = True,
     **parameters: Any,
 ) -> Checker:
-    """What `check` runs; its ``looker.subject`` is to be closed in the end."""
+    """What `check` runs; its ``examiner.process`` is to be closed in the end."""
     (chosen,) = _one_spec(spec)
     names = (dtypes,) if isinstance(dtypes, str) else tuple(dtypes)
-    questions = Questions(chosen, parameters, names, sizes, tuple(tiles), tuple(cases))
+    scope = CheckScope(chosen, parameters, names, sizes, tuple(tiles), tuple(cases))
     said: dict[bool | None, Any] = {True: "yes", False: "no"} if isinstance(fn, InFile) else {}
     held = {"gradients": said.get(gradients, gradients), "accumulate": accumulate}
     held |= {"fused": fused or None, "deterministic": deterministic or None}
     again = _again(fn, spec, like, device, vjp, tuple(tiles), held, parameters)
     options = Options(gradients, accumulate, repeats, deterministic, shrink, fooled, again, fused)
-    return Checker(_subject(fn, like, device, vjp, isolate, time_limit), questions, options)
+    return Checker(_process(fn, like, device, vjp, isolate, time_limit), scope, options)
 
 
 @dataclass(frozen=True)
@@ -225,9 +225,9 @@ def _one_spec(name: str) -> list[Any]:
     return found
 
 
-def _subject(
+def _process(
     fn: Function, like: Any, device: str, vjp: Function | None, isolate: bool, time_limit: float
-) -> Subject:
+) -> KernelProcess:
     if isinstance(fn, type):
         raise Usage(f"{fn.__name__} is a class; give a function that calls it, such as {fn.__name__}.apply")
     if not isolate:

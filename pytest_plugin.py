@@ -46,7 +46,7 @@ def pytest_pycollect_makeitem(collector: Any, name: str, obj: Any) -> list[pytes
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """End the processes of isolated kernels."""
     for checker in session.config.stash.get(CHECKERS, ()):
-        checker.looker.subject.close()
+        checker.examiner.process.close()
 
 
 CHECKERS: pytest.StashKey[list[Checker]] = pytest.StashKey()
@@ -91,14 +91,14 @@ class KernelTest(pytest.Item):
 
     def runtest(self) -> None:
         """Ask the case, and look closely at what fails."""
-        if not self.checker.looker.has_sense(self.probe):
+        if not self.checker.examiner.has_sense(self.probe):
             pytest.skip("the spec has no value there")
-        if self.checker.looker.too_slow(self.probe):
+        if self.checker.examiner.too_slow(self.probe):
             pytest.skip("a call of this size would take too long: name it by sizes= to have it asked")
-        failures = self.checker.looker.look(self.probe).failures
+        failures = self.checker.examiner.examine(self.probe).failures
         if failures:
             findings = tuple(self.checker.diagnosis.finding(self.probe, failure) for failure in failures)
-            raise CaseFails(findings, self.checker.looker.options.again)
+            raise CaseFails(findings, self.checker.examiner.options.again)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *rest: Any, **more: Any) -> Any:
         """The report of the command, without a traceback through assay."""

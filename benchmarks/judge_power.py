@@ -105,7 +105,7 @@ def tally(task: Task) -> Tally:
     name, dtype, tier, seed = task
     spec = all_specs()[name]
     forget()
-    questions = auditing._Questions(spec, dtype, tier, seed)
+    questions = auditing._AuditedCases(spec, dtype, tier, seed)
     alarms: dict[str, list[str]] = collections.defaultdict(list)
     misses: dict[str, list[str]] = collections.defaultdict(list)
     for control in controls(spec, dtype):
@@ -131,7 +131,7 @@ Put = tuple[Expectation, Answer, Callable[[Expectation], Answer | None], bool]
 """A question, the answer, what answers it again, and whether the seed makes no difference."""
 
 
-def control_answers(control: auditing.AnyControl, questions: auditing._Questions) -> Iterator[Put]:
+def control_answers(control: auditing.AnyControl, questions: auditing._AuditedCases) -> Iterator[Put]:
     """The control's answers, noted as what correct implementations do."""
     for expectation in questions.all:
         result = result_of_control(control, expectation)
@@ -141,7 +141,7 @@ def control_answers(control: auditing.AnyControl, questions: auditing._Questions
             yield expectation, result.stored(expectation.case), again, False
 
 
-def fault_answers(fault: auditing.AnyFault, questions: auditing._Questions) -> Iterator[Put]:
+def fault_answers(fault: auditing.AnyFault, questions: auditing._AuditedCases) -> Iterator[Put]:
     """The fault's answers where it makes a difference."""
     again = functools.partial(answer_of_fault, fault)
     once = getattr(fault, "draws_once", False)

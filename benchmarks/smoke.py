@@ -30,7 +30,7 @@ from rich.progress import track
 
 from assay.harness.auditing import audit as auditing
 from assay.harness.auditing import faults as auditing_faults
-from assay.harness.auditing.variants import fingerprint, forget, question
+from assay.harness.auditing.variants import expected, fingerprint, forget
 from assay.harness.plan import implementations, refusal, selection
 from assay.specs import all_specs
 from assay.specs.language.case import Case
@@ -101,7 +101,7 @@ def catching(case: Case, faults: Sequence[auditing.AnyFault]) -> tuple[list[str]
 
     Equal answers are judged once.
     """
-    expectation = question(case) if faults else None
+    expectation = expected(case) if faults else None
     found, shown, idle, seen = list[str](), list[str](), list[str](), dict[Any, bool]()
     for fault in faults:
         assert expectation is not None

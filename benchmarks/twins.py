@@ -151,7 +151,7 @@ def twins(spec: Spec, faults: Sequence[Fault]) -> dict[str, list[str]]:
     """
     forget()
     groups = grouped([*generated(spec), *GENERAL])
-    few, many = (auditing._Questions(spec, DTYPE_ORDER[0], tier, 0) for tier in ("smoke", "standard"))
+    few, many = (auditing._AuditedCases(spec, DTYPE_ORDER[0], tier, 0) for tier in ("smoke", "standard"))
     open_ones = [s.fault for s in suspects(faults, groups, few.all) if s.is_twin or not s.acts]
     found = {}
     for suspect in suspects(open_ones, groups, many.all):
@@ -161,7 +161,7 @@ def twins(spec: Spec, faults: Sequence[Fault]) -> dict[str, list[str]]:
     return found
 
 
-def _seen(groups: Groups, names: Iterable[Group], questions: auditing._Questions) -> set[Group]:
+def _seen(groups: Groups, names: Iterable[Group], questions: auditing._AuditedCases) -> set[Group]:
     """The groups of which the judge catches each fault that makes a difference."""
     outcomes = {name: {auditing._faulty(f, questions).outcome for f in groups[name]} for name in names}
     return {n for n, found in outcomes.items() if "caught" in found and found <= {"caught", "no effect"}}

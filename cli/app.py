@@ -327,12 +327,16 @@ def answers(
         A Markdown file to write instead of printing.
     """
     from ..reports.answers import Answers, page
-    from ..specs.questions import inquiries
+    from ..specs.questions import practical_questions
 
-    chosen = tuple(inquiry for inquiry in inquiries() if inquiry.number in numbers or not numbers)
-    if unknown := set(numbers) - {inquiry.number for inquiry in chosen}:
-        raise Usage(f"there is no question {min(unknown)}; they are numbered 1 to {len(inquiries())}")
-    ids = sorted({one for inquiry in chosen for one in inquiry.cases})
+    chosen = tuple(
+        question for question in practical_questions() if question.number in numbers or not numbers
+    )
+    if unknown := set(numbers) - {question.number for question in chosen}:
+        raise Usage(
+            f"there is no question {min(unknown)}; they are numbered 1 to {len(practical_questions())}"
+        )
+    ids = sorted({one for question in chosen for one in question.cases})
     with tempfile.TemporaryDirectory() as folder:
         workers = [_worker(name, "cpu", "", python, (), 120.0) for name in framework]
         settings = RunSettings(questions=plan((), "", ids=ids), workers=workers, folder=Path(folder))

@@ -26,7 +26,7 @@ from ..adapters.binding import load_bindings
 from ..errors import Usage
 from ..harness.gating.compare import Gate, read_gate
 from ..harness.gating.environments import frameworks_of
-from ..harness.gating.gate import SIDES, Asking, Side, run_gate
+from ..harness.gating.gate import SIDES, GateScope, Side, run_gate
 from ..harness.gating.waivers import apply, read_waivers, waivers_of, write_waiver
 from ..harness.plan import checked_dtypes
 from ..harness.record import Verdict
@@ -117,7 +117,7 @@ def gate(
     known = read_waivers(waivers or WAIVERS) if waivers or WAIVERS.is_file() else ()
     for path in bindings_from:
         load_bindings(path)
-    asking = Asking(
+    scope = GateScope(
         specs=spec,
         frameworks=tuple(checked_framework(name, mode) for name in framework or _named(sides)),
         tier=tier,
@@ -134,7 +134,7 @@ def gate(
     runs = [out / n / "run.json" for n, side in zip(SIDES, sides, strict=True) if side.record is None]
     with keeping(*runs):
         with _terminable(), _Watch(screen) as watch:
-            compared, candidate_record, failure = run_gate(sides, asking, out, watch)
+            compared, candidate_record, failure = run_gate(sides, scope, out, watch)
         compared = apply(compared, candidate_record, known, datetime.date.today())
         compared = _ended_early(compared, failure) if failure else compared
         if sides[0].record and not compared.troubles:  # half a record makes no baseline

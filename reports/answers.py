@@ -14,7 +14,7 @@ from ..adapters.binding import Binding, bindings
 from ..harness.record import Record, Target, Verdict
 from ..specs import all_specs
 from ..specs.language.case import parse
-from ..specs.questions import CONFIRMED, Inquiry, Point
+from ..specs.questions import CONFIRMED, Point, PracticalQuestion
 from .overview import command, version_of
 from .snippet import FRAMEWORK_MODULES, snippet
 
@@ -56,7 +56,7 @@ class Answers:
     """What a record says to some questions."""
 
     record: Record
-    inquiries: tuple[Inquiry, ...]
+    practical_questions: tuple[PracticalQuestion, ...]
 
     @cached_property
     def targets(self) -> tuple[Target, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..harness.checking.checks import Checked
+from ..harness.checking.checks import CheckResult
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -25,7 +25,7 @@ class Report:
     ``report.data`` is the whole of it as data.
     """
 
-    def __init__(self, data: Checked) -> None:
+    def __init__(self, data: CheckResult) -> None:
         self.data = data
 
     @property
@@ -39,7 +39,7 @@ class Report:
             raise KernelFails(f"\n{self}")
 
     def to_json(self) -> str:
-        """The data as JSON; `assay.harness.checking.check.Checked` is its schema."""
+        """The data as JSON; `assay.harness.checking.check.CheckResult` is its schema."""
         return msgspec.json.encode(self.data).decode()
 
     def __bool__(self) -> bool:

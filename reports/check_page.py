@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..harness.checking.checks import CHECKS, EARLIER, Checked, Finding, Line
+from ..harness.checking.checks import CHECKS, EARLIER, CheckResult, Finding, Line
 from ..harness.checking.fooled import Fooled
 from ..harness.judging.judge import Judgement
 from .console import STYLES, Printable
@@ -22,7 +22,7 @@ __all__ = ["finding_page", "findings_text", "html", "judgements_page", "page", "
 WIDTH = 100
 
 
-def page(checked: Checked) -> RenderableType:
+def page(checked: CheckResult) -> RenderableType:
     """Everything, for a terminal."""
     parts: list[RenderableType] = [_head(checked), *(_warning(text) for text in checked.warnings)]
     parts.append(_lines(checked))
@@ -37,7 +37,7 @@ def page(checked: Checked) -> RenderableType:
     return Printable(Group(*parts))
 
 
-def plain_text(checked: Checked) -> str:
+def plain_text(checked: CheckResult) -> str:
     """The same without colour, for a log or an exception."""
     return _text(page(checked))
 
@@ -49,7 +49,7 @@ def _text(shown: RenderableType) -> str:
     return capture.get()
 
 
-def html(checked: Checked) -> str:
+def html(checked: CheckResult) -> str:
     """The same for a notebook."""
     console = Console(width=WIDTH, record=True, file=io.StringIO(), force_terminal=True)
     console.print(page(checked))
@@ -106,7 +106,7 @@ def _rows(title: Text, rows: Iterable[tuple[str, str]]) -> RenderableType:
     return Group(title, Padding(grid, (0, 0, 0, 4)))
 
 
-def _head(checked: Checked) -> Text:
+def _head(checked: CheckResult) -> Text:
     versions = ", ".join(f"{name} {version}" for name, version in checked.versions.items())
     where = "in a process of its own" if checked.isolated else "in this process"
     return Text.assemble(
@@ -123,7 +123,7 @@ def _warning(text: str) -> RenderableType:
     return Padding(Text(f"! {text}", "yellow"), (0, 0, 0, 2))
 
 
-def _lines(checked: Checked) -> RenderableType:
+def _lines(checked: CheckResult) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True)
@@ -199,7 +199,7 @@ def _names(names: Sequence[str]) -> str:
     return "; ".join(names[:SHOWN]) + more
 
 
-def _end(checked: Checked) -> Text:
+def _end(checked: CheckResult) -> Text:
     if checked.passed:
         return Text.assemble(
             ("conforms", STYLES["conforms"]),

@@ -95,8 +95,8 @@ def _table(title: str, rows: Iterable[tuple[str, ...]]) -> RenderableType:
 
 def explanation_page(explanation: Explanation) -> RenderableType:
     """What was given, got and expected, with margins and the rounding profiles."""
-    verdict, case = explanation.verdict, explanation.asked.expectation.case
-    target = explanation.asked.target
+    verdict, case = explanation.verdict, explanation.request.expectation.case
+    target = explanation.request.target
     versions = ", ".join(f"{n} {v}" for n, v in target.versions.items())
     head = Text.assemble(
         (verdict.outcome, "bold"), f"  {verdict.implementation} on {target.name} ({versions})\n", case.id
@@ -112,12 +112,12 @@ def explanation_page(explanation: Explanation) -> RenderableType:
 
 
 def _given(explanation: Explanation) -> Iterator[tuple[str, ...]]:
-    case = explanation.asked.expectation.case
+    case = explanation.request.expectation.case
     for name, value in case.arguments.items():
         yield name, encode(value)
     with np.printoptions(threshold=6, edgeitems=2, precision=6):
         for given in case.sent:
-            array = explanation.asked.expectation.inputs[given.name]
+            array = explanation.request.expectation.inputs[given.name]
             yield (
                 given.name,
                 f"{array.dtype}{list(array.shape)} {_text(array)}",

@@ -16,7 +16,7 @@ import msgspec
 from . import all_specs
 from .language.case import Case, parse
 
-__all__ = ["CONFIRMED", "Inquiry", "Otherwise", "Point", "inquiries"]
+__all__ = ["CONFIRMED", "Otherwise", "Point", "PracticalQuestion", "practical_questions"]
 
 FILE = Path(__file__).with_name("questions.toml")
 
@@ -61,7 +61,7 @@ class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple((CONFIRMED, cases) for cases in (self.cases, *self.instead))
 
 
-class Inquiry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+class PracticalQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """A question with the points that answer it."""
 
     number: int
@@ -88,11 +88,11 @@ class Inquiry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True
 
 
 @functools.cache
-def inquiries() -> tuple[Inquiry, ...]:
+def practical_questions() -> tuple[PracticalQuestion, ...]:
     """Every question, by number.
 
     Raises:
         ValueError: the file is no TOML of that form; says where.
     """
-    found = msgspec.toml.decode(FILE.read_bytes(), type=dict[str, tuple[Inquiry, ...]])["question"]
-    return tuple(sorted(found, key=lambda inquiry: inquiry.number))
+    found = msgspec.toml.decode(FILE.read_bytes(), type=dict[str, tuple[PracticalQuestion, ...]])["question"]
+    return tuple(sorted(found, key=lambda question: question.number))

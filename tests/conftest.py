@@ -12,7 +12,7 @@ from assay.adapters import binding
 from assay.harness.plan import plan
 from assay.harness.record import Record, read
 from assay.specs import all_specs
-from assay.specs.questions import inquiries
+from assay.specs.questions import practical_questions
 
 TESTS = Path(__file__).resolve().parent
 
@@ -48,7 +48,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
     """
     out = tmp_path_factory.mktemp("frameworks")
     smoke = [question.case.id for question in plan(all_specs().values(), "smoke")]
-    answers = sorted({case for inquiry in inquiries() for case in inquiry.cases})
+    answers = sorted({case for question in practical_questions() for case in question.cases})
     cases = [f"--case={case}" for case in dict.fromkeys((*smoke, *answers))]
     command = [sys.executable, "-m", "assay", "run", "--out", out, *cases]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

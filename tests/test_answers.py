@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from assay.cli.app import main
-from assay.harness.auditing.variants import question
+from assay.harness.auditing.variants import expected
 from assay.harness.judging.expectation import Expectation
 from assay.harness.record import Implementation, Record, Target, Verdict
 from assay.reports.answers import ABSENT, NOT_ASKED, Answers, page
 from assay.specs import all_specs
 from assay.specs.language.case import parse
-from assay.specs.questions import CONFIRMED, Inquiry, Point, inquiries
+from assay.specs.questions import CONFIRMED, Point, PracticalQuestion, practical_questions
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "answers.md"
@@ -24,7 +24,7 @@ QUESTIONS = ROOT.parent / "shared" / "questions.md"
 KEEPS = "dropout/default/float32/infinities/33x129"
 PRODUCT = "dropout/dropped=product/float32/infinities/33x129"
 WHICH = Point(says="What stands there?", answers={"0": (KEEPS,), "NaN": (PRODUCT,)})
-ASKED = Inquiry(number=1, section="Dropout", text="Is it so?", points=(WHICH,))
+ASKED = PracticalQuestion(number=1, section="Dropout", text="Is it so?", points=(WHICH,))
 
 
 def verdict(case, implementation, outcome="conforms", **changes):
@@ -40,25 +40,29 @@ def answers(*verdicts, asked=ASKED, compositions=()):
 
 
 def test_every_question_that_is_asked_has_points():
-    numbers = [inquiry.number for inquiry in inquiries()]
+    numbers = [question.number for question in practical_questions()]
     assert numbers == list(range(1, len(numbers) + 1))
-    assert [inquiry.number for inquiry in inquiries() if not inquiry.points] == []
+    assert [question.number for question in practical_questions() if not question.points] == []
 
 
 @pytest.mark.skipif(not QUESTIONS.is_file(), reason="the collected questions lie beside the project only")
 def test_every_collected_question_is_asked_in_its_words():
     collected = " ".join(QUESTIONS.read_text("utf-8").split())
-    assert [inquiry.number for inquiry in inquiries()] == list(range(1, len(inquiries()) + 1))
-    for inquiry in inquiries():
-        assert f"{inquiry.number}. {inquiry.text}" in collected
+    assert [question.number for question in practical_questions()] == list(
+        range(1, len(practical_questions()) + 1)
+    )
+    for question in practical_questions():
+        assert f"{question.number}. {question.text}" in collected
 
 
-@pytest.mark.parametrize("inquiry", inquiries(), ids=lambda inquiry: f"question {inquiry.number}")
-def test_evidence_is_cases_that_their_specs_admit(inquiry):
-    assert all(case.id == one for one, case in inquiry.cases.items())
+@pytest.mark.parametrize(
+    "question", practical_questions(), ids=lambda question: f"question {question.number}"
+)
+def test_evidence_is_cases_that_their_specs_admit(question):
+    assert all(case.id == one for one, case in question.cases.items())
 
 
-LAWS = [(i.number, p.law) for i in inquiries() for p in i.points if p.law]
+LAWS = [(i.number, p.law) for i in practical_questions() for p in i.points if p.law]
 
 
 @pytest.mark.parametrize(("number", "law"), LAWS)
@@ -67,7 +71,7 @@ def test_a_law_is_a_test_that_is_there(number, law):
     assert f"def {name}(" in (ROOT / file).read_text("utf-8")
 
 
-CHOICES = [(i.number, p) for i in inquiries() for p in i.points if p.answers]
+CHOICES = [(i.number, p) for i in practical_questions() for p in i.points if p.answers]
 
 
 @pytest.mark.parametrize(("number", "point"), CHOICES, ids=lambda part: str(getattr(part, "says", part)))
@@ -87,8 +91,8 @@ def told_apart(case, other):
         shapes = {given.name: one.names[given.name] for given in one.given}
         return one.spec.name, one.size, one.data, shapes
 
-    return place(case) != place(other) or results(question(case)) != results(
-        Expectation(case, dict(other.parameters), question(case).inputs)
+    return place(case) != place(other) or results(expected(case)) != results(
+        Expectation(case, dict(other.parameters), expected(case).inputs)
     )
 
 
@@ -189,10 +193,10 @@ def test_a_question_that_does_not_exist_is_refused(capsys):
 @pytest.mark.xdist_group("frameworks")
 def test_the_page_says_what_the_frameworks_do_now(record):
     """The page of the known set: `make answers` writes it anew."""
-    assert page(Answers(record, inquiries())) == PAGE.read_text("utf-8")
+    assert page(Answers(record, practical_questions())) == PAGE.read_text("utf-8")
 
 
 def test_a_question_is_answered_in_a_file(tmp_path):
     out = tmp_path / "answer.md"
     assert main(["answers", "5", "--framework", "torch", "--out", str(out)]) == 0
-    assert inquiries()[4].text in out.read_text("utf-8")
+    assert practical_questions()[4].text in out.read_text("utf-8")

@@ -230,7 +230,7 @@ def attempt(source: str, text: str, selection: str, first: list[str], failing: A
     os._exit(int(pytest.main(options, plugins=[Sentinels(first, failing)])))
 
 
-class Inquiry:
+class Trial:
     """Puts the mutants of one source to one selection of tests, those first that killed the last ones."""
 
     REMEMBERED = 40
@@ -274,12 +274,12 @@ def investigate(source: str, fresh: bool) -> list[tuple[Mutant, str]]:
         if not asked:
             break
         with open(os.devnull, "wb") as log:
-            inquiry = Inquiry(source, selection, log.fileno())
+            trial = Trial(source, selection, log.fileno())
             for mutant in track(asked, f"{source}, {selection}"):
-                status = inquiry.ask(mutant.text, inquiry.limit)
+                status = trial.ask(mutant.text, trial.limit)
                 if status != "survived" and change(mutant) in explained:
                     # A test may fail of a busy machine; one that sees the mutant fails again.
-                    status = inquiry.ask(mutant.text, inquiry.limit)
+                    status = trial.ask(mutant.text, trial.limit)
                 statuses[mutant.key] = status
                 dead = {key: status for key, status in statuses.items() if status != "survived"}
                 kept.write_text(json.dumps(dead, indent=1))

@@ -38,7 +38,7 @@ from .controls import result as result_of_control
 from .faults import GeneralFault, answers, faults
 from .faults import answer as answer_of_fault
 from .faults import result as result_of_fault
-from .variants import Fingerprint, Result, correct, fingerprint, forget, question
+from .variants import Fingerprint, Result, correct, expected, fingerprint, forget
 
 __all__ = ["AUDIT_FAILING", "Audit", "Entry", "audit", "run_audit"]
 
@@ -209,7 +209,7 @@ def audit(spec_name: str, dtype_name: str, tier: str, seed: int = 0, share: int 
     """
     forget()
     spec = all_specs()[spec_name]
-    questions = _Questions(spec, dtype_name, tier, seed, share)
+    questions = _AuditedCases(spec, dtype_name, tier, seed, share)
     return [
         *(_controlled(control, questions) for control in controls(spec, dtype_name)),
         *(_found(fault, questions) for fault in _shared(faults(spec), share)),
@@ -217,22 +217,22 @@ def audit(spec_name: str, dtype_name: str, tier: str, seed: int = 0, share: int 
     ]
 
 
-class _Questions:
+class _AuditedCases:
     """The valid cases of a spec in one dtype, with their expectations."""
 
     def __init__(self, spec: Spec, dtype_name: str, tier: str, seed: int, share: int = 1) -> None:
         chosen = [case for case in selection(spec, tier, (dtype_name,)) if case.valid]
         self.spec, self.dtype, self.tier, self._seed, self._share = spec, dtype_name, tier, seed, share
-        self.all = [question(Case(spec, c.parameters, c.dtype, c.data, c.size, seed)) for c in chosen]
+        self.all = [expected(Case(spec, c.parameters, c.dtype, c.data, c.size, seed)) for c in chosen]
         self._noise: dict[Expectation, list[float]] = {}
         self._judgements: dict[tuple[Expectation, Fingerprint], Judgement] = {}
         self._ordinary: dict[str, float] = {}
         self._general = [c for c in controls(spec, dtype_name) if isinstance(c, GeneralControl)]
 
     @functools.cached_property
-    def standard(self) -> _Questions:
+    def standard(self) -> _AuditedCases:
         """Those of the standard tier, no control put yet: they are heard if a fault is not caught."""
-        return _Questions(self.spec, self.dtype, "standard", self._seed, share=0)
+        return _AuditedCases(self.spec, self.dtype, "standard", self._seed, share=0)
 
     def of(self, control: AnyControl) -> list[Expectation]:
         """The questions that are put to a control."""
@@ -285,7 +285,7 @@ def _arrays_of(expectation: Expectation) -> tuple[str, ...]:
 # --- controls ---
 
 
-def _controlled(control: AnyControl, questions: _Questions) -> Entry:
+def _controlled(control: AnyControl, questions: _AuditedCases) -> Entry:
     put, nearest, where = 0, 0.0, ""
     for expectation in questions.of(control):
         result = result_of_control(control, expectation)
@@ -303,7 +303,7 @@ def _controlled(control: AnyControl, questions: _Questions) -> Entry:
     return _entry(questions, control, "passes" if put else "no effect", put, where, margin=nearest)
 
 
-def _blind(expectation: Expectation, questions: _Questions) -> Iterator[Entry]:
+def _blind(expectation: Expectation, questions: _AuditedCases) -> Iterator[Entry]:
     """The arrays of a case that may be anything: none of the coarsest faults is seen in them."""
     right = correct(expectation).stored(expectation.case)
     case = expectation.case.id
@@ -361,7 +361,7 @@ def _may_be_idle(fault: AnyFault) -> bool:
     return isinstance(fault, GeneralFault) and fault.may_be_idle
 
 
-def _found(fault: AnyFault, questions: _Questions) -> Entry:
+def _found(fault: AnyFault, questions: _AuditedCases) -> Entry:
     """What came of a fault, in the standard cases too where it slips through those of smoke."""
     entry = _faulty(fault, questions)
     if entry.outcome != "slipped" or questions.tier != "smoke":
@@ -374,7 +374,7 @@ def _found(fault: AnyFault, questions: _Questions) -> Entry:
     return beyond
 
 
-def _faulty(fault: AnyFault, questions: _Questions) -> Entry:
+def _faulty(fault: AnyFault, questions: _AuditedCases) -> Entry:
     put, nearest, where = 0, 0.0, ""
     for expectation, answer in answers(fault, questions.all):
         put += 1
@@ -390,7 +390,7 @@ def _faulty(fault: AnyFault, questions: _Questions) -> Entry:
     return _uncaught(fault, questions, put, nearest, where)
 
 
-def _uncaught(fault: AnyFault, questions: _Questions, put: int, margin: float, where: str) -> Entry:
+def _uncaught(fault: AnyFault, questions: _AuditedCases, put: int, margin: float, where: str) -> Entry:
     """Whether a fault that no case caught has an effect above the noise of correct implementations."""
     largest = effect = noise = 0.0
     for expectation in questions.all:
@@ -405,7 +405,7 @@ def _uncaught(fault: AnyFault, questions: _Questions, put: int, margin: float, w
 
 
 def _effects(
-    fault: AnyFault, expectation: Expectation, questions: _Questions
+    fault: AnyFault, expectation: Expectation, questions: _AuditedCases
 ) -> Iterator[tuple[float, float]]:
     """How far the fault moves each array, and how far correct implementations are off there."""
     result = result_of_fault(fault, expectation)
@@ -435,7 +435,7 @@ def _judged(
     """
     if not is_stochastic(expectation.case):
         return judge(expectation, answer, explain=False)
-    other = expectation if once else question(expectation.case, seed=1)
+    other = expectation if once else expected(expectation.case, seed=1)
 
     def put(asked: Expectation) -> Answer:
         return again(asked) or correct(asked).stored(asked.case)
@@ -480,7 +480,7 @@ def _ordinary(difference: Array, unit: Array) -> float:
 
 
 def _entry(
-    questions: _Questions,
+    questions: _AuditedCases,
     variant: AnyFault | AnyControl,
     outcome: AuditOutcome,
     put: int,

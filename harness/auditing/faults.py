@@ -27,9 +27,9 @@ from .variants import (
     GeneralFault,
     Result,
     correct,
+    expected,
     fingerprint,
     inner,
-    question,
     right_fingerprint,
     run,
     simulated,
@@ -183,7 +183,7 @@ def _spoilt(spoil: Spoil, array: Array, expectation: Expectation) -> Array:
 
 def _stale(expectation: Expectation) -> Result:
     """The outputs for other numbers, as if a cache or a buffer were not renewed."""
-    other = correct(question(dataclasses.replace(expectation.case, seed=expectation.case.seed + 1)))
+    other = correct(expected(dataclasses.replace(expectation.case, seed=expectation.case.seed + 1)))
     return dataclasses.replace(correct(expectation), outputs=other.outputs)
 
 

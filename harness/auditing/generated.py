@@ -25,7 +25,7 @@ from ...specs.language.spec import Input, Parameter, Spec, Value
 from ...specs.variants import no_faults_of
 from ..judging.expectation import Expectation
 from ..plan import implementations
-from .variants import GeneralFault, Result, correct, gradients_of, outputs_of, question
+from .variants import GeneralFault, Result, correct, expected, gradients_of, outputs_of
 
 __all__ = ["generated"]
 
@@ -416,7 +416,7 @@ def _taking(name: str, value: Value, expectation: Expectation) -> Expectation:
     case, drawn = expectation.case, dict[str, Array]()
     if case.spec.recover is not None:
         changed = tuple((n, value if n == name else v) for n, v in case.parameters)
-        other = question(dataclasses.replace(case, parameters=changed))
+        other = expected(dataclasses.replace(case, parameters=changed))
         drawn = {n: other.inputs[n] for n in other.distributions if n not in expectation.inputs}
     return expectation.asking(drawn, {name: value})
 

@@ -25,12 +25,12 @@ __all__ = [
     "Result",
     "answer",
     "correct",
+    "expected",
     "fingerprint",
     "forget",
     "gradients_of",
     "inner",
     "outputs_of",
-    "question",
     "right_fingerprint",
     "run",
     "simulated",
@@ -63,7 +63,7 @@ def _store(array: Array, name: str) -> Array:
     return array if array.dtype.kind in "biu" else round_to(array, dtype(name))
 
 
-def question(case: Case, seed: int = 0) -> Expectation:
+def expected(case: Case, seed: int = 0) -> Expectation:
     """The expectation of a case; what a stochastic layer draws is drawn here, from the seed."""
     stream = Stream(f"{case.id}/drawn/{seed}")
     return Expectation(case, recovered=Expectation(case).drawn(stream))

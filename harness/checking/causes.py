@@ -25,7 +25,7 @@ from ..auditing.faults import answer as wrong_answer
 from ..auditing.variants import correct, inner, simulated
 from ..judging.expectation import Expectation, Expected
 from ..judging.judge import Answer, Comparison, Judgement, compare
-from .examination import Looker, without_special
+from .examination import Examiner, without_special
 from .held import Forward
 from .kernel_faults import kernel_faults
 
@@ -91,8 +91,8 @@ class Cause:
 class Causes:
     """Looks for what would explain an answer."""
 
-    def __init__(self, looker: Looker) -> None:
-        self.looker = looker
+    def __init__(self, examiner: Examiner) -> None:
+        self.examiner = examiner
 
     def of(
         self, failed: Sequence[Judged], further: Sequence[Judged] = (), ask: Ask = lambda: iter(())
@@ -146,7 +146,7 @@ class Causes:
     # --- options ---
 
     def _options(self, first: Judged) -> Iterator[Cause]:
-        for parameter in self.looker.questions.spec.parameters:
+        for parameter in self.examiner.scope.spec.parameters:
             asked = first.expectation.parameters[parameter.name]
             for value in parameter.values:
                 if value == asked:
@@ -168,7 +168,7 @@ class Causes:
         """Whether the answer is wrong for this expectation as well."""
         asked = expectation if answer.gradients else Forward(expectation)
         try:
-            return self.looker.held.verdict(asked, answer, explain=False).failing
+            return self.examiner.held.verdict(asked, answer, explain=False).failing
         except (ValueError, IndexError):  # with that value the case makes no sense
             return True
 
@@ -176,7 +176,7 @@ class Causes:
 
     def _faults(self, first: Judged) -> Iterator[Cause]:
         """Faults that give the same values, or else that are wrong in the same places."""
-        spec, tiles = self.looker.questions.spec, tuple(self.looker.questions.tiles)
+        spec, tiles = self.examiner.scope.spec, tuple(self.examiner.scope.tiles)
         for fault in (*kernel_faults(spec, tiles), *faults(spec)):
             arrays = self._given(fault, first)
             if arrays is None or not self._differs(first, arrays):
@@ -213,7 +213,7 @@ class Causes:
 
     def _expected(self, judged: Judged, profile: Profile | None = None) -> tuple[Expected, ...]:
         expectation, count = judged.expectation, len(judged.answer.outputs)
-        under = expectation.under(profile or self.looker.held.loosest(expectation.case.dtype))
+        under = expectation.under(profile or self.examiner.held.loosest(expectation.case.dtype))
         return under[count:] if judged.gradients else under[:count]
 
     def _fails(self, judged: Judged) -> bool:

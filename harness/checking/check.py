@@ -14,14 +14,14 @@ import msgspec
 
 from ..judging.expectation import Expectation
 from ..judging.judge import Answer, Judgement
-from .checks import CHECKS, EARLIER, Checked, Failure, Finding, Line, Seen
+from .checks import CHECKS, EARLIER, CheckResult, Failure, Finding, Line, Seen
+from .consistency import Consistency
 from .diagnosis import Diagnosis
-from .examination import Looker, Options
-from .facts import Facts
+from .examination import Examiner, Options
 from .fooled import Fooled, fooled_by
-from .kernels import Subject
+from .kernels import KernelProcess
 from .lengths import failing_lengths
-from .probes import Probe, Questions, probes
+from .probes import CheckScope, Probe, probes
 from .reach import rounding, unasked, without_effect
 
 __all__ = ["Checker", "OnProbe"]
@@ -90,102 +90,103 @@ class Tally:
 class Checker:
     """Asks one kernel everything."""
 
-    def __init__(self, subject: Subject, questions: Questions, options: Options) -> None:
-        self.looker = Looker(subject, questions, options)
-        self.diagnosis = Diagnosis(self.looker)
+    def __init__(self, process: KernelProcess, scope: CheckScope, options: Options) -> None:
+        self.examiner = Examiner(process, scope, options)
+        self.diagnosis = Diagnosis(self.examiner)
 
     def probes(self) -> list[Probe]:
         """Everything to ask."""
-        return probes(self.looker.questions, self.looker.facts)
+        return probes(self.examiner.scope, self.examiner.facts)
 
-    def run(self, on_probe: OnProbe = lambda probe, seen: None) -> Checked:
+    def run(self, on_probe: OnProbe = lambda probe, seen: None) -> CheckResult:
         """Ask everything."""
         begun, tally, everything = time.perf_counter(), Tally(), self.probes()
         for probe in everything:
-            if not self.looker.has_sense(probe):
+            if not self.examiner.has_sense(probe):
                 continue
-            if self.looker.too_slow(probe):
+            if self.examiner.too_slow(probe):
                 tally.slow.append(probe)
                 continue
-            seen = self.looker.look(probe)
+            seen = self.examiner.examine(probe)
             on_probe(probe, seen)
             tally.count(probe, seen)
             if tally.ended >= ENDS:
                 count = f"{len(tally.asked)} of {len(everything)} asked"
-                self.looker.notes["runs"] = f"stopped after {tally.ended} crashes or hangs: {count}"
+                self.examiner.notes["runs"] = f"stopped after {tally.ended} crashes or hangs: {count}"
                 break
         if tally.refusal and not tally.ended and "runs" not in tally.examples:
-            self.looker.notes["layouts"] = tally.refusal
+            self.examiner.notes["layouts"] = tally.refusal
         if not tally.ended and not {"runs", "structure"} & set(tally.examples):
             right = not WRONG & set(tally.examples)
-            Facts(self.looker, tally.fail, tally.passed).look(everything[0], lanes=right)
+            Consistency(self.examiner, tally.fail, tally.passed).examine(everything[0], lanes=right)
         return self._checked(tally, begun)
 
-    def _checked(self, tally: Tally, begun: float) -> Checked:
-        looker = self.looker
+    def _checked(self, tally: Tally, begun: float) -> CheckResult:
+        examiner = self.examiner
         findings = self._findings(tally)
-        return Checked(
-            kernel=looker.facts.name,
-            spec=looker.questions.spec.name,
-            library=looker.facts.library,
-            device=looker.subject.device,
-            isolated=looker.subject.isolated,
-            versions=dict(looker.facts.versions),
-            dtypes=tuple(dict.fromkeys(looker.questions.dtypes)),
-            accumulate=looker.options.accumulate,
+        return CheckResult(
+            kernel=examiner.facts.name,
+            spec=examiner.scope.spec.name,
+            library=examiner.facts.library,
+            device=examiner.process.device,
+            isolated=examiner.process.isolated,
+            versions=dict(examiner.facts.versions),
+            dtypes=tuple(dict.fromkeys(examiner.scope.dtypes)),
+            accumulate=examiner.options.accumulate,
             probes=len(tally.asked),
             lines=tuple(self._line(name, tally.passed[name], tally.failed[name]) for name in CHECKS),
             findings=findings,
-            facts=dict(looker.notes),
+            facts=dict(examiner.notes),
             fooled=self._fooled(tally, findings),
             margin=max(tally.margins, default=0.0),
             profile=", ".join(dict.fromkeys(tally.profiles)),
             seconds=time.perf_counter() - begun,
             asked=tuple(probe.id for probe in tally.asked),
-            again=looker.options.again,
-            warnings=(*rounding(looker, tally.profiles), *without_effect(looker, tally.asked)),
-            unasked=unasked(looker, tally.asked, tally.passed, tally.slow),
+            again=examiner.options.again,
+            warnings=(*rounding(examiner, tally.profiles), *without_effect(examiner, tally.asked)),
+            unasked=unasked(examiner, tally.asked, tally.passed, tally.slow),
         )
 
     def _fooled(self, tally: Tally, findings: Sequence[Finding]) -> tuple[Fooled, ...]:
         """What these cases would have let pass; of interest where they found nothing."""
-        if findings or not self.looker.options.fooled:
+        if findings or not self.examiner.options.fooled:
             return ()
-        looker, chosen = self.looker, dict.fromkeys(probe.case for probe in tally.asked)
+        examiner, chosen = self.examiner, dict.fromkeys(probe.case for probe in tally.asked)
         gradients = tally.passed["gradients"] > 0
 
         def verdict(expectation: Expectation, answer: Answer) -> Judgement:
-            return looker.verdict(expectation, looker.as_seen(answer, gradients), explain=False)
+            return examiner.verdict(expectation, examiner.as_seen(answer, gradients), explain=False)
 
-        expectations = [looker.expectation(case) for case in chosen]
-        return fooled_by(looker.questions.spec, expectations, gradients, verdict)
+        expectations = [examiner.expectation(case) for case in chosen]
+        return fooled_by(examiner.scope.spec, expectations, gradients, verdict)
 
     def _line(self, check: str, passed: int, failed: int) -> Line:
-        note = self.looker.notes.get(check, "")
+        note = self.examiner.notes.get(check, "")
         if not passed and not failed and not note:
             note = "not asked: " + self._why_not(check)
         return Line(check, passed, failed, note)
 
     def _why_not(self, check: str) -> str:
         if check == "sizes":
-            sizes = self.looker.questions.sizes
+            sizes = self.examiner.scope.sizes
             return (
                 "a quick look" if sizes == "smoke" else "sizes of your own" if sizes != "sweep" else EARLIER
             )
-        if check == "backward" and (self.looker.facts.differentiates and "gradients" in self.looker.notes):
-            return self.looker.notes["gradients"].removeprefix("not asked: ")
+        if check == "backward" and (
+            self.examiner.facts.differentiates and "gradients" in self.examiner.notes
+        ):
+            return self.examiner.notes["gradients"].removeprefix("not asked: ")
         if check in ("gradients", "backward"):
-            if self.looker.options.gradients is False:
+            if self.examiner.options.gradients is False:
                 return "gradients=False"
-            if not self.looker.facts.differentiates:
-                if self.looker.facts.library in ("torch", "jax"):
+            if not self.examiner.facts.differentiates:
+                if self.examiner.facts.library in ("torch", "jax"):
                     return "what is written into out has no graph; give vjp="
-                return f"{self.looker.facts.library} has no reverse mode; give vjp="
+                return f"{self.examiner.facts.library} has no reverse mode; give vjp="
             return "no input of these cases has a gradient"
-        if not self.looker.facts.watched and check in ("bounds", "inputs", "layouts"):
-            return (
-                f"{self.looker.facts.library} chooses the memory of its arrays, and nothing can write to them"
-            )
+        if not self.examiner.facts.watched and check in ("bounds", "inputs", "layouts"):
+            library = self.examiner.facts.library
+            return f"{library} chooses the memory of its arrays, and nothing can write to them"
         return EARLIER
 
     def _findings(self, tally: Tally) -> tuple[Finding, ...]:

@@ -9,7 +9,7 @@ import msgspec
 from ..judging.judge import Answer, Judgement
 from .fooled import Fooled
 
-__all__ = ["CHECKS", "EARLIER", "Checked", "Failure", "Finding", "Line", "Seen"]
+__all__ = ["CHECKS", "EARLIER", "CheckResult", "Failure", "Finding", "Line", "Seen"]
 
 CHECKS = {
     "runs": "returns a value, without an exception, a crash or a hang",
@@ -69,7 +69,7 @@ class Line(msgspec.Struct, frozen=True):
     note: str = ""
 
 
-class Checked(msgspec.Struct, frozen=True):
+class CheckResult(msgspec.Struct, frozen=True):
     """What a check found, as data."""
 
     kernel: str

@@ -20,7 +20,7 @@ from .patterns import regions
 from .probes import Probe
 
 if TYPE_CHECKING:
-    from .examination import Looker
+    from .examination import Examiner
 
 __all__ = ["Conduct"]
 
@@ -33,8 +33,8 @@ ORDER = (1, 0, 0, 1, 0, 1, 1)
 class Conduct:
     """Looks at two replies of one kernel."""
 
-    def __init__(self, looker: Looker) -> None:
-        self.looker = looker
+    def __init__(self, examiner: Examiner) -> None:
+        self.examiner = examiner
 
     def failures(
         self, expectation: Expectation, probe: Probe, first: Reply, second: Reply
@@ -44,7 +44,7 @@ class Conduct:
         one, two = _arrays(first, "outputs"), _arrays(second, "outputs")
         if _shapes(one) == _shapes(two):
             names = (*spec.outputs, *spec.states)
-            yield from _unwritten(one, two, names, self.looker.questions.tiles)
+            yield from _unwritten(one, two, names, self.examiner.scope.tiles)
         if first["outputs"] != second["outputs"] and not _all_unwritten(one, two):
             yield from self._unsteady(expectation, probe, first, second)
         yield from _memory(first, second, "")
@@ -58,7 +58,7 @@ class Conduct:
         names = [f"gradient of {name}" for name in expectation.wrt]
         one, two = _arrays(first, "gradients"), _arrays(second, "gradients")
         if _shapes(one) == _shapes(two):
-            yield from _unwritten(one, two, names, self.looker.questions.tiles)
+            yield from _unwritten(one, two, names, self.examiner.scope.tiles)
         if first["gradients"] != second["gradients"] and not _all_unwritten(one, two):
             yield from self._unsteady_backward(expectation, probe, first, second)
         outputs = expectation.case.spec.outputs
@@ -71,10 +71,10 @@ class Conduct:
         """Two calls on equal inputs differ: for what lay in memory, or for no reason that can be seen?"""
         if self._depends_on_memory(expectation, probe, "outputs", first, second):
             yield self._whose_memory(expectation, probe, "outputs", first, second)
-        elif self.looker.options.deterministic:
+        elif self.examiner.options.deterministic:
             yield Failure("repeats", "a second call on the same inputs gave other bits")
         else:
-            self.looker.notes["repeats"] = "calls on the same inputs give different bits"
+            self.examiner.notes["repeats"] = "calls on the same inputs give different bits"
 
     def _depends_on_memory(
         self, expectation: Expectation, probe: Probe, which: str, first: Reply, second: Reply
@@ -82,7 +82,7 @@ class Conduct:
         """Whether each pattern of memory gives its own result, time and again, as no race would."""
         known = list(zip(PATTERNS, (first, second), strict=True))
         return all(
-            self.looker.ask(expectation, probe, pattern, gradients=which == "gradients").get(which)
+            self.examiner.ask(expectation, probe, pattern, gradients=which == "gradients").get(which)
             == reply[which]
             for pattern, reply in (known[place] for place in ORDER)
         )
@@ -92,12 +92,12 @@ class Conduct:
     ) -> Failure:
         """Whether what it depends on lies around its arrays, or in memory that it took."""
         told = "result" if which == "outputs" else "gradient"
-        mixed = self.looker.ask(
+        mixed = self.examiner.ask(
             expectation, probe, PATTERNS[0], gradients=which == "gradients", between=False, heap=PATTERNS[1]
         ).get(which)
         if mixed == first[which]:
             why = "around its arrays: it reads past the end of an input"
-            why += ", or its output before it writes there" if self.looker.facts.accepts("out") else ""
+            why += ", or its output before it writes there" if self.examiner.facts.accepts("out") else ""
         elif mixed == second[which]:
             why = "in memory that it took: it reads what it never wrote"
         else:
@@ -109,12 +109,14 @@ class Conduct:
     ) -> Iterator[Failure]:
         """Gradients differ: for another forward pass between, for what lay in memory, or for no reason?"""
         plain, after = (
-            self.looker.ask(expectation, probe, PATTERNS[0], between=between).get("gradients")
+            self.examiner.ask(expectation, probe, PATTERNS[0], between=between).get("gradients")
             for between in (False, True)
         )
         if plain != first["gradients"]:
-            self.looker.notes.setdefault("repeats", "backward passes on the same inputs give different bits")
-            if self.looker.options.deterministic:
+            self.examiner.notes.setdefault(
+                "repeats", "backward passes on the same inputs give different bits"
+            )
+            if self.examiner.options.deterministic:
                 yield Failure("repeats", "a second backward pass on the same inputs gave other bits")
         elif after != first["gradients"]:
             yield Failure(
@@ -125,7 +127,9 @@ class Conduct:
         elif self._depends_on_memory(expectation, probe, "gradients", first, second):
             yield self._whose_memory(expectation, probe, "gradients", first, second)
         else:
-            self.looker.notes.setdefault("repeats", "backward passes on the same inputs give different bits")
+            self.examiner.notes.setdefault(
+                "repeats", "backward passes on the same inputs give different bits"
+            )
 
 
 def _memory(first: Reply, second: Reply, where: str, told: dict[str, str] | None = None) -> Iterator[Failure]:

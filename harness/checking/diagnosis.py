@@ -16,7 +16,7 @@ from ..judging.judge import Comparison, compare
 from ..running.processes import Crashed, Hung
 from .causes import Causes, Judged
 from .checks import Failure, Finding
-from .examination import Looker, without_special
+from .examination import Examiner, without_special
 from .patterns import Wrong, patterns
 from .probes import Probe, admitted, restriction
 from .sizes import resized
@@ -95,8 +95,8 @@ class Unlike:
 class Diagnosis:
     """What is said of failures, by asking the kernel again."""
 
-    def __init__(self, looker: Looker) -> None:
-        self.looker, self.causes = looker, Causes(looker)
+    def __init__(self, examiner: Examiner) -> None:
+        self.examiner, self.causes = examiner, Causes(examiner)
 
     def finding(
         self,
@@ -119,7 +119,7 @@ class Diagnosis:
         """
         smallest, least = probe, failure
         unsteady = self._unsteady(probe, failure)
-        if self.looker.options.shrink and not failure.ended and not unsteady:
+        if self.examiner.options.shrink and not failure.ended and not unsteady:
             smallest, least = self._shrunk(probe, failure)
         wrong = self._wrong(probe, failure)
         found = patterns(wrong.array) if wrong else failure.patterns
@@ -147,16 +147,16 @@ class Diagnosis:
 
         A cache, a counter or a workspace shows only in a sequence of calls.
         """
-        if failure.ended or not self.looker.subject.restart():
+        if failure.ended or not self.examiner.process.restart():
             return ""
         if self._fails(smallest, failure):
             return ""
-        self.looker.subject.restart()
-        self.looker.look(first)
+        self.examiner.process.restart()
+        self.examiner.examine(first)
         return first.id if self._fails(smallest, failure) else EVERYTHING
 
     def _fails(self, probe: Probe, failure: Failure) -> bool:
-        return any(found.check == failure.check for found in self.looker.look(probe).failures)
+        return any(found.check == failure.check for found in self.examiner.examine(probe).failures)
 
     def _causes(
         self,
@@ -182,22 +182,22 @@ class Diagnosis:
         for probe, failure in {probe.id: (probe, failure) for probe, failure in failures}.values():
             answer, judgement, alike = failure.answer, failure.judgement, _asks_alike(probe, first)
             if answer is not None and judgement is not None:
-                asked = self.looker.asked(probe)
+                asked = self.examiner.asked(probe)
                 found.append(Judged(asked, answer, judgement, check, alike, further))
         return found
 
     def _asked_further(self, probe: Probe, failure: Failure) -> Iterator[Judged]:
         """Further answers, right or wrong, at other sizes, then with other options and data."""
         variations = filter(self._may_be_asked, _variations(probe))
-        few = QUESTIONS if self.looker.facts.compiles else None
+        few = QUESTIONS if self.examiner.facts.compiles else None
         for other in itertools.islice(variations, few):
-            asked, alike = self.looker.asked(other), _asks_alike(other, probe)
+            asked, alike = self.examiner.asked(other), _asks_alike(other, probe)
             try:
-                reply = self.looker.ask(asked, other, PATTERNS[0])
+                reply = self.examiner.ask(asked, other, PATTERNS[0])
             except (Crashed, Hung):
                 return
             if "outputs" in reply:
-                judgement, answer = self.looker.judged(asked, reply)
+                judgement, answer = self.examiner.judged(asked, reply)
                 if judgement.check != "structure":
                     yield Judged(asked, answer, judgement, failure.check, alike, further=True)
 
@@ -205,12 +205,12 @@ class Diagnosis:
         """What is told where further calls on the same inputs are right, or wrong in other ways."""
         if failure.answer is None or failure.judgement is None or failure.check in ("repeats", "lanes"):
             return ()
-        expectation, replies = self.looker.asked(probe), []
+        expectation, replies = self.examiner.asked(probe), []
         try:
-            replies = [self.looker.ask(expectation, probe, PATTERNS[0]) for _ in range(AGAIN)]
+            replies = [self.examiner.ask(expectation, probe, PATTERNS[0]) for _ in range(AGAIN)]
         except (Crashed, Hung):
             return ()
-        told = [self.looker.judged(expectation, reply)[0] for reply in replies if "outputs" in reply]
+        told = [self.examiner.judged(expectation, reply)[0] for reply in replies if "outputs" in reply]
         right = sum(not judgement.failing for judgement in told)
         if not right and {judgement.message for judgement in told} <= {failure.judgement.message}:
             return ()
@@ -224,8 +224,8 @@ class Diagnosis:
         judgement, answer = failure.judgement, failure.answer
         if judgement is None or answer is None or judgement.check == "structure":
             return None
-        expectation, got = self.looker.asked(probe), (*answer.outputs, *answer.gradients)
-        expected = expectation.under(self.looker.held.loosest(expectation.case.dtype))[: len(got)]
+        expectation, got = self.examiner.asked(probe), (*answer.outputs, *answer.gradients)
+        expected = expectation.under(self.examiner.held.loosest(expectation.case.dtype))[: len(got)]
         if [a.shape for a in got] != [e.value.shape for e in expected]:
             return None
         comparisons = compare(expected, got)
@@ -236,9 +236,9 @@ class Diagnosis:
         failing.sort(key=lambda c: (c.expected.check == "gradients") != gradients)
         if not failing:
             return None
-        given = {n: a for n, a in expectation.inputs.items() if n in self.looker.inputs}
+        given = {n: a for n, a in expectation.inputs.items() if n in self.examiner.inputs}
         right = tuple(c.expected.name for c in comparisons if c.passes)
-        return Unlike(failing[0], given, tuple(self.looker.questions.tiles), right)
+        return Unlike(failing[0], given, tuple(self.examiner.scope.tiles), right)
 
     # --- shrinking ---
 
@@ -254,7 +254,7 @@ class Diagnosis:
                 if not self._may_be_asked(candidate):
                     continue
                 found = next(
-                    (f for f in self.looker.look(candidate).failures if f.check == failure.check), None
+                    (f for f in self.examiner.examine(candidate).failures if f.check == failure.check), None
                 )
                 if found is not None:
                     if found.ended:
@@ -264,9 +264,9 @@ class Diagnosis:
         return probe, failure
 
     def _may_be_asked(self, probe: Probe) -> bool:
-        rules = restriction(self.looker.questions, self.looker.facts)
+        rules = restriction(self.examiner.scope, self.examiner.facts)
         try:
-            return admitted(probe.case, rules) and self.looker.has_sense(probe)
+            return admitted(probe.case, rules) and self.examiner.has_sense(probe)
         except (ValueError, IndexError, ZeroDivisionError):
             return False
 

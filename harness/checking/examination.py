@@ -21,11 +21,11 @@ from .batches import outputs_on
 from .checks import CHECKS, Failure, Seen
 from .conduct import Conduct
 from .held import PROFILES, Forward, Held
-from .kernels import Reply, Subject
+from .kernels import KernelProcess, Reply
 from .pace import Pace
-from .probes import Probe, Questions
+from .probes import CheckScope, Probe
 
-__all__ = ["Looker", "Options", "without_special"]
+__all__ = ["Examiner", "Options", "without_special"]
 
 Array = np.ndarray[Any, Any]
 
@@ -58,13 +58,13 @@ CONSTANT = 0.75
 """Every element of a cotangent that is repeated by strides of 0."""
 
 
-class Looker:
+class Examiner:
     """Puts single probes to one kernel; ``notes`` holds what was seen of it that is no failure, by check."""
 
-    def __init__(self, subject: Subject, questions: Questions, options: Options) -> None:
-        self.subject, self.questions, self.options = subject, questions, options
-        self.facts = subject.facts
-        self.inputs = self.facts.inputs(questions.spec)
+    def __init__(self, process: KernelProcess, scope: CheckScope, options: Options) -> None:
+        self.process, self.scope, self.options = process, scope, options
+        self.facts = process.facts
+        self.inputs = self.facts.inputs(scope.spec)
         self.held = Held(options.accumulate, options.fused)
         self.notes: dict[str, str] = {}
         self._differentiated = False
@@ -81,7 +81,7 @@ class Looker:
                 " or leave gradients out"
             )
 
-    def look(self, probe: Probe) -> Seen:
+    def examine(self, probe: Probe) -> Seen:
         """Ask one probe, and judge all that came of it."""
         expectation = self.asked(probe)
         try:
@@ -127,7 +127,7 @@ class Looker:
 
     def too_slow(self, probe: Probe) -> bool:
         """Whether a long size would take longer than a look is worth, by the pace of shorter ones."""
-        named = not isinstance(self.questions.sizes, str) or self.questions.ids
+        named = not isinstance(self.scope.sizes, str) or self.scope.ids
         return not named and self.pace.too_slow(probe)
 
     def _failed(
@@ -220,7 +220,7 @@ class Looker:
         request = self.request(expectation, probe, pattern, inputs, gradients)
         request["heap"] = pattern if heap is None else heap
         request["between"] = pattern != PATTERNS[0] if between is None else between
-        return self.subject.call(request)
+        return self.process.call(request)
 
     def request(
         self,

@@ -12,12 +12,12 @@ from ...adapters.kernel.function import Kernel
 from ..running.processes import Crashed, KernelSettings, Unstarted, Worker
 from .probes import KernelFacts
 
-__all__ = ["InProcess", "InWorker", "Reply", "Subject"]
+__all__ = ["InProcess", "InWorker", "KernelProcess", "Reply"]
 
 Reply = Mapping[str, Any]
 
 
-class Subject(Protocol):
+class KernelProcess(Protocol):
     """A kernel that can be asked; may raise Crashed or Hung."""
 
     facts: KernelFacts

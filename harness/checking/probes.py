@@ -20,7 +20,7 @@ from ...specs.language.spec import Input, Spec, Value, evaluate
 from .pairs import paired
 from .sizes import COMPILED, LARGEST, SEAMS, Admitted, elements, equal, long, shortened, tails, together
 
-__all__ = ["KernelFacts", "Probe", "Questions", "admitted", "parsed", "probes", "restriction"]
+__all__ = ["CheckScope", "KernelFacts", "Probe", "admitted", "parsed", "probes", "restriction"]
 
 IN_ALL = ("offset", "strided", "transposed", "pitched", "permuted", "channels_first", "expanded")
 IN_OTHERS = ("strided", "expanded")
@@ -75,7 +75,7 @@ class KernelFacts:
 
 
 @dataclass(frozen=True)
-class Questions:
+class CheckScope:
     """What a user wants to know of a kernel.
 
     ``parameters`` are held at these values; ``sizes`` is ``smoke`` (quick), ``sweep`` or the lengths of
@@ -159,34 +159,34 @@ EXPANDED = ("data", "weight", "positive", "unit", "mask")
 """Kinds of inputs whose samples may be repeated along their first axis."""
 
 
-def probes(questions: Questions, facts: KernelFacts) -> list[Probe]:
+def probes(scope: CheckScope, facts: KernelFacts) -> list[Probe]:
     """Everything to ask, ordinary data first.
 
     Raises:
         ValueError: no case is left that the kernel could be given, or an id names none.
     """
-    spec = _with_wishes(questions)
-    if questions.ids:
-        return [parsed(text, spec) for text in questions.ids]
-    rules = restriction(questions, facts)
-    chosen = _selected(spec, questions, rules)
+    spec = _with_wishes(scope)
+    if scope.ids:
+        return [parsed(text, spec) for text in scope.ids]
+    rules = restriction(scope, facts)
+    chosen = _selected(spec, scope, rules)
     if not chosen:
         raise Usage(
             f"no case of {spec.name} is left for {facts.name}: it takes {', '.join(facts.inputs(spec))}, and"
             f" of the parameters {', '.join(_taken(spec, facts)) or 'none'}; see `assay show {spec.name}`"
         )
     chosen.sort(key=_simplicity)
-    bases = [_base(spec, questions, rules, chosen, name) for name in questions.dtypes]
+    bases = [_base(spec, scope, rules, chosen, name) for name in scope.dtypes]
     found = [Probe(case) for case in (*filter(None, bases), *chosen)]
     for base in filter(None, bases):
-        found += _around(base, questions, facts, rules)
+        found += _around(base, scope, facts, rules)
     unique: dict[str, Probe] = {}
     for probe in found:
         unique.setdefault(probe.id, probe)
     return list(unique.values())
 
 
-def _around(base: Case, questions: Questions, facts: KernelFacts, rules: Sequence[str]) -> Iterator[Probe]:
+def _around(base: Case, scope: CheckScope, facts: KernelFacts, rules: Sequence[str]) -> Iterator[Probe]:
     """Everything that is asked of one dtype: data, options, sizes, layouts, cotangents."""
 
     def may(case: Case) -> bool:
@@ -195,18 +195,18 @@ def _around(base: Case, questions: Questions, facts: KernelFacts, rules: Sequenc
     sizes = list(_every_size(base, may))[: FEW // 2 if facts.compiles else None]
     plain = [*_every_data_set(base), *_every_option(base, may), *sizes]
     yield from (Probe(case) for case in plain)
-    lengths = _seams(questions, facts)
+    lengths = _seams(scope, facts)
     around = list((together if facts.compiles else tails)(base, lengths, may))
     yield from (Probe(case, aim="tails") for case in around)
-    if questions.sizes != "smoke":
+    if scope.sizes != "smoke":
         beside = [c.size for c in (*sizes, *around) if elements(c) > 1 and max(c.size) <= SHORT]
         pairs = paired(base, (*base.spec.data, *base.spec.kernel_only), () if facts.compiles else beside, may)
         yield from (Probe(case) for case in _few(list(pairs), facts))
-    if questions.sizes == "sweep":
+    if scope.sizes == "sweep":
         halves = DTYPES[base.dtype].u > DTYPES["float32"].u
         regimes = [*equal(base, may), *long(base, may, halves)]
         yield from (Probe(case, aim="sizes") for case in (_ends(regimes) if facts.compiles else regimes))
-    yield from _large(base, questions, rules)
+    yield from _large(base, scope, rules)
     if facts.watched:
         for case in (base, *_every_rank(base, may)):
             yield from _in_every_layout(case)
@@ -226,17 +226,17 @@ def _ends(cases: list[Case]) -> list[Case]:
     return list(dict.fromkeys((*cases[:2], *cases[-1:])))
 
 
-def _seams(questions: Questions, facts: KernelFacts) -> tuple[int, ...]:
+def _seams(scope: CheckScope, facts: KernelFacts) -> tuple[int, ...]:
     """Lengths around the ends of tiles, the kernel's own among them; none beside sizes of a user's own."""
-    if not isinstance(questions.sizes, str):
+    if not isinstance(scope.sizes, str):
         return ()
-    usual = COMPILED if facts.compiles else SEAMS[questions.sizes]
-    return (*usual, *(n for t in questions.tiles for n in (t - 1, t, t + 1, 2 * t + 1)))
+    usual = COMPILED if facts.compiles else SEAMS[scope.sizes]
+    return (*usual, *(n for t in scope.tiles for n in (t - 1, t, t + 1, 2 * t + 1)))
 
 
-def _large(base: Case, questions: Questions, rules: Sequence[str]) -> Iterator[Probe]:
+def _large(base: Case, scope: CheckScope, rules: Sequence[str]) -> Iterator[Probe]:
     """Ordinary data at the large sizes that a user names; the rest is asked at shorter ones."""
-    for size in () if isinstance(questions.sizes, str) else questions.sizes:
+    for size in () if isinstance(scope.sizes, str) else scope.sizes:
         case = dataclasses.replace(base, size=tuple(size))
         if shortened(case) is not case and admitted(case, rules, largest=None):
             yield Probe(case, aim="sizes")
@@ -262,32 +262,30 @@ def _with_every_cotangent(base: Case, facts: KernelFacts) -> Iterator[Probe]:
         yield Probe(base, aim="backward", only=name)
 
 
-def _selected(spec: Spec, questions: Questions, rules: tuple[str, ...]) -> list[Case]:
+def _selected(spec: Spec, scope: CheckScope, rules: tuple[str, ...]) -> list[Case]:
     """What the smoke tier asks in the first dtype, and the same in the others."""
     first = cases(spec, "smoke", [rules], DTYPE_ORDER[:1])
-    again = (dataclasses.replace(case, dtype=dtype) for dtype in questions.dtypes for case in first)
-    chosen = dict.fromkeys((*cases(spec, "smoke", [rules], questions.dtypes), *again))
+    again = (dataclasses.replace(case, dtype=dtype) for dtype in scope.dtypes for case in first)
+    chosen = dict.fromkeys((*cases(spec, "smoke", [rules], scope.dtypes), *again))
     return [case for case in chosen if case.valid and admitted(case, rules)]
 
 
-def _with_wishes(questions: Questions) -> Spec:
+def _with_wishes(scope: CheckScope) -> Spec:
     """The spec, asked with the user's values and sizes instead of its own."""
-    spec = questions.spec
+    spec = scope.spec
     wished = tuple(
         dataclasses.replace(
-            p, values=(p.default, *(v for v in (questions.parameters[p.name],) if v != p.default))
+            p, values=(p.default, *(v for v in (scope.parameters[p.name],) if v != p.default))
         )
-        if p.name in questions.parameters
+        if p.name in scope.parameters
         else p
         for p in spec.parameters
     )
     wishes = dataclasses.replace(spec, parameters=wished)
-    if isinstance(questions.sizes, str):
+    if isinstance(scope.sizes, str):
         return wishes
-    values = tuple({**spec.defaults, **questions.parameters}.items())
-    asked = (
-        Case(wishes, values, DTYPE_ORDER[0], spec.data[0], _fitting(spec, size)) for size in questions.sizes
-    )
+    values = tuple({**spec.defaults, **scope.parameters}.items())
+    asked = (Case(wishes, values, DTYPE_ORDER[0], spec.data[0], _fitting(spec, size)) for size in scope.sizes)
     return dataclasses.replace(wishes, sizes=tuple(shortened(case).size for case in asked))
 
 
@@ -297,10 +295,10 @@ def _fitting(spec: Spec, size: Sequence[int]) -> tuple[int, ...]:
     return tuple(size)
 
 
-def restriction(questions: Questions, facts: KernelFacts) -> tuple[str, ...]:
+def restriction(scope: CheckScope, facts: KernelFacts) -> tuple[str, ...]:
     """Conditions under which the kernel can be asked: what it does not take stays as it is."""
-    spec, taken = questions.spec, facts.inputs(questions.spec)
-    values = dict(questions.parameters)
+    spec, taken = scope.spec, facts.inputs(scope.spec)
+    values = dict(scope.parameters)
     for parameter in spec.parameters:
         if (
             parameter.name not in values
@@ -327,10 +325,10 @@ def _taken(spec: Spec, facts: KernelFacts) -> list[str]:
 
 
 def _base(
-    spec: Spec, questions: Questions, rules: Sequence[str], chosen: Sequence[Case], dtype: str
+    spec: Spec, scope: CheckScope, rules: Sequence[str], chosen: Sequence[Case], dtype: str
 ) -> Case | None:
     """The case to vary: ordinary data, what the user holds and otherwise defaults, the spec's first size."""
-    values = tuple({**spec.defaults, **questions.parameters}.items())
+    values = tuple({**spec.defaults, **scope.parameters}.items())
     ordinary = (Case(spec, values, dtype, spec.data[0], size) for size in spec.sizes)
     simplest = (case for case in chosen if case.dtype == dtype)
     return next((case for case in ordinary if admitted(case, rules)), next(simplest, None))

@@ -12,7 +12,7 @@ from ...numerics.dtypes import DTYPES
 from ...specs.language.case import Case
 from ...specs.language.case import encode as text_of
 from ..judging.expectation import Expectation
-from .examination import Looker
+from .examination import Examiner
 from .probes import Probe
 
 __all__ = ["rounding", "unasked", "without_effect"]
@@ -20,7 +20,7 @@ __all__ = ["rounding", "unasked", "without_effect"]
 Array = np.ndarray[Any, Any]
 
 
-def rounding(looker: Looker, profiles: Sequence[str]) -> Iterator[str]:
+def rounding(examiner: Examiner, profiles: Sequence[str]) -> Iterator[str]:
     """A line where a half type was rounded at every primitive, which a fused kernel need not."""
     if "op-by-op" in profiles:
         count = profiles.count("op-by-op")
@@ -30,9 +30,9 @@ def rounding(looker: Looker, profiles: Sequence[str]) -> Iterator[str]:
         )
 
 
-def without_effect(looker: Looker, asked: Sequence[Probe]) -> Iterator[str]:
+def without_effect(examiner: Examiner, asked: Sequence[Probe]) -> Iterator[str]:
     """The options that were held at, or met, another value than their default, and changed nothing."""
-    spec, known = looker.questions.spec, looker.expectation
+    spec, known = examiner.scope.spec, examiner.expectation
     taken = {*spec.accepted(spec.reference, spec.defaults), *spec.accepted(spec.vjp, spec.defaults)}
     met: dict[tuple[str, Any], list[Case]] = {}
     for case in dict.fromkeys(probe.case for probe in asked):
@@ -64,10 +64,10 @@ def _differ(one: Sequence[Array], other: Sequence[Array]) -> bool:
 
 
 def unasked(
-    looker: Looker, asked: Sequence[Probe], passed: Mapping[str, int], slow: Sequence[Probe] = ()
+    examiner: Examiner, asked: Sequence[Probe], passed: Mapping[str, int], slow: Sequence[Probe] = ()
 ) -> tuple[str, ...]:
     """What was not asked: options, inputs, dtypes, gradients, layouts and sizes, a line each."""
-    spec = looker.questions.spec
+    spec = examiner.scope.spec
     cases = list(dict.fromkeys(probe.case for probe in asked))
     values = {p.name: {dict(case.parameters)[p.name] for case in cases} for p in spec.parameters}
     single = [

@@ -24,7 +24,7 @@ from ..running.run import Run, RunSettings
 from .compare import Gate, compare
 from .environments import environment, requirements_of
 
-__all__ = ["SIDES", "Asking", "Side", "run_gate"]
+__all__ = ["SIDES", "GateScope", "Side", "run_gate"]
 
 SIDES = ("baseline", "candidate")
 """What the two are called, and the folders in which their runs leave their records."""
@@ -58,7 +58,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Asking:
+class GateScope:
     """What both sides are asked. Where one is a record on file, the other is asked what that one was.
 
     No ``frameworks`` are all that a record names.
@@ -101,13 +101,13 @@ class Asking:
 
 
 def run_gate(
-    sides: tuple[Side, Side], asking: Asking, folder: Path, watch: Watch
+    sides: tuple[Side, Side], scope: GateScope, folder: Path, watch: Watch
 ) -> tuple[Gate, Record, BaseException | None]:
     """Compare a baseline with a candidate, running whichever is no record.
 
     Args:
         sides: the baseline and the candidate.
-        asking: what both are asked.
+        scope: what both are asked.
         folder: where the runs leave their records, in ``baseline`` and ``candidate``.
         watch: see `Watch`.
 
@@ -119,13 +119,13 @@ def run_gate(
         ValueError: a record cannot be read, or no spec or framework is called so.
     """
     pythons = [side.interpreter() for side in sides]
-    on_file = [asking.narrowed(records.read(side.record)) if side.record else None for side in sides]
+    on_file = [scope.narrowed(records.read(side.record)) if side.record else None for side in sides]
     like = next(filter(None, on_file), None)
     done: list[Record] = []
     failure: BaseException | None = None
     for name, record, python in zip(SIDES, on_file, pythons, strict=True):
         if record is None and failure is None:
-            record, failure = _run(name, asking, python, like, folder / name, watch)
+            record, failure = _run(name, scope, python, like, folder / name, watch)
         elif record is None:
             record = msgspec.structs.replace(done[0], targets=(), verdicts=(), complete=False)
         done.append(record)
@@ -137,16 +137,16 @@ def run_gate(
 
 
 def _run(
-    name: str, asking: Asking, python: str, like: Record | None, folder: Path, watch: Watch
+    name: str, scope: GateScope, python: str, like: Record | None, folder: Path, watch: Watch
 ) -> tuple[Record, BaseException | None]:
     """The record of a run, and what ended it early."""
     settings = RunSettings(
-        questions=asking.questions(like),
-        workers=asking.workers(python, like),
+        questions=scope.questions(like),
+        workers=scope.workers(python, like),
         folder=folder,
-        tier=like.tier if like else asking.tier,
-        command=asking.command,
-        resume=asking.resume,
+        tier=like.tier if like else scope.tier,
+        command=scope.command,
+        resume=scope.resume,
     )
     run = Run(settings)
     run.on_verdict = watch(name, run)

@@ -19,18 +19,18 @@ from ..record import Outcome, Target, Timings, Verdict
 from .processes import Crashed, Hung, Worker
 from .repro import script
 
-__all__ = ["Asked", "ask"]
+__all__ = ["Request", "ask"]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """A case with what the reference expects of it, the implementation asked, and where it runs."""
 
     expectation: Expectation
     binding: Binding
     target: Target
 
-    def request(self, seed: int = SEED, probe: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def encoded(self, seed: int = SEED, probe: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """What the worker is sent; the first data set of a configuration is run twice.
 
         Args:
@@ -70,41 +70,41 @@ class Refused(Exception):
         self.outcome = outcome
 
 
-def ask(asked: Asked, worker: Worker, timings: Timings) -> tuple[Verdict, Answer | None]:
+def ask(request: Request, worker: Worker, timings: Timings) -> tuple[Verdict, Answer | None]:
     """Ask, and judge what comes back; a crash or a hang of the worker is a verdict too."""
-    request = asked.request()
-    inputs = _digest(request)
+    sent = request.encoded()
+    inputs = _digest(sent)
     try:
-        answer = _answer(worker, request, timings)
-        pairs = _under_two_seeds(asked, answer, lambda *of: _answer(worker, asked.request(*of), timings))
+        answer = _answer(worker, sent, timings)
+        pairs = _under_two_seeds(request, answer, lambda *of: _answer(worker, request.encoded(*of), timings))
     except MissingAPI as error:
-        return _verdict(asked, Judgement("unsupported", "missing API", str(error)), inputs), None
+        return _verdict(request, Judgement("unsupported", "missing API", str(error)), inputs), None
     except Refused as error:
-        return _verdict(asked, Judgement(error.outcome, "mode", str(error)), inputs), None
+        return _verdict(request, Judgement(error.outcome, "mode", str(error)), inputs), None
     except BrokenPart as error:
-        return _verdict(asked, Judgement("rejects", "raised", str(error)), inputs), None
+        return _verdict(request, Judgement("rejects", "raised", str(error)), inputs), None
     except Crashed as error:
-        return _verdict(asked, Judgement("crashed", "raised", str(error)), inputs), None
+        return _verdict(request, Judgement("crashed", "raised", str(error)), inputs), None
     except Hung as error:
-        return _verdict(asked, Judgement("hung", "raised", str(error)), inputs), None
+        return _verdict(request, Judgement("hung", "raised", str(error)), inputs), None
     begun = time.thread_time()
-    judgement = _judge(asked, answer, pairs)
+    judgement = _judge(request, answer, pairs)
     timings["judge"] += time.thread_time() - begun
-    return _verdict(asked, judgement, inputs, answer), answer
+    return _verdict(request, judgement, inputs, answer), answer
 
 
-def _digest(request: Mapping[str, Any]) -> str:
+def _digest(sent: Mapping[str, Any]) -> str:
     """Fingerprint of every bit of the inputs and cotangents that an implementation is handed."""
     fingerprint = hashlib.blake2b(digest_size=8)
-    for name, wire in (*request["inputs"].items(), *enumerate(request["cotangents"] or ())):
+    for name, wire in (*sent["inputs"].items(), *enumerate(sent["cotangents"] or ())):
         kind, shape, data = wire or ("none", (), b"")
         fingerprint.update(f"{name}:{kind}{tuple(shape)}".encode())
         fingerprint.update(data)
     return fingerprint.hexdigest()
 
 
-def _answer(worker: Worker, request: dict[str, Any], timings: Timings) -> Answer:
-    reply = worker.ask(request)
+def _answer(worker: Worker, sent: dict[str, Any], timings: Timings) -> Answer:
+    reply = worker.ask(sent)
     if "missing" in reply:
         raise MissingAPI(reply["missing"])
     if "broken" in reply:
@@ -116,37 +116,37 @@ def _answer(worker: Worker, request: dict[str, Any], timings: Timings) -> Answer
 
 
 def _under_two_seeds(
-    asked: Asked, answer: Answer, put: Callable[[int, dict[str, Any]], Answer]
+    request: Request, answer: Answer, put: Callable[[int, dict[str, Any]], Answer]
 ) -> list[Pair]:
     """What a stochastic layer answers under two seeds to each question that shows what it drew."""
-    if not is_stochastic(asked.expectation.case):
+    if not is_stochastic(request.expectation.case):
         return []
-    found = probes(asked.expectation)
+    found = probes(request.expectation)
     return [(put(SEED, p), put(OTHER_SEED, p)) for p in found] or [(answer, put(OTHER_SEED, {}))]
 
 
-def _judge(asked: Asked, answer: Answer, pairs: list[Pair]) -> Judgement:
-    admitted = admitted_profiles(asked.target)
+def _judge(request: Request, answer: Answer, pairs: list[Pair]) -> Judgement:
+    admitted = admitted_profiles(request.target)
     if pairs:
-        judgement = judge_stochastic(asked.expectation, answer, pairs, admitted)
+        judgement = judge_stochastic(request.expectation, answer, pairs, admitted)
     else:
-        judgement = judge(asked.expectation, answer, admitted)
+        judgement = judge(request.expectation, answer, admitted)
     if not judgement.failing:
         return judgement
-    told = deviating(asked.expectation, asked.binding.api, asked.target, answer, judgement)
-    return meant(asked.expectation, answer, told) or told
+    told = deviating(request.expectation, request.binding.api, request.target, answer, judgement)
+    return meant(request.expectation, answer, told) or told
 
 
-def _verdict(asked: Asked, judgement: Judgement, inputs: str, answer: Answer | None = None) -> Verdict:
+def _verdict(request: Request, judgement: Judgement, inputs: str, answer: Answer | None = None) -> Verdict:
     return Verdict(
-        case=asked.expectation.case.id,
-        implementation=asked.binding.api,
-        target=asked.target.name,
+        case=request.expectation.case.id,
+        implementation=request.binding.api,
+        target=request.target.name,
         inputs=inputs,
         digest=answer.digest if answer else "",
         seconds=round(answer.seconds, 6) if answer else 0.0,
         in_force=answer.in_force if answer else "",
-        reproduction=script(asked.expectation, asked.binding, asked.target, judgement)
+        reproduction=script(request.expectation, request.binding, request.target, judgement)
         if judgement.failing
         else None,
         **vars(judgement),

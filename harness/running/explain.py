@@ -13,7 +13,7 @@ from ..judging.expectation import Expectation
 from ..judging.judge import Answer, Judgement
 from ..plan import implementations, refusal
 from ..record import Verdict
-from .ask import Asked, ask
+from .ask import Request, ask
 from .processes import Worker, WorkerSettings
 from .provenance import target_facts
 from .repro import script
@@ -25,7 +25,7 @@ __all__ = ["Explanation", "explain"]
 class Explanation:
     """A verdict with all that led to it."""
 
-    asked: Asked
+    request: Request
     verdict: Verdict
     answer: Answer | None
 
@@ -34,12 +34,12 @@ class Explanation:
         """A standalone script, also for a result that conforms."""
         verdict = self.verdict
         judgement = Judgement(verdict.outcome, verdict.check, verdict.message, worst=verdict.worst)
-        return script(self.asked.expectation, self.asked.binding, self.asked.target, judgement)
+        return script(self.request.expectation, self.request.binding, self.request.target, judgement)
 
     @property
     def profiles(self) -> tuple[tuple[str, str, bool], ...]:
         """Name, summary and whether it is declared, of every rounding profile of the dtype."""
-        return tuple((p.name, p.summary, p.declared) for p in profiles(self.asked.expectation.case.dtype))
+        return tuple((p.name, p.summary, p.declared) for p in profiles(self.request.expectation.case.dtype))
 
 
 def explain(case_id: str, api: str, settings: WorkerSettings) -> Explanation:
@@ -59,7 +59,7 @@ def explain(case_id: str, api: str, settings: WorkerSettings) -> Explanation:
     worker = Worker(settings)
     try:
         target = target_facts(settings, worker.start())
-        asked = Asked(Expectation(case), known[api], target)
-        return Explanation(asked, *ask(asked, worker, defaultdict(float)))
+        request = Request(Expectation(case), known[api], target)
+        return Explanation(request, *ask(request, worker, defaultdict(float)))
     finally:
         worker.stop()

@@ -26,7 +26,7 @@ from ..judging.cache import CachedExpectation
 from ..judging.expectation import Expectation
 from ..plan import Question, refusal
 from ..record import Record, Target, Timings, Verdict, write
-from .ask import Asked, ask
+from .ask import Request, ask
 from .processes import Unstarted, Worker, WorkerSettings
 from .provenance import implementations_of, machine, spec_facts, target_facts, version
 from .stream import Stream
@@ -191,8 +191,8 @@ class Run:
         reason = refusal(binding, case)
         if reason is not None:
             return Verdict(case.id, binding.api, target.name, "unsupported", message=reason)
-        asked = Asked(self._expectations.of(case), binding, target)
-        return ask(asked, worker, self.timings)[0]
+        request = Request(self._expectations.of(case), binding, target)
+        return ask(request, worker, self.timings)[0]
 
     def _record(self, started: datetime.datetime, seconds: float, complete: bool) -> Record:
         specs = {question.case.spec.name: question.case.spec for question in self.settings.questions}

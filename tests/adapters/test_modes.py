@@ -80,7 +80,7 @@ from assay.adapters.binding import BUILT, bindings
 from assay.adapters.framework import NotInForce, framework
 from assay.harness.judging.expectation import Expectation
 from assay.harness.plan import plan, refusal
-from assay.harness.running.ask import Asked
+from assay.harness.running.ask import Request
 from assay.specs import all_specs
 
 adapter = framework("torch", "cpu")
@@ -96,7 +96,7 @@ for question in plan(all_specs().values(), "smoke", ["float32"]):
         if refusal(binding, question.case):
             continue
         traced.add(binding.key)
-        request = Asked(Expectation(question.case), binding, None).request()
+        request = Request(Expectation(question.case), binding, None).encoded()
         inputs = {n: wire and adapter.load(wire) for n, wire in request["inputs"].items()}
         known = {**inputs, **request["parameters"]}
         given = {n: known[n] for n in binding.called_with if n not in inputs}

@@ -11,7 +11,7 @@ import pytest
 
 import assay
 from assay.adapters.kernel.function import find_function
-from assay.harness.checking.checks import CHECKS, Checked
+from assay.harness.checking.checks import CHECKS, CheckResult
 
 KERNELS = Path(__file__).with_name("kernels.py")
 
@@ -291,7 +291,7 @@ def test_the_report_raises_prints_and_is_data():
     for shown in (str(report), repr(report), report._repr_html_()):
         assert "does not conform" in shown
         assert "softmax/default/float32/normal/1x17" in shown
-    assert msgspec.json.decode(report.to_json(), type=Checked) == report.data
+    assert msgspec.json.decode(report.to_json(), type=CheckResult) == report.data
     assert json.loads(report.to_json())["spec"] == "softmax"
     with pytest.raises(TypeError, match=r"report\.passed"):
         bool(report)

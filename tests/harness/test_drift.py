@@ -8,7 +8,7 @@ import itertools
 import pytest
 
 from assay.harness.auditing.controls import controls, result
-from assay.harness.auditing.variants import inner, question, simulated
+from assay.harness.auditing.variants import expected, inner, simulated
 from assay.harness.gating.drift import alike, improvement, loosest, loss
 from assay.harness.judging.judge import judge
 from assay.harness.record import Margin, Verdict
@@ -44,7 +44,7 @@ def asked(text, dtype="float32"):
     spec = all_specs()[name]
     parts = text.format(dtype).split("/")
     size = parts[4] if len(parts[4].split("x")) == len(spec.axis_names) else "x".join(map(str, spec.sizes[0]))
-    return question(parse("/".join((*parts[:4], size)), all_specs()))
+    return expected(parse("/".join((*parts[:4], size)), all_specs()))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from assay.adapters.binding import bindings
-from assay.harness.auditing.variants import question
+from assay.harness.auditing.variants import expected
 from assay.harness.judging.judge import Judgement
 from assay.harness.record import Target
 from assay.harness.running.explain import explain
@@ -74,7 +74,7 @@ def test_a_finding_ends_with_status_1_and_prints_got_and_expected():
 @pytest.mark.parametrize("name", SPECS)
 def test_every_binding_can_be_written_into_a_script(name):
     """What a binding names is a function, a module or a literal: a table of lambdas has no source."""
-    expectation = question(next(case for case in cases(SPECS[name]) if case.valid))
+    expectation = expected(next(case for case in cases(SPECS[name]) if case.valid))
     for binding in bindings().values():
         if binding.spec == name:
             target = Target(f"{binding.framework}/cpu", binding.framework, "cpu", "eager", True)

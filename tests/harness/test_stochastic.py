@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr, ndtri
 
-from assay.harness.auditing.variants import correct, question
+from assay.harness.auditing.variants import correct, expected
 from assay.harness.judging import stochastic
 from assay.harness.judging.expectation import Expectation
 from assay.harness.judging.judge import Answer
@@ -120,7 +120,7 @@ def test_counts_of_different_chances_share_the_level(times, named):
 
 def test_several_masks_share_the_level(monkeypatch):
     case = parse("lstm_dropout/default/float32/normal/33x2x3x5", all_specs())
-    one, two = question(case), question(case, seed=1)
+    one, two = expected(case), expected(case, seed=1)
     answered = [[correct(e.asking(p)).stored(case) for e in (one, two)] for p in probes(one)]
     levels = []
     monkeypatch.setattr(stochastic, "_problems", lambda *given: levels.append(given[-1]) or ())

@@ -20,7 +20,7 @@ from assay.harness.auditing.controls import controls
 from assay.harness.auditing.controls import result as result_of_control
 from assay.harness.auditing.faults import GENERAL, faults
 from assay.harness.auditing.faults import answer as answer_of_fault
-from assay.harness.auditing.variants import answer, correct, question, run
+from assay.harness.auditing.variants import answer, correct, expected, run
 from assay.harness.judging.judge import Judgement, judge
 from assay.harness.plan import selection
 from assay.numerics.dtypes import DTYPES
@@ -34,7 +34,7 @@ SPECS = all_specs()
 
 
 def of(case_id):
-    return question(parse(case_id, SPECS))
+    return expected(parse(case_id, SPECS))
 
 
 def outcomes(entries, kind):
@@ -173,7 +173,7 @@ def test_what_slips_through_smoke_is_put_to_the_standard_cases(monkeypatch):
 
 def test_cases_that_cannot_see_a_fault_are_found_out():
     without_tails = dataclasses.replace(SPECS["gelu"], data=("normal",), sizes=((1, 1),) * 2)
-    questions = auditing._Questions(without_tails, "float32", "smoke", 0)
+    questions = auditing._AuditedCases(without_tails, "float32", "smoke", 0)
     for control in controls(without_tails, "float32"):
         auditing._controlled(control, questions)
     blind = Fault(name="wrong tail", results={"y": lambda result, x: np.where(x < -9, 1.0, result)})
@@ -249,7 +249,7 @@ def test_an_array_of_which_nothing_is_resolved_is_found_out_though_others_are():
 
     spec = dataclasses.replace(SPECS["silu"], vjp=unbounded)
     (case,) = (c for c in cases(spec, "smoke") if c.id == "silu/default/float32/normal/3x17")
-    (entry,) = auditing._blind(question(case), auditing._Questions(spec, "float32", "smoke", 0))
+    (entry,) = auditing._blind(expected(case), auditing._AuditedCases(spec, "float32", "smoke", 0))
     assert (entry.outcome, entry.message) == ("unresolved", "every gradient of x would pass here")
 
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from assay.harness.auditing.variants import correct, question
+from assay.harness.auditing.variants import correct, expected
 from assay.harness.judging.deviations import deviating, fits, on_file
 from assay.harness.judging.expectation import Expectation
 from assay.harness.judging.judge import Answer, judge
@@ -42,7 +42,7 @@ def asked_of(number):
         concerned = [one for one in concerned if entry.concerns(spec.name, *one)]
         for case in chosen(spec.name) if concerned else ():
             if entry.covers(case):
-                expectation = question(case)
+                expectation = expected(case)
                 answer = shown(entry, expectation)
                 if judge(expectation, answer, explain=False).failing:
                     return expectation, answer, *concerned[0]

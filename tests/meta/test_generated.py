@@ -12,7 +12,7 @@ from assay.harness.auditing import audit as auditing
 from assay.harness.auditing.audit import Audit, audit
 from assay.harness.auditing.faults import answers
 from assay.harness.auditing.generated import generated
-from assay.harness.auditing.variants import GeneralFault, correct, question
+from assay.harness.auditing.variants import GeneralFault, correct, expected
 from assay.harness.judging.judge import judge
 from assay.specs import all_specs
 from assay.specs.language.case import parse
@@ -26,7 +26,7 @@ SAMPLE = list({spec.family: name for name, spec in reversed(SPECS.items())}.valu
 
 
 def of(case_id):
-    return question(parse(case_id, SPECS))
+    return expected(parse(case_id, SPECS))
 
 
 def named(spec, name):
@@ -108,7 +108,7 @@ def test_what_must_make_a_difference_fails_the_audit_where_it_makes_none():
         reference=lambda x, unread: SPECS["silu"].reference(x),
         vjp=lambda x, unread, cotangent: (*SPECS["silu"].vjp(x, cotangent), np.zeros_like(unread)),
     )
-    questions = auditing._Questions(spec, "float32", "smoke", 0)
+    questions = auditing._AuditedCases(spec, "float32", "smoke", 0)
     names = ("unread lost", "unread doubled", "unread doubled, in the gradient")
     found = [auditing._faulty(f, questions) for f in generated(spec) if f.name in names]
     assert {entry.outcome for entry in found} == {"no effect"}
@@ -126,14 +126,14 @@ def test_equal_answers_to_one_question_are_judged_once(monkeypatch):
         return judge(expectation, answer, explain=explain)
 
     monkeypatch.setattr(auditing, "judge", counted)
-    questions = auditing._Questions(SPECS["dense"], "float32", "smoke", 0)
+    questions = auditing._AuditedCases(SPECS["dense"], "float32", "smoke", 0)
     one, other = named("dense", "bias zeros"), Fault(name="no bias", inputs={"bias": lambda bias: 0 * bias})
     assert {auditing._faulty(fault, questions).outcome for fault in (one, other, one)} == {"caught"}
     assert len(asked) == 1
 
 
 def test_a_fault_is_put_no_more_once_many_questions_show_no_difference():
-    questions = auditing._Questions(SPECS["gelu"], "float32", "standard", 0).all
+    questions = auditing._AuditedCases(SPECS["gelu"], "float32", "standard", 0).all
     put = []
 
     def spoil(expectation):

@@ -17,7 +17,7 @@ from assay.reports.snippet import FRAMEWORK_MODULES, snippet
 from assay.specs import all_specs
 from assay.specs.language.case import parse
 from assay.specs.language.cases import cases
-from assay.specs.questions import inquiries
+from assay.specs.questions import practical_questions
 
 SPECS = all_specs()
 
@@ -92,13 +92,13 @@ def test_every_binding_can_be_shown(name):
 
 def on_the_page():
     """Every case that answers a question, with every implementation that may be shown for it."""
-    for inquiry in inquiries():
-        for point in inquiry.points:
+    for question in practical_questions():
+        for point in question.points:
             for _, ids in point.evidence:
-                for binding in implementations(inquiry.cases[ids[0]].spec):
+                for binding in implementations(question.cases[ids[0]].spec):
                     meant = any(fnmatch.fnmatchcase(binding.api, glob) for glob in point.only)
-                    if meant and refusal(binding, inquiry.cases[ids[0]]) is None:
-                        yield binding, inquiry.cases[ids[0]]
+                    if meant and refusal(binding, question.cases[ids[0]]) is None:
+                        yield binding, question.cases[ids[0]]
 
 
 SHOWN = {(binding.key, case.id): (binding, case) for binding, case in on_the_page()}

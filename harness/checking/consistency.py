@@ -20,11 +20,11 @@ from ..judging.judge import Answer
 from ..running.processes import Crashed, Hung
 from .batches import Batch, batches
 from .checks import Failure
-from .examination import Looker
+from .examination import Examiner
 from .kernels import Reply
 from .probes import Probe
 
-__all__ = ["Facts"]
+__all__ = ["Consistency"]
 
 Array = np.ndarray[Any, Any]
 
@@ -35,23 +35,25 @@ LENGTHS = (1, 7, 33)
 """How often one sample is repeated, to fill vectors and to leave a rest."""
 
 
-class Facts:
+class Consistency:
     """Asks further calls of one case.
 
     Args:
-        looker: what puts calls to the kernel; its notes say what was seen.
+        examiner: what puts calls to the kernel; its notes say what was seen.
         fail: called with a failure of a probe.
         passed: counts what passes, by check.
     """
 
-    def __init__(self, looker: Looker, fail: Callable[[Probe, Failure], None], passed: Counter[str]) -> None:
-        self.looker, self.fail, self.passed = looker, fail, passed
+    def __init__(
+        self, examiner: Examiner, fail: Callable[[Probe, Failure], None], passed: Counter[str]
+    ) -> None:
+        self.examiner, self.fail, self.passed = examiner, fail, passed
 
-    def look(self, probe: Probe, lanes: bool = True) -> None:
+    def examine(self, probe: Probe, lanes: bool = True) -> None:
         """Everything, single places among it if ``lanes``; an end of the process ends it."""
-        expectation = self.looker.expectation(probe.case)
+        expectation = self.examiner.expectation(probe.case)
         try:
-            first = self.looker.ask(expectation, probe, PATTERNS[0])
+            first = self.examiner.ask(expectation, probe, PATTERNS[0])
             if "outputs" in first:
                 self._repeats(expectation, probe, first)
                 self._batch(expectation, probe, first)
@@ -64,21 +66,22 @@ class Facts:
 
     def _repeats(self, expectation: Expectation, probe: Probe, first: Reply) -> None:
         calls = [
-            self.looker.ask(expectation, probe, PATTERNS[0]) for _ in range(self.looker.options.repeats - 1)
+            self.examiner.ask(expectation, probe, PATTERNS[0])
+            for _ in range(self.examiner.options.repeats - 1)
         ]
         for which, whose in (("outputs", "calls"), ("gradients", "backward passes")):
             others = sum(reply.get(which) != first.get(which) for reply in calls)
             if not others:
                 continue
             message = f"{others} of {len(calls)} further {whose} on the same inputs gave other bits"
-            if self.looker.options.deterministic:
+            if self.examiner.options.deterministic:
                 self.fail(probe, Failure("repeats", message))
             else:
-                self.looker.notes["repeats"] = message
+                self.examiner.notes["repeats"] = message
             return
-        if "repeats" not in self.looker.notes:
+        if "repeats" not in self.examiner.notes:
             self.passed["repeats"] += 1
-            self.looker.notes["repeats"] = f"{self.looker.options.repeats} calls gave the same bits"
+            self.examiner.notes["repeats"] = f"{self.examiner.options.repeats} calls gave the same bits"
 
     # --- batch ---
 
@@ -86,7 +89,7 @@ class Facts:
         """Ask samples alone, along the first axis on which the reference treats samples one by one."""
         batch = next(batches(expectation), None)
         if batch is None:
-            self.looker.notes["batch"] = "not asked: no axis along which samples are independent"
+            self.examiner.notes["batch"] = "not asked: no axis along which samples are independent"
             return
         whole = [decode(*wire) for wire in first["outputs"]]
         differing, asked = 0, _spread(batch.length)
@@ -94,18 +97,18 @@ class Facts:
             reply = self._ask(expectation, probe, batch.alone(expectation.inputs, index))
             if "outputs" not in reply:
                 error = reply.get("error", "")
-                self.looker.notes["batch"] = f"a batch of one along {batch.name} raises {error}"
+                self.examiner.notes["batch"] = f"a batch of one along {batch.name} raises {error}"
                 return
             alone = [decode(*wire) for wire in reply["outputs"]]
             differing += [a.tobytes() for a in alone] != [y.tobytes() for y in batch.parts(whole, index)]
         if differing:
-            self.looker.notes["batch"] = (
+            self.examiner.notes["batch"] = (
                 f"{differing} of {len(asked)} samples along {batch.name} have other bits alone"
             )
         else:
             self.passed["batch"] += 1
             whose = "each sample" if len(asked) == batch.length else f"each of {len(asked)} samples"
-            self.looker.notes["batch"] = f"{whose} along {batch.name} has the same bits alone"
+            self.examiner.notes["batch"] = f"{whose} along {batch.name} has the same bits alone"
 
     # --- lanes ---
 
@@ -114,7 +117,7 @@ class Facts:
         case = probe.case
         if "edges" in case.spec.kernel_only:
             case = replace(case, data="edges")
-        expectation = self.looker.expectation(case)
+        expectation = self.examiner.expectation(case)
         asked, message = [], ""
         for batch in batches(expectation):
             asked.append(batch.name)
@@ -124,21 +127,23 @@ class Facts:
                     self.fail(replace(probe, case=case), failing)
                     return
         if message:
-            self.looker.notes["lanes"] = message
+            self.examiner.notes["lanes"] = message
         elif asked:
             self.passed["lanes"] += 1
             along = " and ".join(asked)
-            self.looker.notes["lanes"] = f"one sample, repeated along {along}, gives the same bits everywhere"
+            self.examiner.notes["lanes"] = (
+                f"one sample, repeated along {along}, gives the same bits everywhere"
+            )
         else:
-            self.looker.notes["lanes"] = "not asked: no axis along which samples are independent"
+            self.examiner.notes["lanes"] = "not asked: no axis along which samples are independent"
 
     def _differing(
         self, expectation: Expectation, probe: Probe, batch: Batch
     ) -> Iterator[tuple[str, Failure | None]]:
         """Places that get other bits than the sample alone, and a failure where rounding explains none."""
-        lengths = LENGTHS[::2] if self.looker.facts.compiles else LENGTHS
+        lengths = LENGTHS[::2] if self.examiner.facts.compiles else LENGTHS
         ways = [(length, "contiguous") for length in lengths]
-        ways += [(LENGTHS[-1], "offset")] if self.looker.facts.watched else []
+        ways += [(LENGTHS[-1], "offset")] if self.examiner.facts.watched else []
         for index in dict.fromkeys((0, batch.length // 2, batch.length - 1)):
             known: list[bytes] = []
             for length, layout in ways:
@@ -160,11 +165,11 @@ class Facts:
     ) -> Failure | None:
         """A failure, if rounding does not explain what the places hold."""
         answer = replace(Answer.from_reply(dict(reply)), gradients=())
-        judgement = self.looker.verdict(Expectation(expectation.case, inputs=inputs), answer)
+        judgement = self.examiner.verdict(Expectation(expectation.case, inputs=inputs), answer)
         return Failure("lanes", f"{told}: {judgement.message}", judgement) if judgement.failing else None
 
     def _ask(self, expectation: Expectation, probe: Probe, inputs: Mapping[str, Array]) -> Reply:
-        return self.looker.ask(expectation, probe, PATTERNS[0], inputs, gradients=False)
+        return self.examiner.ask(expectation, probe, PATTERNS[0], inputs, gradients=False)
 
 
 def _other(batch: Batch, outputs: Sequence[Array], known: Sequence[bytes], length: int) -> int | None:
