@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.sample import sample
 
 from assay.adapters import binding
 from assay.harness.plan import plan
@@ -41,13 +42,13 @@ def _own_bindings() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
-    """What all frameworks say of the smoke tier, and of what practitioners ask.
+    """What all frameworks say of a sample of the smoke tier, and of what practitioners ask.
 
     They are asked once, in a process of its own, free of the bindings that other tests load: tests that want
     the record belong to the xdist group "frameworks", and so meet in one process of tests.
     """
     out = tmp_path_factory.mktemp("frameworks")
-    smoke = [question.case.id for question in plan(all_specs().values(), "smoke")]
+    smoke = [question.case.id for question in sample(plan(all_specs().values(), "smoke"))]
     answers = sorted({case for question in practical_questions() for case in question.cases})
     cases = [f"--case={case}" for case in dict.fromkeys((*smoke, *answers))]
     command = [sys.executable, "-m", "assay", "run", "--out", out, *cases]

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from support.sample import BUDGET, sample
 
 from assay.harness.auditing.faults import faults
-from assay.harness.plan import implementations, refusal, selection
+from assay.harness.plan import implementations, plan, refusal, selection
 from assay.specs import all_specs
 
 SPECS = all_specs()
@@ -51,3 +52,20 @@ def test_no_spec_takes_the_budget_of_many(configurations):
     assert {name for name, count in configurations.items() if count.total() > OF_ONE_SPEC} == set()
     assert {name for name, spec in SPECS.items() if len(selection(spec, "smoke")) > CASES} == set()
     assert {name for name, spec in SPECS.items() if len(faults(spec)) > FAULTS} == set()
+
+
+def keys(questions):
+    return {b.key for q in questions for b in q.bindings if refusal(b, q.case) is None}
+
+
+def test_what_the_tests_ask_reaches_every_implementation_within_the_budget():
+    smoke = plan(SPECS.values(), "smoke")
+    asked = sample(smoke)
+    assert keys(asked) == keys(smoke)
+    compiled = {
+        (b.key, q.case.configuration) for q in asked for b in q.bindings if refusal(b, q.case) is None
+    }
+    assert len(compiled) <= BUDGET
+    assert asked == sample(smoke)
+    with pytest.raises(AssertionError, match="each implementation once is"):
+        sample(smoke, len(keys(smoke)) - 1)

@@ -1,0 +1,62 @@
+"""What the tests ask of frameworks: every implementation something, and of the rest what a budget admits.
+
+`make report` and `make modes` ask all of it. The tests take no longer with more layers, until what asks every
+implementation once is the whole budget.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from assay.harness.plan import Question, refusal
+
+__all__ = ["BUDGET", "sample"]
+
+BUDGET = 2000
+"""Configurations, of each implementation, that are compiled and run."""
+
+Asked = tuple[str, object]
+"""An implementation and a configuration."""
+
+
+def sample(questions: Sequence[Question], budget: int = BUDGET) -> list[Question]:
+    """Questions within the budget, in their order: those that reach every implementation, and a fixed draw.
+
+    Raises:
+        AssertionError: what reaches every implementation is beyond the budget.
+    """
+    of_specs = groupby(questions, lambda question: question.case.spec.name)
+    chosen = {id(question): question for _, of_spec in of_specs for question in _reaching(list(of_spec))}
+    asked = {one for question in chosen.values() for one in _asked(question)}
+    assert len(asked) <= budget, (
+        f"each implementation once is {len(asked)} configurations, more than {budget}"
+    )
+    for question in sorted(questions, key=_drawn):
+        if len(more := asked.union(_asked(question))) <= budget:
+            chosen[id(question)], asked = question, more
+    return [question for question in questions if id(question) in chosen]
+
+
+def _asked(question: Question) -> Iterator[Asked]:
+    for binding in question.bindings:
+        if refusal(binding, question.case) is None:
+            yield binding.key, question.case.configuration
+
+
+def _reaching(questions: Sequence[Question]) -> Iterator[Question]:
+    """Few questions that between them ask every implementation that any of them asks: the greedy cover."""
+    reached = [{key for key, _ in _asked(question)} for question in questions]
+    left = set().union(*reached)
+    while left:
+        gain = Counter({place: len(left & keys) for place, keys in enumerate(reached)})
+        place, _ = gain.most_common(1)[0]
+        left -= reached[place]
+        yield questions[place]
+
+
+def _drawn(question: Question) -> bytes:
+    """An order that no family, size or dtype is behind."""
+    return hashlib.blake2b(question.case.id.encode(), digest_size=8).digest()
