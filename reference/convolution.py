@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from .affine import affine
+from .chain import chained, part
 from .checks import Array, require, require_rank, require_shape
-from .dense import dense, dense_vjp
+from .dense import dense
 from .windows import (
     Padding,
     Widths,
@@ -208,27 +209,11 @@ def separable_conv(
 
     Source: Chollet (2017), Xception: deep learning with depthwise separable convolutions, arXiv:1610.02357.
     """
-    hidden = depthwise_conv(x, kernel, strides=strides, padding=padding, dilation=dilation)
-    return dense(hidden, pointwise, bias)
+    hidden = part(depthwise_conv, x, kernel, None, strides=strides, padding=padding, dilation=dilation)
+    return part(dense, hidden, pointwise, bias)
 
 
-def separable_conv_vjp(
-    x: Array,
-    kernel: Array,
-    pointwise: Array,
-    bias: Array | None,
-    cotangent: Array,
-    *,
-    strides: PerAxis = 1,
-    padding: Padding = "valid",
-    dilation: PerAxis = 1,
-) -> tuple[Array, Array, Array, Array | None]:
-    """Gradient of `separable_conv`: that of a dense layer, and then of the depthwise convolution."""
-    geometry: dict[str, Any] = {"strides": strides, "padding": padding, "dilation": dilation}
-    hidden = depthwise_conv(x, kernel, **geometry)
-    dhidden, dpointwise, dbias = dense_vjp(hidden, pointwise, bias, cotangent)
-    dx, dkernel, _ = depthwise_conv_vjp(x, kernel, None, dhidden, **geometry)
-    return dx, dkernel, dpointwise, dbias
+separable_conv_vjp = chained(separable_conv)
 
 
 def conv_transpose(
@@ -448,26 +433,11 @@ def tied_conv_transpose(
     Source: Masci, Meier, Cireşan and Schmidhuber (2011), Stacked convolutional auto-encoders for hierarchical
     feature extraction, section 2: the flip over both dimensions of the weights.
     """
-    hidden = conv(x, kernel, strides=strides, padding=padding)
-    return conv_transpose(hidden, kernel, strides=strides, padding=padding, flip=flip)
+    hidden = part(conv, x, kernel, None, strides=strides, padding=padding)
+    return part(conv_transpose, hidden, kernel, None, strides=strides, padding=padding, flip=flip)
 
 
-def tied_conv_transpose_vjp(
-    x: Array,
-    kernel: Array,
-    cotangent: Array,
-    *,
-    strides: PerAxis = 1,
-    padding: Padding = "valid",
-    flip: bool = True,
-) -> tuple[Array, Array]:
-    """Gradient of `tied_conv_transpose`: the kernel's comes from both uses."""
-    hidden = conv(x, kernel, strides=strides, padding=padding)
-    dhidden, of_second, _ = conv_transpose_vjp(
-        hidden, kernel, None, cotangent, strides=strides, padding=padding, flip=flip
-    )
-    dx, of_first, _ = conv_vjp(x, kernel, None, dhidden, strides=strides, padding=padding)
-    return dx, of_first + of_second
+tied_conv_transpose_vjp = chained(tied_conv_transpose)
 
 
 # --- the three products of input, kernel and output ---

@@ -11,9 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..numerics.doubt import in_doubt
+from .chain import chained, part
 from .checks import Array, require, require_rank, require_shape
-from .convolution import conv, conv_vjp
-from .dense import dense, dense_vjp
+from .convolution import conv
+from .dense import dense
 
 __all__ = [
     "MASKINGS",
@@ -351,24 +352,10 @@ def batch_norm_folded(
     _require_channels(kernel, offset=offset, mean=mean, variance=variance, scale=scale, bias=bias)
     slope = _slope(variance, scale, epsilon)
     shift = (-mean if offset is None else offset - mean) * slope + bias
-    return (dense if kernel.ndim == 2 else conv)(x, kernel * slope, shift)
+    return part(dense if kernel.ndim == 2 else conv, x, kernel * slope, shift)
 
 
-def batch_norm_folded_vjp(
-    x: Array,
-    kernel: Array,
-    offset: Optional,
-    mean: Array,
-    variance: Array,
-    scale: Array,
-    bias: Array,
-    cotangent: Array,
-    *,
-    epsilon: float = 1e-5,
-) -> tuple[Array]:
-    """Gradient of `batch_norm_folded` in x alone: that of the one layer."""
-    vjp = dense_vjp if kernel.ndim == 2 else conv_vjp
-    return vjp(x, kernel * _slope(variance, scale, epsilon), None, cotangent)[:1]
+batch_norm_folded_vjp = chained(batch_norm_folded, wrt=1)
 
 
 def masked_batch_norm(
