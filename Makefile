@@ -13,7 +13,7 @@ UNDERWAY := $(VENV)/.assay-setting-up
 TREE     := $(VENV)/.assay-tree
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test audit proof answers smoke seeds modes mutants report lint clean
+.PHONY: help setup test audit proof answers atlas smoke seeds modes mutants report lint clean
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [OUT=$(OUT)] [TIER=$(TIER)] [JOBS=$(JOBS)] [SEEDS=$(SEEDS)]"
@@ -54,6 +54,9 @@ proof: setup ## prove the references, and write what holds each one up to docs/p
 
 answers: setup ## measure what practitioners ask, and write docs/answers.md anew
 	$(BIN)/assay answers --out docs/answers.md
+
+atlas: setup ## measure what arguments of layers are by default, ten minutes; writes docs/atlas
+	$(BIN)/assay atlas --out docs/atlas
 
 smoke: setup ## choose the cases of the smoke tier by what the judge catches in them, half an hour; writes specs/smoke.txt
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/smoke.py --jobs $(JOBS)

@@ -24,13 +24,13 @@ import linecache
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..syntax import parse
 from .binding import BUILT, Binding, conditions, register
 
-__all__ = ["Row", "rows"]
+__all__ = ["Row", "declared", "rows", "without"]
 
 Expressions = Mapping[str, str]
 
@@ -167,6 +167,31 @@ def rows(
         bind(sys._getframe(1).f_globals, *of, **form, caller=caller, maker=maker)
 
     return function, module
+
+
+def without(binding: Binding, option: str) -> Binding:
+    """The binding of a row that leaves one of the API's own arguments out: what does the API do by itself?"""
+    assert binding.row is not None
+    row = replace(binding.row, options={k: v for k, v in binding.row.options.items() if k != option})
+    space = binding.function.__globals__
+    file = f"{space['__file__']}:{binding.key} without {option}"
+    call, build = _functions({"call": (row.call, row.unused), "build": (row.build, ())}, space, file)
+    return replace(binding, function=call, build=build, row=row)
+
+
+def declared(binding: Binding, option: str) -> str:
+    """The default that the signature of what a row calls declares for an argument, as Python writes it.
+
+    Empty where the signature tells no literal: many functions are built in, or take what they are given.
+    """
+    assert binding.row is not None
+    try:
+        called = eval(binding.row.calls, binding.function.__globals__)
+        text = repr(inspect.signature(called).parameters[option].default)
+        ast.literal_eval(text)
+    except (ValueError, TypeError, KeyError, SyntaxError):
+        return ""
+    return text
 
 
 def _written(api: str, paths: Mapping[str, str]) -> str:

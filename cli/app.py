@@ -36,11 +36,13 @@ from ..reports.audit import audit_details, audit_summary
 from ..reports.console import Bar, Progress, Screen, table
 from ..reports.pages import explanation_page, spec_page, spec_table
 from ..specs.language.cases import DTYPE_ORDER
+from .atlas import atlas
 from .coverage import coverage
 from .ending import DEBUG, CannotRun, Defect, keeping, status_of, unread
 from .gate import gate, waive
 from .kernel import check, export, judge
 from .options import ALL_FRAMEWORKS, Device, Names, Tier
+from .port import port
 
 __all__ = ["app", "main"]
 
@@ -351,11 +353,13 @@ def answers(
         Screen().print(Markdown(text))
 
 
+app.command(atlas)
 app.command(check)
 app.command(coverage)
 app.command(export)
 app.command(judge)
 app.command(gate)
+app.command(port)
 app.command(waive)
 
 

@@ -45,6 +45,7 @@ ROOMS = {
         "auditing": ("", "judging", "running"),
         "checking": ("", "judging", "running", "auditing"),
         "gating": ("", "judging", "running"),
+        "mapping": ("", "judging", "running"),
     },
 }
 FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "flax", "optax"}

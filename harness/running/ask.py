@@ -24,11 +24,15 @@ __all__ = ["Request", "ask"]
 
 @dataclass(frozen=True)
 class Request:
-    """A case with what the reference expects of it, the implementation asked, and where it runs."""
+    """A case with what the reference expects of it, the implementation asked, and where it runs.
+
+    ``unsaid`` is one of the API's own arguments that it is not given.
+    """
 
     expectation: Expectation
     binding: Binding
     target: Target
+    unsaid: str = ""
 
     def encoded(self, seed: int = SEED, probe: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """What the worker is sent; the first data set of a configuration is run twice.
@@ -41,6 +45,7 @@ class Request:
         inputs = {**expectation.inputs, **(probe or {})}
         return {
             "binding": self.binding.key,
+            "unsaid": self.unsaid,
             "parameters": case.arguments,
             "seed": seed if case.spec.recover else None,
             "inputs": {

@@ -21,10 +21,11 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from ...adapters.binding import BUILT, bindings, load_bindings
+from ...adapters.binding import BUILT, Binding, bindings, load_bindings
 from ...adapters.framework import Framework, NotInForce, Returned, Runner, Unavailable, Wire, framework
 from ...adapters.kernel.function import Kernel, find_function
 from ...adapters.lazy import Absent, Unimportable
+from ...adapters.rows import declared, without
 from ...adapters.surface import public_names
 
 __all__ = ["serve", "serve_kernel", "serve_names"]
@@ -113,6 +114,7 @@ class _Desk:
         self.bindings = bindings([family])
         adapter.settle(self.bindings.values())
         self._met: set[Any] = set()
+        self._silent: dict[tuple[str, str], Binding] = {}
         self._prepared: dict[Any, _Ready] = {}
 
     def facts(self) -> Reply:
@@ -126,6 +128,8 @@ class _Desk:
         }
 
     def answer(self, request: Mapping[str, Any]) -> Reply:
+        if "declared" in request:
+            return {"declared": declared(self.bindings[request["binding"]], request["declared"])}
         started, first = time.perf_counter(), self._meets(request)
         try:
             reply = self._run(request)
@@ -163,10 +167,18 @@ class _Desk:
 
     def _configuration(self, request: Mapping[str, Any]) -> tuple[Any, ...]:
         """What is built and compiled once: a binding with parameters, on inputs of these shapes and types."""
-        seed = request["seed"] if "seed" in self.bindings[request["binding"]].arguments else None
+        seed = request["seed"] if "seed" in self._binding(request).arguments else None
         shapes = tuple(wire and tuple(wire[:2]) for wire in request["inputs"].values())
         parameters = tuple(request["parameters"].items())
-        return request["binding"], parameters, seed, tuple(request["wrt"]), shapes
+        return request["binding"], request["unsaid"], parameters, seed, tuple(request["wrt"]), shapes
+
+    def _binding(self, request: Mapping[str, Any]) -> Binding:
+        """The binding that is asked, or one that leaves out the argument that is to be ``unsaid``."""
+        asked = request["binding"], request["unsaid"]
+        if asked not in self._silent:
+            binding = self.bindings[request["binding"]]
+            self._silent[asked] = without(binding, request["unsaid"]) if request["unsaid"] else binding
+        return self._silent[asked]
 
     def _call(
         self, request: Mapping[str, Any], cotangents: Sequence[Any] | None
@@ -199,7 +211,7 @@ class _Desk:
         """The runner of a configuration, and what its binding has built: once, before anything is traced."""
         key = self._configuration(request)
         if key not in self._prepared:
-            binding = self.bindings[request["binding"]]
+            binding = self._binding(request)
             parameters = {**request["parameters"], "seed": request["seed"]}
             given = {name: parameters[name] for name in binding.called_with if name in parameters}
             if binding.build is not None:

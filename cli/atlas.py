@@ -1,0 +1,70 @@
+"""The command ``assay atlas``: what the own arguments of each API mean, and what they are by default."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from ..harness.mapping.atlas import Atlas, subjects
+from ..harness.mapping.atlas import atlas as measured
+from ..harness.plan import select_specs
+from ..harness.running.processes import WorkerSettings, checked_framework
+from ..reports.atlas import atlas_tables, counted, family_page, index_page
+from ..reports.console import Bar, Screen
+from .ending import CannotRun
+from .options import ALL_FRAMEWORKS, Names
+
+__all__ = ["atlas"]
+
+
+def atlas(
+    *specs: str,
+    framework: Names = ALL_FRAMEWORKS,
+    python: Path = Path(sys.executable),
+    out: Path | None = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Measure what the arguments of layers are when they are not given, and show what each of them means.
+
+    Parameters
+    ----------
+    specs
+        Names or globs of specs, such as gelu or 'conv*'; all if none is given.
+    framework
+        torch, tensorflow, keras (on TensorFlow), keras[jax], keras[torch] or jax; may be given many times.
+    python
+        The interpreter whose frameworks are asked.
+    out
+        A folder: writes a Markdown page for each family, an index and atlas.json instead of printing.
+    as_json
+        Print JSON instead of tables.
+    """
+    chosen = list(select_specs(specs).values())
+    workers = [WorkerSettings(checked_framework(name), python=str(python)) for name in framework]
+    total = sum(len(subjects(chosen, settings.family)) for settings in workers)
+    with Bar("atlas", total) as bar:
+        found = measured(chosen, workers, lambda target: bar.advance())
+    if not any(target.available for target in found.targets):
+        raise CannotRun("No framework could be asked. " + " ".join(t.reason for t in found.targets))
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(found)).decode())
+    elif out is None:
+        Screen().print(atlas_tables(found, chosen))
+    else:
+        _write(found, out)
+
+
+def _write(found: Atlas, out: Path) -> None:
+    """The record, a page for each family, and the index."""
+    named = {argument.spec for argument in found.arguments} | {spec for spec, _ in found.functions}
+    specs = [spec for name, spec in select_specs(()).items() if name in named]
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "atlas.json").write_bytes(msgspec.json.format(msgspec.json.encode(found)))
+    (out / "README.md").write_text(index_page(found, specs), "utf-8")
+    for family in dict.fromkeys(spec.family for spec in specs):
+        (out / f"{family}.md").write_text(family_page(found, family, specs), "utf-8")
+    Screen().print(counted(found))

@@ -1,0 +1,1 @@
+"""What the arguments of public APIs mean, and what they are by default."""

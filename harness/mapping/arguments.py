@@ -1,0 +1,342 @@
+"""The own arguments of public APIs: what each means in the words of the spec, and what it is by default.
+
+What an argument means stands in the row of the binding. Its default is measured: the call leaves it out, and
+what comes back is held to the reference under each value that the spec lists, under the one that the
+signature declares, and under those of other parameters. The signature alone would not do: many declare
+nothing, or None.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import dataclasses
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from ...adapters.binding import Binding
+from ...specs.language.case import Case
+from ...specs.language.spec import Spec, Value
+from ...syntax import parse
+from ..judging.expectation import Expectation
+from ..plan import refusal, selection
+from ..record import Target, Verdict
+from ..running.ask import Request, ask
+from ..running.processes import Worker
+
+__all__ = [
+    "Argument",
+    "Desk",
+    "Standing",
+    "admitted",
+    "bases",
+    "is_defined",
+    "options_of",
+    "own_value",
+    "under",
+]
+
+Standing = Literal["default", "declared", "required", "agrees", "unlisted", "raises", "unasked"]
+"""What was found where an argument is not given.
+
+``default``: one value explains the results, and no other that was tried does. ``declared``: the signature
+says so, the results agree, and other values would explain them too. ``required``: the API does not go
+without it. ``agrees``: the values explain the results, and nothing that was tried tells them from others.
+``unlisted``: none that was tried does. ``raises``: for another reason. ``unasked``: no case could tell.
+"""
+
+MOST = 12
+"""Combinations of values that are tried for one argument."""
+
+CUSTOMARY = {"epsilon": (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12)}
+"""What defaults are by custom, tried where a signature declares nothing."""
+
+NEEDED = ("missing", "required", "must be specified", "must be provided", "should be defined")
+"""How frameworks say that they do not go without an argument."""
+
+
+class Argument(msgspec.Struct, frozen=True):
+    """One of an API's own arguments.
+
+    Args:
+        spec: name of the spec.
+        api: the public name.
+        target: what was asked, such as ``torch/cpu``.
+        name: of the argument.
+        expression: what it is given, over the parameters of the spec.
+        parameters: those that it settles.
+        standing: what was found where it is not given.
+        default: what it is then given, as Python writes it; empty where that follows from shapes.
+        values: those of ``parameters`` that explain the result.
+        like: the parameter whose value it then has.
+        declared: what the signature says, as Python writes it.
+        message: what was raised.
+    """
+
+    spec: str
+    api: str
+    target: str
+    name: str
+    expression: str
+    parameters: tuple[str, ...]
+    standing: Standing
+    default: str = ""
+    values: tuple[dict[str, Value], ...] = ()
+    like: str = ""
+    declared: str = ""
+    message: str = ""
+
+
+def options_of(binding: Binding, spec: Spec) -> dict[str, tuple[str, ...]]:
+    """The own arguments of a row that follow from parameters of the spec, with these parameters.
+
+    An input that is only asked whether it is there stands for the parameter that says so.
+    """
+    assert binding.row is not None
+    known = {parameter.name for parameter in spec.parameters}
+    presence = {given.name: given.when for given in spec.inputs if given.when in known}
+    found = {}
+    for option, expression in binding.row.options.items():
+        names = dict.fromkeys(n.id for n in ast.walk(parse(expression)) if isinstance(n, ast.Name))
+        meant = tuple(dict.fromkeys(presence.get(name, name) for name in names))
+        if own := tuple(name for name in meant if name in known):
+            found[option] = own
+    return found
+
+
+def bases(binding: Binding, spec: Spec) -> list[Case]:
+    """The valid smoke cases of float32 that an implementation is asked, smallest first."""
+    asked = [c for c in selection(spec, "smoke", ("float32",)) if c.valid and refusal(binding, c) is None]
+    return sorted(asked, key=lambda case: sum(case.size))
+
+
+def under(case: Case, values: Mapping[str, Value]) -> Case:
+    """The case with other values of parameters."""
+    return dataclasses.replace(case, parameters=tuple((n, values.get(n, v)) for n, v in case.parameters))
+
+
+def admitted(binding: Binding, case: Case) -> bool:
+    """Whether a case is in scope, and the implementation can be asked it."""
+    return bool(case.spec.admits(case.names)) and refusal(binding, case) is None
+
+
+def pins(binding: Binding) -> dict[str, tuple[Value, str]]:
+    """Parameters that have one value in all that an implementation can do, with the reasons."""
+    found = {}
+    for rule, reason in binding.where.items():
+        match parse(rule, "eval").body:
+            case ast.Compare(left=ast.Name(id=name), ops=[ast.Eq()], comparators=[right]):
+                with contextlib.suppress(ValueError):
+                    found[name] = ast.literal_eval(right), reason
+    return found
+
+
+def own_value(binding: Binding, option: str, case: Case) -> str:
+    """What an argument is given in a case, as Python writes it; empty where it follows from shapes."""
+    assert binding.row is not None
+    names: dict[str, object] = {i.name: i if i in case.given else None for i in case.spec.inputs}
+    names |= case.arguments
+    try:
+        value = eval(binding.row.options[option], binding.function.__globals__, names)
+        text = repr(float(f"{value:.12g}") if isinstance(value, float) else value)  # 1 - 0.9 is meant as 0.1
+        ast.literal_eval(text)
+    except Exception:  # whatever an expression of a row raises, it is none of parameters alone
+        return ""
+    return text
+
+
+class Desk:
+    """Asks the implementations of one framework what they do where an argument is not given."""
+
+    def __init__(self, worker: Worker, target: Target) -> None:
+        self.worker, self.target = worker, target
+        self._known: dict[tuple[str, str, str], tuple[bool | None, str]] = {}
+        self._timings: defaultdict[str, float] = defaultdict(float)
+
+    def arguments(self, binding: Binding, spec: Spec) -> Iterator[Argument]:
+        """Every own argument of a binding that follows from parameters; nothing where it is no row."""
+        for option, parameters in options_of(binding, spec).items() if binding.row else ():
+            yield self.measured(binding, spec, option, parameters)
+
+    def measured(self, binding: Binding, spec: Spec, option: str, parameters: tuple[str, ...]) -> Argument:
+        """What one argument is where it is not given."""
+        assert binding.row is not None
+        told = self.worker.ask({"binding": binding.key, "declared": option})["declared"]
+        about = spec.name, binding.api, self.target.name, option, binding.row.options[option], parameters
+        argument = Argument(*about, "unasked", declared=told)
+        telling = _telling(binding, spec, parameters)
+        left = _hypotheses(binding, telling, option, parameters, told)
+        spoke, refuted, message = set[Hypothesis](), False, ""
+        for base in telling:
+            for one in tuple(left):
+                holds, raised = self._holds(binding, option, base, one)
+                spoke |= {one} if holds is not None else set()
+                if holds is False:
+                    left.remove(one)
+                    refuted, message = True, raised or message
+            if refuted and len(left) <= 1 and spoke.issuperset(left):
+                break
+        left = [one for one in left if one in spoke]
+        if not left and message:
+            needed = any(word in message for word in NEEDED)
+            return replace(argument, standing="required" if needed else "raises", message=message)
+        return _found(argument, left, refuted, binding, telling)
+
+    def _holds(self, binding: Binding, option: str, base: Case, one: Hypothesis) -> tuple[bool | None, str]:
+        """Whether a default explains what a case gives without the argument, or what is raised.
+
+        None: the case under that default is out of scope.
+        """
+        case = one.of(base)
+        if not admitted(binding, case) or not is_defined(case):
+            return None, ""
+        key = binding.key, option, case.id
+        if key not in self._known:
+            self._known[key] = self._explains(binding, option, case)
+        return self._known[key]
+
+    def _explains(self, binding: Binding, option: str, case: Case) -> tuple[bool | None, str]:
+        """Whether a call without the argument gives what is right in a case, or what a call with it gives."""
+        verdict = self.verdict(binding, case, option)
+        if not verdict.failing:
+            return True, ""
+        said = self.verdict(binding, case)
+        if verdict.outcome == "rejects":
+            return None if said.outcome == "rejects" else False, verdict.message
+        return verdict.digest != "" and verdict.digest == said.digest, ""
+
+    def verdict(
+        self, binding: Binding, case: Case, unsaid: str = "", meant: Mapping[str, Value] | None = None
+    ) -> Verdict:
+        """What an implementation does in a case.
+
+        Args:
+            binding: the implementation.
+            case: the case.
+            unsaid: one of its own arguments that it is not given.
+            meant: parameters that the answer is held to, in the place of those that are given.
+        """
+        request = Request(Expectation(case, meant), binding, self.target, unsaid)
+        return ask(request, self.worker, self._timings)[0]
+
+
+def is_defined(case: Case) -> bool:
+    """Whether the reference takes the parameters: those that a signature declares need not make sense."""
+    try:
+        return bool(Expectation(case).forward())
+    except (ValueError, IndexError, ZeroDivisionError):
+        return False
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What a default may be: values of parameters, or for one of them what another parameter is."""
+
+    values: tuple[tuple[str, Value], ...] = ()
+    like: tuple[str, str] = ("", "")
+
+    def of(self, case: Case) -> Case:
+        """The case under this default."""
+        mine, other = self.like
+        return under(case, {mine: case.arguments[other]} if other else dict(self.values))
+
+
+def _hypotheses(
+    binding: Binding, bases: Sequence[Case], option: str, parameters: tuple[str, ...], told: str
+) -> list[Hypothesis]:
+    """Defaults that are tried: the values that the spec lists, the one declared, and those of others."""
+    if not bases:
+        return []
+    spec = bases[0].spec
+    listed = [tuple(zip(parameters, values, strict=True)) for values in _listed(spec, parameters)]
+    found = dict.fromkeys(map(Hypothesis, listed))
+    if len(parameters) == 1:
+        (mine,) = parameters
+        if told and (meant := _inverse(binding, bases[0], option, mine, told)) is not None:
+            found[Hypothesis(((mine, meant),))] = None
+        found |= dict.fromkeys(Hypothesis(((mine, value),)) for value in CUSTOMARY.get(mine, ()))
+        kind = type(spec.parameter(mine).default)
+        others = [p.name for p in spec.parameters if p.name != mine and type(p.default) is kind is tuple]
+        found |= dict.fromkeys(Hypothesis(like=(mine, other)) for other in others)
+    return list(found)
+
+
+def _found(
+    argument: Argument, left: Sequence[Hypothesis], refuted: bool, binding: Binding, bases: Sequence[Case]
+) -> Argument:
+    """What the hypotheses that are left say of an argument."""
+    if not left:
+        return replace(argument, standing="unlisted" if refuted else "unasked")
+    constant = [one for one in left if not one.like[1]]
+    likened = [one.like[1] for one in left if one.like[1]]
+    values = tuple(dict(one.values) for one in constant)
+    if likened and (not constant or argument.declared == "None"):
+        like = likened[0]
+        return replace(argument, standing="default", default=f"that of {like}", like=like)
+    own = dict.fromkeys(own_value(binding, argument.name, one.of(bases[0])) for one in constant)
+    told = argument.declared
+    declared = next((text for text in own if told and _same(text, told)), "")
+    if len(own) == 1 and refuted:
+        default = told if declared else next(iter(own))
+        return replace(argument, standing="default", default=default, values=values)
+    if declared:
+        return replace(argument, standing="declared", default=told, values=values)
+    return replace(argument, standing="agrees", values=values)
+
+
+def _same(text: str, told: str) -> bool:
+    """Whether two literals say the same, but for the rounding of a conversion."""
+    one, other = ast.literal_eval(text) if text else None, ast.literal_eval(told)
+    if isinstance(one, float) and isinstance(other, int | float):
+        return math.isclose(one, other)
+    return bool(text) and one == other and type(one) is type(other)
+
+
+def _telling(binding: Binding, spec: Spec, parameters: tuple[str, ...], most: int = 4) -> list[Case]:
+    """Few cases in which an argument could tell its values apart, unlike each other, small ones first."""
+    choices = [dict(zip(parameters, values, strict=True)) for values in _listed(spec, parameters)]
+    first = spec.inputs[0].name
+
+    def telling(case: Case) -> int:
+        return sum(admitted(binding, under(case, values)) for values in choices)
+
+    def traits(case: Case) -> set[tuple[str, object]]:
+        shape = case.names[first]
+        return {("data", case.data), ("rank", len(shape)), *case.arguments.items()}
+
+    left, chosen, seen = bases(binding, spec), list[Case](), set[tuple[str, object]]()
+    reach = {case: telling(case) for case in left}
+    while left and len(chosen) < most:
+        best = max(left, key=lambda case: (reach[case], len(traits(case) - seen), -sum(case.size)))
+        left.remove(best)
+        chosen.append(best)
+        seen |= traits(best)
+    return chosen
+
+
+def _listed(spec: Spec, parameters: tuple[str, ...]) -> list[tuple[Value, ...]]:
+    """Combinations of the values that a spec lists for parameters."""
+    every = itertools.product(*(spec.parameter(name).values for name in parameters))
+    return list(itertools.islice(every, MOST))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _inverse(binding: Binding, base: Case, option: str, parameter: str, told: str) -> Value:
+    """The value of a parameter for which an argument is given what ``told`` says, or None."""
+    value = ast.literal_eval(told)
+    if not _is_number(value) or not any(map(_is_number, base.spec.parameter(parameter).values)):
+        return None
+    guesses: tuple[float, ...] = value, 1 - value, -value
+    return next(
+        (g for g in guesses if _same(own_value(binding, option, under(base, {parameter: g})), told)), None
+    )

@@ -1,0 +1,211 @@
+"""How one API is made to do what another does: arguments carried over, and the two run side by side."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ...adapters.binding import Binding, bindings
+from ...errors import Usage
+from ...specs import all_specs
+from ...specs.language.case import Case
+from ...specs.language.spec import Spec, Value, evaluate
+from ..plan import selection
+from ..record import Verdict
+from .arguments import Argument, Desk, admitted, bases, is_defined, options_of, own_value, pins, under
+
+__all__ = ["Pair", "Proof", "Recipe", "pair", "port"]
+
+MOST = 24
+"""Cases in which the two are run side by side."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two implementations of one spec."""
+
+    spec: Spec
+    source: Binding
+    target: Binding
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What came of running both: cases in which both are right, and the others with what is wrong."""
+
+    equal: int = 0
+    others: tuple[tuple[Verdict, Verdict], ...] = ()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the second of a pair does what the first does.
+
+    Args:
+        pair: the two.
+        meant: a case with the parameters that the first has.
+        written: a case with those that the second takes, the same where nothing stands in the way.
+        arguments: own arguments of the first: what they are, and whether that was given or is the default.
+        unmatched: why the second cannot do what the first does.
+        proof: what came of running both, held to what the first means.
+    """
+
+    pair: Pair
+    meant: Case
+    written: Case
+    arguments: tuple[tuple[str, str, str], ...]
+    unmatched: tuple[str, ...] = ()
+    proof: Proof = field(default_factory=Proof)
+
+    @property
+    def exact(self) -> bool:
+        """Whether nothing stands in the way, and both gave what is right in every case."""
+        return not self.unmatched and not self.proof.others and self.proof.equal > 0
+
+
+def pair(source: str, target: str, spec: str = "") -> Pair:
+    """The implementations called so, of one spec.
+
+    Raises:
+        Usage: an API is not known, or no spec has both; says which are near.
+    """
+    known = bindings()
+    of = {api: {b.spec: b for b in known.values() if b.api == api} for api in (source, target)}
+    for api, found in of.items():
+        if not found:
+            apis = {b.api for b in known.values()}
+            near = [one for one in apis if one.lower() == api.lower()]
+            near = near or difflib.get_close_matches(api, apis, n=3)
+            hint = f"; did you mean {' or '.join(near)}?" if near else "; see `assay list`"
+            raise Usage(f"no implementation is called {api!r}{hint}")
+    both = [name for name in of[source] if name in of[target] and name == (spec or name)]
+    if not both:
+        others = sorted({b.api for b in known.values() if b.spec in of[source] and b.api != source})
+        raise Usage(f"{source} and {target} have no layer in common; {source} has with {', '.join(others)}")
+    return Pair(all_specs()[both[0]], of[source][both[0]], of[target][both[0]])
+
+
+def port(two: Pair, given: Mapping[str, str], source: Desk, target: Desk) -> Recipe:
+    """The recipe by which the second of a pair does what the first does with these of its own arguments.
+
+    Args:
+        two: what is ported, and to what.
+        given: own arguments of the first with their values as Python writes them; others have their defaults.
+        source: asks the first.
+        target: asks the second.
+
+    Raises:
+        Usage: an argument is unknown, has a value that the spec has no word for, or must be given.
+    """
+    if two.source.row is None and given:
+        raise Usage(f"the arguments of {two.source.api} are not known as data: it is more than one call")
+    options = options_of(two.source, two.spec) if two.source.row else {}
+    if unknown := [name for name in given if name not in options]:
+        known = ", ".join(options) or "none"
+        raise Usage(f"{two.source.api} has no argument {unknown[0]!r} here; it has: {known}")
+    taken = {name: value for name, (value, _) in pins(two.target).items()}
+    values = taken | {name: value for name, (value, _) in pins(two.source).items()}
+    arguments = list[tuple[str, str, str]]()
+    for option, parameters in sorted(options.items(), key=lambda item: item[0] not in given):
+        if option in given:
+            values |= _meaning(two, option, parameters, given[option])
+            arguments.append((option, given[option], "given"))
+        else:
+            found = source.measured(two.source, two.spec, option, parameters)
+            values |= _default(two, found, values)
+            arguments.append((option, found.default, found.standing))
+    said = {name for option in given for name in options[option]}
+    meant = _case(two, values, said)
+    unmatched = tuple(why for rule, why in two.target.where.items() if not evaluate(rule, meant.names))
+    written = under(meant, taken) if unmatched else meant
+    proof = _proof(two, meant, taken if unmatched else {}, source, target)
+    return Recipe(two, meant, written, tuple(arguments), unmatched, proof)
+
+
+def _meaning(two: Pair, option: str, parameters: Sequence[str], text: str) -> dict[str, Value]:
+    """The values of parameters under which an argument is given what ``text`` says."""
+    base = bases(two.source, two.spec)[0]
+    for case in _under_all(base, parameters, text):
+        own = own_value(two.source, option, case)
+        if own == text or (own and _equal(own, text)):
+            return {name: case.arguments[name] for name in parameters}
+    listed = {own_value(two.source, option, case) for case in _under_all(base, parameters)}
+    known = ", ".join(sorted(filter(None, listed)))
+    raise Usage(f"{two.spec.name} has no word for {option}={text} of {two.source.api}; it has for {known}")
+
+
+def _under_all(base: Case, parameters: Sequence[str], text: str = "") -> Iterator[Case]:
+    """The case under each value of the parameters that the spec lists, and under numbers near ``text``."""
+    if len(parameters) == 1 and text:
+        try:
+            number = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            number = None
+        if isinstance(number, int | float | tuple) and not isinstance(number, bool):
+            yield under(base, {parameters[0]: number})
+        if isinstance(number, int | float) and not isinstance(number, bool):
+            yield under(base, {parameters[0]: 1 - number})
+    cases = [base]
+    for name in parameters:
+        cases = [under(case, {name: value}) for case in cases for value in base.spec.parameter(name).values]
+    yield from cases
+
+
+def _equal(own: str, text: str) -> bool:
+    try:
+        return bool(ast.literal_eval(own) == ast.literal_eval(text))
+    except (ValueError, SyntaxError):
+        return own.strip("'\"") == text
+
+
+def _default(two: Pair, found: Argument, known: Mapping[str, Value]) -> dict[str, Value]:
+    """The values of parameters that an argument settles where it is not given."""
+    if found.like:
+        return {found.parameters[0]: known.get(found.like, two.spec.defaults[found.like])}
+    if found.standing in ("default", "declared", "agrees"):
+        usual = {name: two.spec.defaults[name] for name in found.parameters}
+        return usual if usual in found.values else dict(found.values[0])
+    if found.standing == "required":
+        return {name: two.spec.defaults[name] for name in found.parameters}
+    raise Usage(f"what {found.api} does without {found.name} is not known; give {found.name}=…")
+
+
+def _case(two: Pair, values: Mapping[str, Value], said: Container[str]) -> Case:
+    """A case with these parameters that the first can be asked.
+
+    A default that has no effect beside the other parameters, so that no case has it, gives way; what was
+    ``said`` does not.
+
+    Raises:
+        Usage: there is none.
+    """
+    usual = two.spec.defaults
+    without = [{name: usual[name]} for name in values if name not in said]
+    for change in ({}, *without, {name: usual[name] for name in values if name not in said}):
+        for base in bases(two.source, two.spec):
+            case = under(base, {**values, **change})
+            if admitted(two.source, case) and is_defined(case):
+                return case
+    told = ", ".join(f"{name}={value!r}" for name, value in values.items())
+    raise Usage(f"no case of {two.spec.name} has {told} on {two.source.api}")
+
+
+def _proof(two: Pair, meant: Case, taken: Mapping[str, Value], source: Desk, target: Desk) -> Proof:
+    """Run both on every size and kind of data that the spec has, and hold both to what the first means.
+
+    The second is given the parameters that it has ``taken`` in the place of those that it has not.
+    """
+    every = (under(c, meant.arguments) for c in selection(two.spec, "standard", ("float32",)) if c.valid)
+    pairs = {case.id: (case, under(case, taken)) for case in every if admitted(two.source, case)}
+    asked = [(one, other) for one, other in pairs.values() if admitted(two.target, other) and is_defined(one)]
+    equal, others = 0, []
+    for one, other in asked[:: max(1, len(asked) // MOST)]:
+        first = source.verdict(two.source, one)
+        second = target.verdict(two.target, other, meant=one.arguments if taken else None)
+        if first.failing or second.failing:
+            others.append((first, second))
+        else:
+            equal += 1
+    return Proof(equal, tuple(others))

@@ -1,0 +1,176 @@
+"""The atlas on the terminal and on pages: what arguments of APIs mean, and what they are by default."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import jinja2
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..adapters.binding import Binding
+from ..harness.mapping.arguments import Argument, Standing, pins
+from ..harness.mapping.atlas import Atlas
+from ..harness.plan import implementations
+from ..specs.language.case import encode
+from ..specs.language.spec import Spec, Value
+from .overview import version_of
+
+__all__ = ["atlas_tables", "counted", "family_page", "index_page"]
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def default_of(argument: Argument) -> str:
+    """What was found of an argument that is not given, in a word or two."""
+    values = " or ".join(", ".join(f"{n}={encode(v)}" for n, v in one.items()) for one in argument.values[:3])
+    match argument.standing:
+        case "default":
+            return argument.default or values
+        case "declared":
+            return f"{argument.default}, by its signature"
+        case "required":
+            return "must be given"
+        case "agrees":
+            return f"{values} would explain it"
+        case "unlisted":
+            return "no value that was tried"
+        case "raises":
+            return "raises"
+        case "unasked":
+            return "not asked"
+
+
+OPEN: dict[Standing, str] = {
+    "agrees": "with values that nothing tells apart",
+    "unlisted": "that no value explains which was tried",
+    "raises": "without which the call raises",
+    "unasked": "that no case asks",
+}
+"""What is said of arguments whose default is not known."""
+
+
+def counted(atlas: Atlas) -> str:
+    """How many arguments there are, and of how many it is known what they are by default."""
+    of = Counter(argument.standing for argument in atlas.arguments)
+    apis = len({(argument.spec, argument.api) for argument in atlas.arguments})
+    left = ", ".join(f"{of[standing]} {word}" for standing, word in OPEN.items() if of[standing])
+    settled = of["default"] + of["declared"] + of["required"]
+    return (
+        f"Of {of.total():,} arguments of {apis:,} APIs {settled:,} are settled: {of['default']:,} defaults "
+        f"measured, {of['declared']:,} declared and not contradicted, {of['required']:,} without which the "
+        f"API does not go; {left or 'none is left'}. {len(atlas.functions):,} implementations are more than "
+        "one call, and their arguments are not listed."
+    )
+
+
+def atlas_tables(atlas: Atlas, specs: Sequence[Spec]) -> RenderableType:
+    """A table for each spec, API by API, and what it all comes to."""
+    return Group(*(part for spec in specs for part in _table(atlas, spec)), counted(atlas))
+
+
+def _table(atlas: Atlas, spec: Spec) -> Iterator[RenderableType]:
+    mine = [argument for argument in atlas.arguments if argument.spec == spec.name]
+    if not mine:
+        return
+    yield Text.assemble((spec.name, "bold"), f"  {spec.summary}")
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("API", "argument", "is given", "by default"):
+        table.add_column(heading, overflow="fold")
+    before = ""
+    for argument in mine:
+        shown = "" if argument.api == before else argument.api
+        table.add_row(*map(Text, (shown, argument.name, argument.expression, default_of(argument))))
+        before = argument.api
+    yield table
+    yield ""
+
+
+# --- pages ---
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A spec on its page."""
+
+    spec: Spec
+    atlas: Atlas
+
+    @cached_property
+    def bindings(self) -> tuple[Binding, ...]:
+        """Implementations of the frameworks that were asked."""
+        families = {target.framework.partition("[")[0] for target in self.atlas.targets}
+        return tuple(b for b in implementations(self.spec) if b.framework in families)
+
+    @cached_property
+    def arguments(self) -> tuple[Argument, ...]:
+        """Own arguments of its APIs."""
+        return tuple(a for a in self.atlas.arguments if a.spec == self.spec.name)
+
+    def default(self, argument: Argument) -> str:
+        """What an argument is by default."""
+        found = default_of(argument)
+        return f"`{found}`" if argument.standing == "default" and argument.default else found
+
+    @cached_property
+    def facets(self) -> list[tuple[str, str, list[tuple[Binding, Value, str]]]]:
+        """Choices in which implementations differ: name, meaning, and the value that each takes, with why."""
+        found = []
+        for parameter in self.spec.parameters:
+            taken = [(b, *known) for b in self.bindings if (known := pins(b).get(parameter.name))]
+            if taken:
+                found.append((parameter.name, parameter.meaning, taken))
+        return found
+
+    @cached_property
+    def arrays(self) -> list[tuple[Binding, str, str, str]]:
+        """What each implementation that is a row takes by position, by name, and what it gives."""
+        found = []
+        for binding in self.bindings:
+            if (row := binding.row) is not None:
+                named = row.weights.items() if not isinstance(row.weights, str) else [("**", row.weights)]
+                weights = ", ".join(f"`{name}` = `{value}`" for name, value in named)
+                found.append((binding, row.on, weights, row.returns or row.gives))
+        return found
+
+
+def family_page(atlas: Atlas, family: str, specs: Sequence[Spec]) -> str:
+    """The page of a family, in Markdown."""
+    layers = [Layer(spec, atlas) for spec in specs if spec.family == family]
+    return (
+        _environment()
+        .get_template("atlas.md.jinja")
+        .render(family=family, layers=layers, versions=_versions(atlas))
+    )
+
+
+def index_page(atlas: Atlas, specs: Sequence[Spec]) -> str:
+    """What leads to the pages of families."""
+    families = dict.fromkeys(spec.family for spec in specs)
+    listed = {family: [spec for spec in specs if spec.family == family] for family in families}
+    return (
+        _environment()
+        .get_template("atlas_index.md.jinja")
+        .render(families=listed, counted=counted(atlas), versions=_versions(atlas))
+    )
+
+
+def _versions(atlas: Atlas) -> str:
+    known = [target for target in atlas.targets if target.available]
+    return ", ".join(f"{target.framework} {version_of(target)}" for target in known)
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )

@@ -1,0 +1,117 @@
+"""A recipe on the terminal: what each argument becomes, what cannot be matched, the code, and the proof."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from ..adapters.binding import Binding
+from ..harness.mapping.arguments import options_of, own_value
+from ..harness.mapping.porting import Recipe
+from ..specs.language.case import Case
+from .snippet import snippet
+
+__all__ = ["recipe_page"]
+
+
+def recipe_page(recipe: Recipe) -> RenderableType:
+    """Everything that is known of a recipe."""
+    two = recipe.pair
+    head = Text.assemble((two.source.api, "bold"), "  →  ", (two.target.api, "bold"), f"   {two.spec.name}")
+    return Group(head, "", *_arguments(recipe), *_unmatched(recipe), *_codes(recipe), _proof(recipe))
+
+
+def _arguments(recipe: Recipe) -> Iterator[RenderableType]:
+    """Parameter by parameter: the first one's own argument, what it means, and the second one's."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in (recipe.pair.source.api, "means", recipe.pair.target.api):
+        table.add_column(heading, overflow="fold")
+    given = {name: (value, standing) for name, value, standing in recipe.arguments}
+    mine, other = (_by_parameter(b, recipe.meant) for b in (recipe.pair.source, recipe.pair.target))
+    for parameter, value in recipe.meant.parameters:
+        own = mine.get(parameter, "")
+        standing = given.get(own.partition("=")[0], ("", ""))[1]
+        if own or parameter in other:
+            told = f"{own} ({standing})" if own and standing else own or "always"
+            theirs = other.get(parameter, "has no argument")
+            table.add_row(*map(Text, (told, f"{parameter} = {value}", theirs)))
+    if table.row_count:
+        yield table
+        yield ""
+
+
+def _by_parameter(binding: Binding, case: Case) -> dict[str, str]:
+    """Own argument and value, for each parameter that one settles."""
+    if binding.row is None:
+        return {}
+    found = defaultdict[str, list[str]](list)
+    for option, parameters in options_of(binding, case.spec).items():
+        for parameter in parameters if own_value(binding, option, case) else ():
+            found[parameter].append(f"{option}={own_value(binding, option, case)}")
+    return {parameter: ", ".join(told) for parameter, told in found.items()}
+
+
+def _given(binding: Binding, option: str, case: Case) -> str:
+    """What an argument is given in a case, or the expression for it."""
+    assert binding.row is not None
+    return own_value(binding, option, case) or binding.row.options[option]
+
+
+def _unmatched(recipe: Recipe) -> Iterator[RenderableType]:
+    if recipe.unmatched:
+        yield Text(f"What {recipe.pair.target.api} cannot match, for it", "bold")
+        for reason in recipe.unmatched:
+            yield Text(f"  {reason}", "yellow")
+        changed = [
+            f"{name} = {value} instead of {recipe.meant.arguments[name]}"
+            for name, value in recipe.written.parameters
+            if value != recipe.meant.arguments[name]
+        ]
+        if changed:
+            yield Text(f"so that it has {', '.join(changed)}.")
+        yield ""
+
+
+def _codes(recipe: Recipe) -> Iterator[RenderableType]:
+    """Both calls, and which weight is what; for what is more than one call, all of it."""
+    for binding, case in ((recipe.pair.source, recipe.meant), (recipe.pair.target, recipe.written)):
+        code = snippet(binding, case) if binding.row is None else _call(binding, case)
+        yield Syntax(code, "python", background_color="default", word_wrap=True)
+        yield ""
+
+
+def _call(binding: Binding, case: Case) -> str:
+    """The call of a row with the values of a case, and its weights as comments."""
+    row = binding.row
+    assert row is not None
+    options = [f"{name}={_given(binding, name, case)}" for name in row.options if name != "dtype"]
+    named = {} if isinstance(row.weights, str) else row.weights
+    if row.caller:
+        lines = [f"layer = {row.calls}({', '.join(options)}){row.then}", f"y = layer({row.on})"]
+        lines += [f"# layer.{name} holds {value}" for name, value in named.items()]
+        lines += [f"# its weights are {row.weights}"] if isinstance(row.weights, str) else []
+    else:
+        arrays = [row.on, *(f"{name}={value}" for name, value in named.items())]
+        lines = [f"y = {row.calls}({', '.join((*arrays, *options))})"]
+    return "\n".join([*lines, *([f"# gives {row.returns}"] if row.returns else [])])
+
+
+def _proof(recipe: Recipe) -> RenderableType:
+    """In how many cases both gave what is right; a line for each of the others."""
+    proof = recipe.proof
+    total = proof.equal + len(proof.others)
+    if not total:
+        return Text("They were not run side by side: no case is within reach of both.", "yellow")
+    told = f"Run side by side: equal within rounding, gradients too, in {proof.equal} of {total} cases."
+    others = [f"  {one.case}: {_said(one)} against {_said(other)}" for one, other in proof.others[:8]]
+    return Group(told, *(Text(line, "yellow") for line in others))
+
+
+def _said(verdict: object) -> str:
+    outcome, message = getattr(verdict, "outcome", ""), getattr(verdict, "message", "")
+    return f"{outcome} ({message.splitlines()[0][:80]})" if message else str(outcome)

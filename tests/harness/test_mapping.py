@@ -1,0 +1,174 @@
+"""Own arguments of APIs: what they mean, what they are by default, and one API in the words of another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assay.adapters.binding import bindings, load_bindings
+from assay.cli import main
+from assay.errors import Usage
+from assay.harness.mapping.arguments import Desk, bases, options_of, own_value, pins
+from assay.harness.mapping.atlas import atlas
+from assay.harness.mapping.porting import pair, port
+from assay.harness.running.processes import Worker, WorkerSettings
+from assay.harness.running.provenance import target_facts
+from assay.reports.atlas import counted, family_page, index_page
+from assay.specs import all_specs
+
+SPECS = all_specs()
+SILENT = Path(__file__).with_name("silent_bindings.py")
+
+
+def binding_of(spec, api):
+    return bindings()[f"{spec}:{api}"]
+
+
+@pytest.fixture(scope="module")
+def desk():
+    """PyTorch, and the APIs whose signatures say little."""
+    settings = WorkerSettings("torch", bindings=(str(SILENT),))
+    worker = Worker(settings)
+    yield Desk(worker, target_facts(settings, worker.start()))
+    worker.stop()
+
+
+def found(desk, spec, api):
+    """What each argument of an API is by default."""
+    return {argument.name: argument for argument in desk.arguments(binding_of(spec, api), SPECS[spec])}
+
+
+# --- what arguments mean ---
+
+
+def test_an_argument_means_parameters_and_an_input_stands_for_whether_it_is_there():
+    linear = options_of(binding_of("dense", "torch.nn.Linear"), SPECS["dense"])
+    assert linear == {"bias": ("use_bias",)}
+    norm = binding_of("batch_norm", "torch.nn.BatchNorm2d")
+    assert options_of(norm, SPECS["batch_norm"])["momentum"] == ("momentum",)
+    assert pins(norm)["bessel"][0] is True
+
+
+def test_its_value_is_written_as_a_person_would_and_is_unknown_where_shapes_decide():
+    norm = binding_of("batch_norm", "torch.nn.BatchNorm2d")
+    case = bases(norm, SPECS["batch_norm"])[0]
+    assert own_value(norm, "num_features", case) == ""
+    assert float(own_value(norm, "momentum", case)) == pytest.approx(1 - case.arguments["momentum"])
+    assert len(own_value(norm, "momentum", case)) < 7
+
+
+# --- what they are by default ---
+
+
+@pytest.mark.parametrize(
+    ("name", "standing", "default"),
+    [
+        ("none_is_two", "default", "2.0"),
+        ("unheard_of", "unlisted", ""),
+        ("rare", "default", "0.25"),
+        ("liar", "default", "-0.5"),
+        ("asks", "required", ""),
+        ("refuses", "raises", ""),
+    ],
+)
+def test_a_default_is_measured_whatever_the_signature_says(desk, name, standing, default):
+    load_bindings(SILENT)
+    argument = found(desk, "leaky_relu", f"silent.{name}")["slope"]
+    assert (argument.standing, argument.default) == (standing, default)
+    assert ("disk is full" in argument.message) == (name == "refuses")
+
+
+@pytest.mark.parametrize(
+    ("spec", "api", "defaults"),
+    [
+        ("gelu", "torch.nn.functional.gelu", {"approximate": "'none'"}),
+        ("layer_norm", "torch.nn.LayerNorm", {"eps": "1e-05", "elementwise_affine": "True", "bias": "True"}),
+        ("avg_pool2d", "torch.nn.AvgPool2d", {"stride": "that of window", "count_include_pad": "True"}),
+        ("conv1d", "torch.nn.Conv1d", {"groups": "1", "padding": "'valid'", "dilation": "(1,)"}),
+    ],
+)
+def test_defaults_of_pytorch(desk, spec, api, defaults):
+    known = found(desk, spec, api)
+    assert {name: known[name].default for name in defaults} == defaults
+    assert {known[name].standing for name in defaults} <= {"default", "declared"}
+
+
+def test_what_cannot_be_told_apart_is_said_to_be_declared(desk):
+    known = found(desk, "layer_norm", "torch.nn.LayerNorm")
+    assert known["elementwise_affine"].standing == "declared", "weights of 1 and 0 do nothing yet"
+    assert known["eps"].standing == "default"
+    assert found(desk, "avg_pool2d", "torch.nn.AvgPool2d")["kernel_size"].standing == "required"
+
+
+# --- the pages ---
+
+
+def test_the_atlas_has_a_page_for_each_family_and_says_what_is_settled():
+    specs = [SPECS["gelu"], SPECS["dense"]]
+    whole = atlas(specs, [WorkerSettings("torch"), WorkerSettings("torch", python="/no/such/python")])
+    assert [target.available for target in whole.targets] == [True, False]
+    page = family_page(whole, "activations", specs)
+    assert "| `torch.nn.GELU` | `approximate` | `'tanh' if approximate else 'none'` | `'none'` |" in page
+    assert "`weight` = `kernel.T`" in family_page(whole, "dense", specs)
+    assert "activations.md#gelu" in index_page(whole, specs)
+    assert counted(whole).startswith(f"Of {len(whole.arguments)} arguments")
+
+
+def test_the_command_prints_tables_json_or_writes_pages(tmp_path, capsys):
+    assert main(["atlas", "gelu", "--framework", "torch"]) == 0
+    assert "approximate" in capsys.readouterr().out
+    assert main(["atlas", "gelu", "--framework", "torch", "--out", str(tmp_path / "atlas")]) == 0
+    assert {path.name for path in (tmp_path / "atlas").iterdir()} == {
+        "README.md",
+        "activations.md",
+        "atlas.json",
+    }
+    assert main(["atlas", "geluu"]) == 2
+
+
+# --- one API as another ---
+
+
+def test_what_one_means_is_what_the_other_is_given(desk):
+    two = pair("torch.nn.AvgPool2d", "torch.nn.functional.avg_pool2d")
+    recipe = port(two, {"kernel_size": "(3, 2)"}, desk, desk)
+    assert recipe.meant.arguments["strides"] == (3, 2), "its default is the window"
+    assert recipe.exact
+    assert recipe.proof.equal > 0
+
+
+def test_a_number_that_no_spec_lists_is_carried_over(desk):
+    recipe = port(pair("torch.nn.LayerNorm", "torch.nn.functional.layer_norm"), {"eps": "3e-4"}, desk, desk)
+    assert recipe.meant.arguments["epsilon"] == 3e-4
+    assert recipe.exact
+
+
+def test_what_cannot_be_matched_is_said_and_shows(desk):
+    load_bindings(SILENT)
+    rounded = pair("silent.none_is_two", "torch.nn.LeakyReLU")
+    assert port(rounded, {}, desk, desk).meant.arguments["slope"] == 2.0
+    with pytest.raises(Usage, match=r"give slope="):
+        port(pair("silent.unheard_of", "torch.nn.LeakyReLU"), {}, desk, desk)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["torch.nn.Gelu", "torch.nn.GELU"], "did you mean torch.nn.GELU"),
+        (["torch.nn.GELU", "torch.nn.Linear"], "have no layer in common"),
+        (["torch.nn.GELU", "torch.nn.functional.gelu", "approximately=1"], "has no argument"),
+        (["torch.nn.GELU", "torch.nn.functional.gelu", "approximate=erf"], "it has for 'none', 'tanh'"),
+        (["torch.nn.GELU", "torch.nn.functional.gelu", "approximate"], "as name=value"),
+    ],
+)
+def test_wrong_usage_says_what_to_do(arguments, message, capsys):
+    assert main(["port", *arguments]) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_command_ends_with_1_where_a_recipe_is_not_exact(capsys):
+    assert main(["port", "torch.nn.ReLU", "torch.nn.functional.relu"]) == 0
+    told = capsys.readouterr().out
+    assert "equal within rounding, gradients too, in" in " ".join(told.split())
+    assert "layer = torch.nn.ReLU()" in told
