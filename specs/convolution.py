@@ -39,12 +39,12 @@ GRID_2D = {
 
 
 def geometry(
-    rank: int, strides: tuple[tuple[int, ...], ...], dilation: tuple[int, ...]
+    rank: int, strides: tuple[tuple[int, ...], ...], dilations: tuple[tuple[int, ...], ...]
 ) -> tuple[Parameter, ...]:
     """Strides and dilation, each of which every axis may have its own."""
     return (
         Parameter("strides", ((1,) * rank, *strides), "distance of neighbouring windows, per axis"),
-        Parameter("dilation", ((1,) * rank, dilation), "distance of neighbouring taps, per axis"),
+        Parameter("dilation", ((1,) * rank, *dilations), "distance of neighbouring taps, per axis"),
     )
 
 
@@ -75,7 +75,7 @@ def conv(
     sizes: tuple[tuple[int, ...], ...],
     strides: tuple[tuple[int, ...], ...],
     padding: tuple[str | tuple[tuple[int, int], ...], ...],
-    dilation: tuple[int, ...],
+    dilations: tuple[tuple[int, ...], ...],
     grid: Mapping[str, tuple[Any, ...]] | None = None,
 ) -> Spec:
     """The convolution over these spatial axes."""
@@ -89,7 +89,7 @@ def conv(
             Input("bias", "filters", kind="weight", when="use_bias"),
         ),
         parameters=(
-            *geometry(len(space), strides, dilation),
+            *geometry(len(space), strides, dilations),
             Parameter("padding", padding, SAME, facet=True),
             GROUPS,
             BIAS,
@@ -128,7 +128,7 @@ conv1d = conv(
     grid=GRID_1D,
     strides=((2,), (3,)),
     padding=("valid", "same", "same_lower", "causal", ((2, 2),), ((0, 3),)),
-    dilation=(2,),
+    dilations=((2,),),
 )
 
 conv2d = conv(
@@ -138,7 +138,7 @@ conv2d = conv(
     grid=GRID_2D,
     strides=((2, 1), (2, 3)),
     padding=("valid", "same", "same_lower", ((1, 1), (2, 2)), ((1, 0), (0, 2))),
-    dilation=(2, 3),
+    dilations=((2, 3), (2, 2)),
 )
 
 conv3d = conv(
@@ -147,7 +147,7 @@ conv3d = conv(
     sizes=((2, 4, 5, 7, 4, 6, 2, 3, 1), (1, 3, 5, 4, 1, 1, 1, 1, 1), (1, 6, 5, 7, 3, 5, 3, 2, 4)),
     strides=((2, 1, 3),),
     padding=("valid", "same", ((1, 1), (0, 0), (2, 2)), ((0, 1), (1, 0), (2, 1))),
-    dilation=(1, 2, 2),
+    dilations=((1, 2, 2),),
 )
 
 
@@ -157,7 +157,7 @@ def depthwise(
     sizes: tuple[tuple[int, ...], ...],
     strides: tuple[tuple[int, ...], ...],
     padding: tuple[str | tuple[tuple[int, int], ...], ...],
-    dilation: tuple[int, ...],
+    dilations: tuple[tuple[int, ...], ...],
     *,
     separable: bool = False,
     grid: Mapping[str, tuple[Any, ...]] | None = None,
@@ -182,7 +182,7 @@ def depthwise(
             Input("bias", filters, kind="weight", when="use_bias"),
         ),
         parameters=(
-            *geometry(len(space), strides, dilation),
+            *geometry(len(space), strides, dilations),
             Parameter("padding", padding, SAME, facet=True),
             BIAS,
         ),
@@ -208,7 +208,7 @@ depthwise_conv1d = depthwise(
     grid=GRID_1D,
     strides=((2,), (3,)),
     padding=("valid", "same", ((1, 1),), ((0, 2),)),
-    dilation=(2,),
+    dilations=((2,),),
 )
 
 depthwise_conv2d = depthwise(
@@ -218,7 +218,7 @@ depthwise_conv2d = depthwise(
     grid=GRID_2D,
     strides=((2, 2), (2, 3)),
     padding=("valid", "same", ((1, 1), (2, 2)), ((1, 0), (0, 2))),
-    dilation=(2, 3),
+    dilations=((2, 3),),
 )
 
 separable_conv1d = depthwise(
@@ -227,7 +227,7 @@ separable_conv1d = depthwise(
     sizes=((2, 9, 4, 3, 5, 3), (1, 5, 1, 1, 1, 1), (3, 8, 3, 1, 6, 4)),
     strides=((2,),),
     padding=("valid", "same", ((1, 1),), ((0, 2),)),
-    dilation=(2,),
+    dilations=((2,),),
     separable=True,
 )
 
@@ -237,7 +237,7 @@ separable_conv2d = depthwise(
     sizes=((2, 6, 7, 4, 2, 5, 3, 2), (1, 4, 5, 1, 1, 1, 1, 1), (3, 7, 5, 3, 1, 6, 2, 3)),
     strides=((2, 2), (2, 3)),
     padding=("valid", "same", ((1, 1), (2, 2)), ((1, 0), (0, 2))),
-    dilation=(2, 3),
+    dilations=((2, 3),),
     separable=True,
 )
 
@@ -248,7 +248,7 @@ def conv_transpose(
     sizes: tuple[tuple[int, ...], ...],
     strides: tuple[int, ...],
     crops: tuple[tuple[tuple[int, int], ...], ...],
-    dilation: tuple[int, ...],
+    dilations: tuple[tuple[int, ...], ...],
     grid: Mapping[str, tuple[Any, ...]] | None = None,
 ) -> Spec:
     """The transposed convolution over these spatial axes."""
@@ -263,7 +263,7 @@ def conv_transpose(
             Input("bias", "filters", kind="weight", when="use_bias"),
         ),
         parameters=(
-            *geometry(rank, (strides,), dilation),
+            *geometry(rank, (strides,), dilations),
             Parameter(
                 "padding",
                 ("valid", "same", *crops),
@@ -326,7 +326,7 @@ conv_transpose1d = conv_transpose(
     grid=GRID_1D,
     strides=(2,),
     crops=(((1, 1),), ((0, -1),), ((1, 0),), ((0, 1),)),
-    dilation=(2,),
+    dilations=((2,),),
 )
 
 conv_transpose2d = conv_transpose(
@@ -336,7 +336,7 @@ conv_transpose2d = conv_transpose(
     grid=GRID_2D,
     strides=(2, 3),
     crops=(((1, 1), (0, 0)), ((0, -1), (0, -1)), ((1, 0), (0, -1)), ((0, 1), (1, 0))),
-    dilation=(2, 3),
+    dilations=((2, 3), (2, 2)),
 )
 
 conv_transpose3d = conv_transpose(
@@ -345,7 +345,7 @@ conv_transpose3d = conv_transpose(
     sizes=((2, 3, 4, 2, 6, 4, 3, 2, 2), (1, 2, 3, 4, 1, 1, 1, 1, 1), (1, 3, 2, 4, 8, 5, 2, 1, 4)),
     strides=(2, 1, 3),
     crops=(((1, 1), (0, 0), (0, 0)), ((0, -1), (0, 0), (0, -1)), ((0, 1), (1, 0), (0, 0))),
-    dilation=(2, 1, 2),
+    dilations=((2, 1, 2),),
 )
 
 

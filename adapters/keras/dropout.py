@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .framework import binds, keras
-from .layers import DTYPE, build_layer, call_layer, dtype_of, function, layer
+from .layers import DTYPE, dtype_of, function, layer
 
 SELECTS = {"dropped": ("zero", "selects 0 at dropped places")}
 TRAINING = SELECTS | {"training": (True, "has no inference mode")}
-LAST = {"rank > 1 or layout == 'channels_last'": "SpatialDropout1D takes channels last only"}
+LAST = {"layout == 'channels_last'": "SpatialDropout1D takes channels last only"}
 PRODUCT = {
     "dropped == 'product' or data != 'infinities' or not training or rate == 0": "Keras multiplies by 0"
 }
@@ -28,18 +28,15 @@ layer("dropout_noise_shape", "keras.layers.Dropout", SEEDED | SHARED, on=ON, fix
 function("dropout_noise_shape", "keras.random.dropout", RATE | SHARED, fixed=TRAINING)
 
 
-def spatial_layer(x, *, rank, layout, rate, seed):
-    if rank == 1:
-        layer = keras.layers.SpatialDropout1D(rate, seed=seed, dtype=dtype_of(x))
-    else:
-        kind = keras.layers.SpatialDropout2D if rank == 2 else keras.layers.SpatialDropout3D
-        layer = kind(rate, data_format=layout, seed=seed, dtype=dtype_of(x))
-    return build_layer(layer, x)
-
-
-@binds("spatial_dropout", "keras.layers.SpatialDropout1D", where=LAST, fixed=SELECTS, build=spatial_layer)
-def spatial_dropout(built, x, *, training):
-    return call_layer(built, x, training=training)
+for n in (1, 2, 3):
+    layer(
+        "spatial_dropout",
+        f"keras.layers.SpatialDropout{n}D",
+        RATE | ({"data_format": "layout"} if n > 1 else {}) | DTYPE,
+        on=ON,
+        where={f"rank == {n}": "is of another rank"} | (LAST if n == 1 else {}),
+        fixed=SELECTS,
+    )
 
 
 @binds("dropout_by_feature", "keras.random.uniform", composition=True)

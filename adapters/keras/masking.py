@@ -69,6 +69,15 @@ def written(layer, units, dtype):
     where={f"(mask_after == 'lost') == (layer in {LOST})": "a mask goes where supports_masking is True"},
     build=layers_of_average,
 )
+@binds(
+    "masked_average",
+    "keras.layers.TimeDistributed",
+    fixed={
+        "layer": ("time_distributed", "its name says which layer it is"),
+        "mask_after": ("kept", "a mask goes where supports_masking is True"),
+    },
+    build=layers_of_average,
+)
 def masked_average(built, x, indices, mask, kernel, recurrent_kernel, *, layer):
     first, second, average = built
     if x is None:

@@ -70,4 +70,4 @@ for spec, name, functions, weights, carry, where, fixed in (
     api = f"keras.layers.{name}"
     layer(spec, api, UNITS | functions | SEQUENCES, weights, **given)
     cell = of_cell(f"{api}Cell", functions)
-    layer(spec, f"{api}Cell", cell, weights, calls="keras.layers.RNN", **given)
+    layer(spec, f"keras.layers.RNN({api}Cell)", cell, weights, **given)

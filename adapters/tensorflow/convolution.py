@@ -75,6 +75,23 @@ for n, options, where in ((1, BY_NAME, NAMED), (2, CONV, CROPS), (3, FIVE_AXES, 
     every = f"conv_transpose{n}d", "tf.nn.conv_transpose"
     function(*every, OUTPUT | BY_NAME, **FORM, where=NAMED, fixed=fixed)
 
+# Dilated by one rate along both axes: where that is not 1, space is laid out in batches, and back.
+ATROUS = NAMED | {
+    "min(strides) == max(strides) == 1": "does not stride",
+    "min(dilation) == max(dilation)": "takes one rate",
+}
+RATE = {"rate": "dilation[0]", "padding": "padding.upper()"}
+ONE_GROUP = {"groups": (1, "has no groups")}
+function("conv2d", "tf.nn.atrous_conv2d", RATE, **FORM, unused=("strides",), where=ATROUS, fixed=ONE_GROUP)
+function(
+    "conv_transpose2d",
+    "tf.nn.atrous_conv2d_transpose",
+    OUTPUT | RATE,
+    **FORM,
+    where=ATROUS,
+    fixed=ADJOINT | ONE_GROUP,
+)
+
 
 def patches(x, window, strides, padding):
     """What each place of an image sees: ``(batch, *places, taps * channels)``."""

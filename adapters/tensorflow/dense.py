@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from .framework import binds, tf
+from .framework import binds, function, tf
 
 
 @binds("dense", "tf.linalg.matmul", composition=True)
 def dense(x, kernel, bias):
     y = tf.linalg.matmul(x, kernel)
     return y if bias is None else tf.nn.bias_add(y, bias)
+
+
+function(
+    "dense",
+    "tf.nn.bias_add",
+    on="tf.linalg.matmul(x, kernel), bias",
+    where={"use_bias": "adds a bias"},
+)
 
 
 @binds(

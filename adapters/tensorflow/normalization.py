@@ -97,6 +97,14 @@ function(
 )
 function(
     "batch_norm_inference",
+    "tf.nn.batch_norm_with_global_normalization",
+    {"variance_epsilon": "epsilon", "scale_after_normalization": "scale is not None"},
+    on="x, mean, variance, bias, scale",
+    where={"use_bias": "adds a bias"},
+    fixed={"centred": (False, "folds the mean into the offset")},
+)
+function(
+    "batch_norm_inference",
     "tf.compat.v1.nn.fused_batch_norm",
     {"epsilon": "epsilon", "is_training": "False"} | LAYOUT,
     SINGLE | {"mean": "tf.cast(mean, tf.float32)", "variance": "tf.cast(variance, tf.float32)"},

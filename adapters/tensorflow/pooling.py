@@ -33,6 +33,13 @@ for n in (1, 2, 3):
     )
     function(
         f"max_pool{n}d",
+        "tf.nn.max_pool",
+        WINDOWS | {"padding": "tf_padding(padding)"},
+        where=NO_LOWER | {"max(dilation) == 1": "it has no dilation"} | (NAMED if n == 3 else {}),
+        fixed=MAXIMA,
+    )
+    function(
+        f"max_pool{n}d",
         "tf.nn.pool",
         {"pooling_type": "'MAX'", "dilations": "dilation"} | POOLED,
         where=NO_LOWER | NAMED | NOT_BOTH | NO_WIDER[n],
@@ -41,6 +48,13 @@ for n in (1, 2, 3):
     function(
         f"avg_pool{n}d",
         f"tf.nn.avg_pool{n}d",
+        WINDOWS | {"padding": "padding.upper()"},
+        where=NAMED,
+        fixed=WITHOUT_PADDING,
+    )
+    function(
+        f"avg_pool{n}d",
+        "tf.nn.avg_pool",
         WINDOWS | {"padding": "padding.upper()"},
         where=NAMED,
         fixed=WITHOUT_PADDING,

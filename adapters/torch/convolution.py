@@ -65,6 +65,22 @@ for n in (1, 2, 3):
     function(f"conv{n}d", f"torch.nn.functional.conv{n}d", CONV, WEIGHT, on=X, returns=Y, where=WIDTHS)
     module(f"conv{n}d", f"torch.nn.Conv{n}d", SIZES | CONV, WEIGHT, on=X, returns=Y, where=WIDTHS)
 
+# Time, batch, channels: each window is a product of matrices, and nothing strides.
+function(
+    "conv1d",
+    "torch.nn.functional.conv_tbc",
+    {"pad": "0 if padding == 'valid' else padding[0][0]"},
+    on="x.transpose(0, 1).contiguous(), kernel, bias",
+    returns="y.transpose(0, 1)",
+    where=WIDTHS
+    | {
+        "padding != 'same'": "pads by a number",
+        "max(strides) == max(dilation) == groups == 1": "has no strides, dilation or groups",
+        "use_bias": "takes a bias",
+    },
+    unused=("strides", "dilation", "groups"),
+)
+
 for n in (1, 2):
     function(
         f"depthwise_conv{n}d",

@@ -32,20 +32,23 @@ def _noise_shape(x, shared):
     return [1 if axis in shared else length for axis, length in zip(axes, x.shape, strict=True)]
 
 
-@binds("spatial_dropout", "torch.nn.functional.dropout1d", where=PRODUCT, fixed=FIRST)
-def spatial_dropout(x, *, rank, rate, training):
-    function = {1: F.dropout1d, 2: F.dropout2d, 3: F.dropout3d}[rank]
-    return function(x, p=rate, training=training)
-
-
-def spatial_layer(*, rank, rate, training):
-    module = {1: torch.nn.Dropout1d, 2: torch.nn.Dropout2d, 3: torch.nn.Dropout3d}[rank]
-    return module(p=rate).train(training)
-
-
-@binds("spatial_dropout", "torch.nn.Dropout1d", where=PRODUCT, fixed=FIRST, build=spatial_layer)
-def spatial_dropout_module(built, x):
-    return built(x)
+for n in (1, 2, 3):
+    of_rank = PRODUCT | {f"rank == {n}": "is of another rank"}
+    function(
+        "spatial_dropout",
+        f"torch.nn.functional.dropout{n}d",
+        {"p": "rate", "training": "training"},
+        where=of_rank,
+        fixed=FIRST,
+    )
+    module(
+        "spatial_dropout",
+        f"torch.nn.Dropout{n}d",
+        {"p": "rate"},
+        then=".train(training)",
+        where=of_rank,
+        fixed=FIRST,
+    )
 
 
 @binds("dropout_by_feature", "torch.bernoulli", composition=True)
@@ -68,17 +71,23 @@ def gaussian_dropout(x, *, rate, training):
     return x * (1 + (rate / (1 - rate)) ** 0.5 * torch.randn_like(x)) if training else x
 
 
-@binds("alpha_dropout", "torch.nn.functional.alpha_dropout", where=PRODUCT)
-def alpha_dropout(x, *, shared, rate, training):
-    function = F.feature_alpha_dropout if shared == "maps" else F.alpha_dropout
-    return function(x, p=rate, training=training)
-
-
-def alpha_layer(*, shared, rate, training):
-    module = torch.nn.FeatureAlphaDropout if shared == "maps" else torch.nn.AlphaDropout
-    return module(p=rate).train(training)
-
-
-@binds("alpha_dropout", "torch.nn.AlphaDropout", where=PRODUCT, build=alpha_layer)
-def alpha_dropout_module(built, x):
-    return built(x)
+for name, layer, shared in (
+    ("alpha_dropout", "AlphaDropout", "none"),
+    ("feature_alpha_dropout", "FeatureAlphaDropout", "maps"),
+):
+    fixed = {"shared": (shared, "its name says what is dropped")}
+    function(
+        "alpha_dropout",
+        f"torch.nn.functional.{name}",
+        {"p": "rate", "training": "training"},
+        where=PRODUCT,
+        fixed=fixed,
+    )
+    module(
+        "alpha_dropout",
+        f"torch.nn.{layer}",
+        {"p": "rate"},
+        then=".train(training)",
+        where=PRODUCT,
+        fixed=fixed,
+    )
