@@ -3,6 +3,25 @@
 from __future__ import annotations
 
 from .framework import binds, jnp
+from .modules import function
+
+IN_ORDER = {"layout": ("channels_last", "lays out what it is given as it stands")}
+
+function("reshape", "jax.numpy.reshape", on="x, (x.shape[0], *target)", fixed=IN_ORDER)
+function("permute", "jax.numpy.transpose", {"axes": "axes"})
+function(
+    "unfold",
+    "jax.lax.conv_general_dilated_patches",
+    {
+        "filter_shape": "window",
+        "window_strides": "strides",
+        "rhs_dilation": "dilation",
+        "padding": "padding.upper() if isinstance(padding, str) else padding",
+        "dimension_numbers": "('NHWC', 'HWIO', 'NHWC')",
+    },
+    where={"data != 'specials'": "a convolution with ones and zeros spreads NaN and infinity"},
+    fixed={"channel_order": ("block", "the place in a block runs fastest")},
+)
 
 
 @binds("depth_to_space", "jax.numpy.transpose", composition=True)
