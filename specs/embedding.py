@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..reference import embedding as reference
-from .language.spec import Constraint, Input, Parameter, Spec
+from .language.spec import Constraint, Input, Parameter, Source, Spec
 
 embedding = Spec(
     reference=reference.embedding,
@@ -61,4 +61,112 @@ embedding = Spec(
         "out_of_range == 'error' and (negative == 'wrap') != (data == 'negative')",
     ),
     signed_zeros=True,
+)
+
+embedding_bag = Spec(
+    reference=reference.embedding_bag,
+    inputs=(
+        Input(
+            "indices",
+            "batch, places",
+            kind="index",
+            limit="rows",
+            meaning="the rows of each bag",
+            marks="padding_index",
+        ),
+        Input("table", "rows, features"),
+        Input("mask", "batch, places", kind="mask", meaning="True where a place counts", when="ragged"),
+        Input("weights", "batch, places", kind="positive", meaning="of each place", when="weighted"),
+    ),
+    parameters=(
+        Parameter("mode", ("mean", "sum", "max", "sqrtn"), "what a bag becomes"),
+        Parameter("ragged", (False, True), "whether bags have sizes of their own"),
+        Parameter("weighted", (False, True), "whether each place has a weight"),
+        Parameter("padding_index", (None, 2), "a row that does not count"),
+        Parameter(
+            "by_frequency", (False, True), "whether a row's gradient is divided by how often it counts"
+        ),
+    ),
+    axes="batch places rows features",
+    sizes=((3, 5, 7, 17), (1, 1, 1, 1), (5, 9, 4, 3)),
+    data=("normal", "wide", "masked_rows"),
+    constraints=(
+        Constraint(
+            "C1",
+            "data != 'out_of_range'",
+            "indices must be rows of the table",
+            broken_by={"data": "out_of_range"},
+        ),
+    ),
+    excluded=(
+        "padding_index is not None and padding_index >= rows",
+        "mode == 'max' and (weighted or by_frequency)",
+        "mode == 'sqrtn' and by_frequency",
+        "data == 'masked_rows' and not ragged",
+    ),
+    sources=(
+        Source("Joulin, Grave, Bojanowski and Mikolov (2017), section 2", "https://arxiv.org/abs/1607.01759"),
+    ),
+)
+
+tied_embedding = Spec(
+    reference=reference.tied_embedding,
+    inputs=(
+        Input("x", "batch, steps, features", meaning="what rows are scored for"),
+        Input("table", "rows, features", kind="weight", meaning="that of the lookup", when="tied"),
+        Input("reverse", "features, rows", kind="weight", meaning="in its place", when="not tied"),
+    ),
+    parameters=(
+        Parameter("tied", (True, False), "whether the table is that of the lookup"),
+        Parameter("soft_cap", (None, 0.5), "what scores do not exceed"),
+    ),
+    axes="batch steps features rows",
+    sizes=((3, 2, 17, 5), (1, 1, 1, 1), (2, 3, 65, 9)),
+    data=("normal", "wide", "offset", "nan"),
+    sources=(
+        Source("Press and Wolf (2017)", "https://arxiv.org/abs/1608.05859"),
+        Source("Gemma Team (2024), Gemma 2, section 2", "https://arxiv.org/abs/2408.00118"),
+    ),
+)
+
+# --- classes as numbers ---
+
+CLASSES = Input("indices", "batch, places", kind="index", limit="depth", meaning="a class of each place")
+DEPTH = Parameter("depth", (7, 3), "number of classes")
+NO_CLASS = Parameter("out_of_range", ("error", "zeros"), "what an index that is no class gives", facet=True)
+A_CLASS = Constraint(
+    "C1",
+    "out_of_range == 'zeros' or data != 'out_of_range'",
+    "indices must be classes",
+    broken_by={"data": "out_of_range"},
+)
+
+one_hot = Spec(
+    reference=reference.one_hot,
+    inputs=(CLASSES,),
+    parameters=(
+        DEPTH,
+        Parameter("axis", (-1, 1, 0), "where the axis of the classes stands"),
+        NO_CLASS,
+    ),
+    sizes=((3, 5), (1, 1), (2, 33)),
+    data=("normal", "out_of_range"),
+    constraints=(A_CLASS,),
+    sources=(Source("numpy.eye", "https://numpy.org/doc/stable/reference/generated/numpy.eye.html"),),
+)
+
+multi_hot = Spec(
+    reference=reference.multi_hot,
+    inputs=(CLASSES,),
+    parameters=(
+        DEPTH,
+        Parameter("mode", ("present", "count"), "whether a class occurs, or how often"),
+        NO_CLASS,
+    ),
+    sizes=((3, 5), (1, 1), (2, 33)),
+    data=("normal", "out_of_range"),
+    constraints=(A_CLASS,),
+    sources=(
+        Source("numpy.bincount", "https://numpy.org/doc/stable/reference/generated/numpy.bincount.html"),
+    ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .framework import binds, jax, jnp
+from .framework import binds, jax, jnp, linen, nnx
 from .modules import RNGS, function, linen_module, nnx_module
 
 UNPADDED = {
@@ -91,3 +91,34 @@ TABLE = {"num_embeddings": "table.shape[0]", "features": "table.shape[1]", "dtyp
 
 nnx_module("embedding", "flax.nnx.Embed", TABLE | RNGS, {"embedding": "table"}, on="indices", where=FILLS)
 linen_module("embedding", "flax.linen.Embed", TABLE, {"embedding": "table"}, on="indices", where=FILLS)
+
+# --- the table once more ---
+
+ROWS = {"tied": "takes the rows of a table", "soft_cap is None": "has no cap"}
+
+
+def embed(table):
+    rows, features = table.shape
+    return nnx.Embed(rows, features, dtype=table.dtype, rngs=nnx.Rngs(0))
+
+
+@binds("tied_embedding", "flax.nnx.Embed.attend", where=ROWS, build=embed)
+def tied_embedding(built, x, table, reverse):
+    layer = nnx.merge(*nnx.split(built))
+    layer.embedding = nnx.Param(table)
+    return layer.attend(x)
+
+
+@binds("tied_embedding", "flax.linen.Embed.attend", where=ROWS)
+def tied_embedding_linen(x, table, reverse):
+    layer = linen.Embed(*table.shape, dtype=table.dtype)
+    return layer.apply({"params": {"embedding": table}}, x, method="attend")
+
+
+function(
+    "one_hot",
+    "jax.nn.one_hot",
+    {"num_classes": "depth", "axis": "axis", "dtype": "jnp.int32"},
+    on="indices",
+    where={"out_of_range == 'zeros'": "an index that is no class gives zeros"},
+)

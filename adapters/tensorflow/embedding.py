@@ -35,3 +35,52 @@ def embedding_zeroed(indices, table, *, padding_index):
 @binds("embedding", "tf.one_hot", where=ONE_HOT, fixed=ZERO_ROWS | NO_PADDING, composition=True)
 def embedding_one_hot(indices, table):
     return tf.linalg.matmul(tf.one_hot(indices, table.shape[0], dtype=table.dtype), table)
+
+
+# --- bags ---
+
+MEANS = {"mode != 'max'": "TensorFlow has no such combiner", "padding_index is None": "has no padding index"}
+PLAIN = {"by_frequency": (False, "divides by no frequency")}
+
+
+def bags(values, mask):
+    """The places that count as a sparse array; None for None."""
+    if values is None:
+        return None
+    places = tf.where(tf.ones(values.shape, tf.bool) if mask is None else mask)
+    return tf.SparseTensor(places, tf.gather_nd(values, places), values.shape)
+
+
+@binds(
+    "embedding_bag",
+    "tf.nn.embedding_lookup_sparse",
+    where=MEANS | {"data != 'masked_rows'": "asks for an index in each bag"},
+    fixed=PLAIN,
+)
+def embedding_bag(indices, table, mask, weights, *, mode):
+    return tf.nn.embedding_lookup_sparse(table, bags(indices, mask), bags(weights, mask), combiner=mode)
+
+
+@binds("embedding_bag", "tf.nn.safe_embedding_lookup_sparse", where=MEANS, fixed=PLAIN)
+def embedding_bag_safe(indices, table, mask, weights, *, mode):
+    """What does not count is an index below 0, which is passed over."""
+    known = indices if mask is None else tf.where(mask, indices, -1)
+    return tf.nn.safe_embedding_lookup_sparse(table, bags(known, None), bags(weights, None), combiner=mode)
+
+
+function(
+    "tied_embedding",
+    "tf.linalg.matmul",
+    {"transpose_b": "True"},
+    on="x, table",
+    where={"tied": "takes the rows of a table", "soft_cap is None": "has no cap"},
+    unused=("reverse",),
+)
+
+function(
+    "one_hot",
+    "tf.one_hot",
+    {"depth": "depth", "axis": "axis", "dtype": "tf.int32"},
+    on="indices",
+    fixed={"out_of_range": ("zeros", "an index that is no class gives zeros")},
+)

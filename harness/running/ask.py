@@ -54,7 +54,9 @@ class Request:
                 if i.kind != "recovered"
             },
             "wrt": expectation.wrt,
-            "cotangents": [encode(c) for c in expectation.cotangents] if case.valid else None,
+            "cotangents": [encode(c) for c in expectation.cotangents]
+            if case.valid and expectation.wrt
+            else None,
             "repeat": case.valid and case.data == case.spec.data[0] and not probe,
         }
 

@@ -59,7 +59,7 @@ inputs = {{name: None if packed is None else unpack(packed) for name, packed in 
 {seeded}{ending}'''
 
 SHOW_WORST = """\
-outputs, gradients = run(inputs, [unpack(packed) for packed in COTANGENTS])
+outputs, gradients = run(inputs, {cotangents})
 arrays = dict(zip({names!r}, (*outputs, *gradients)))
 array = arrays[{array!r}]
 got = 0.0 if array is None else float(array[{index}])
@@ -123,12 +123,13 @@ def _construction(binding: Binding, parameters: Mapping[str, Any]) -> str:
 def _ending(expectation: Expectation, judgement: Judgement) -> str:
     spec = expectation.case.spec
     names = (*spec.outputs, *spec.states, *(f"gradient of {name}" for name in expectation.wrt))
-    worst = judgement.worst
+    worst, differentiated = judgement.worst, expectation.case.valid and expectation.wrt
+    packed = "[unpack(packed) for packed in COTANGENTS]" if differentiated else "None"
     if worst is None:
-        packed = "[unpack(packed) for packed in COTANGENTS]" if expectation.case.valid else "None"
         return SHOW_SHAPES.format(names=names, cotangents=packed)
     return SHOW_WORST.format(
         names=names,
+        cotangents=packed,
         array=worst.array,
         index=worst.index,
         expected=_literal(worst.expected),

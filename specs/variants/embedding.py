@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...reference import embedding as right
 from ..language.variant import Control, Fault, each_way
 
 Array = Any
@@ -65,7 +66,56 @@ def place_by_place(
     return (gradient,)
 
 
+def counted_with_padding(
+    indices: Array, table: Array, mask: Any, weights: Any, *, mode: str, padding_index: Any
+) -> Array:
+    """A mean whose count holds what does not count."""
+    options = {"mode": "sum", "padding_index": padding_index}
+    return right.embedding_bag(indices, table, mask, weights, **options) / indices.shape[1]
+
+
+def zeros_in_the_maximum(
+    indices: Array, table: Array, mask: Any, weights: Any, *, mode: str, padding_index: Any
+) -> Array:
+    """A maximum in which what does not count is 0."""
+    return np.maximum(right.embedding_bag(indices, table, mask, mode="max", padding_index=padding_index), 0.0)
+
+
+def divided_by_places(
+    indices: Array, table: Array, mask: Any, weights: Array, *, mode: str, padding_index: Any
+) -> Array:
+    """A weighted mean divided by the number of places."""
+    total = right.embedding_bag(indices, table, mask, weights, mode="sum", padding_index=padding_index)
+    counts = np.ones(indices.shape) if mask is None else mask
+    return total / np.maximum(np.sum(counts, axis=1, keepdims=True), 1.0)
+
+
+def capped_by_clipping(x: Array, table: Any, reverse: Any, *, soft_cap: float) -> Array:
+    """Scores clipped at the cap."""
+    return np.clip(right.tied_embedding(x, table, reverse), -soft_cap, soft_cap)
+
+
 FAULTS = {
+    "embedding_bag": (
+        Fault(
+            name="the mean divided by all places",
+            reference=counted_with_padding,
+            where="mode == 'mean' and not weighted and (ragged or padding_index is not None)",
+        ),
+        Fault(
+            name="zeros among the rows of a maximum",
+            reference=zeros_in_the_maximum,
+            where="mode == 'max' and (ragged or padding_index is not None)",
+        ),
+        Fault(
+            name="the weighted mean divided by the number of places",
+            reference=divided_by_places,
+            where="mode == 'mean' and weighted and padding_index is None",
+        ),
+    ),
+    "tied_embedding": (
+        Fault(name="scores clipped at the cap", reference=capped_by_clipping, where="soft_cap is not None"),
+    ),
     "embedding": (
         *each_way(
             Fault(

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
 from assay.reference.dense import dense, dense_vjp
-from assay.reference.embedding import embedding, embedding_vjp
+from assay.reference.embedding import (
+    embedding,
+    embedding_bag,
+    embedding_bag_vjp,
+    embedding_vjp,
+    multi_hot,
+    multi_hot_vjp,
+    one_hot,
+    one_hot_vjp,
+    tied_embedding,
+    tied_embedding_vjp,
+)
 
 TABLE = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
 
@@ -80,3 +92,126 @@ def test_bad_input_is_refused():
         embedding(np.array([0, 3, -1]), TABLE)
     with pytest.raises(ValueError, match=r"table must have the axes \(rows, features\); got shape \(3,\)"):
         embedding(np.array([0]), TABLE[:, 0])
+
+
+BAGS = np.array([[0, 2, 2], [1, 1, 0]])
+COUNTS = np.array([[True, True, False], [False, False, False]])
+WEIGHTS = np.array([[3.0, 4.0, 5.0], [1.0, 1.0, 2.0]])
+
+
+@proves(embedding_bag, by="worked figures")
+def test_bags_of_three_rows():
+    assert_same(embedding_bag(BAGS, TABLE, mode="sum"), [[11, 14], [7, 10]])
+    assert_same(embedding_bag(BAGS, TABLE, mode="max"), [[5, 6], [3, 4]])
+    assert_same(embedding_bag(BAGS, TABLE, COUNTS), [[3, 4], [0, 0]])
+    assert_same(embedding_bag(BAGS, TABLE, COUNTS, mode="max"), [[5, 6], [0, 0]])
+    assert_same(embedding_bag(BAGS, TABLE, mode="sum", padding_index=2), [[1, 2], [7, 10]])
+    assert_same(embedding_bag(BAGS, TABLE, mode="sum", padding_index=1), [[11, 14], [1, 2]])
+    weighed = embedding_bag(BAGS, TABLE, COUNTS, WEIGHTS, mode="sum")
+    assert_same(weighed, [[3 + 20, 6 + 24], [0, 0]])
+    assert_same(embedding_bag(BAGS, TABLE, COUNTS, WEIGHTS, mode="sqrtn"), weighed / 5)
+    assert_same(embedding_bag(BAGS[:1], TABLE, COUNTS[:1], WEIGHTS[:1]), carried(weighed[:1]) / 7)
+
+
+@proves(embedding_bag_vjp, by="worked figures")
+def test_the_gradients_of_bags_of_three_rows():
+    g = np.array([[2.0, 4.0], [6.0, 9.0]])
+    assert_same(embedding_bag_vjp(BAGS, TABLE, None, None, g, mode="sum")[0], [[8, 13], [12, 18], [4, 8]])
+    assert_same(embedding_bag_vjp(BAGS, TABLE, None, None, g, mode="max")[0], [[0, 0], [6, 9], [2, 4]])
+    assert_same(embedding_bag_vjp(BAGS, TABLE, COUNTS, None, g)[0], [[1, 2], [0, 0], [1, 2]])
+    (scaled, _) = embedding_bag_vjp(BAGS, TABLE, None, None, g, mode="sum", by_frequency=True)
+    assert_same(scaled, [[4, 6.5], [6, 9], [2, 4]])
+    _, of_weights = embedding_bag_vjp(BAGS, TABLE, COUNTS, WEIGHTS, g, mode="sum")
+    assert_same(of_weights, [[2 + 8, 10 + 24, 0], [0, 0, 0]])
+
+
+@proves(embedding_bag, embedding_bag_vjp, embedding, embedding_vjp, by="law")
+def test_a_bag_of_one_is_a_lookup():
+    indices, g = np.array([[2], [0], [2]]), np.array([[1.0, 2.0], [4.0, 8.0], [16.0, 32.0]])
+    for mode in ("sum", "mean", "sqrtn", "max"):
+        assert_same(embedding_bag(indices, TABLE, mode=mode), embedding(indices, TABLE)[:, 0])
+        (gradient, _) = embedding_bag_vjp(indices, TABLE, None, None, g, mode=mode)
+        assert_same(gradient, embedding_vjp(indices[:, 0], TABLE, g)[0])
+
+
+@proves(embedding_bag, by="law")
+def test_what_does_not_count_may_as_well_not_be_there():
+    table = carried(Stream("bags").normal((6, 4)))
+    indices, counts = np.array([[1, 5, 3, 0]]), np.array([[True, False, True, False]])
+    for mode in ("sum", "mean", "sqrtn", "max"):
+        assert_same(
+            embedding_bag(indices, table, counts, mode=mode), embedding_bag(indices[:, ::2], table, mode=mode)
+        )
+
+
+@proves(multi_hot, one_hot, embedding_bag, by="law")
+def test_counts_of_classes_are_bags_of_their_units():
+    indices = np.array([[0, 2, 2], [1, 1, 0]])
+    assert_same(
+        1.0 * multi_hot(indices, depth=4, mode="count"), embedding_bag(indices, np.eye(4), mode="sum")
+    )
+    assert_same(1.0 * multi_hot(indices, depth=4), embedding_bag(indices, np.eye(4), mode="max"))
+    assert_same(1.0 * one_hot(indices, depth=4), embedding(indices, np.eye(4)))
+
+
+@proves(one_hot, multi_hot, one_hot_vjp, multi_hot_vjp, by="worked figures")
+def test_classes_are_counted_and_those_that_are_none_are_passed_over():
+    indices = np.array([[0, 2, 2], [-1, 3, 1]])
+    zeros = {"depth": 3, "out_of_range": "zeros"}
+    assert_same(one_hot(indices, **zeros)[0], [[1, 0, 0], [0, 0, 1], [0, 0, 1]])
+    assert_same(one_hot(indices, **zeros)[1], [[0, 0, 0], [0, 0, 0], [0, 1, 0]])
+    assert_same(one_hot(indices[0], axis=0, **zeros), [[1, 0, 0], [0, 0, 0], [0, 1, 1]])
+    assert_same(multi_hot(indices, **zeros), [[1, 0, 1], [0, 1, 0]])
+    assert_same(multi_hot(indices, mode="count", **zeros), [[1, 0, 2], [0, 1, 0]])
+    assert one_hot(indices, **zeros).dtype.kind == multi_hot(indices, **zeros).dtype.kind == "i"
+    assert one_hot_vjp(indices, indices, depth=3) == multi_hot_vjp(indices, indices, depth=3) == ()
+
+
+@proves(tied_embedding, tied_embedding_vjp, dense, dense_vjp, by="law")
+def test_scores_of_rows_are_a_dense_layer_with_the_table_turned():
+    x, table, g = (
+        carried(Stream(f"tied/{n}").normal(s)) for n, s in (("x", (2, 3)), ("t", (5, 3)), ("g", (2, 5)))
+    )
+    assert_same(tied_embedding(x, table), dense(x, table.T))
+    assert_same(tied_embedding(x, None, table.T), dense(x, table.T))
+    dx, dkernel, _ = dense_vjp(x, table.T, None, g)
+    for given, expected in (((table, None), (dx, dkernel.T, None)), ((None, table.T), (dx, None, dkernel))):
+        for got, wanted in zip(tied_embedding_vjp(x, *given, g), expected, strict=True):
+            assert (got is None) == (wanted is None)
+            if got is not None:
+                assert_same(got, wanted)
+
+
+@proves(tied_embedding, tied_embedding_vjp, by="high precision")
+def test_a_soft_cap_is_a_hyperbolic_tangent():
+    x, table = np.array([[1.0]]), np.array([[0.25], [2.0]])
+    y = tied_embedding(carried(x), carried(table), soft_cap=0.5)
+    tangents = [mpmath.tanh(mpmath.mpf(1) / 2), mpmath.tanh(4)]
+    assert_same(y, [[tangent / 2 for tangent in tangents]])
+    dx, _, _ = tied_embedding_vjp(carried(x), carried(table), None, carried(np.ones((1, 2))), soft_cap=0.5)
+    slopes = [1 - tangent**2 for tangent in tangents]
+    assert_same(dx, [[slopes[0] / 4 + slopes[1] * 2]])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: embedding_bag(BAGS, np.zeros(3)), "table must have the axes"),
+        (lambda: embedding_bag(BAGS[0], TABLE), "indices must have the axes"),
+        (lambda: embedding_bag(BAGS + 1, TABLE), r"indices must lie between 0 and 2; got \[3, 3\]"),
+        (lambda: embedding_bag(BAGS - 1, TABLE), "indices must lie between 0 and 2"),
+        (lambda: embedding_bag(BAGS, TABLE, mode="median"), "mode must be one of sum, mean, sqrtn, max"),
+        (lambda: embedding_bag(BAGS, TABLE, None, WEIGHTS, mode="max"), "no weights of a maximum"),
+        (lambda: embedding_bag(BAGS, TABLE, None, WEIGHTS[0]), "weights must have shape"),
+        (lambda: embedding_bag(BAGS, TABLE, COUNTS[0]), "mask must have shape"),
+        (lambda: tied_embedding(TABLE), "a table, or a kernel in its place"),
+        (lambda: tied_embedding(TABLE, TABLE, TABLE.T), "a table, or a kernel in its place"),
+        (lambda: tied_embedding(TABLE, TABLE[:, :1]), "the features must have shape"),
+        (lambda: one_hot(BAGS, depth=2), r"indices must lie between 0 and 1; got \[2, 2\]"),
+        (lambda: multi_hot(BAGS, depth=3, mode="sum"), "mode must be present or count; got 'sum'"),
+        (lambda: multi_hot(BAGS[0], depth=3), "indices must have the axes"),
+    ],
+)
+def test_bags_tables_and_classes_refuse_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -80,8 +80,7 @@ def test_vjp_is_the_transpose_of_the_derivative(case):
     reverse_side = sum(np.sum(g * v) for g, v in zip(taken, used, strict=True))
     # Where the gradient is exact, the derivative of the forward function still rounds as its value does.
     value = sum(
-        np.sum(np.where(np.isfinite(y.value), g * y, 0.0))
-        for g, y in zip(cotangents, forward(*given), strict=True)
+        np.sum(np.where(np.isfinite(y), g * y, 0.0)) for g, y in zip(cotangents, forward(*given), strict=True)
     )
     terms = sum(np.sum(np.abs(g.value * v)) for g, v in zip(taken, used, strict=True))
     assert_same(forward_side + (value - value.value), reverse_side, size=terms)
