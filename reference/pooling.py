@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from .checks import Array, require
+from .checks import Array, require, require_shape
 from .windows import (
     Padding,
     Widths,
@@ -21,7 +22,26 @@ from .windows import (
     windows,
 )
 
-__all__ = ["adaptive_pool", "adaptive_pool_vjp", "avg_pool", "avg_pool_vjp", "max_pool", "max_pool_vjp"]
+__all__ = [
+    "adaptive_max_pool_with_argmax",
+    "adaptive_max_pool_with_argmax_vjp",
+    "adaptive_pool",
+    "adaptive_pool_vjp",
+    "avg_pool",
+    "avg_pool_vjp",
+    "global_pool",
+    "global_pool_vjp",
+    "lp_pool",
+    "lp_pool_vjp",
+    "max_pool",
+    "max_pool_vjp",
+    "max_pool_with_argmax",
+    "max_pool_with_argmax_vjp",
+    "max_unpool",
+    "max_unpool_vjp",
+    "morphology2d",
+    "morphology2d_vjp",
+]
 
 PerAxis = int | Sequence[int]
 
@@ -266,6 +286,384 @@ def _maxima(x: Array, bins: Bins, nan: str) -> list[Array]:
         maxima = [np.max(taken, axis=axis) for taken in _each(found[-1], axis, places)]
         found.append(np.stack(maxima, axis=axis))
     return found
+
+
+# --- one number for all of space ---
+
+
+def global_pool(x: Array, *, operation: str = "mean", keepdims: bool = False) -> Array:
+    """Mean or maximum over all of space.
+
+    ``y[b, c] = Σ_s x[b, s, c] / n`` over the ``n`` places ``s``, or ``max_s x[b, s, c]``
+
+    Args:
+        x: ``(batch, …, channels)`` with one spatial axis or more, none of them empty.
+        operation: ``mean`` or ``max``.
+        keepdims: leave the spatial axes, with length 1.
+
+    Returns:
+        ``(batch, channels)``, or ``(batch, 1, …, channels)``.
+
+    Raises:
+        ValueError: ``x`` has no place, or ``operation`` is neither.
+
+    Source: Lin, Chen and Yan (2013), Network in network, arXiv:1312.4400, section 3.2.
+    """
+    axes = _space(x, operation)
+    reduce = np.mean if operation == "mean" else np.max
+    return reduce(x, axis=axes, keepdims=keepdims)
+
+
+def global_pool_vjp(
+    x: Array,
+    cotangent: Array,
+    *,
+    operation: str = "mean",
+    keepdims: bool = False,
+    tie_gradient: str = "split",
+) -> tuple[Array]:
+    """Gradient of `global_pool`: an equal share for each place, or all for the maximum.
+
+    Of several that are the maximum each has an equal share (``split``), or the ``first`` has it all.
+    """
+    axes, channels = _space(x, operation), x.shape[-1]
+    spread = np.reshape(cotangent, (len(x), *(1,) * len(axes), channels))
+    if operation == "mean":
+        return (np.broadcast_to(spread / math.prod(x.shape[1:-1]), x.shape),)
+    if tie_gradient == "split":
+        greatest = x == np.max(x, axis=axes, keepdims=True)
+        return (np.where(greatest, spread / np.sum(greatest * 1.0, axis=axes, keepdims=True), 0.0),)
+    first = np.argmax(np.reshape(x, (len(x), -1, channels)), axis=1)[:, np.newaxis]
+    places = np.arange(math.prod(x.shape[1:-1]))[:, np.newaxis]
+    return (np.where(np.reshape(places == first, x.shape), spread, 0.0),)
+
+
+def _space(x: Array, operation: str) -> tuple[int, ...]:
+    """The spatial axes of what may be pooled as a whole."""
+    require(operation in ("mean", "max"), f"operation must be mean or max; got {operation!r}")
+    require(x.ndim >= 3, f"x must have the axes (batch, …, channels); got shape {x.shape}")
+    require(math.prod(x.shape[1:-1]) > 0, f"x must have a place in space; got shape {x.shape}")
+    return tuple(range(1, x.ndim - 1))
+
+
+# --- the maximum and where it was ---
+
+
+def max_pool_with_argmax(
+    x: Array,
+    *,
+    window: Sequence[int],
+    strides: Sequence[int],
+    padding: Padding = "valid",
+    index: str = "plane",
+) -> tuple[Array, Array]:
+    """Maximum of each window, and where it is: `max_pool` with indices.
+
+    ``y`` as of `max_pool`, and ``indices`` the place of the tap that its gradient goes to: the first of equal
+    maxima, the last NaN if there is any
+
+    Args:
+        x: ``(batch, …, channels)`` with one spatial axis or more.
+        window: number of taps, per axis, from the first on; more numbers are not used.
+        strides: distance of neighbouring windows, likewise.
+        padding: as of `max_pool`; of more pairs than axes the first are used.
+        index: how places are numbered, the last axis running fastest: those of the ``plane`` of a channel; of
+            the whole ``image``, channels and all; or of the whole ``batch``.
+
+    Returns:
+        ``y``, and ``indices`` of its shape, whole numbers.
+
+    Raises:
+        ValueError: as `max_pool`, or ``index`` is none of these.
+
+    Source: Zeiler, Taylor and Fergus (2011), Adaptive deconvolutional networks, section 2.2.
+    """
+    geometry = _cut_geometry(x, window, strides, padding)
+    held = _argmax(x, geometry)
+    places = _seen(_numbered(x), geometry, 0.0)
+    taken = np.take_along_axis(
+        np.broadcast_to(places, (*held.shape, places.shape[-1])), held[..., np.newaxis], -1
+    )
+    return np.max(_seen(x, geometry, -np.inf), axis=-1), _indices(taken[..., 0], x, index)
+
+
+def max_pool_with_argmax_vjp(
+    x: Array,
+    cotangent: Array,
+    *,
+    window: Sequence[int],
+    strides: Sequence[int],
+    padding: Padding = "valid",
+) -> tuple[Array]:
+    """Gradient of `max_pool_with_argmax`: that of `max_pool`."""
+    geometry = _cut_geometry(x, window, strides, padding)
+    held = _argmax(x, geometry)
+    shares = [np.where(held == tap, cotangent, 0.0) for tap in range(math.prod(geometry.window))]
+    return (_fold(shares, x, geometry),)
+
+
+def adaptive_max_pool_with_argmax(x: Array, *, lengths: Sequence[int]) -> tuple[Array, Array]:
+    """Maximum of as many windows as are asked for along each axis, and where it is.
+
+    Args:
+        x: ``(batch, …, channels)`` with one spatial axis or more.
+        lengths: what the spatial axes become, as of `adaptive_pool`.
+
+    Returns:
+        ``y`` as of `adaptive_pool`, and ``indices`` of its shape: places in the plane of a channel.
+
+    Raises:
+        ValueError: as `adaptive_pool`.
+
+    Source: torch.nn.AdaptiveMaxPool2d.
+    """
+    bins = list(reversed(_bins(x, lengths, "max")))
+    chosen = _chosen(x, bins)
+    flat, places = (np.reshape(a, (len(x), -1, x.shape[-1])) for a in (x, chosen))
+    return np.reshape(np.take_along_axis(flat, places, 1), chosen.shape), chosen
+
+
+def adaptive_max_pool_with_argmax_vjp(x: Array, cotangent: Array, *, lengths: Sequence[int]) -> tuple[Array]:
+    """Gradient of `adaptive_max_pool_with_argmax`: each maximum hands its whole cotangent to its place."""
+    bins = list(reversed(_bins(x, lengths, "max")))
+    chosen = np.reshape(_chosen(x, bins), (len(x), -1, x.shape[-1]))
+    return (_scattered(np.reshape(cotangent, chosen.shape), chosen, x.shape),)
+
+
+def max_unpool(x: Array, taps: Array, *, window: Sequence[int], rest: Sequence[int] = (0, 0, 0)) -> Array:
+    """Each number where the maximum of its window was, and 0 elsewhere.
+
+    ``y[b, o k + t, c] = x[b, o, c]`` with ``t = taps[b, o, c]``, for windows of ``k`` that lie side by side
+
+    Args:
+        x: ``(batch, …, channels)`` with one spatial axis or more.
+        taps: of the shape of ``x``, the place inside each window, the last axis running fastest.
+        window: number of taps, per axis, from the first on; more numbers are not used.
+        rest: how many places come after the last window, likewise.
+
+    Returns:
+        ``(batch, …, channels)`` with spatial lengths ``n k + rest``.
+
+    Raises:
+        ValueError: ``taps`` has not the shape of ``x``, or a tap lies outside its window.
+
+    Source: Zeiler, Taylor and Fergus (2011), Adaptive deconvolutional networks, section 2.2.
+    """
+    require_shape("taps", taps, x.shape, "batch, …, channels")
+    rank = x.ndim - 2
+    sides, ones, none = tuple(window[:rank]), (1,) * rank, ((0, 0),) * rank
+    count = math.prod(sides)
+    inside = bool(np.all((taps >= 0) & (taps < count)))
+    require(inside, f"taps must lie between 0 and {count - 1}")
+    lengths = tuple(n * k + r for n, k, r in zip(x.shape[1:-1], sides, rest, strict=False))
+    return fold([np.where(taps == tap, x, 0.0) for tap in range(count)], lengths, none, sides, sides, ones)
+
+
+def max_unpool_vjp(
+    x: Array, taps: Array, cotangent: Array, *, window: Sequence[int], rest: Sequence[int] = (0, 0, 0)
+) -> tuple[Array]:
+    """Gradient of `max_unpool`: each number has the cotangent of the place where it went."""
+    rank = x.ndim - 2
+    sides = tuple(window[:rank])
+    whole = pad(cotangent, tuple((0, -r) for r in rest[:rank]))
+    seen = np.reshape(windows(whole, sides, sides, (1,) * rank), (*x.shape, math.prod(sides)))
+    return (np.take_along_axis(seen, taps[..., np.newaxis], -1)[..., 0],)
+
+
+def _cut_geometry(
+    x: Array, window: Sequence[int], strides: Sequence[int], padding: Padding, ceil_mode: bool = False
+) -> _Geometry:
+    """The geometry of as many axes as ``x`` has in space."""
+    rank = x.ndim - 2
+    widths = padding if isinstance(padding, str) else padding[:rank]
+    return _geometry(x, tuple(window[:rank]), tuple(strides[:rank]), widths, 1, ceil_mode)
+
+
+def _argmax(x: Array, geometry: _Geometry) -> Array:
+    """Number of the tap of each window that is its maximum."""
+    inside = _seen(np.ones((1, *x.shape[1:-1], 1)), geometry, 0.0) == 1.0
+    return _held(_seen(x, geometry, -np.inf), inside, _TAKES["hold"]).astype(np.int64)
+
+
+def _numbered(x: Array) -> Array:
+    """The number of each place in the plane of a channel: ``(1, …, 1)``."""
+    return np.reshape(np.arange(math.prod(x.shape[1:-1])), (1, *x.shape[1:-1], 1))
+
+
+def _indices(places: Array, x: Array, index: str) -> Array:
+    """Places in the plane of a channel, numbered in one of the ways of `max_pool_with_argmax`."""
+    known = index in ("plane", "image", "batch")
+    require(known, f"index must be plane, image or batch; got {index!r}")
+    if index == "plane":
+        return places
+    channels, samples = np.arange(x.shape[-1]), np.reshape(np.arange(len(x)), (-1, *(1,) * (x.ndim - 1)))
+    of_image = places * x.shape[-1] + channels
+    return of_image if index == "image" else of_image + samples * math.prod(x.shape[1:])
+
+
+def _chosen(x: Array, bins: Bins) -> Array:
+    """The place of the maximum of each window of an adaptive pooling, in the plane of a channel."""
+    numbers, of_axes = _numbered(x), [places for _, places in bins]
+    found = []
+    for window in itertools.product(*of_axes):
+        seen, places = x, numbers
+        for axis, bin in enumerate(window, start=1):
+            seen, places = (np.take(a, list(bin), axis=axis) for a in (seen, places))
+        flat = np.reshape(np.moveaxis(seen, -1, 1), (len(x), x.shape[-1], -1))
+        held = _held(flat, np.ones(flat.shape, bool), _TAKES["hold"]).astype(np.int64)
+        found.append(np.reshape(places, -1)[held])
+    return np.reshape(np.stack(found, axis=1), (len(x), *map(len, of_axes), x.shape[-1]))
+
+
+def _scattered(values: Array, places: Array, shape: tuple[int, ...]) -> Array:
+    """The sum of all values at each place: both ``(batch, windows, channels)``."""
+    planes = [
+        np.sum(np.where(places == place, values, 0.0), axis=1) for place in range(math.prod(shape[1:-1]))
+    ]
+    return np.reshape(np.stack(planes, axis=1), shape)
+
+
+# --- powers, and sums with a kernel ---
+
+
+def lp_pool(
+    x: Array, *, window: Sequence[int], strides: Sequence[int], power: int = 2, ceil_mode: bool = False
+) -> Array:
+    """Root of the sum of powers of each window.
+
+    ``y = (Σ_t x_t^p)^(1/p)`` over the taps ``t``, a mean times their number; an odd power keeps the signs of
+    what it adds
+
+    Args:
+        x: ``(batch, …, channels)`` with one spatial axis or more.
+        window: number of taps, per axis, from the first on; more numbers are not used.
+        strides: distance of neighbouring windows, likewise.
+        power: ``p``, 1, 2 or 4.
+        ceil_mode: allow a last window to reach past the end.
+
+    Returns:
+        As of `max_pool`.
+
+    Raises:
+        ValueError: as `avg_pool`, or another ``power``.
+
+    Source: Boureau, Ponce and LeCun (2010), A theoretical analysis of feature pooling in visual recognition,
+    section 2; torch.nn.LPPool2d for the signs.
+    """
+    geometry = _cut_geometry(x, window, strides, "valid", ceil_mode)
+    count = math.prod(geometry.window)
+    total = count * (np.sum(_seen(_powered(x, power), geometry, 0.0), axis=-1) / count)
+    return total if power == 1 else np.sqrt(total) if power == 2 else np.sqrt(np.sqrt(total))
+
+
+def lp_pool_vjp(
+    x: Array,
+    cotangent: Array,
+    *,
+    window: Sequence[int],
+    strides: Sequence[int],
+    power: int = 2,
+    ceil_mode: bool = False,
+) -> tuple[Array]:
+    """Gradient of `lp_pool`: ``(x / y)^(p - 1)`` for each tap, and 0 where ``y`` is 0."""
+    geometry = _cut_geometry(x, window, strides, "valid", ceil_mode)
+    seen, count = _seen(x, geometry, 0.0), math.prod(geometry.window)
+    if power == 1:
+        shares = np.broadcast_to((cotangent * count / count)[..., np.newaxis], seen.shape)
+    else:
+        y = lp_pool(x, window=window, strides=strides, power=power, ceil_mode=ceil_mode)[..., np.newaxis]
+        parts = np.where(y == 0, 0.0, seen / np.where(y == 0, 1.0, y))
+        shares = cotangent[..., np.newaxis] * (parts if power == 2 else parts * (parts * parts))
+    return (_fold(list(np.moveaxis(shares, -1, 0)), x, geometry),)
+
+
+def _powered(x: Array, power: int) -> Array:
+    require(power in (1, 2, 4), f"power must be 1, 2 or 4; got {power}")
+    if power == 1:
+        return x
+    square = x * x
+    return square if power == 2 else square * square
+
+
+def morphology2d(
+    x: Array,
+    kernel: Array,
+    *,
+    operation: str = "dilation",
+    strides: Sequence[int] = (1, 1),
+    dilation: Sequence[int] = (1, 1),
+    padding: Padding = "valid",
+) -> Array:
+    """Grey-scale dilation or erosion: the maximum of sums with a kernel, or the minimum of differences.
+
+    ``y[b, o, c] = max_t x[b, s o + d t - p, c] + k[t, c]``, or for an erosion
+    ``min_t x[b, s o + d t - p, c] - k[K - 1 - t, c]``, which is the negative of the dilation of ``-x`` by the
+    reflected kernel; what lies outside ``x`` is never chosen
+
+    Args:
+        x: ``(batch, height, width, channels)``.
+        kernel: ``(height, width, channels)``.
+        operation: ``dilation`` or ``erosion``.
+        strides: distance of neighbouring windows, per axis.
+        dilation: distance of neighbouring taps, per axis.
+        padding: as of `max_pool`.
+
+    Returns:
+        As of `max_pool`.
+
+    Raises:
+        ValueError: as `max_pool`, the kernel does not fit, or ``operation`` is neither.
+
+    Source: Serra (1982), Image analysis and mathematical morphology; tf.nn.erosion2d.
+    """
+    geometry = _kernel_geometry(x, kernel, operation, strides, dilation, padding)
+    sums = _sums(x, kernel, operation, geometry)
+    return np.max(sums, axis=-1) if operation == "dilation" else -np.max(sums, axis=-1)
+
+
+def morphology2d_vjp(
+    x: Array,
+    kernel: Array,
+    cotangent: Array,
+    *,
+    operation: str = "dilation",
+    strides: Sequence[int] = (1, 1),
+    dilation: Sequence[int] = (1, 1),
+    padding: Padding = "valid",
+) -> tuple[Array, Array]:
+    """Gradient of `morphology2d`: all to the tap that was chosen, the first of equal ones, and its kernel."""
+    geometry = _kernel_geometry(x, kernel, operation, strides, dilation, padding)
+    inside = _seen(np.ones((1, *x.shape[1:-1], 1)), geometry, 0.0) == 1.0
+    held = _held(_sums(x, kernel, operation, geometry), inside, _TAKES["hold"])
+    shares = [np.where(held == tap, cotangent, 0.0) for tap in range(math.prod(geometry.window))]
+    of_kernel = np.reshape(np.stack([np.sum(share, axis=(0, 1, 2)) for share in shares]), kernel.shape)
+    reflected = of_kernel if operation == "dilation" else -np.flip(of_kernel, (0, 1))
+    return _fold(shares, x, geometry), reflected
+
+
+def _kernel_geometry(
+    x: Array,
+    kernel: Array,
+    operation: str,
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    padding: Padding,
+) -> _Geometry:
+    """The geometry of a dilation or erosion that may be asked."""
+    known = operation in ("dilation", "erosion")
+    require(known, f"operation must be dilation or erosion; got {operation!r}")
+    fits = x.ndim == 4 and kernel.ndim == 3 and kernel.shape[-1] == x.shape[-1]
+    require(fits, f"kernel must be (height, width, {x.shape[-1]}); got {kernel.shape}")
+    taps, apart = kernel.shape[:2], tuple(dilation)
+    widths = padding_widths(padding, x.shape[1:-1], taps, tuple(strides), apart)
+    require_fit(x.shape[1:-1], widths, taps, apart)
+    return _geometry(x, taps, tuple(strides), padding, apart, ceil_mode=False)
+
+
+def _sums(x: Array, kernel: Array, operation: str, geometry: _Geometry) -> Array:
+    """What each window offers, of which the greatest is taken: ``(batch, …, channels, taps)``."""
+    signed, taps = (x, kernel) if operation == "dilation" else (-x, np.flip(kernel, (0, 1)))
+    return _seen(signed, geometry, -np.inf) + np.moveaxis(np.reshape(taps, (-1, kernel.shape[-1])), 0, -1)
 
 
 # --- windows and what they see ---

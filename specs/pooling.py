@@ -265,3 +265,185 @@ adaptive_pool = Spec(
     excluded=("nan != 'hold' and (data != 'nan' or operation == 'mean')",),
     sources=(Source("He, Zhang, Ren and Sun (2014), section 2.3", "https://arxiv.org/abs/1406.4729"),),
 )
+
+# --- one spec for all ranks: of what is given for three axes, the first ones are used ---
+
+POOLED = Input("x", "batch, *(height, width, 4)[:spatial], channels", meaning="what is pooled")
+SPATIAL = Parameter(
+    "spatial", (2, 1, 3), "number of axes between batch and channels; a third one has length 4"
+)
+WINDOW = Parameter("window", ((2, 2, 2), (3, 2, 1)), "number of taps, per axis")
+STRIDES = Parameter("strides", ((2, 2, 2), (1, 3, 2)), "distance of neighbouring windows, per axis")
+ANY_RANK = "for i in (0, 1, 2)[:len(x) - 2]"
+
+global_pool = Spec(
+    reference=reference.global_pool,
+    inputs=(POOLED,),
+    parameters=(
+        Parameter("operation", ("mean", "max"), "of all places"),
+        SPATIAL,
+        Parameter("keepdims", (False, True), "whether the axes stay, with length 1"),
+        Parameter("tie_gradient", ("split", "first"), "whose is the gradient of equal maxima", facet=True),
+    ),
+    sizes=((2, 7, 5, 3), (1, 1, 1, 1), (3, 4, 9, 17)),
+    data=("normal", "wide", "ties"),
+    excluded=(
+        "tie_gradient != 'split' and (operation == 'mean' or data != 'ties')",
+        "data == 'ties' and operation == 'mean'",
+    ),
+    sources=(Source("Lin, Chen and Yan (2013), section 3.2", "https://arxiv.org/abs/1312.4400"),),
+)
+
+FITS = Constraint(
+    "C1",
+    f"padding == 'same' or all("
+    f"x[i + 1] + (0 if padding == 'valid' else 2 * padding[i][0]) >= window[i] {ANY_RANK})",
+    "a window must fit into the padded input",
+    broken_by={"window": (2, 40, 2)},
+    also_broken_by=({"window": (10, 2, 2)}, {"window": (2, 11, 2)}),
+)
+POSITIVE = (
+    Constraint(
+        "C2",
+        f"all(window[i] >= 1 {ANY_RANK})",
+        "the window must have a tap",
+        broken_by={"window": (0, 2, 2)},
+        also_broken_by=({"window": (2, -1, 2)},),
+    ),
+    Constraint(
+        "C3",
+        f"all(strides[i] >= 1 {ANY_RANK})",
+        "strides must be positive",
+        broken_by={"strides": (-1, 1, 1)},
+        also_broken_by=({"strides": (1, -1, 1)},),
+    ),
+)
+UNPOOLING = Source(
+    "Zeiler, Taylor and Fergus (2011), section 2.2", "https://doi.org/10.1109/ICCV.2011.6126474"
+)
+
+max_pool_with_argmax = Spec(
+    reference=reference.max_pool_with_argmax,
+    inputs=(POOLED,),
+    states=("indices",),
+    parameters=(
+        WINDOW,
+        STRIDES,
+        Parameter(
+            "padding",
+            ("valid", "same", ((1, 1), (0, 0), (0, 0))),
+            "none, so many that as many windows fit as strides do, or pairs (low, high)",
+            facet=True,
+        ),
+        SPATIAL,
+        Parameter("index", ("plane", "image", "batch"), "what the indices count", facet=True),
+    ),
+    sizes=((2, 9, 10, 5), (1, 4, 5, 1)),
+    data=("normal", "ties", "nan"),
+    constraints=(FITS, *POSITIVE),
+    excluded=("channels == 1 and index == 'image'",),
+    sources=(UNPOOLING, FEATURES),
+)
+
+adaptive_max_pool_with_argmax = Spec(
+    reference=reference.adaptive_max_pool_with_argmax,
+    inputs=(POOLED,),
+    states=("indices",),
+    parameters=(
+        Parameter("lengths", ((3, 2, 2), (1, 1, 1), (4, 7, 3)), "what the axes become"),
+        SPATIAL,
+    ),
+    sizes=((2, 7, 5, 3), (1, 3, 6, 1)),
+    data=("normal", "ties", "nan"),
+    constraints=(
+        Constraint(
+            "C1",
+            "min(lengths) >= 1",
+            "lengths must be positive",
+            broken_by={"lengths": (-1, 2, 2)},
+            also_broken_by=({"lengths": (0, 2, 2)},),
+        ),
+    ),
+    sources=adaptive_pool.sources,
+)
+
+max_unpool = Spec(
+    reference=reference.max_unpool,
+    inputs=(
+        Input("x", "batch, *(height, width, 4)[:spatial], channels", meaning="the maxima"),
+        Input(
+            "taps",
+            "batch, *(height, width, 4)[:spatial], channels",
+            kind="index",
+            limit="window[0] * (1, window[1], window[1] * window[2])[spatial - 1]",
+            meaning="where each was inside its window",
+        ),
+    ),
+    parameters=(
+        WINDOW,
+        SPATIAL,
+        Parameter("rest", ((0, 0, 0), (1, 0, 0)), "places after the last window, per axis"),
+    ),
+    sizes=((2, 4, 5, 3), (1, 1, 1, 1), (3, 2, 3, 7)),
+    data=("normal", "specials"),
+    sources=(UNPOOLING,),
+)
+
+lp_pool = Spec(
+    reference=reference.lp_pool,
+    inputs=(POOLED,),
+    parameters=(
+        Parameter("power", (2, 1, 4), "of each tap, and of the root"),
+        WINDOW,
+        STRIDES,
+        Parameter("ceil_mode", (False, True), "whether a last window may reach past the end", facet=True),
+        SPATIAL,
+    ),
+    sizes=((2, 7, 9, 5), (1, 4, 5, 1)),
+    data=("normal", "offset", "zeros"),
+    constraints=(
+        Constraint(
+            "C1",
+            f"all(x[i + 1] >= window[i] {ANY_RANK})",
+            "a window must fit into the input",
+            broken_by={"window": (2, 40, 2)},
+            also_broken_by=({"window": (8, 2, 2)}, {"window": (2, 10, 2)}),
+        ),
+        *POSITIVE,
+    ),
+    excluded=(f"ceil_mode and all((x[i + 1] - window[i]) % strides[i] == 0 {ANY_RANK})",),
+    sources=(FEATURES,),
+)
+
+morphology2d = Spec(
+    reference=reference.morphology2d,
+    inputs=(
+        Input("x", "batch, height, width, channels"),
+        Input("kernel", "kernel_height, kernel_width, channels", kind="weight"),
+    ),
+    parameters=(
+        Parameter("operation", ("dilation", "erosion"), "maximum of sums, or minimum of differences"),
+        Parameter("strides", ((1, 1), (2, 3)), "distance of neighbouring windows, per axis"),
+        Parameter("dilation", ((1, 1), (1, 2)), "distance of neighbouring taps, per axis"),
+        Parameter("padding", ("valid", "same"), "none, or so many that as many windows fit as strides do"),
+    ),
+    axes="batch height width channels kernel_height kernel_width",
+    sizes=((2, 7, 9, 4, 3, 2), (1, 4, 5, 1, 1, 1), (1, 6, 8, 3, 2, 4)),
+    data=("normal", "wide", "ties"),
+    constraints=(
+        Constraint(
+            "C2",
+            "padding == 'same' or all(x[i + 1] >= (kernel[i] - 1) * dilation[i] + 1 for i in (0, 1))",
+            "a window must fit into the padded input",
+            broken_by={"kernel_width": 40},
+            also_broken_by=({"kernel_height": "height + 1"}, {"kernel_width": "width + 1"}),
+        ),
+    ),
+    excluded=("max(kernel[:2]) == 1 and max(dilation) > 1",),
+    sources=(
+        Source(
+            "Serra (1982), Image analysis and mathematical morphology",
+            "https://isbnsearch.org/isbn/9780126372427",
+        ),
+    ),
+)

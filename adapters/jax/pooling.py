@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ..binding import takes
 from .framework import binds, jax, jnp
 from .modules import function
 
@@ -53,3 +54,18 @@ for home in ("nnx", "linen"):
     for n in (1, 2, 3):
         function(f"max_pool{n}d", f"flax.{home}.max_pool", on=POOLED, where=UNDILATED | NAN)
         function(f"avg_pool{n}d", f"flax.{home}.avg_pool", COUNTED, on=POOLED, where=NO_CEIL)
+
+WHOLE = {"axis": "tuple(range(1, x.ndim - 1))", "keepdims": "keepdims"}
+function(
+    "global_pool",
+    "jax.numpy.max",
+    WHOLE,
+    where=takes("tie_gradient", "split", "shares it among equal maxima", "ties")
+    | {"operation == 'max'": "its name says so"},
+)
+function(
+    "global_pool",
+    "jax.numpy.mean",
+    WHOLE,
+    where={"operation == 'mean'": "its name says so", "tie_gradient == 'split'": "a mean has no ties"},
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..binding import takes
 from .layers import DTYPE, function, layer
 
 NAMED = {"padding in ('valid', 'same')": "Keras pads by name, 'valid' or 'same'"}
@@ -39,4 +40,15 @@ for name, operation in (("Average", "mean"), ("Max", "max")):
             {"output_size": f"lengths[:{n}]"} | LAYOUT | DTYPE,
             where={f"spatial == {n}": "is of another rank"},
             fixed=fixed,
+        )
+
+for name, operation in (("Average", "mean"), ("Max", "max")):
+    for n in (1, 2, 3):
+        layer(
+            "global_pool",
+            f"keras.layers.Global{name}Pooling{n}D",
+            {"keepdims": "keepdims"} | LAYOUT | DTYPE,
+            where={f"spatial == {n}": "is of another rank"}
+            | takes("tie_gradient", "split", "shares it among equal maxima", "ties"),
+            fixed={"operation": (operation, "its name says so")},
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..binding import takes
 from .framework import function
 
 NO_CEILING = {"ceil_mode": (False, "tf.nn's poolings have no such rule")}
@@ -65,4 +66,49 @@ for n in (1, 2, 3):
         {"pooling_type": "'AVG'"} | POOLED,
         where=NAMED | NO_WIDER[n],
         fixed=WITHOUT_PADDING,
+    )
+
+# --- any rank, or two axes, from one spec ---
+
+for name, index, together in (("", "image", "False"), ("(include_batch_in_index)", "batch", "True")):
+    function(
+        "max_pool_with_argmax",
+        f"tf.nn.max_pool_with_argmax{name}",
+        {
+            "ksize": "window[:2]",
+            "strides": "strides[:2]",
+            "padding": "padding.upper()",
+            "include_batch_in_index": together,
+        },
+        where=NAMED | {"spatial == 2": "is of images"},
+        fixed={"index": (index, "counts channels as well")},
+    )
+
+WHOLE = {"axis": "list(range(1, len(x.shape) - 1))", "keepdims": "keepdims"}
+function(
+    "global_pool",
+    "tf.reduce_max",
+    WHOLE,
+    where=takes("tie_gradient", "split", "shares it among equal maxima", "ties"),
+    fixed={"operation": ("max", "its name says so")},
+)
+function(
+    "global_pool",
+    "tf.reduce_mean",
+    WHOLE,
+    fixed={"operation": ("mean", "its name says so"), "tie_gradient": ("split", "a mean has no ties")},
+)
+
+for operation in ("dilation", "erosion"):
+    function(
+        "morphology2d",
+        f"tf.nn.{operation}2d",
+        {
+            "strides": "(1, *strides, 1)",
+            "padding": "padding.upper()",
+            "data_format": "'NHWC'",
+            "dilations": "(1, *dilation, 1)",
+        },
+        on="x, kernel",
+        fixed={"operation": (operation, "its name says so")},
     )

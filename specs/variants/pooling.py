@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...numerics.dtypes import dtype as format_of
-from ...reference.pooling import avg_pool, max_pool
+from ...reference.pooling import avg_pool, global_pool_vjp, max_pool, morphology2d
 from ...reference.windows import extents, fold, pad, padding_widths, windows
 from ..language.variant import Control, Fault, each_way
 
@@ -323,12 +323,72 @@ AVG_CONTROLS = (
     Control(name="tap after tap, each divided", reference=tap_after_tap),
 )
 
+# --- one spec for all ranks ---
+
+
+def channels_counted_first(result: Array, height: int, width: int, channels: int) -> Array:
+    """Indices of an image whose channels come before its rows."""
+    return result // channels + result % channels * (height * width)
+
+
+def last_of_equals(x: Array, cotangent: Array, *, operation: str, keepdims: bool, tie_gradient: str) -> Array:
+    """A global maximum that hands all to the last of equal ones."""
+    turned, axes = np.flip(x, tuple(range(1, x.ndim - 1))), tuple(range(1, x.ndim - 1))
+    (gradient,) = global_pool_vjp(
+        turned, cotangent, operation=operation, keepdims=keepdims, tie_gradient="first"
+    )
+    return (np.flip(gradient, axes),)
+
+
+def reflected_dilation(
+    x: Array, kernel: Array, *, operation: str, strides: Any, dilation: Any, padding: Any
+) -> Array:
+    """A dilation by the reflected kernel, or an erosion by one that is not."""
+    options = {"operation": operation, "strides": strides, "dilation": dilation, "padding": padding}
+    return morphology2d(x, np.flip(kernel, (0, 1)), **options)
+
+
+def zero_outside(
+    x: Array, kernel: Array, *, operation: str, strides: Any, dilation: Any, padding: Any
+) -> Array:
+    """Zeros outside, which win over what is negative."""
+    widths = padding_widths(padding, x.shape[1:-1], kernel.shape[:2], strides, dilation)
+    options = {"operation": operation, "strides": strides, "dilation": dilation}
+    return morphology2d(pad(x, widths), kernel, **options, padding="valid")
+
+
+GENERAL = {
+    "global_pool": (
+        Fault(
+            name="all to the last of equal maxima",
+            vjp=last_of_equals,
+            where="operation == 'max' and data == 'ties'",
+        ),
+    ),
+    "max_pool_with_argmax": (
+        Fault(
+            name="channels counted before rows",
+            results={"indices": channels_counted_first},
+            where="index == 'image' and spatial == 2",
+        ),
+        Fault(name="indices from 1 on", results={"indices": lambda result: result + 1}),
+    ),
+    "adaptive_max_pool_with_argmax": (
+        Fault(name="indices from 1 on", results={"indices": lambda result: result + 1}),
+    ),
+    "morphology2d": (
+        Fault(name="the kernel reflected", reference=reflected_dilation),
+        Fault(name="zeros outside", reference=zero_outside, where="padding == 'same'"),
+    ),
+}
+
 RANKS = (1, 2, 3)
 
 FAULTS = (
     {f"max_pool{rank}d": max_pool_faults(rank) for rank in RANKS}
     | {f"avg_pool{rank}d": avg_pool_faults(rank) for rank in RANKS}
     | {"adaptive_pool": ADAPTIVE}
+    | GENERAL
 )
 
 CONTROLS = (

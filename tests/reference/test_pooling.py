@@ -12,12 +12,24 @@ from support.proof import assert_same, carried, proves
 from assay.numerics.generator import Stream
 from assay.reference.convolution import depthwise_conv
 from assay.reference.pooling import (
+    adaptive_max_pool_with_argmax,
+    adaptive_max_pool_with_argmax_vjp,
     adaptive_pool,
     adaptive_pool_vjp,
     avg_pool,
     avg_pool_vjp,
+    global_pool,
+    global_pool_vjp,
+    lp_pool,
+    lp_pool_vjp,
     max_pool,
     max_pool_vjp,
+    max_pool_with_argmax,
+    max_pool_with_argmax_vjp,
+    max_unpool,
+    max_unpool_vjp,
+    morphology2d,
+    morphology2d_vjp,
 )
 
 
@@ -308,3 +320,184 @@ X = np.zeros((2, 5, 6, 3))
 def test_poolings_refuse_bad_input(pool, x, options, message):
     with pytest.raises(ValueError, match=message):
         pool(x, **options)
+
+
+# --- all of space, places, powers, kernels ---
+
+
+@proves(global_pool, global_pool_vjp, by="worked figures")
+def test_the_mean_and_the_maximum_of_a_line():
+    x, g = line(1, 4, 4, -1), np.array([[12.0]])
+    assert_same(global_pool(x), [[2]])
+    assert_same(global_pool(x, operation="max", keepdims=True), [[[4]]])
+    assert_same(global_pool_vjp(x, g)[0], line(3, 3, 3, 3))
+    assert_same(global_pool_vjp(x, g, operation="max")[0], line(0, 6, 6, 0))
+    assert_same(global_pool_vjp(x, g, operation="max", tie_gradient="first")[0], line(0, 12, 0, 0))
+
+
+@proves(global_pool, global_pool_vjp, adaptive_pool, by="law")
+@pytest.mark.parametrize("operation", ["mean", "max"])
+@pytest.mark.parametrize("shape", [(2, 5, 3), (2, 3, 4, 3), (1, 2, 3, 2, 2)])
+def test_pooling_all_of_space_is_adaptive_pooling_to_one_place(operation, shape):
+    x, options = carried(integers("x", *shape)), {"operation": operation}
+    y = adaptive_pool(x, lengths=(1, 1, 1), **options)
+    assert_same(global_pool(x, keepdims=True, **options), y)
+    g = carried(integers("g", *y.shape))
+    (expected,) = adaptive_pool_vjp(x, g, lengths=(1, 1, 1), **options)
+    assert_same(global_pool_vjp(x, g, keepdims=True, tie_gradient="first", **options)[0], expected)
+
+
+@proves(max_pool_with_argmax, max_pool_with_argmax_vjp, max_pool, max_pool_vjp, by="law")
+@pytest.mark.parametrize("padding", ["valid", "same", ((1, 1), (0, 0))])
+def test_indices_are_the_places_that_a_max_pooling_takes(padding):
+    x, options = integers("x", 2, 5, 6, 3), {"window": (3, 2), "strides": (1, 2), "padding": padding}
+    y, indices = max_pool_with_argmax(x, **options)
+    assert_same(y, max_pool(x, **options))
+    planes = np.reshape(x, (2, 30, 3))
+    assert_same(np.take_along_axis(planes, np.reshape(indices, (2, -1, 3)), 1).reshape(y.shape), y)
+    g = integers("g", *y.shape)
+    (gradient,) = max_pool_with_argmax_vjp(x, g, **options)
+    assert_same(gradient, max_pool_vjp(x, g, **options)[0])
+    for b, c in np.ndindex(2, 3):
+        expected = np.bincount(indices[b, ..., c].ravel(), g[b, ..., c].ravel(), minlength=30)
+        assert_same(gradient[b, ..., c].ravel(), expected)
+
+
+@proves(max_pool_with_argmax, by="worked figures")
+def test_indices_are_counted_in_three_ways():
+    x = np.array([[[1.0, 5], [2, 5]], [[4, 0], [3, 9]]])  # two samples of two places of two channels
+    options = {"window": (2,), "strides": (2,)}
+    counted = {"plane": [[[1, 0]], [[0, 1]]], "image": [[[2, 1]], [[0, 3]]], "batch": [[[2, 1]], [[4, 7]]]}
+    for index, expected in counted.items():
+        assert_same(max_pool_with_argmax(x, **options, index=index)[1], expected)
+
+
+@proves(adaptive_max_pool_with_argmax, adaptive_max_pool_with_argmax_vjp, adaptive_pool, by="law")
+@pytest.mark.parametrize("lengths", [(1, 1, 1), (2, 3, 2), (4, 7, 3)])
+@pytest.mark.parametrize("shape", [(2, 5, 3), (2, 3, 4, 3), (1, 2, 3, 2, 2)])
+def test_adaptive_indices_are_the_places_that_adaptive_pooling_takes(shape, lengths):
+    x = integers("x", *shape)
+    y, indices = adaptive_max_pool_with_argmax(x, lengths=lengths)
+    assert_same(y, adaptive_pool(x, lengths=lengths, operation="max"))
+    planes = np.reshape(x, (len(x), -1, x.shape[-1]))
+    assert_same(
+        np.take_along_axis(planes, np.reshape(indices, (len(x), -1, x.shape[-1])), 1),
+        np.reshape(y, (len(x), -1, x.shape[-1])),
+    )
+    g = integers("g", *y.shape)
+    expected = adaptive_pool_vjp(x, g, lengths=lengths, operation="max")
+    assert_same(adaptive_max_pool_with_argmax_vjp(x, g, lengths=lengths)[0], expected[0])
+
+
+@proves(adaptive_max_pool_with_argmax, by="worked figures")
+def test_the_places_of_the_maxima_of_five():
+    y, indices = adaptive_max_pool_with_argmax(line(3, 1, 4, 4, 2), lengths=(2,))
+    assert_same(y, line(4, 4))
+    assert_same(indices, line(2, 2))
+
+
+@proves(max_unpool, max_unpool_vjp, by="worked figures")
+def test_numbers_go_to_their_places_and_cotangents_come_from_there():
+    x, taps = line(5, 6), line(1, 0).astype(int)
+    assert_same(max_unpool(x, taps, window=(2,), rest=(1,)), line(0, 5, 6, 0, 0))
+    assert_same(max_unpool_vjp(x, taps, line(1, 2, 4, 8, 16), window=(2,), rest=(1,))[0], line(2, 4))
+
+
+@proves(max_unpool, max_unpool_vjp, max_pool_with_argmax, by="law")
+@pytest.mark.parametrize("shape", [(2, 3, 2), (1, 2, 3, 2), (2, 1, 3, 2, 1)])
+def test_what_is_unpooled_is_pooled_again_and_its_gradient_is_the_adjoint(shape):
+    window, rest = (2, 3, 2), (1, 0, 1)
+    x = np.abs(integers("x", *shape)) + 1.0
+    taps = Stream("pooling/taps").integers(0, int(np.prod(window[: x.ndim - 2])), shape)
+    y = max_unpool(x, taps, window=window, rest=rest)
+    assert_same(max_pool_with_argmax(y, window=window, strides=window)[0], x)
+    g = integers("g", *y.shape)
+    (dx,) = max_unpool_vjp(x, taps, g, window=window, rest=rest)
+    assert_same(np.sum(g * y), np.sum(dx * x))
+
+
+@proves(lp_pool, lp_pool_vjp, by="worked figures")
+def test_the_norm_of_three_and_four_is_five():
+    x, options = line(3, 4, 0, 0, -1), {"window": (2,), "strides": (2,)}
+    assert_same(lp_pool(x, **options), line(5, 0))
+    assert_same(lp_pool(x, **options, power=1, ceil_mode=True), line(7, 0, -1))
+    assert_same(lp_pool(line(-3, -4), **options, power=1), line(-7))
+    assert_same(lp_pool(line(0, -2), **options, power=4), line(2))
+    gradient = lp_pool_vjp(carried(x), carried(line(5, 7)), **options)[0]
+    assert_same(gradient, line(3, 4, 0, 0, 0))
+
+
+@proves(lp_pool, lp_pool_vjp, avg_pool, avg_pool_vjp, by="law")
+@pytest.mark.parametrize("ceil_mode", [False, True])
+def test_a_power_of_one_is_a_sum(ceil_mode):
+    x, options = integers("x", 2, 5, 7, 3), {"window": (2, 3), "strides": (2, 3), "ceil_mode": ceil_mode}
+    counts = avg_pool(x, **options, count_padding=True)
+    y = lp_pool(x, **options, power=1)
+    taps = lp_pool(np.ones(x.shape), **options, power=1)
+    assert_same(y, carried(counts) * taps)
+    g = integers("g", *y.shape)
+    assert_same(
+        lp_pool_vjp(x, g, **options, power=1)[0], avg_pool_vjp(carried(x), carried(g) * taps, **options)[0]
+    )
+
+
+@proves(morphology2d, morphology2d_vjp, max_pool, max_pool_vjp, by="law")
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_a_dilation_by_zeros_is_a_max_pooling(padding):
+    x, kernel = integers("x", 2, 5, 6, 3), np.zeros((3, 2, 3))
+    options = {"strides": (2, 1), "dilation": (1, 2), "padding": padding}
+    pooled = {"window": (3, 2), **options}
+    y = morphology2d(x, kernel, **options)
+    assert_same(y, max_pool(x, **pooled))
+    assert_same(morphology2d(x, kernel, operation="erosion", **options), -max_pool(-x, **pooled))
+    g = integers("g", *y.shape)
+    dx, dkernel = morphology2d_vjp(x, kernel, g, **options)
+    assert_same(dx, max_pool_vjp(x, g, **pooled)[0])
+    assert_same(np.sum(dkernel), np.sum(g))
+
+
+@proves(morphology2d, morphology2d_vjp, by="worked figures")
+def test_a_dilation_and_an_erosion_of_a_line():
+    x, kernel = np.reshape([1.0, 5, 2], (1, 1, 3, 1)), np.reshape([0.0, 4], (1, 2, 1))
+    assert_same(morphology2d(x, kernel).ravel(), [9, 6])
+    assert_same(morphology2d(x, kernel, operation="erosion").ravel(), [-3, 1])
+    g = np.reshape([1.0, 2], (1, 1, 2, 1))
+    dx, dkernel = morphology2d_vjp(x, kernel, g)
+    assert_same(dx.ravel(), [0, 1, 2])
+    assert_same(dkernel.ravel(), [0, 3])
+    dx, dkernel = morphology2d_vjp(x, kernel, g, operation="erosion")
+    assert_same(dx.ravel(), [1, 2, 0])
+    assert_same(dkernel.ravel(), [0, -3])
+
+
+PLANE = np.zeros((1, 4, 5, 2))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: global_pool(PLANE, operation="sum"), "operation must be mean or max; got 'sum'"),
+        (lambda: global_pool(PLANE[0, 0]), "x must have the axes"),
+        (lambda: global_pool(PLANE[:, :0]), "x must have a place in space"),
+        (lambda: max_pool_with_argmax(PLANE, window=(5, 1), strides=(1, 1)), "must fit into the input"),
+        (lambda: max_pool_with_argmax(PLANE, window=(2, 2), strides=(0, 1)), "strides must be at least 1"),
+        (
+            lambda: max_pool_with_argmax(PLANE, window=(2, 2), strides=(1, 1), index="row"),
+            "index must be plane, image or batch; got 'row'",
+        ),
+        (lambda: adaptive_max_pool_with_argmax(PLANE, lengths=(0, 1)), "at least 1"),
+        (lambda: max_unpool(PLANE, np.zeros((1, 4, 5), int), window=(2, 2)), "taps must have shape"),
+        (lambda: max_unpool(PLANE, np.full(PLANE.shape, 4), window=(2, 2)), "taps must lie between 0 and 3"),
+        (lambda: lp_pool(PLANE, window=(2, 2), strides=(1, 1), power=3), "power must be 1, 2 or 4; got 3"),
+        (lambda: lp_pool(PLANE, window=(5, 2), strides=(1, 1)), "must fit into the input"),
+        (lambda: morphology2d(PLANE, np.zeros((2, 2, 3))), r"kernel must be \(height, width, 2\)"),
+        (
+            lambda: morphology2d(PLANE, np.zeros((2, 2, 2)), operation="open"),
+            "dilation or erosion; got 'open'",
+        ),
+        (lambda: morphology2d(PLANE, np.zeros((5, 2, 2))), "must fit into the input"),
+    ],
+)
+def test_what_cannot_be_pooled_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
