@@ -231,7 +231,7 @@ def _far_below(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
     return round_to(stream.normal(shape), dtype)
 
 
-@_data_set("masks of which some rows allow nothing, beside ordinary values")
+@_data_set("masks of which some rows allow nothing, and sequences of no length, beside ordinary values")
 def _masked_rows(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
     return round_to(stream.normal(shape), dtype)
 
@@ -461,6 +461,13 @@ def draw_mask_with_empty_rows(stream: Stream, shape: Shape) -> npt.NDArray[np.bo
         lines = mask.reshape(-1, shape[-1])
         lines[stream.permutation(len(lines))[: max(len(lines) // 4, 1)]] = False
     return mask
+
+
+def draw_lengths_with_empty(stream: Stream, shape: Shape, limit: int) -> npt.NDArray[np.int32]:
+    """Lengths of sequences, of which a quarter are empty, one at least."""
+    lengths = draw_lengths(stream, shape, limit)
+    lengths.reshape(-1)[stream.permutation(lengths.size)[: max(lengths.size // 4, 1)]] = 0
+    return lengths
 
 
 def draw_lengths(stream: Stream, shape: Shape, limit: int) -> npt.NDArray[np.int32]:

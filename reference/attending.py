@@ -98,8 +98,8 @@ def _by_group(weights: Array, key: Array, head_map: str) -> Array:
 
 def _groups(heads: int, key: Array, head_map: str) -> tuple[int, int]:
     lengths = {"g": key.shape[2], "r": heads // key.shape[2]}
-    heads = AXES_OF_HEADS[head_map]
-    return lengths[heads[0]], lengths[heads[1]]
+    axes = AXES_OF_HEADS[head_map]
+    return lengths[axes[0]], lengths[axes[1]]
 
 
 def _all_heads(x: Array, axis: int) -> Array:

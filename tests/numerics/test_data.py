@@ -13,6 +13,7 @@ from assay.numerics.data import (
     draw_indices_far_below,
     draw_indices_out_of_range,
     draw_lengths,
+    draw_lengths_with_empty,
     draw_mask,
     draw_negative_indices,
     draw_positive,
@@ -298,3 +299,11 @@ def test_lengths_reach_both_ends():
     for seed in range(50):
         lengths = draw_lengths(Stream(f"lengths/{seed}"), (5,), 6)
         assert (lengths.min(), lengths.max()) == (1, 6)
+
+
+def test_a_quarter_of_the_lengths_may_be_none_at_all():
+    for seed in range(50):
+        lengths = draw_lengths_with_empty(Stream(f"empty/{seed}"), (8,), 6)
+        assert np.sum(lengths == 0) == 2
+        assert lengths.max() <= 6
+    assert draw_lengths_with_empty(Stream("empty"), (1,), 6) == 0

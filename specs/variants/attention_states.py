@@ -1,0 +1,165 @@
+"""Faults and controls of attention in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from ...reference.attention_states import merge_attention_states_vjp
+from ..language.variant import Control, Fault
+from .attention_forms import attended, products
+
+Array = Any
+
+# --- merging ---
+
+
+def merged(weigh: Callable[[Array, Array], tuple[Array, Array, Array]]) -> Callable[..., tuple[Array, Array]]:
+    """States merged by ``weigh(a, b)``: the share of either, and the logarithm."""
+
+    def forward(first: Array, first_lse: Array, second: Array, second_lse: Array) -> tuple[Array, Array]:
+        of_first, of_second, lse = weigh(first_lse, second_lse)
+        return of_first[..., np.newaxis] * first + of_second[..., np.newaxis] * second, lse
+
+    return forward
+
+
+def to_the_letter(a: Array, b: Array) -> tuple[Array, Array, Array]:
+    """``exp(a - lse)``, which is NaN where both are empty."""
+    lse = np.logaddexp(a, b)
+    return np.exp(a - lse), np.exp(b - lse), lse
+
+
+def by_the_larger(a: Array, b: Array) -> tuple[Array, Array, Array]:
+    """Shares by the larger logarithm, which do not sum to one."""
+    top = np.maximum(a, b)
+    safe = np.where(top == -np.inf, 0.0, top)
+    return np.exp(a - safe), np.exp(b - safe), np.logaddexp(a, b)
+
+
+def the_larger(a: Array, b: Array) -> tuple[Array, Array, Array]:
+    """The part of the larger logarithm alone."""
+    return 1.0 * (a >= b), 1.0 * (a < b), np.maximum(a, b)
+
+
+def as_base_2(a: Array, b: Array) -> tuple[Array, Array, Array]:
+    """Natural logarithms taken for those in base 2."""
+    lse = np.logaddexp2(a, b)
+    safe = np.where(lse == -np.inf, 0.0, lse)
+    return np.exp2(a - safe), np.exp2(b - safe), lse
+
+
+def without_a_shift(a: Array, b: Array) -> tuple[Array, Array, Array]:
+    """Exponentials that overflow."""
+    total = np.exp(a) + np.exp(b)
+    safe = np.where(total == 0.0, 1.0, total)
+    return np.exp(a) / safe, np.exp(b) / safe, np.log(total)
+
+
+def by_a_sigmoid(a: Array, b: Array) -> tuple[Array, Array, Array]:
+    """``σ(a - b)`` and its complement, empty parts aside."""
+    both = (a == -np.inf) & (b == -np.inf)
+    ahead = np.where(both, 0.0, a) - np.where(both, 0.0, b)
+    share = np.where(both, 0.0, expit(ahead))
+    return share, np.where(both, 0.0, expit(-ahead)), np.logaddexp(a, b)
+
+
+def by_difference(first: Array, first_lse: Array, second: Array, second_lse: Array) -> tuple[Array, Array]:
+    """``y_a - σ(b - a) (y_a - y_b)``, as rings update it: what is small of y_b is lost in y_a."""
+    both = (first_lse == -np.inf) & (second_lse == -np.inf)
+    ahead = np.where(both, 0.0, second_lse) - np.where(both, 0.0, first_lse)
+    share = expit(ahead)[..., np.newaxis]
+    y = np.where(both[..., np.newaxis], 0.0, first - share * (first - second))
+    return y, np.logaddexp(first_lse, second_lse)
+
+
+def half_of_the_gradient(
+    first: Array, first_lse: Array, second: Array, second_lse: Array, cotangents: tuple[Array, Array]
+) -> tuple[Array, ...]:
+    """Nothing flows through the averages into the logarithms."""
+    given = (first, first_lse, second, second_lse)
+    silent = (0.0 * cotangents[0], cotangents[1])
+    right, others = (merge_attention_states_vjp(*given, g) for g in (cotangents, silent))
+    return right[0], others[1], right[2], others[3]
+
+
+# --- lengths ---
+
+
+def by_lengths(allow: Callable[..., Array], clean: bool = True) -> Callable[..., Array]:
+    """Attention under ``allow(rows, columns, ahead, shift)``, with 0 beyond the lengths if ``clean``."""
+
+    def forward(
+        query: Array, key: Array, value: Array, query_lengths: Array, key_lengths: Array, *, causal: str
+    ) -> Array:
+        rows = np.arange(query.shape[1]) < query_lengths[:, np.newaxis]
+        columns = np.arange(key.shape[1]) < key_lengths[:, np.newaxis]
+        ahead = np.arange(key.shape[1]) - np.arange(query.shape[1])[:, np.newaxis]
+        shift = {
+            "none": np.full_like(key_lengths, key.shape[1]),
+            "top_left": 0 * key_lengths,
+            "bottom_right": key_lengths - query_lengths,
+        }[causal]
+        allowed = allow(
+            rows[:, :, np.newaxis], columns[:, np.newaxis], ahead, shift[:, np.newaxis, np.newaxis]
+        )
+        if clean:
+            query = np.where(rows[..., np.newaxis, np.newaxis], query, 0.0)
+            key, value = (np.where(columns[..., np.newaxis, np.newaxis], x, 0.0) for x in (key, value))
+        return attended(products(query, key), allowed[:, np.newaxis], value)
+
+    return forward
+
+
+def right(rows: Array, columns: Array, ahead: Array, shift: Array) -> Array:
+    """Keys and queries that count, up to the diagonal."""
+    return rows & columns & (ahead <= shift)
+
+
+def of_padded_queries(rows: Array, columns: Array, ahead: Array, shift: Array) -> Array:
+    """Queries that are padding attend, too."""
+    return np.broadcast_to(columns & (ahead <= shift), np.broadcast_shapes(rows.shape, columns.shape))
+
+
+def over_the_whole_arrays(rows: Array, columns: Array, ahead: Array, shift: Array) -> Array:
+    """The diagonal ends in the corner of the arrays, padding included."""
+    last = columns.shape[-1] - rows.shape[1]
+    return rows & columns & ((ahead <= last) | (shift == columns.shape[-1]) | (shift == 0))
+
+
+def through_lengths_of_the_first(rows: Array, columns: Array, ahead: Array, shift: Array) -> Array:
+    """The lengths of the first sequence, for all."""
+    return np.broadcast_to(
+        right(rows[:1], columns[:1], ahead, shift[:1]), (*rows.shape[:2], columns.shape[-1])
+    )
+
+
+FAULTS = {
+    "merge_attention_states": (
+        Fault(name="NaN where both are empty", reference=merged(to_the_letter), where="data == 'nothing'"),
+        Fault(name="shares by the larger logarithm", reference=merged(by_the_larger)),
+        Fault(name="the part of the larger logarithm alone", reference=merged(the_larger)),
+        Fault(name="logarithms in base 2", reference=merged(as_base_2)),
+        Fault(name="no shift", reference=merged(without_a_shift), rounds=True),
+        Fault(name="by difference", reference=by_difference, rounds=True, where="data == 'saturated'"),
+        Fault(name="shares taken for constants", vjp=half_of_the_gradient),
+    ),
+    "variable_length_attention": (
+        Fault(name="padding multiplied by 0", reference=by_lengths(right, clean=False)),
+        Fault(name="padded queries attend", reference=by_lengths(of_padded_queries)),
+        Fault(
+            name="diagonal of the whole arrays",
+            reference=by_lengths(over_the_whole_arrays),
+            where="causal == 'bottom_right'",
+        ),
+        Fault(name="lengths of the first sequence", reference=by_lengths(through_lengths_of_the_first)),
+    ),
+}
+
+CONTROLS = {
+    "merge_attention_states": (Control(name="shares by a sigmoid", reference=merged(by_a_sigmoid)),),
+    "variable_length_attention": (Control(name="products scaled", reference=by_lengths(right)),),
+}
