@@ -26,8 +26,8 @@ OF_ONE_SPEC = 170
 CASES = 100
 """Smoke cases of one spec."""
 
-FAULTS = 1000
-"""Faults of one spec, those that follow from it included."""
+FAULTS = 1400
+"""Faults of one spec, those that follow from it included; most has a layer of eleven arrays and two masks."""
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,107 @@
+"""Layers of attention of Keras."""
+
+from __future__ import annotations
+
+from .framework import binds, keras
+from .layers import build_layer, dtype_of
+
+
+def layer(query, key, query_kernel, value_kernel, output_bias):
+    _, heads, depth = query_kernel.shape
+    built = keras.layers.MultiHeadAttention(
+        heads, depth, value_kernel.shape[2], use_bias=output_bias is not None, dtype=dtype_of(query)
+    )
+    memory = tuple((query if key is None else key).shape)
+    built.build(tuple(query.shape), memory, memory)
+    return built
+
+
+def call(built, query, key, value, kernels, biases, masks, masking, **options):
+    """Call the layer with these kernels, each before its bias, as the layer lists them."""
+    key, value = (query if x is None else x for x in (key, value))
+    weights = (
+        kernels if biases[0] is None else [w for pair in zip(kernels, biases, strict=True) for w in pair]
+    )
+    mask, key_mask = masks
+    allowed = mask[None] if key_mask is None and mask is not None else None
+    allowed = allowed if key_mask is None else key_mask[:, None]
+    states = [variable.value for variable in built.non_trainable_variables]
+    y, _ = built.stateless_call(
+        weights,
+        states,
+        query,
+        value,
+        key,
+        attention_mask=allowed,
+        use_causal_mask=masking == "causal",
+        **options,
+    )
+    return y
+
+
+@binds("multi_head_attention", "keras.layers.MultiHeadAttention", build=layer)
+def multi_head(
+    built,
+    query,
+    key,
+    value,
+    query_kernel,
+    key_kernel,
+    value_kernel,
+    output_kernel,
+    query_bias,
+    key_bias,
+    value_bias,
+    output_bias,
+    mask,
+    key_mask,
+    *,
+    masking,
+):
+    kernels = [query_kernel, key_kernel, value_kernel, output_kernel]
+    biases = [query_bias, key_bias, value_bias, output_bias]
+    return call(built, query, key, value, kernels, biases, (mask, key_mask), masking)
+
+
+def plain_layer(query, key, query_kernel, value_kernel):
+    return layer(query, key, query_kernel, value_kernel, None)
+
+
+@binds(
+    "multi_head_attention_weights",
+    "keras.layers.MultiHeadAttention",
+    fixed={"mean": (False, "Keras returns the weights of each head")},
+    build=plain_layer,
+)
+def multi_head_and_weights(
+    built,
+    query,
+    key,
+    value,
+    query_kernel,
+    key_kernel,
+    value_kernel,
+    output_kernel,
+    mask,
+    key_mask,
+    *,
+    masking,
+):
+    kernels = [query_kernel, key_kernel, value_kernel, output_kernel]
+    return call(
+        built, query, key, value, kernels, (None,), (mask, key_mask), masking, return_attention_scores=True
+    )
+
+
+def additive_layer(query, key, value, scale):
+    made = keras.layers.AdditiveAttention(use_scale=scale is not None, dtype=dtype_of(query))
+    return build_layer(made, [query, value, key])
+
+
+@binds("additive_attention", "keras.layers.AdditiveAttention", build=additive_layer)
+def additive(built, query, key, value, scale, key_mask, *, causal):
+    weights = [] if scale is None else [scale]
+    masks = None if key_mask is None else [None, key_mask]
+    states = [variable.value for variable in built.non_trainable_variables]
+    y, _ = built.stateless_call(weights, states, [query, value, key], mask=masks, use_causal_mask=causal)
+    return y
