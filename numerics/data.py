@@ -346,6 +346,11 @@ def _indices_high(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
     return round_to(stream.normal(shape), dtype)
 
 
+@_data_set("positions that half types do not hold, and far ones, whose angles are thousands of turns")
+def _long_context(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    return round_to(stream.normal(shape), dtype)
+
+
 def _special_places(stream: Stream, shape: Shape) -> npt.NDArray[np.bool_]:
     """One place in a quarter of the samples, and in one at least."""
     places = np.zeros(shape, dtype=np.bool_)
@@ -413,6 +418,12 @@ def draw_indices(stream: Stream, shape: Shape, limit: int) -> npt.NDArray[np.int
 def draw_high_indices(stream: Stream, shape: Shape, limit: int) -> npt.NDArray[np.int32]:
     """Indices of which some lie at the ends of 8 and of 16 bits, as far as there are so many."""
     ends = [end for end in (257, 256, 255, 65537, 65536, 65535) if end < limit]
+    return _with_some(stream, draw_indices(stream, shape, limit), ends)
+
+
+def draw_positions(stream: Stream, shape: Shape, limit: int) -> npt.NDArray[np.int32]:
+    """Positions of a sequence: the first, those beside the last that bfloat16 holds, and far ones."""
+    ends = [end for end in (131071, 257, 4096, 255, 1, 0) if end < limit]
     return _with_some(stream, draw_indices(stream, shape, limit), ends)
 
 

@@ -30,6 +30,7 @@ WITH_ENDS = ("zeros", "saturated", "infinities", "negative_infinities")
 
 INDICES = {
     "indices_high": data_sets.draw_high_indices,
+    "long_context": data_sets.draw_positions,
     "out_of_range": data_sets.draw_indices_out_of_range,
     "negative": data_sets.draw_negative_indices,
     "far_below": data_sets.draw_indices_far_below,

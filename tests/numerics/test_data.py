@@ -16,6 +16,7 @@ from assay.numerics.data import (
     draw_lengths_with_empty,
     draw_mask,
     draw_negative_indices,
+    draw_positions,
     draw_positive,
     draw_probability,
     draw_unit,
@@ -57,6 +58,7 @@ PINNED = {
     "weights_nan": "7c51e1cf",
     "weights_infinite": "d2957ded",
     "indices_high": "79dc902b",
+    "long_context": "acc86c55",
 }
 SETS = pytest.mark.parametrize("data", DATA_SETS.values(), ids=DATA_SETS)
 
@@ -133,6 +135,13 @@ def test_high_indices_lie_at_the_ends_of_8_and_16_bits():
     drawn = draw_high_indices(Stream("high"), (50,), 70000)
     assert {255, 256, 257, 65535, 65536, 65537} <= set(drawn.tolist())
     assert set(draw_high_indices(Stream("high"), (50,), 256).tolist()) <= {*range(256)}
+
+
+def test_positions_hold_the_first_those_beside_what_bfloat16_holds_and_far_ones():
+    drawn = draw_positions(Stream("positions"), (2, 9), 131072)
+    assert {0, 1, 255, 257, 4096, 131071} <= set(drawn.ravel().tolist())
+    assert drawn.min() >= 0
+    assert set(draw_positions(Stream("positions"), (50,), 256).tolist()) <= {*range(256)}
 
 
 @FORMATS
