@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit, log_expit, xlogy
 
-from .activations import log_softmax, softmax, softmax_vjp, sparsemax
-from .activations_piecewise import sparse_plus, sparse_plus_vjp
+from .activations import log_softmax
 from .checks import Array, require, require_shape
-from .reductions import elements, reduce, rows, share_out, spread
+from .distributions import check_classes, clip, normalized_rows, normalized_rows_vjp, shares_of_classes
+from .reductions import reduce, share_out, spread
 
 __all__ = [
     "GUARDS",
@@ -19,32 +19,20 @@ __all__ = [
     "TERM_REDUCTIONS",
     "binary_cross_entropy",
     "binary_cross_entropy_vjp",
-    "binary_focal_cross_entropy",
-    "binary_focal_cross_entropy_vjp",
     "categorical_cross_entropy",
     "categorical_cross_entropy_vjp",
-    "categorical_focal_cross_entropy",
-    "categorical_focal_cross_entropy_vjp",
-    "generalized_cross_entropy",
-    "generalized_cross_entropy_vjp",
     "kl_divergence",
     "kl_divergence_probabilities",
     "kl_divergence_probabilities_vjp",
     "kl_divergence_vjp",
     "kl_divergence_with_log_targets",
     "kl_divergence_with_log_targets_vjp",
-    "multiclass_sparsemax_loss",
-    "multiclass_sparsemax_loss_vjp",
-    "poly_cross_entropy",
-    "poly_cross_entropy_vjp",
     "sigmoid_cross_entropy",
     "sigmoid_cross_entropy_vjp",
     "softmax_cross_entropy",
     "softmax_cross_entropy_vjp",
     "sparse_softmax_cross_entropy",
     "sparse_softmax_cross_entropy_vjp",
-    "sparsemax_loss",
-    "sparsemax_loss_vjp",
 ]
 
 TERM_REDUCTIONS = ("batchmean", "rows", "elements", "mean", "sum")
@@ -91,7 +79,7 @@ def softmax_cross_entropy(
     Source: Goodfellow, Bengio and Courville (2016), Deep learning, section 6.2.2.3; Szegedy et al. (2015),
     arXiv:1512.00567, section 7, for label smoothing.
     """
-    shares = _shares(logits, targets, class_weights, label_smoothing)
+    shares = shares_of_classes(logits, targets, class_weights, label_smoothing)
     terms = shares * log_softmax(logits)
     if zero_target == "zero":
         terms = np.where(shares == 0, 0.0, terms)
@@ -113,7 +101,7 @@ def softmax_cross_entropy_vjp(
     Here ``p = exp(log p)``, from what the loss itself needs. With ``gradient="unit_sum"`` it is ``p - w s``,
     which supposes that each row of ``w s`` sums to one.
     """
-    shares = _shares(logits, targets, class_weights, label_smoothing)
+    shares = shares_of_classes(logits, targets, class_weights, label_smoothing)
     rows = spread(cotangent, logits.shape[:-1], reduction)[..., np.newaxis]
     total = np.sum(shares, axis=-1, keepdims=True) if gradient == "exact" else 1.0
     weights = np.ones(logits.shape[-1]) if class_weights is None else class_weights
@@ -121,22 +109,6 @@ def softmax_cross_entropy_vjp(
         rows * (np.exp(log_softmax(logits)) * total - shares),
         rows * ((label_smoothing - 1.0) * weights) * log_softmax(logits),
     )
-
-
-def _shares(logits: Array, targets: Array, class_weights: Array | None, label_smoothing: float) -> Array:
-    """``w s``: how much each class's negative log-probability counts."""
-    require_shape("targets", targets, logits.shape, "as logits")
-    _check_classes(logits, class_weights, label_smoothing)
-    shares = targets
-    if label_smoothing:
-        shares = (1.0 - label_smoothing) * targets + label_smoothing / logits.shape[-1]
-    return shares if class_weights is None else class_weights * shares
-
-
-def _check_classes(logits: Array, class_weights: Array | None, label_smoothing: float) -> None:
-    require(0 <= label_smoothing <= 1, f"label_smoothing must be in [0, 1]; got {label_smoothing}")
-    if class_weights is not None:
-        require_shape("class_weights", class_weights, logits.shape[-1:], "classes")
 
 
 def sparse_softmax_cross_entropy(
@@ -176,7 +148,7 @@ def sparse_softmax_cross_entropy(
     arXiv:1512.00567, section 7, for label smoothing.
     """
     require_shape("labels", labels, logits.shape[:-1], "as logits, without the classes")
-    _check_classes(logits, class_weights, label_smoothing)
+    check_classes(logits, class_weights, label_smoothing)
     known = _known(logits, labels, ignored, out_of_range)
     log_p, weights, label = log_softmax(logits), _weights(logits, class_weights), np.where(known, labels, 0)
     of_label = np.take_along_axis(log_p, label[..., np.newaxis], axis=-1)[..., 0]
@@ -551,13 +523,15 @@ def categorical_cross_entropy_vjp(
     of_held = -(rows * shares * (1.0 / held))
     if zero_target == "zero":
         of_held = np.where(shares == 0, 0.0, of_held)
-    inside = _normalized(predictions) if normalized == "before" else predictions
+    inside = normalized_rows(predictions) if normalized == "before" else predictions
     clipped = (inside < epsilon) | (inside > 1.0 - epsilon) if epsilon else inside != inside
     if normalized == "after":
-        of_held = _through_sum(of_held, held, np.sum(_clip(predictions, epsilon), axis=-1, keepdims=True))
+        of_held = normalized_rows_vjp(
+            of_held, held, np.sum(clip(predictions, epsilon), axis=-1, keepdims=True)
+        )
     gradient = np.where(clipped, 0.0, of_held)
     if normalized == "before":
-        gradient = _through_sum(gradient, inside, np.sum(predictions, axis=-1, keepdims=True))
+        gradient = normalized_rows_vjp(gradient, inside, np.sum(predictions, axis=-1, keepdims=True))
     return gradient, None if targets is None else -(rows * np.log(held))
 
 
@@ -579,24 +553,8 @@ def _held(predictions: Array, epsilon: float, normalized: str) -> Array:
     require(
         normalized in NORMALIZED, f"normalized must be one of {', '.join(NORMALIZED)}; got {normalized!r}"
     )
-    held = _clip(_normalized(predictions) if normalized == "before" else predictions, epsilon)
-    return _normalized(held) if normalized == "after" else held
-
-
-def _clip(probabilities: Array, epsilon: float) -> Array:
-    """Between ε and 1 - ε, of which the latter is rounded as any difference is."""
-    if not epsilon:
-        return probabilities
-    return np.minimum(np.maximum(probabilities, epsilon), np.ones_like(probabilities) - epsilon)
-
-
-def _normalized(probabilities: Array) -> Array:
-    return probabilities / np.sum(probabilities, axis=-1, keepdims=True)
-
-
-def _through_sum(gradient: Array, quotient: Array, total: Array) -> Array:
-    """The transpose of `_normalized`, whose result is the ``quotient``."""
-    return (gradient - np.sum(gradient * quotient, axis=-1, keepdims=True)) / total
+    held = clip(normalized_rows(predictions) if normalized == "before" else predictions, epsilon)
+    return normalized_rows(held) if normalized == "after" else held
 
 
 def binary_cross_entropy(
@@ -680,312 +638,7 @@ def _guarded(predictions: Array, targets: Array, guard: str, epsilon: float) -> 
     require_shape("targets", targets, predictions.shape, "as predictions")
     require(guard in GUARDS, f"guard must be one of {', '.join(GUARDS)}; got {guard!r}")
     if guard == "clip":
-        held = _clip(predictions, epsilon)
+        held = clip(predictions, epsilon)
         return held, 1.0 - held, (predictions >= epsilon) & (predictions <= 1.0 - epsilon)
     added = epsilon if guard == "add" else 0.0
     return predictions + added, 1.0 - predictions + added, predictions == predictions
-
-
-@elements.loss
-def binary_focal_cross_entropy(
-    logits: Array,
-    predictions: Array,
-    targets: Array,
-    *,
-    alpha: float | None = None,
-    gamma: float = 2.0,
-    epsilon: float = 1e-7,
-) -> Array:
-    """Focal loss: a cross entropy of elements in which what is well predicted counts less.
-
-    ``lossᵢ = a uᵞ (-t log p - (1 - t) log(1 - p))`` with ``u = t (1 - p) + (1 - t) p``, how far p is off, and
-    ``a = α t + (1 - α) (1 - t)``. Probabilities are held in [ε, 1 - ε] under the logarithms.
-
-    Args:
-        logits: any shape, log-odds of which p is the sigmoid. Or None where probabilities are given.
-        predictions: any shape, in [0, 1]; ``p``. Or None.
-        targets: the shape of either, in [0, 1]; ``t``.
-        alpha: weight of the positive class, in [0, 1]; None for no weights.
-        gamma: at 0 it is the cross entropy, not negative; ``γ``.
-        epsilon: ``ε``, for probabilities alone.
-
-    Raises:
-        ValueError: shapes that do not fit, both logits and predictions or neither, or a negative ``gamma``.
-
-    Source: Lin et al. (2017), Focal loss for dense object detection, arXiv:1708.02002, section 3.
-    """
-    p, q, log_p, log_q = _odds(logits, predictions, targets, epsilon)
-    off = targets * q + (1.0 - targets) * p
-    require(gamma >= 0, f"gamma must not be negative; got {gamma}")
-    return _balance(targets, alpha) * _power(off, gamma) * -(targets * log_p + (1.0 - targets) * log_q)
-
-
-@elements.vjp
-def binary_focal_cross_entropy_vjp(
-    logits: Array,
-    predictions: Array,
-    targets: Array,
-    cotangent: Array,
-    *,
-    alpha: float | None = None,
-    gamma: float = 2.0,
-    epsilon: float = 1e-7,
-) -> tuple[Array | None, Array | None]:
-    """Gradient of `binary_focal_cross_entropy`: ``a uᵞ (γ u'/u BCE + BCE')``.
-
-    Of probabilities ``BCE' = (1 - t)/(1 - p) - t/p``, none where they are held, and ``u' = 1 - 2 t``. Of
-    logits ``BCE' = p - t``, and ``u' = (1 - 2 t) p (1 - p)``. Targets are taken as constant.
-    """
-    p, q, log_p, log_q = _odds(logits, predictions, targets, epsilon)
-    off = targets * q + (1.0 - targets) * p
-    entropy = -(targets * log_p + (1.0 - targets) * log_q)
-    weight = cotangent * _balance(targets, alpha)
-    moved = gamma * _power(off, gamma - 1.0) * (1.0 - 2.0 * targets) * entropy
-    if predictions is None:
-        away = (1.0 - targets) * p - targets * q
-        return weight * (moved * (p * q)) + weight * (_power(off, gamma) * away), None
-    held = _clip(predictions, epsilon)
-    free = (predictions >= epsilon) & (predictions <= 1.0 - epsilon)
-    slope = np.where(free, (1.0 - targets) / (1.0 - held) - targets / held, 0.0)
-    return None, weight * moved + weight * (_power(off, gamma) * slope)
-
-
-def _odds(
-    logits: Array, predictions: Array, targets: Array, epsilon: float
-) -> tuple[Array, Array, Array, Array]:
-    """``p`` and ``1 - p``, and their logarithms."""
-    require((logits is None) != (predictions is None), "give either logits or predictions")
-    given = logits if predictions is None else predictions
-    require_shape("targets", targets, given.shape, "as the predictions")
-    if predictions is None:
-        return expit(logits), expit(-logits), log_expit(logits), log_expit(-logits)
-    held = _clip(predictions, epsilon)
-    return predictions, 1.0 - predictions, np.log(held), np.log(1.0 - held)
-
-
-def _power(x: Array, exponent: float) -> Array:
-    """``xᵉ``, by the functions that libraries have for some exponents: these round less than any power."""
-    if exponent in (1.0, 2.0):
-        return x if exponent == 1 else np.square(x)
-    if exponent in (-0.5, 0.5):
-        return np.sqrt(x) if exponent > 0 else 1.0 / np.sqrt(x)
-    return np.power(x, exponent)
-
-
-def _balance(targets: Array, alpha: float | None) -> Array | float:
-    return 1.0 if alpha is None else alpha * targets + (1.0 - alpha) * (1.0 - targets)
-
-
-@rows.loss
-def categorical_focal_cross_entropy(
-    logits: Array,
-    predictions: Array,
-    targets: Array,
-    class_weights: Array | None,
-    *,
-    alpha: float = 0.25,
-    gamma: float = 2.0,
-    label_smoothing: float = 0.0,
-    epsilon: float = 1e-7,
-) -> Array:
-    """Focal loss of distributions over classes, in which what is well predicted counts less.
-
-    ``loss = -Σ_c α_c (1 - p_c)ᵞ s_c log p_c`` with ``s = (1 - λ) t + λ/C`` for each row, where p are the
-    probabilities divided by their sum and then held in [ε, 1 - ε]
-
-    Args:
-        logits: ``(batch, classes)``, of which the probabilities are the softmax. Or None.
-        predictions: ``(batch, classes)``, probabilities of any sum. Or None.
-        targets: the shape of either, not negative; ``t``.
-        class_weights: ``(classes,)``, ``α`` for each class; None for ``alpha``.
-        alpha: ``α`` of all classes.
-        gamma: at 0 it is the cross entropy, not negative; ``γ``.
-        label_smoothing: ``λ``, in [0, 1].
-        epsilon: ``ε``.
-
-    Raises:
-        ValueError: shapes that do not fit, both logits and predictions or neither, or ``label_smoothing``
-            outside [0, 1].
-
-    Source: Lin et al. (2017), Focal loss for dense object detection, arXiv:1708.02002, section 3.
-    """
-    _, p, shares = _focal(logits, predictions, targets, class_weights, label_smoothing)
-    held = _clip(p, epsilon)
-    weights = alpha if class_weights is None else class_weights
-    return -np.sum(weights * _power(1.0 - held, gamma) * (shares * np.log(held)), axis=-1)
-
-
-@rows.vjp
-def categorical_focal_cross_entropy_vjp(
-    logits: Array,
-    predictions: Array,
-    targets: Array,
-    class_weights: Array | None,
-    cotangent: Array,
-    *,
-    alpha: float = 0.25,
-    gamma: float = 2.0,
-    label_smoothing: float = 0.0,
-    epsilon: float = 1e-7,
-) -> tuple[Array | None, Array | None, Array]:
-    """Gradient of `categorical_focal_cross_entropy`: ``α s (γ (1 - p)^(γ-1) log p - (1 - p)ᵞ / p)``.
-
-    There is none where p is held. It goes back through the division by the sum, and through the softmax.
-    Of the targets it is ``-(1 - λ) α (1 - p)ᵞ log p``.
-    """
-    given, p, shares = _focal(logits, predictions, targets, class_weights, label_smoothing)
-    held = _clip(p, epsilon)
-    each = cotangent[:, np.newaxis] * (alpha if class_weights is None else class_weights)
-    focus, moved = _power(1.0 - held, gamma), gamma * _power(1.0 - held, gamma - 1.0)
-    free = (p >= epsilon) & (p <= 1.0 - epsilon)
-    slope = np.where(free, each * shares * (moved * np.log(held) - focus / held), 0.0)
-    of_given = _through_sum(slope, p, np.sum(given, axis=-1, keepdims=True))
-    of_targets = (label_smoothing - 1.0) * each * (focus * np.log(held))
-    if predictions is None:
-        return softmax_vjp(logits, of_given)[0], None, of_targets
-    return None, of_given, of_targets
-
-
-def _focal(
-    logits: Array, predictions: Array, targets: Array, class_weights: Array | None, label_smoothing: float
-) -> tuple[Array, Array, Array]:
-    """Probabilities as they are given, divided by their sum, and the smoothed targets."""
-    require((logits is None) != (predictions is None), "give either logits or predictions")
-    given = softmax(logits) if predictions is None else predictions
-    _check_classes(given, class_weights, label_smoothing)
-    return given, _normalized(given), _shares(given, targets, None, label_smoothing)
-
-
-@rows.loss
-def generalized_cross_entropy(predictions: Array, labels: Array, *, q: float = 0.5) -> Array:
-    """Between the cross entropy, to which it tends for small q, and the absolute error, which it is for 1.
-
-    ``loss = (1 - p_y^q) / q`` for each row
-
-    Args:
-        predictions: ``(batch, classes)``, probabilities; ``p``.
-        labels: ``(batch,)``, the class of each row; ``y``.
-        q: above 0, up to 1.
-
-    Raises:
-        ValueError: shapes that do not fit, labels that are no classes, or ``q`` out of range.
-
-    Source: Zhang and Sabuncu (2018), Generalized cross entropy loss for training deep neural networks with
-    noisy labels, arXiv:1805.07836.
-    """
-    return (1.0 - _power(_of_label(predictions, labels, q)[1], q)) / q
-
-
-@rows.vjp
-def generalized_cross_entropy_vjp(
-    predictions: Array, labels: Array, cotangent: Array, *, q: float = 0.5
-) -> tuple[Array]:
-    """Gradient of `generalized_cross_entropy`: ``-p_y^(q-1)`` of the class, infinite at 0."""
-    meant, p = _of_label(predictions, labels, q)
-    slope = (-cotangent * _power(p, q - 1.0))[:, np.newaxis]
-    return (np.where(meant, slope, 0.0),)
-
-
-def _of_label(predictions: Array, labels: Array, q: float) -> tuple[Array, Array]:
-    """Which class is meant, and its probability."""
-    require(0 < q <= 1, f"q must be in (0, 1]; got {q}")
-    meant = _one_hot(labels, predictions)
-    return meant, np.sum(np.where(meant, predictions, 0.0), axis=-1)
-
-
-def _one_hot(labels: Array, scores: Array) -> Array:
-    """Whether a class is the one that is meant."""
-    require_shape("labels", labels, scores.shape[:1], "batch")
-    classes = scores.shape[-1]
-    require(np.all((labels >= 0) & (labels < classes)), f"labels must be classes: 0 to {classes - 1}")
-    return labels[:, np.newaxis] == np.arange(classes)
-
-
-@rows.loss
-def poly_cross_entropy(logits: Array, targets: Array, *, epsilon: float = 2.0) -> Array:
-    """Cross entropy whose first polynomial term has another coefficient.
-
-    ``loss = Σ_c t_c (-log p_c + ε (1 - p_c))`` for each row, with p the softmax
-
-    Args:
-        logits: ``(batch, classes)``.
-        targets: the shape of ``logits``, shares of the classes; ``t``.
-        epsilon: what is added to the coefficient, which is 1; ``ε``.
-
-    Raises:
-        ValueError: ``targets`` has another shape than ``logits``.
-
-    Source: Leng et al. (2022), PolyLoss: a polynomial expansion perspective of classification loss functions,
-    arXiv:2204.12511.
-    """
-    require_shape("targets", targets, logits.shape, "as logits")
-    return -np.sum(targets * log_softmax(logits), axis=-1) + epsilon * np.sum(
-        targets * (1.0 - softmax(logits)), axis=-1
-    )
-
-
-@rows.vjp
-def poly_cross_entropy_vjp(
-    logits: Array, targets: Array, cotangent: Array, *, epsilon: float = 2.0
-) -> tuple[Array, Array]:
-    """Gradient of `poly_cross_entropy`: ``p Σ t - t - ε p (t - Σ t p)``, and ``ε (1 - p) - log p``."""
-    require_shape("targets", targets, logits.shape, "as logits")
-    each, p = cotangent[:, np.newaxis], softmax(logits)
-    (away,) = softmax_vjp(logits, targets)
-    of_logits = p * np.sum(targets, axis=-1, keepdims=True) - targets - epsilon * away
-    return each * of_logits, each * (epsilon * (1.0 - p) - log_softmax(logits))
-
-
-@elements.loss
-def sparsemax_loss(logits: Array, labels: Array) -> Array:
-    """Loss of two classes whose prediction is a sparse sigmoid: 0 where that is the label.
-
-    ``lossᵢ = sparse_plus(-tᵢ xᵢ)`` with ``t = 2 y - 1``
-
-    Args:
-        logits: any shape; ``x``.
-        labels: the shape of ``logits``, 0 or 1; ``y``.
-
-    Raises:
-        ValueError: ``labels`` has another shape than ``logits``.
-
-    Source: Martins and Astudillo (2016), From softmax to sparsemax, arXiv:1602.02068.
-    """
-    require_shape("labels", labels, logits.shape, "as logits")
-    return sparse_plus((1.0 - 2.0 * labels) * logits)
-
-
-@elements.vjp
-def sparsemax_loss_vjp(logits: Array, labels: Array, cotangent: Array) -> tuple[Array]:
-    """Gradient of `sparsemax_loss`: ``-t (1 - t x) / 2``, the bracket held in [0, 2]."""
-    require_shape("labels", labels, logits.shape, "as logits")
-    signs = 1.0 - 2.0 * labels
-    return (signs * sparse_plus_vjp(signs * logits, cotangent)[0],)
-
-
-@rows.loss
-def multiclass_sparsemax_loss(scores: Array, labels: Array) -> Array:
-    """Loss whose gradient is the sparsemax of the scores less the class.
-
-    ``loss = Σ_c p_c (x_c - x_y) + (1 - Σ_c p_c²) / 2`` for each row, with p the sparsemax
-
-    Args:
-        scores: ``(batch, classes)``; ``x``.
-        labels: ``(batch,)``, the class of each row; ``y``.
-
-    Raises:
-        ValueError: shapes that do not fit, or labels that are no classes.
-
-    Source: Martins and Astudillo (2016), From softmax to sparsemax, arXiv:1602.02068.
-    """
-    own = np.sum(np.where(_one_hot(labels, scores), scores, 0.0), axis=-1, keepdims=True)
-    p = sparsemax(scores)
-    return np.sum(p * (scores - own), axis=-1) + 0.5 * (1.0 - np.sum(np.square(p), axis=-1))
-
-
-@rows.vjp
-def multiclass_sparsemax_loss_vjp(scores: Array, labels: Array, cotangent: Array) -> tuple[Array]:
-    """Gradient of `multiclass_sparsemax_loss`: ``p``, and of the class less the others' sum."""
-    meant, p = _one_hot(labels, scores), sparsemax(scores)
-    others = np.where(meant, 0.0 * p, p)
-    return (cotangent[:, np.newaxis] * np.where(meant, -np.sum(others, axis=-1, keepdims=True), others),)

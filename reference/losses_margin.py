@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import expit, log_expit
 
 from .checks import Array, require, require_shape
+from .distributions import is_label
 from .reductions import elements, rows, share_out
 
 __all__ = [
@@ -190,7 +191,7 @@ def multiclass_hinge_vjp(
     Where nothing is lacking there is none, nor for a rival at the floor. Of equal ones each has its share.
     """
     ahead, _ = _ahead(scores, labels, margin, rival_floor)
-    meant = _one_hot(labels, scores)
+    meant = is_label(labels, scores)
     best = np.where(ahead == np.max(ahead, axis=-1, keepdims=True), 1.0, 0.0)
     share = best / np.sum(best, axis=-1, keepdims=True)
     if rival_floor == "zero":
@@ -198,17 +199,9 @@ def multiclass_hinge_vjp(
     return (cotangent[:, np.newaxis] * (share - 1.0 * meant),)
 
 
-def _one_hot(labels: Array, scores: Array) -> Array:
-    """Whether a class is the one that is meant."""
-    require_shape("labels", labels, scores.shape[:1], "batch")
-    classes = scores.shape[-1]
-    require(np.all((labels >= 0) & (labels < classes)), f"labels must be classes: 0 to {classes - 1}")
-    return labels[:, np.newaxis] == np.arange(classes)
-
-
 def _behind(scores: Array, labels: Array, margin: float) -> tuple[Array, Array]:
     """Where the class itself stands, and how much each other one lacks in distance from it."""
-    meant = _one_hot(labels, scores)
+    meant = is_label(labels, scores)
     own = np.sum(np.where(meant, scores, 0.0), axis=-1, keepdims=True)
     return meant, margin - own + scores
 
@@ -217,7 +210,7 @@ def _ahead(scores: Array, labels: Array, margin: float, rival_floor: str) -> tup
     """Scores to which the others' margin is added, and the score of the class itself."""
     known = ", ".join(RIVAL_FLOORS)
     require(rival_floor in RIVAL_FLOORS, f"rival_floor must be one of {known}; got {rival_floor!r}")
-    meant = _one_hot(labels, scores)
+    meant = is_label(labels, scores)
     rivals = np.maximum(scores, 0.0) if rival_floor == "zero" else scores
     own = np.sum(np.where(meant, scores, 0.0), axis=-1)
     return np.where(meant, scores, rivals + margin), own

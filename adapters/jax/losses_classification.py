@@ -186,36 +186,3 @@ def binary_cross_entropy(predictions, targets, *, guard, epsilon, row_mean):
 def softmax_then_logarithm(logits, labels, class_weights):
     p = jax.nn.softmax(logits, axis=-1)
     return -jnp.log(jnp.take_along_axis(p, labels[..., None], axis=-1)[..., 0])
-
-
-# --- focal ---
-
-function(
-    "binary_focal_cross_entropy",
-    "optax.losses.sigmoid_focal_loss",
-    {"alpha": "alpha", "gamma": "gamma"},
-    on="logits, targets",
-    returns=REDUCED,
-    unused=("predictions",),
-    fixed={
-        "domain": ("logits", "optax takes no probabilities here"),
-        "row_mean": (False, "optax leaves the reduction to the user"),
-    },
-)
-
-# --- poly, sparsemax ---
-
-function(
-    "poly_cross_entropy",
-    "optax.losses.poly_loss_cross_entropy",
-    {"epsilon": "epsilon"},
-    on="logits, targets",
-    returns=REDUCED,
-)
-function("sparsemax_loss", "optax.losses.sparsemax_loss", on="logits, labels", returns=REDUCED)
-function(
-    "multiclass_sparsemax_loss",
-    "optax.losses.multiclass_sparsemax_loss",
-    on="scores, labels",
-    returns=REDUCED,
-)

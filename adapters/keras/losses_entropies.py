@@ -1,0 +1,74 @@
+"""Losses of classification beside the cross entropy, of Keras."""
+
+from __future__ import annotations
+
+from .layers import function, instance
+from .reductions import class_reduction as class_reduction  # rows name them
+from .reductions import reduced as reduced
+
+REDUCED = "reduced(y, reduction)"
+
+FOCAL = {
+    "apply_class_balancing": "alpha is not None",
+    "alpha": "0.25 if alpha is None else alpha",
+    "gamma": "gamma",
+    "from_logits": "predictions is None",
+}
+GIVEN = "logits if predictions is None else predictions"
+FOCAL_FORM = {
+    "on": f"targets, {GIVEN}",
+    "where": {"row_mean or reduction == 'mean'": "Keras averages the last axis first"},
+}
+
+instance(
+    "binary_focal_cross_entropy",
+    "keras.losses.BinaryFocalCrossentropy",
+    FOCAL | {"reduction": "class_reduction(reduction)", "dtype": "dtype_of(targets)"},
+    **FOCAL_FORM,
+)
+function(
+    "binary_focal_cross_entropy",
+    "keras.losses.binary_focal_crossentropy",
+    FOCAL,
+    **FOCAL_FORM,
+    returns=REDUCED,
+)
+
+CATEGORICAL_FOCAL = {
+    "gamma": "gamma",
+    "from_logits": "predictions is None",
+    "label_smoothing": "label_smoothing",
+}
+OF_TARGETS = {"reduction": "class_reduction(reduction)", "dtype": "dtype_of(targets)"}
+
+instance(
+    "categorical_focal_cross_entropy",
+    "keras.losses.CategoricalFocalCrossentropy",
+    {"alpha": "alpha"} | CATEGORICAL_FOCAL | OF_TARGETS,
+    on=f"targets, {GIVEN}",
+    unused=("class_weights",),
+    fixed={"weighted": (False, "it is made with its weights, once for many data: the function is asked")},
+)
+function(
+    "categorical_focal_cross_entropy",
+    "keras.losses.categorical_focal_crossentropy",
+    {"alpha": "alpha if class_weights is None else class_weights"} | CATEGORICAL_FOCAL,
+    on=f"targets, {GIVEN}",
+    returns=REDUCED,
+)
+
+OF_PREDICTIONS = {"reduction": "class_reduction(reduction)", "dtype": "dtype_of(predictions)"}
+
+instance(
+    "generalized_cross_entropy",
+    "keras.losses.CategoricalGeneralizedCrossEntropy",
+    {"q": "q"} | OF_PREDICTIONS,
+    on="labels, predictions",
+)
+function(
+    "generalized_cross_entropy",
+    "keras.losses.categorical_generalized_cross_entropy",
+    {"q": "q"},
+    on="labels, predictions",
+    returns=REDUCED,
+)

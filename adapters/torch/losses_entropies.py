@@ -1,0 +1,25 @@
+"""Losses of classification beside the cross entropy, from what PyTorch has."""
+
+from __future__ import annotations
+
+from .framework import F, binds, torch
+
+FOCAL = {
+    "domain": ("logits", "as in torchvision.ops.sigmoid_focal_loss, which this is"),
+    "row_mean": (False, "torch reduces over all elements at once"),
+}
+
+
+@binds(
+    "binary_focal_cross_entropy",
+    "torch.nn.functional.binary_cross_entropy_with_logits",
+    fixed=FOCAL,
+    composition=True,
+)
+def binary_focal_cross_entropy(logits, predictions, targets, *, alpha, gamma, reduction):
+    p = torch.sigmoid(logits)
+    losses = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    losses = losses * (1 - (p * targets + (1 - p) * (1 - targets))) ** gamma
+    if alpha is not None:
+        losses = (alpha * targets + (1 - alpha) * (1 - targets)) * losses
+    return losses if reduction == "none" else getattr(losses, reduction)()
