@@ -481,10 +481,10 @@ def draw_lengths_with_empty(stream: Stream, shape: Shape, limit: int) -> npt.NDA
     return lengths
 
 
-def draw_lengths(stream: Stream, shape: Shape, limit: int) -> npt.NDArray[np.int32]:
-    """Lengths of sequences: from 1 to ``limit``, and both of them if two places allow.
+def draw_lengths(stream: Stream, shape: Shape, limit: int, least: int = 1) -> npt.NDArray[np.int32]:
+    """Lengths of sequences: from ``least`` to ``limit``, and both of them if two places allow.
 
     Raises:
-        ValueError: ``limit`` is below 1.
+        ValueError: ``limit`` is below ``least``.
     """
-    return np.asarray(draw_indices(stream, shape, limit) + 1, dtype=np.int32)
+    return np.asarray(draw_indices(stream, shape, limit - least + 1) + least, dtype=np.int32)

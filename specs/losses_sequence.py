@@ -46,3 +46,76 @@ sequence_cross_entropy = Spec(
         ),
     ),
 )
+
+ctc_loss = Spec(
+    reference=reference.ctc_loss,
+    inputs=(
+        Input(
+            "logits", "batch, steps, classes", meaning="unnormalised log-probabilities, or normalised ones"
+        ),
+        Input(
+            "labels",
+            "batch, length",
+            kind="index",
+            limit="classes - 1",
+            meaning="numbers among the classes without the blank, in the order in which they stand",
+        ),
+        Input(
+            "logit_lengths",
+            "batch",
+            kind="lengths",
+            limit="steps",
+            # So many steps suffice, however the labels repeat.
+            least="min(2 * length - 1, steps)",
+            when="ragged",
+            meaning="how many steps count",
+        ),
+        Input(
+            "label_lengths",
+            "batch",
+            kind="lengths",
+            limit="length",
+            least="shortest",
+            meaning="how many labels count",
+        ),
+    ),
+    parameters=(
+        Parameter(
+            "reduction",
+            ("mean", "none", "sum", "mean_labels"),
+            "a mean over the batch, of losses that are divided by the number of labels or not",
+            facet=True,
+            plain="none",
+        ),
+        Parameter("blank", (0, -1, 1), "the class that is no label"),
+        Parameter("domain", reference.DOMAINS, "what is given"),
+        Parameter("ragged", (True, False), "whether sequences have lengths of their own"),
+        Parameter("shortest", (0, 1), "how many labels a sequence has at least"),
+        Parameter(
+            "infeasible",
+            ("infinity", "zero"),
+            "loss of labels that need more steps than there are",
+            facet=True,
+        ),
+        Parameter(
+            "gradient",
+            ("exact", "through_softmax"),
+            "with respect to what is given, or to what a logarithm of a softmax was given before",
+            facet=True,
+            right="exact",
+        ),
+    ),
+    sizes=((3, 7, 5, 3), (2, 9, 3, 4), (1, 5, 4, 2), (4, 3, 5, 4)),
+    data=("normal", "saturated", "nan", "padding_nan"),
+    excluded=(
+        "infeasible == 'zero' and steps >= 2 * length - 1",
+        "gradient != 'exact' and domain == 'logits'",
+        "data == 'padding_nan' and not ragged",
+    ),
+    sources=(
+        Source(
+            "Graves, Fernández, Gomez and Schmidhuber (2006), Connectionist temporal classification",
+            "https://www.cs.toronto.edu/~graves/icml_2006.pdf",
+        ),
+    ),
+)

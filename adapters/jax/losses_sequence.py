@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from .framework import binds, jnp, optax
+from .modules import function
+from .reductions import reduced as reduced  # rows name it
 
 
 @binds(
@@ -20,3 +22,43 @@ def masked_means(logits, labels, mask, *, average):
     if average == "places":
         return jnp.mean(jnp.where(mask, losses, 0.0))
     return jnp.mean(jnp.mean(losses, axis=1 if average == "sequences" else None, where=mask))
+
+
+# --- labels that stand anywhere ---
+
+
+def class_of(labels, blank, logits):
+    """The classes of labels that are numbered without the blank."""
+    return labels + (labels >= blank % logits.shape[-1])
+
+
+def paddings(lengths, like):
+    """1 in the places of an array that do not count, else 0."""
+    if lengths is None:
+        return jnp.zeros(like.shape[:2])
+    return (jnp.arange(like.shape[1]) >= lengths[:, None]).astype(jnp.float32)
+
+
+CTC = {
+    "options": {"blank_id": "blank % logits.shape[-1]"},
+    "on": "logits, paddings(logit_lengths, logits), class_of(labels, blank, logits),"
+    " paddings(label_lengths, labels)",
+    "where": {
+        "reduction != 'mean_labels'": "optax leaves the reduction to the user",
+        "infeasible == 'infinity'": "optax has no mask for what is infeasible",
+        "dtype in ('float32', 'float64')": "optax gives float32 for half types",
+    },
+    "fixed": {
+        "domain": ("logits", "optax takes the softmax itself"),
+        "gradient": ("exact", "JAX differentiates what is written"),
+    },
+}
+
+function("ctc_loss", "optax.losses.ctc_loss", **CTC, returns="reduced(y, reduction)")
+function(
+    "ctc_loss",
+    "optax.losses.ctc_loss_with_forward_probs",
+    **CTC,
+    gives="y, blank_scores, label_scores",
+    returns="reduced(y, reduction)",
+)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .framework import F, binds
+from .framework import F, binds, torch
+from .modules import function, module
 
 NO_STEPS = "empty == 'nan' and average != 'places' and data == 'masked_rows'"
 DIVIDED = {
@@ -35,3 +36,38 @@ def masked_means(logits, labels, mask, *, average, empty):
     dim = 1 if average == "sequences" else (0, 1)
     counts = mask.sum(dim=dim)
     return (losses.sum(dim=dim) / (counts.clamp(min=1) if empty == "zero" else counts)).mean()
+
+
+# --- labels that stand anywhere ---
+
+
+def class_of(labels, blank, logits):
+    """The classes of labels that are numbered without the blank."""
+    return labels + (labels >= blank % logits.shape[-1])
+
+
+def scores_of(logits, domain):
+    """Logarithms of probabilities, time first."""
+    return (F.log_softmax(logits, dim=-1) if domain == "logits" else logits).transpose(0, 1)
+
+
+def steps_of(lengths, logits):
+    """How many steps count: all, where no lengths are given."""
+    return torch.full(logits.shape[:1], logits.shape[1]) if lengths is None else lengths
+
+
+CTC = {
+    "blank": "blank % logits.shape[-1]",
+    "reduction": "{'mean': 'none', 'mean_labels': 'mean'}.get(reduction, reduction)",
+    "zero_infinity": "infeasible == 'zero'",
+}
+CTC_FORM = {
+    "on": "scores_of(logits, domain), class_of(labels, blank, logits), steps_of(logit_lengths, logits),"
+    " label_lengths",
+    "returns": "y.mean() if reduction == 'mean' else y",
+    "where": {"dtype in ('float32', 'float64')": "torch has this loss in float32 and float64 on CPU"},
+    "fixed": {"gradient": ("exact", "torch gives one gradient, whatever is given")},
+}
+
+function("ctc_loss", "torch.nn.functional.ctc_loss", CTC, **CTC_FORM)
+module("ctc_loss", "torch.nn.CTCLoss", CTC, **CTC_FORM)

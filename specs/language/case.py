@@ -130,9 +130,10 @@ class Case:
         if given.kind == "index" or given.kind == "lengths":
             limit = int(evaluate(given.limit or "0", self.names))
             if given.kind == "lengths":
-                empty = aim == "masked_rows"
-                draw_lengths = data_sets.draw_lengths_with_empty if empty else data_sets.draw_lengths
-                return draw_lengths(stream, shape, limit)
+                least = int(evaluate(given.least, self.names))
+                if aim == "masked_rows":
+                    return data_sets.draw_lengths_with_empty(stream, shape, limit)
+                return data_sets.draw_lengths(stream, shape, limit, least)
             if aim in INDICES:
                 return INDICES[aim](stream, shape, limit)
             return self._with_what_is_held(given, data_sets.draw_indices(stream, shape, limit))

@@ -80,8 +80,8 @@ class Input:
     ``axes`` lists its shape as expressions over axis and parameter names: ``"batch, channels // groups"``.
     ``kind`` says what fills it: ``data`` follows the case's data set; ``weight``, ``positive``,
     ``probability`` and ``unit`` are drawn benignly; ``index`` (below ``limit``), ``mask`` and ``lengths``
-    (up to ``limit``) carry no gradient; ``recovered`` is read off what a stochastic layer returned, and was
-    drawn from its ``distribution`` (see `assay.specs.language.distribution`).
+    (from ``least`` to ``limit``) carry no gradient; ``recovered`` is read off what a stochastic layer
+    returned, and was drawn from its ``distribution`` (see `assay.specs.language.distribution`).
     ``when`` is the condition under which the input is given at all; otherwise it is ``None``. No gradient is
     asked of a ``constant``, such as the weights of classes, nor under the condition ``frozen``, where some
     frameworks take the input as one: there the vjp gives a gradient all the same. ``marks`` names a parameter
@@ -93,6 +93,7 @@ class Input:
     kind: str = "data"
     meaning: str = ""
     limit: str | None = None
+    least: str = "1"
     when: str = "True"
     constant: bool = False
     frozen: str = "False"

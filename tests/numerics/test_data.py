@@ -308,6 +308,8 @@ def test_lengths_reach_both_ends():
     for seed in range(50):
         lengths = draw_lengths(Stream(f"lengths/{seed}"), (5,), 6)
         assert (lengths.min(), lengths.max()) == (1, 6)
+        lengths = draw_lengths(Stream(f"lengths/{seed}"), (5,), 6, least=4)
+        assert (lengths.min(), lengths.max()) == (4, 6)
 
 
 def test_a_quarter_of_the_lengths_may_be_none_at_all():

@@ -28,11 +28,16 @@ class ComplexStep(np.ndarray):
             result = RULES[ufunc](*plain)
         else:
             result = getattr(ufunc, method)(*plain, **kwargs)
-        return (
-            result.view(ComplexStep)
-            if isinstance(result, np.ndarray) and result.dtype.kind == "c"
-            else result
-        )
+        return _stepping(result)
+
+    def __array_function__(self, function, types, arguments, keywords):
+        # Choosing and joining make plain arrays of what they are given.
+        return _stepping(super().__array_function__(function, types, arguments, keywords))
+
+
+def _stepping(result):
+    stepped = isinstance(result, np.ndarray) and result.dtype.kind == "c"
+    return result.view(ComplexStep) if stepped else result
 
 
 def _extremum_along(ufunc, x, axis=None, keepdims=False, **_):
@@ -56,8 +61,16 @@ def _expit(x):
     return 1.0 / (1.0 + np.exp(-x))
 
 
+def _logaddexp(x, y):
+    larger, smaller = (np.where(keep, x, y) for keep in (x.real >= y.real, x.real < y.real))
+    nothing = np.isneginf(smaller.real)
+    behind = np.where(nothing, 0.0, smaller) - np.where(nothing, 0.0, larger)
+    return larger + np.where(nothing, 0.0, np.log1p(np.exp(behind)))
+
+
 RULES = {
     special.expit: _expit,
+    np.logaddexp: _logaddexp,
     special.log_expit: lambda x: -np.log1p(np.exp(-x)),
     special.xlogy: lambda x, y: x * np.log(y),
     np.absolute: lambda x: np.where(x.real < 0, -x, x),
