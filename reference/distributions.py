@@ -12,6 +12,7 @@ __all__ = [
     "is_label",
     "normalized_rows",
     "normalized_rows_vjp",
+    "one_more_than_difference",
     "shares_of_classes",
 ]
 
@@ -58,3 +59,8 @@ def normalized_rows(probabilities: Array) -> Array:
 def normalized_rows_vjp(gradient: Array, quotient: Array, total: Array) -> Array:
     """The transpose of `normalized_rows`, whose result is the ``quotient``."""
     return (gradient - np.sum(gradient * quotient, axis=-1, keepdims=True)) / total
+
+
+def one_more_than_difference(terms: Array, log_p: Array, log_q: Array) -> Array:
+    """``g (log p - log q + 1)``, or ``g log p + g - g log q``, which is equal: the larger error counts."""
+    return np.maximum(terms * (log_p - log_q + 1.0), terms * log_p + terms - terms * log_q)

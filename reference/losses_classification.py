@@ -10,7 +10,14 @@ from scipy.special import expit, log_expit, xlogy
 
 from .activations import log_softmax
 from .checks import Array, require, require_shape
-from .distributions import check_classes, clip, normalized_rows, normalized_rows_vjp, shares_of_classes
+from .distributions import (
+    check_classes,
+    clip,
+    normalized_rows,
+    normalized_rows_vjp,
+    one_more_than_difference,
+    shares_of_classes,
+)
 from .reductions import reduce, share_out, spread
 
 __all__ = [
@@ -344,7 +351,7 @@ def kl_divergence_vjp(
     For a target of 0 the former is ``infinite``, or with ``zero_gradient`` ``zero`` or ``nan``.
     """
     terms = _spread_terms(cotangent, targets.shape, reduction)
-    of_targets = _one_more_than_difference(terms, np.log(targets), log_predictions)
+    of_targets = one_more_than_difference(terms, np.log(targets), log_predictions)
     if zero_gradient != "infinite":
         of_targets = np.where(targets == 0, 0.0 if zero_gradient == "zero" else np.nan, of_targets)
     return of_targets, -(terms * targets)
@@ -381,7 +388,7 @@ def kl_divergence_with_log_targets_vjp(
     terms = _spread_terms(cotangent, log_targets.shape, reduction)
     targets = np.exp(log_targets)
     shares = terms * targets
-    return _one_more_than_difference(shares, log_targets, log_predictions), -shares
+    return one_more_than_difference(shares, log_targets, log_predictions), -shares
 
 
 def kl_divergence_probabilities(
@@ -426,7 +433,7 @@ def kl_divergence_probabilities_vjp(
     """
     terms = _spread_terms(cotangent, targets.shape, reduction)
     p, q = _clipped(targets, predictions, epsilon)
-    of_targets = _one_more_than_difference(terms, np.log(p), np.log(q))
+    of_targets = one_more_than_difference(terms, np.log(p), np.log(q))
     of_predictions = -(terms * p * (1.0 / q))
     if zero_gradient == "infinite":
         of_targets = np.where(p == 0, terms * np.log(p), of_targets)
@@ -435,11 +442,6 @@ def kl_divergence_probabilities_vjp(
     if zero_gradient != "nan":
         of_predictions = np.where(p == 0, 0.0, of_predictions)
     return np.where(targets < epsilon, 0.0, of_targets), np.where(predictions < epsilon, 0.0, of_predictions)
-
-
-def _one_more_than_difference(terms: Array, log_p: Array, log_q: Array) -> Array:
-    """``g (log p - log q + 1)``, or ``g log p + g - g log q``, which is equal: the larger error counts."""
-    return np.maximum(terms * (log_p - log_q + 1.0), terms * log_p + terms - terms * log_q)
 
 
 def _clipped(targets: Array, predictions: Array, epsilon: float) -> tuple[Array, Array]:

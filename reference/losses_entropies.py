@@ -14,24 +14,35 @@ from .distributions import (
     is_label,
     normalized_rows,
     normalized_rows_vjp,
+    one_more_than_difference,
     shares_of_classes,
 )
 from .reductions import elements, rows
 
 __all__ = [
+    "MAX_FUNCTIONS",
     "binary_focal_cross_entropy",
     "binary_focal_cross_entropy_vjp",
     "categorical_focal_cross_entropy",
     "categorical_focal_cross_entropy_vjp",
+    "fenchel_young_loss",
+    "fenchel_young_loss_vjp",
     "generalized_cross_entropy",
     "generalized_cross_entropy_vjp",
+    "generalized_kl_divergence",
+    "generalized_kl_divergence_vjp",
     "multiclass_sparsemax_loss",
     "multiclass_sparsemax_loss_vjp",
     "poly_cross_entropy",
     "poly_cross_entropy_vjp",
+    "smooth_labels",
+    "smooth_labels_vjp",
     "sparsemax_loss",
     "sparsemax_loss_vjp",
 ]
+
+MAX_FUNCTIONS = ("logsumexp", "sparsemax")
+"""Which convex function a Fenchel–Young loss is of: that of the softmax, or that of the sparsemax."""
 
 
 @elements.loss
@@ -329,3 +340,120 @@ def multiclass_sparsemax_loss_vjp(scores: Array, labels: Array, cotangent: Array
     meant, p = is_label(labels, scores), sparsemax(scores)
     others = np.where(meant, 0.0 * p, p)
     return (cotangent[:, np.newaxis] * np.where(meant, -np.sum(others, axis=-1, keepdims=True), others),)
+
+
+@rows.loss
+def fenchel_young_loss(scores: Array, targets: Array, *, max_function: str = "logsumexp") -> Array:
+    """Fenchel–Young loss, less the entropy of the targets: how far these stay behind the best distribution.
+
+    ``loss = Ω*(x) - ⟨x, t⟩`` for each row, with ``Ω*(x) = log Σ exp(x)``, or ``max_p ⟨x, p⟩ - ‖p‖²/2``
+
+    Args:
+        scores: ``(batch, classes)``; ``x``.
+        targets: the shape of ``scores``; ``t``.
+        max_function: ``Ω*``, by the name of the one or of the distribution that the other is greatest at.
+
+    Raises:
+        ValueError: shapes that do not fit, or an unknown ``max_function``.
+
+    Source: Blondel, Martins and Niculae (2020), Learning with Fenchel–Young losses, arXiv:1901.02324,
+    definition 2 (there with the entropy of the targets).
+    """
+    _check_max_function(scores, targets, max_function)
+    if max_function == "logsumexp":
+        best = _log_sum_exp(scores)
+    else:
+        p = sparsemax(scores)
+        best = np.sum(p * scores, axis=-1) - 0.5 * np.sum(np.square(p), axis=-1)
+    return best - np.sum(targets * scores, axis=-1)
+
+
+@rows.vjp
+def fenchel_young_loss_vjp(
+    scores: Array, targets: Array, cotangent: Array, *, max_function: str = "logsumexp"
+) -> tuple[Array, Array]:
+    """Gradient of `fenchel_young_loss`: the softmax or sparsemax less ``t``, and ``-x``."""
+    _check_max_function(scores, targets, max_function)
+    if max_function == "logsumexp":
+        # From what the loss itself needs.
+        p = np.exp(scores - _log_sum_exp(scores)[..., np.newaxis])
+    else:
+        p = sparsemax(scores)
+    each = cotangent[:, np.newaxis]
+    return each * p - each * targets, -(each * scores)
+
+
+def _log_sum_exp(scores: Array) -> Array:
+    top = np.max(scores, axis=-1, keepdims=True)
+    return np.log(np.sum(np.exp(scores - top), axis=-1)) + top[..., 0]
+
+
+def _check_max_function(scores: Array, targets: Array, max_function: str) -> None:
+    require_shape("targets", targets, scores.shape, "as scores")
+    known = ", ".join(MAX_FUNCTIONS)
+    require(max_function in MAX_FUNCTIONS, f"max_function must be one of {known}; got {max_function!r}")
+
+
+@rows.loss
+def generalized_kl_divergence(log_predictions: Array, targets: Array) -> Array:
+    """Kullback–Leibler divergence of what need not sum to one.
+
+    ``Σ_c t_c (log t_c - log q_c) + q_c - t_c`` for each row
+
+    Args:
+        log_predictions: ``(batch, classes)``; ``log q``.
+        targets: the shape of ``log_predictions``, positive; ``t``.
+
+    Raises:
+        ValueError: ``targets`` has another shape than ``log_predictions``.
+
+    Source: Boyd and Vandenberghe (2004), Convex optimization, example 3.19.
+    """
+    require_shape("targets", targets, log_predictions.shape, "as log_predictions")
+    divergence = np.sum(targets * np.log(targets) - targets * log_predictions, axis=-1)
+    return divergence + np.sum(np.exp(log_predictions) - targets, axis=-1)
+
+
+@rows.vjp
+def generalized_kl_divergence_vjp(
+    log_predictions: Array, targets: Array, cotangent: Array
+) -> tuple[Array, Array]:
+    """Gradient of `generalized_kl_divergence`: ``q - t``, and ``log t - log q``."""
+    require_shape("targets", targets, log_predictions.shape, "as log_predictions")
+    each = cotangent[:, np.newaxis]
+    log_t, terms = np.log(targets), np.broadcast_to(each, targets.shape)
+    # The terms of the divergence add a 1 that the sums take away again: the larger error counts.
+    less_one = one_more_than_difference(terms, log_t, log_predictions) - terms
+    of_targets = np.maximum(terms * (log_t - log_predictions), less_one)
+    return each * np.exp(log_predictions) - each * targets, of_targets
+
+
+def smooth_labels(labels: Array, mask: Array | None = None, *, alpha: float = 0.1, axis: int = -1) -> Array:
+    """Labels that are mixed with the uniform distribution.
+
+    ``(1 - α) t + α / n``
+
+    Args:
+        labels: ``(batch, classes)``; ``t``.
+        mask: the shape of ``labels``, which classes there are; ``n`` is their number. None for all.
+        alpha: ``α``, in [0, 1].
+        axis: the axis of the classes.
+
+    Raises:
+        ValueError: ``mask`` has another shape than ``labels``.
+
+    Source: Müller, Kornblith and Hinton (2019), When does label smoothing help?, arXiv:1906.02629, section 1.
+    """
+    count: Array = labels.shape[axis]
+    if mask is not None:
+        require_shape("mask", mask, labels.shape, "as labels")
+        count = np.sum(mask * 1.0, axis=axis, keepdims=True)
+    # The share is rounded, as any quotient is.
+    return (1.0 - alpha) * labels + np.full_like(labels, alpha) / count
+
+
+def smooth_labels_vjp(
+    labels: Array, mask: Array | None, cotangent: Array, *, alpha: float = 0.1
+) -> tuple[Array]:
+    """Gradient of `smooth_labels`: ``1 - α``."""
+    return ((1.0 - alpha) * cotangent,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..reference import losses_entropies as reference
 from .language.loss import loss
-from .language.spec import Input, Parameter, Source
+from .language.spec import Input, Parameter, Source, Spec
 from .losses_classification import CLASS_WEIGHTS, SMOOTHING_IN_RANGE, WEIGHTED
 
 binary_focal_cross_entropy = loss(
@@ -107,4 +107,52 @@ multiclass_sparsemax_loss = loss(
     sizes=((5, 7), (3, 2)),
     data=("normal", "tails", "offset", "nan"),
     sources=SPARSEMAX,
+)
+
+fenchel_young_loss = loss(
+    reference.fenchel_young_loss,
+    (
+        Input("scores", "batch, classes", meaning="one for each class"),
+        Input("targets", "batch, classes", kind="unit", meaning="shares of the classes"),
+    ),
+    Parameter("max_function", reference.MAX_FUNCTIONS, "which distribution the loss is of"),
+    sizes=((5, 7), (3, 2)),
+    data=("normal", "tails", "offset", "nan"),
+    sources=(
+        Source(
+            "Blondel, Martins and Niculae (2020), Fenchel–Young losses", "https://arxiv.org/abs/1901.02324"
+        ),
+    ),
+)
+
+generalized_kl_divergence = loss(
+    reference.generalized_kl_divergence,
+    (
+        Input("log_predictions", "batch, classes", meaning="logarithms of what need not sum to one"),
+        Input("targets", "batch, classes", kind="positive", meaning="need not sum to one"),
+    ),
+    sizes=((5, 7), (1, 1)),
+    data=("normal", "tails", "nan", "negative_infinities"),
+    sources=(
+        Source(
+            "Boyd and Vandenberghe (2004), Convex optimization", "https://web.stanford.edu/~boyd/cvxbook/"
+        ),
+    ),
+)
+
+smooth_labels = Spec(
+    reference=reference.smooth_labels,
+    inputs=(
+        Input("labels", "batch, classes", kind="unit", meaning="shares of the classes"),
+        Input("mask", "batch, classes", kind="mask", when="masked", meaning="which classes there are"),
+    ),
+    parameters=(
+        Parameter("alpha", (0.125, 0.5), "share that is spread evenly"),
+        Parameter("axis", (-1, 0), "the axis of the classes"),
+        Parameter("masked", (False, True), "whether some classes are none"),
+    ),
+    sizes=((5, 7), (3, 2)),
+    data=("normal", "zeros"),
+    excluded=("masked and axis == 0",),
+    sources=(Source("Müller, Kornblith and Hinton (2019)", "https://arxiv.org/abs/1906.02629"),),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .framework import binds, jax, jnp, optax
 from .modules import function
 from .reductions import reduced as reduced  # rows name it
 
@@ -34,3 +35,31 @@ function(
     on="scores, labels",
     returns=REDUCED,
 )
+
+
+def best_of_simplex(scores):
+    """``max_p ⟨x, p⟩ - ‖p‖²/2`` over distributions: where it is greatest, the slope of p counts nothing."""
+    shifted = scores - jnp.max(scores)
+    p = jax.lax.stop_gradient(optax.projections.projection_simplex(shifted))
+    return jnp.vdot(p, scores) - 0.5 * jnp.vdot(p, p)
+
+
+@binds(
+    "fenchel_young_loss",
+    "optax.losses.make_fenchel_young_loss",
+    where={"max_function == 'logsumexp' or dtype == 'float32'": "optax projects onto the simplex in float32"},
+)
+def fenchel_young_loss(scores, targets, *, max_function, reduction):
+    max_fun = jax.scipy.special.logsumexp if max_function == "logsumexp" else best_of_simplex
+    return reduced(optax.losses.make_fenchel_young_loss(max_fun)(scores, targets), reduction)
+
+
+for api in ("generalized_kl_divergence", "convex_kl_divergence"):
+    function(
+        "generalized_kl_divergence",
+        f"optax.losses.{api}",
+        on="log_predictions, targets",
+        returns=REDUCED,
+    )
+
+function("smooth_labels", "optax.losses.smooth_labels", {"axis": "axis", "where": "mask"}, on="labels, alpha")

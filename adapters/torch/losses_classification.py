@@ -36,6 +36,7 @@ for word, api, options, on, fixed in (
     (module, "torch.nn.CrossEntropyLoss", WEIGHT | SMOOTHED | IGNORING, LABELS, EMPTY),
     (function, "torch.nn.functional.nll_loss", REDUCED | IGNORING, LOG_ROWS, EMPTY | UNSMOOTHED),
     (module, "torch.nn.NLLLoss", WEIGHT | REDUCED | IGNORING, LOG_ROWS, EMPTY | UNSMOOTHED),
+    (module, "torch.nn.NLLLoss2d", WEIGHT | REDUCED | IGNORING, LOG_ROWS, EMPTY | UNSMOOTHED),
 ):
     word("sparse_softmax_cross_entropy", api, options, WEIGHT, on=on, where=SPARSE, fixed=fixed)
 

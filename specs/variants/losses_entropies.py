@@ -117,7 +117,68 @@ def multiclass_sparsemax_by_entropy(scores: Array, labels: Array, *, reduction: 
     return reduce(np.sum(p * ahead, axis=-1) + np.sum(p * (1.0 - p), axis=-1) / 2.0, reduction)
 
 
+def fenchel_young_from_targets(
+    scores: Array, targets: Array, *, max_function: str = "logsumexp", reduction: str = "mean"
+) -> Array:
+    """Scores less what the targets make of them, so that the best is found among differences."""
+    ahead = scores - np.sum(targets * scores, axis=-1, keepdims=True)
+    if max_function == "logsumexp":
+        top = np.max(ahead, axis=-1, keepdims=True)
+        return reduce(top[..., 0] + np.log(np.sum(np.exp(ahead - top), axis=-1)), reduction)
+    p = sparsemax(scores)
+    return reduce(np.sum(p * (ahead - 0.5 * p), axis=-1), reduction)
+
+
+def fenchel_young_without_shift(
+    scores: Array, targets: Array, *, max_function: str = "logsumexp", reduction: str = "mean"
+) -> Array:
+    """``log Σ exp(x)`` as it stands."""
+    best = np.log(np.sum(np.exp(scores), axis=-1))
+    return reduce(best - np.sum(targets * scores, axis=-1), reduction)
+
+
+def generalized_kl_by_terms(log_predictions: Array, targets: Array, *, reduction: str = "mean") -> Array:
+    """All of a class at once."""
+    apart = np.log(targets) - log_predictions
+    return reduce(np.sum((targets * apart + np.exp(log_predictions)) - targets, axis=-1), reduction)
+
+
+def smoothed_towards_even(
+    labels: Array, mask: Array | None = None, *, alpha: float = 0.1, axis: int = -1
+) -> Array:
+    """``t + α (1/n - t)``."""
+    count = labels.shape[axis] if mask is None else np.sum(mask * 1.0, axis=axis, keepdims=True)
+    return labels + alpha * (1.0 / count - labels)
+
+
 FAULTS = {
+    "fenchel_young_loss": (
+        Fault(
+            name="no maximum subtracted",
+            reference=fenchel_young_without_shift,
+            where="max_function == 'logsumexp' and data == 'tails'",
+            rounds=True,
+        ),
+    ),
+    "generalized_kl_divergence": (
+        Fault(
+            name="sums supposed to be one",
+            results={
+                "y": lambda result, log_predictions, targets, reduction: (
+                    result - reduce(np.sum(np.exp(log_predictions) - targets, axis=-1), reduction)
+                )
+            },
+            where="data == 'normal'",
+        ),
+    ),
+    "smooth_labels": (
+        *each_way(
+            Fault(
+                name="spread over the other classes alone",
+                parameters={"alpha": "alpha * classes / (classes - 1)"},
+            )
+        ),
+    ),
     "poly_cross_entropy": (
         Fault(name="targets of sum one supposed", reference=functools.partial(poly_by_terms, whole=False)),
     ),
@@ -146,6 +207,9 @@ FAULTS = {
 }
 
 CONTROLS = {
+    "fenchel_young_loss": (Control(name="from the targets on", reference=fenchel_young_from_targets),),
+    "generalized_kl_divergence": (Control(name="by terms", reference=generalized_kl_by_terms),),
+    "smooth_labels": (Control(name="towards even shares", reference=smoothed_towards_even),),
     "poly_cross_entropy": (Control(name="by terms", reference=poly_by_terms),),
     "sparsemax_loss": (Control(name="case by case", reference=sparsemax_loss_by_cases),),
     "multiclass_sparsemax_loss": (Control(name="by entropy", reference=multiclass_sparsemax_by_entropy),),

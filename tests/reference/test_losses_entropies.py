@@ -9,8 +9,10 @@ from scipy.special import expit
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
-from assay.reference.activations import softmax
+from assay.reference.activations import log_softmax, softmax
 from assay.reference.losses_classification import (
+    kl_divergence,
+    kl_divergence_vjp,
     sigmoid_cross_entropy,
     sigmoid_cross_entropy_vjp,
     softmax_cross_entropy,
@@ -21,12 +23,18 @@ from assay.reference.losses_entropies import (
     binary_focal_cross_entropy_vjp,
     categorical_focal_cross_entropy,
     categorical_focal_cross_entropy_vjp,
+    fenchel_young_loss,
+    fenchel_young_loss_vjp,
     generalized_cross_entropy,
     generalized_cross_entropy_vjp,
+    generalized_kl_divergence,
+    generalized_kl_divergence_vjp,
     multiclass_sparsemax_loss,
     multiclass_sparsemax_loss_vjp,
     poly_cross_entropy,
     poly_cross_entropy_vjp,
+    smooth_labels,
+    smooth_labels_vjp,
     sparsemax_loss,
     sparsemax_loss_vjp,
 )
@@ -191,3 +199,86 @@ def test_the_sparsemax_loss_of_three_classes():
     # p = (5/8, 3/8, 0): of the first class -3/32 + (1 - 34/64) / 2.
     assert_same(multiclass_sparsemax_loss(x, np.array([0])), 9 / 64)
     assert_same(multiclass_sparsemax_loss(x, np.array([2])), 9 / 64 + 2.0)
+
+
+@proves(fenchel_young_loss, fenchel_young_loss_vjp, softmax_cross_entropy, by="law")
+def test_the_fenchel_young_loss_of_the_softmax_is_the_cross_entropy_of_a_class():
+    x, one_hot = carried(LOGITS[0]), carried(ONE_HOT[0])
+    assert_same(fenchel_young_loss(x, one_hot), softmax_cross_entropy(x, one_hot))
+    (of_x, _), (expected, _) = (
+        fenchel_young_loss_vjp(x, one_hot, np.array(1.0)),
+        softmax_cross_entropy_vjp(x, one_hot, None, np.array(1.0)),
+    )
+    assert_same(of_x, expected)
+
+
+@proves(fenchel_young_loss, fenchel_young_loss_vjp, multiclass_sparsemax_loss, by="law")
+def test_the_fenchel_young_loss_of_the_sparsemax_is_its_loss_less_the_entropy_of_a_class():
+    x, one_hot = carried(LOGITS[0]), carried(ONE_HOT[0])
+    found = fenchel_young_loss(x, one_hot, max_function="sparsemax", reduction="none")
+    assert_same(found + 0.5, multiclass_sparsemax_loss(x, LABELS[0], reduction="none"))
+    (of_x, _) = fenchel_young_loss_vjp(x, one_hot, np.array(1.0), max_function="sparsemax")
+    assert_same(of_x, multiclass_sparsemax_loss_vjp(x, LABELS[0], np.array(1.0))[0])
+
+
+@proves(fenchel_young_loss, fenchel_young_loss_vjp, by="worked figures")
+def test_the_fenchel_young_losses_of_two_scores():
+    x, t = carried(np.array([[1.0, 0.0]])), carried(np.array([[0.25, 0.5]]))
+    assert_same(fenchel_young_loss(x, t), mpmath.log(mpmath.e + 1) - mpmath.mpf(1) / 4)
+    # All is on the first: 1 - 1/2.
+    assert_same(fenchel_young_loss(x, t, max_function="sparsemax"), mpmath.mpf(1) / 4)
+    of_x, of_t = fenchel_young_loss_vjp(x, t, np.array(1.0), max_function="sparsemax")
+    assert_same((of_x, of_t), ([[0.75, -0.5]], [[-1.0, 0.0]]))
+
+
+@proves(generalized_kl_divergence, generalized_kl_divergence_vjp, kl_divergence, kl_divergence_vjp, by="law")
+def test_of_distributions_the_generalized_divergence_is_the_divergence():
+    log_q = log_softmax(carried(LOGITS[0]))
+    t = softmax(carried(LOGITS[1]))
+    assert_same(generalized_kl_divergence(log_q, t), kl_divergence(t, log_q), size=10)
+    of_q, of_t = generalized_kl_divergence_vjp(log_q, t, np.array(1.0))
+    by_t, by_q = kl_divergence_vjp(t, log_q, np.array(1.0))
+    # The sums add the slopes of q and of -t.
+    assert_same(of_q, by_q + np.exp(log_q) / 3.0, size=1)
+    assert_same(of_t, by_t - 1.0 / 3.0, size=10)
+
+
+@proves(generalized_kl_divergence, generalized_kl_divergence_vjp, by="worked figures")
+def test_the_generalized_divergence_of_half_and_one():
+    log_q, t = np.log(carried(np.array([[2.0, 1.0]]))), carried(np.array([[1.0, 1.0]]))
+    assert_same(generalized_kl_divergence(log_q, t), 1 - mpmath.log(2))
+    of_q, of_t = generalized_kl_divergence_vjp(log_q, t, np.array(1.0))
+    assert_same(of_q, [[1.0, 0.0]], size=1)
+    assert_same(of_t[0, 0], -mpmath.log(2))
+
+
+@proves(smooth_labels, smooth_labels_vjp, by="worked figures")
+def test_smoothed_labels_of_four_classes_and_of_two_that_there_are():
+    one_hot = carried(np.array([[0.0, 1.0, 0.0, 0.0]]))
+    assert_same(smooth_labels(one_hot, alpha=0.5), [[0.125, 0.625, 0.125, 0.125]])
+    mask = np.array([[True, True, False, False]])
+    assert_same(smooth_labels(one_hot, mask, alpha=0.5), [[0.25, 0.75, 0.25, 0.25]])
+    assert_same(smooth_labels(one_hot, alpha=0.5, axis=0), [[0.5, 1.0, 0.5, 0.5]])
+    assert_same(
+        smooth_labels_vjp(one_hot, None, carried(np.ones((1, 4))), alpha=0.25)[0], np.full((1, 4), 0.75)
+    )
+
+
+@proves(smooth_labels, softmax_cross_entropy, by="law")
+def test_the_cross_entropy_of_smoothed_labels_is_that_with_smoothing():
+    x, t = carried(LOGITS[0]), carried(TARGETS[0])
+    assert_same(
+        softmax_cross_entropy(x, smooth_labels(t, alpha=0.25)),
+        softmax_cross_entropy(x, t, label_smoothing=0.25),
+    )
+
+
+def test_what_does_not_fit_is_named():
+    with pytest.raises(ValueError, match="targets must have shape"):
+        fenchel_young_loss(LOGITS[0], TARGETS[0, :, 1:])
+    with pytest.raises(ValueError, match="max_function must be one of logsumexp, sparsemax; got 'max'"):
+        fenchel_young_loss(LOGITS[0], TARGETS[0], max_function="max")
+    with pytest.raises(ValueError, match="targets must have shape"):
+        generalized_kl_divergence(LOGITS[0], TARGETS[0, :, 1:])
+    with pytest.raises(ValueError, match="mask must have shape"):
+        smooth_labels(TARGETS[0], np.ones((3, 1), bool))
