@@ -103,6 +103,57 @@ def tversky_vjp(
     return softmax_vjp(logits, of_shares)[0], None, of_targets
 
 
+def generalized_dice(
+    logits: Array,
+    targets: Array,
+    *,
+    smooth: float = 1.0,
+    ignore_background: bool = False,
+    epsilon: float = 1e-7,
+) -> Array:
+    """Dice loss of classes, of which what is rare weighs more.
+
+    ``mean_bc w_c (1 - (TP + s) / (TP + FP/2 + FN/2 + s))``, with ``w_c = 1 / ((Σ t_c)² + ε)``, divided by the
+    mean of these over the classes
+
+    Args:
+        logits: ``(batch, places, classes)``, of several classes.
+        targets: the shape of ``logits``, constant; ``t``.
+        smooth: ``s``.
+        ignore_background: whether the first class is left out, once the weights are found.
+        epsilon: ``ε``.
+
+    Raises:
+        ValueError: shapes that do not fit.
+
+    Source: Sudre et al. (2017), Generalised Dice overlap, arXiv:1707.03237, section 2.1 (there one ratio of
+    weighted sums).
+    """
+    weights = _rarity(targets, epsilon)
+    return tversky(logits, None, targets, weights, smooth=smooth, ignore_background=ignore_background)
+
+
+def generalized_dice_vjp(
+    logits: Array,
+    targets: Array,
+    cotangent: Array,
+    *,
+    smooth: float = 1.0,
+    ignore_background: bool = False,
+    epsilon: float = 1e-7,
+) -> tuple[Array | None]:
+    """Gradient of `generalized_dice`: that of `tversky` with these weights."""
+    options = {"smooth": smooth, "ignore_background": ignore_background}
+    weights = _rarity(targets, epsilon)
+    return tversky_vjp(logits, None, targets, weights, cotangent, **options)[:1]  # type: ignore[arg-type]
+
+
+def _rarity(targets: Array, epsilon: float) -> Array:
+    """A weight for each class, of mean 1."""
+    weights = 1.0 / (np.square(np.sum(targets, axis=(0, 1))) + epsilon)
+    return weights / np.mean(weights)
+
+
 def _shares(logits: Array, predictions: Array, targets: Array) -> Array:
     """``p``: by how much each place is predicted to belong to each class."""
     require((logits is None) != (predictions is None), "give either logits or predictions")

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..numerics.magnitude import magnitude
-from .checks import Array, require, require_shape
-from .reductions import elements, rows
+from .activations import log_softmax
+from .checks import Array, require, require_rank, require_shape
+from .reductions import elements, reduce, rows, spread
 
 __all__ = [
     "EPSILON_PLACES",
@@ -20,6 +21,10 @@ __all__ = [
     "margin_ranking_vjp",
     "pairwise_distance",
     "pairwise_distance_vjp",
+    "pdist",
+    "pdist_vjp",
+    "ranking_softmax",
+    "ranking_softmax_vjp",
     "triplet_margin",
     "triplet_margin_vjp",
 ]
@@ -58,6 +63,41 @@ def pairwise_distance_vjp(
     """
     gradient = cotangent[..., np.newaxis] * _slope(x, y, p, epsilon)
     return gradient, -gradient
+
+
+def pdist(x: Array, *, p: float = 2) -> Array:
+    """Distances between all pairs of vectors: of the first from all others, of the second from those left.
+
+    ``‖xᵢ - xⱼ‖ₚ`` for i < j
+
+    Args:
+        x: ``(batch, features)``.
+        p: the degree of the norm, at least 1; infinity gives the largest difference.
+
+    Returns:
+        ``(batch (batch - 1) / 2,)``.
+
+    Raises:
+        ValueError: ``x`` has other axes, or ``p`` is below 1.
+
+    Source: Deza and Deza (2016), Encyclopedia of distances, section 5.2.
+    """
+    return _distance(*_pairs(x), p, 0.0)
+
+
+def pdist_vjp(x: Array, cotangent: Array, *, p: float = 2) -> tuple[Array]:
+    """Gradient of `pdist`: each vector has those of its distances; equal vectors give each other none."""
+    each = cotangent[:, np.newaxis] * _slope(*_pairs(x), p, 0.0)
+    first, second = np.triu_indices(x.shape[0], 1)
+    vectors = np.arange(x.shape[0])[:, np.newaxis]
+    signs = (first == vectors) * 1.0 - (second == vectors)
+    return (np.sum(np.where(signs[..., np.newaxis] != 0, signs[..., np.newaxis] * each, 0.0), axis=1),)
+
+
+def _pairs(x: Array) -> tuple[Array, Array]:
+    require_rank("x", x, 2, "batch, features")
+    first, second = np.triu_indices(x.shape[0], 1)
+    return np.take(x, first, axis=0), np.take(x, second, axis=0)
 
 
 @rows.loss
@@ -308,3 +348,68 @@ def _small(x: Array, epsilon: float) -> tuple[Array, ...]:
     scale = magnitude(x, -1)
     small = x / scale
     return small, np.sum(np.square(small), axis=-1, keepdims=True) + epsilon / scale / scale, scale
+
+
+def ranking_softmax(
+    scores: Array,
+    labels: Array,
+    mask: Array | None = None,
+    weights: Array | None = None,
+    *,
+    reduction: str = "mean",
+) -> Array:
+    """Cross entropy of the softmax of a list of scores against the relevance of its items.
+
+    ``loss = -Σᵢ wᵢ yᵢ log softmax(x)ᵢ`` for each list, over the items that count
+
+    Args:
+        scores: ``(batch, items)``; ``x``.
+        labels: the shape of ``scores``, the relevance of each item; ``y``.
+        mask: the shape of ``scores``, which items count; None for all. The softmax is over these.
+        weights: the shape of ``scores``; ``w``, or None for ones.
+        reduction: ``none``, ``sum``, or the ``mean`` over the lists that have an item that counts. Where none
+            has, or a list has none, it is 0.
+
+    Raises:
+        ValueError: shapes that do not fit, or an unknown ``reduction``.
+
+    Source: Cao et al. (2007), Learning to rank: from pairwise approach to listwise approach.
+    """
+    shares, log_p, counts = _listed(scores, labels, mask, weights)
+    losses = -np.sum(np.where(counts, shares * log_p, 0.0), axis=-1)
+    if reduction != "mean" or counts.any(axis=-1).all():
+        return reduce(losses, reduction)
+    return np.sum(losses) / max(float(np.sum(counts.any(axis=-1))), 1.0)
+
+
+def ranking_softmax_vjp(
+    scores: Array,
+    labels: Array,
+    mask: Array | None,
+    weights: Array | None,
+    cotangent: Array,
+    *,
+    reduction: str = "mean",
+) -> tuple[Array, Array]:
+    """Gradient of `ranking_softmax`: ``p Σ w y - w y``, and ``-w log p``; none of items that do not count."""
+    shares, log_p, counts = _listed(scores, labels, mask, weights)
+    lists = float(np.sum(counts.any(axis=-1)))
+    if reduction == "mean":
+        cotangent, reduction = cotangent / max(lists, 1.0), "sum"
+    each = spread(cotangent, scores.shape[:1], reduction)[:, np.newaxis]
+    of_scores = np.exp(log_p) * np.sum(np.where(counts, shares, 0.0), axis=-1, keepdims=True) - shares
+    of_labels = -log_p if weights is None else -(weights * log_p)
+    return np.where(counts, each * of_scores, 0.0), np.where(counts, each * of_labels, 0.0)
+
+
+def _listed(
+    scores: Array, labels: Array, mask: Array | None, weights: Array | None
+) -> tuple[Array, Array, Array]:
+    """What each item counts, its log-probability among those that do, and whether it does."""
+    for name, given in (("labels", labels), ("mask", mask), ("weights", weights)):
+        if given is not None:
+            require_shape(name, given, scores.shape, "as scores")
+    counts = np.ones(scores.shape, dtype=bool) if mask is None else mask
+    some = counts.any(axis=-1, keepdims=True)
+    log_p = log_softmax(np.where(counts, scores, np.where(some, -np.inf, 0.0)))
+    return labels if weights is None else weights * labels, log_p, counts

@@ -42,3 +42,20 @@ tversky = Spec(
         Source("Milletari et al. (2016), V-Net", "https://arxiv.org/abs/1606.04797"),
     ),
 )
+
+generalized_dice = Spec(
+    reference=reference.generalized_dice,
+    inputs=(
+        Input("logits", PLACES, meaning="unnormalised log-probabilities"),
+        Input("targets", PLACES, kind="unit", constant=True, meaning="shares; rows need not sum to one"),
+    ),
+    parameters=(
+        Parameter("smooth", (0.125, 0.5), "what is added to both sides of the ratio"),
+        Parameter("ignore_background", (False, True), "whether the first class is left out"),
+    ),
+    sizes=((2, 3, 3), (3, 9, 5)),
+    data=("normal", "tails", "nan"),
+    # One number of many roundings: half types leave no digits of it.
+    excluded=("dtype in ('bfloat16', 'float16')",),
+    sources=(Source("Sudre et al. (2017), Generalised Dice overlap", "https://arxiv.org/abs/1707.03237"),),
+)

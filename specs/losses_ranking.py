@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..reference import losses_ranking as reference
-from .language.loss import loss
-from .language.spec import Constraint, Input, Parameter, Source
+from .language.loss import REDUCTION, loss
+from .language.spec import Constraint, Input, Parameter, Source, Spec
 
 VECTORS = "batch, features"
 LABELS = Input("labels", VECTORS, kind="index", limit="2", meaning="0 or 1")
@@ -93,4 +93,40 @@ cosine_embedding = loss(
     data=("normal", "zeros", "offset", "large", "nan"),
     # Epsilon is 0 in float16, where a vector of zeros is then divided by 0.
     excluded=("dtype == 'float16' and data == 'zeros'",),
+)
+
+pdist = Spec(
+    reference=reference.pdist,
+    inputs=(Input("x", VECTORS),),
+    parameters=(Parameter("p", (2, 1, 3), "the degree of the norm"),),
+    sizes=((4, 7), (2, 17), (3, 1)),
+    data=("normal", "ties", "nan", "large"),
+    # Sums of sizes overflow.
+    excluded=("p == 1 and data == 'large'",),
+    sources=(
+        Source(
+            "Deza and Deza (2016), Encyclopedia of distances", "https://doi.org/10.1007/978-3-662-52844-0"
+        ),
+    ),
+)
+
+ITEMS = "batch, items"
+
+ranking_softmax = Spec(
+    reference=reference.ranking_softmax,
+    inputs=(
+        Input("scores", ITEMS, meaning="one for each item of a list"),
+        Input("labels", ITEMS, kind="unit", meaning="how relevant an item is"),
+        Input("mask", ITEMS, kind="mask", when="masked", meaning="which items count"),
+        Input("weights", ITEMS, kind="positive", when="weighted", constant=True),
+    ),
+    parameters=(
+        REDUCTION,
+        Parameter("masked", (False, True), "whether some items do not count"),
+        Parameter("weighted", (False, True), "whether items have weights"),
+    ),
+    sizes=((5, 7), (1, 3), (3, 17)),
+    data=("normal", "saturated", "masked_rows", "nan"),
+    excluded=("data == 'masked_rows' and not masked",),
+    sources=(Source("Cao et al. (2007), Learning to rank", "https://doi.org/10.1145/1273496.1273513"),),
 )

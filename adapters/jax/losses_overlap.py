@@ -45,3 +45,9 @@ function(
         "ignore_background": (False, "there is one class"),
     },
 )
+function(
+    "generalized_dice",
+    "optax.losses.multiclass_generalized_dice_loss",
+    {"smooth": "smooth", "ignore_background": "ignore_background"},
+    on="logits, targets",
+)

@@ -21,3 +21,14 @@ function(
     fixed={"kink_gradient": (0.5, "JAX halves the gradient where both sides of a maximum are equal")},
     composition=True,
 )
+
+function(
+    "ranking_softmax",
+    "optax.losses.ranking_softmax_loss",
+    {
+        "where": "mask",
+        "weights": "weights",
+        "reduce_fn": "{'mean': jnp.mean, 'sum': jnp.sum, 'none': None}[reduction]",
+    },
+    on="scores, labels",
+)

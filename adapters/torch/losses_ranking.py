@@ -51,3 +51,10 @@ ALIKE = "x, y, 2 * labels - 1"
 
 function("cosine_embedding", "torch.nn.functional.cosine_embedding_loss", MARGIN, on=ALIKE)
 module("cosine_embedding", "torch.nn.CosineEmbeddingLoss", MARGIN, on=ALIKE)
+
+function(
+    "pdist",
+    "torch.nn.functional.pdist",
+    {"p": "float(p)"},
+    where={"dtype in ('float32', 'float64')": "torch has these distances in float32 and float64 on CPU"},
+)

@@ -44,7 +44,41 @@ def tversky_by_sums(
     return reduce(losses[..., 1:] if ignore_background and losses.shape[-1] > 1 else losses, reduction)
 
 
+def generalized_dice_by_sums(
+    logits: Array,
+    targets: Array,
+    *,
+    smooth: float = 1.0,
+    ignore_background: bool = False,
+    power: float = 2.0,
+    axis: tuple[int, ...] = (0, 1),
+    kept_before: bool = False,
+) -> Array:
+    """Weights as shares times their number; or of another ``power``, of each sample, or of classes left."""
+    counts = np.sum(targets, axis=axis)
+    counts = counts * counts if power == 2 else counts
+    rarity = 1.0 / (counts + 1e-7)
+    among = rarity[..., 1:] if kept_before and ignore_background else rarity
+    weights = rarity / np.sum(among, axis=-1, keepdims=True) * among.shape[-1]
+    losses = tversky_by_sums(logits, None, targets, smooth=smooth, reduction="none")
+    losses = losses * weights
+    return np.mean(losses[:, 1:] if ignore_background else losses)
+
+
 FAULTS = {
+    "generalized_dice": (
+        Fault(name="counts not squared", reference=functools.partial(generalized_dice_by_sums, power=1.0)),
+        Fault(
+            name="weights of each sample",
+            reference=functools.partial(generalized_dice_by_sums, axis=(1,)),
+            where="batch > 1",
+        ),
+        Fault(
+            name="weights without the background's",
+            reference=functools.partial(generalized_dice_by_sums, kept_before=True),
+            where="ignore_background",
+        ),
+    ),
     "tversky": (
         *SUM_FOR_MEAN,
         *MEAN_FOR_SUM,
@@ -58,7 +92,10 @@ FAULTS = {
     ),
 }
 
-CONTROLS = {"tversky": (Control(name="by sums", reference=tversky_by_sums),)}
+CONTROLS = {
+    "generalized_dice": (Control(name="by sums", reference=generalized_dice_by_sums),),
+    "tversky": (Control(name="by sums", reference=tversky_by_sums),),
+}
 
 # A softmax is positive: without a zero to divide by, so small an epsilon is rounding to the loss.
 NO_FAULTS = {"tversky": ("epsilon 1e-07 for 0.0", "epsilon 5e-08 for 0.0")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,71 @@ def cosine_embedding_that_overflows(
 EXCHANGED = each_way(Fault(name="labels exchanged", inputs={"labels": lambda labels: 1 - labels}))
 
 
+def pdist_of_all(x: Array, *, p: float = 2, scaled: bool = True) -> Array:
+    """The upper half of the distances of all from all, from the other side."""
+    first, second = np.triu_indices(x.shape[0], 1)
+    size = np.abs(x[np.newaxis] - x[:, np.newaxis])
+    scale = magnitude(size, -1) if scaled else np.ones_like(size[..., :1])
+    total = np.sum((size / scale) ** p, axis=-1)
+    root = np.sqrt(total) if p == 2 else total ** (1.0 / p)
+    return (root * np.squeeze(scale, -1))[first, second]
+
+
+def ranking_by_distances(
+    scores: Array,
+    labels: Array,
+    mask: Array | None = None,
+    weights: Array | None = None,
+    *,
+    reduction: str = "mean",
+    masked_softmax: bool = True,
+    every_list: bool = False,
+) -> Array:
+    """The logarithm of a sum less each score; or with a softmax over all items, or a mean over all lists."""
+    counts = np.ones(scores.shape, dtype=bool) if mask is None else mask
+    some = counts.any(axis=-1)
+    inside = np.where(counts if masked_softmax else True, scores, np.where(some[:, np.newaxis], -np.inf, 0.0))
+    top = np.max(inside, axis=-1, keepdims=True)
+    total = np.log(np.sum(np.exp(inside - top), axis=-1, keepdims=True))
+    shares = labels if weights is None else labels * weights
+    losses = np.sum(np.where(counts, (total - (scores - top)) * shares, 0.0), axis=-1)
+    if reduction != "mean":
+        return reduce(losses, reduction)
+    return np.sum(losses) / (len(losses) if every_list else max(np.sum(some), 1))
+
+
 FAULTS = {
+    "ranking_softmax": (
+        Fault(
+            name="softmax over the items that do not count too",
+            reference=functools.partial(ranking_by_distances, masked_softmax=False),
+            where="masked",
+        ),
+        Fault(
+            name="lists without items in the mean",
+            reference=functools.partial(ranking_by_distances, every_list=True),
+            where="data == 'masked_rows' and reduction == 'mean' and batch > 1",
+        ),
+    ),
+    "pdist": (
+        Fault(
+            name="squares that overflow",
+            reference=functools.partial(pdist_of_all, scaled=False),
+            where="p == 2 and data == 'large'",
+            rounds=True,
+        ),
+        Fault(
+            name="NaN gradient of equal vectors",
+            gradients={
+                "x": lambda gradient, x: np.where(
+                    (np.abs(x[:, np.newaxis] - x).sum(axis=-1) == 0).sum(axis=1, keepdims=True) > 1,
+                    np.nan,
+                    gradient,
+                )
+            },
+            where="data == 'ties' and features == 1",
+        ),
+    ),
     "pairwise_distance": (
         Fault(
             name="epsilon subtracted, in the gradient",
@@ -148,6 +213,8 @@ FAULTS = {
 }
 
 CONTROLS = {
+    "ranking_softmax": (Control(name="by distances", reference=ranking_by_distances),),
+    "pdist": (Control(name="of all from all", reference=pdist_of_all),),
     "pairwise_distance": (Control(name="from the other side", reference=pairwise_by_squares),),
     "triplet_margin": (Control(name="margin first", reference=triplet_by_parts),),
     "margin_ranking": (Control(name="case by case", reference=ranking_by_cases),),

@@ -8,7 +8,7 @@ from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
 from assay.reference.activations import softmax
-from assay.reference.losses_overlap import tversky, tversky_vjp
+from assay.reference.losses_overlap import generalized_dice, generalized_dice_vjp, tversky, tversky_vjp
 
 SHAPE = (2, 7, 3)
 LOGITS, P, T = Stream("logits").normal(SHAPE), Stream("p").uniform(SHAPE), Stream("t").uniform(SHAPE)
@@ -95,3 +95,28 @@ def test_shapes_domains_and_weights_that_do_not_fit_are_named():
         tversky(LOGITS, None, T, np.ones(4))
     with pytest.raises(ValueError, match="leaves no classes"):
         tversky(LOGITS, None, T, ignore_background=True, axis=(1, 2))
+
+
+@proves(generalized_dice, generalized_dice_vjp, tversky, by="law")
+def test_classes_that_are_equally_frequent_weigh_alike_in_the_generalized_dice_loss():
+    even = np.stack([np.roll(np.arange(3.0) == 0, k) for k in range(3)])[np.newaxis] * 1.0
+    x = carried(LOGITS[:1, :3])
+    assert_same(generalized_dice(x, even), tversky(x, None, even))
+    (gradient,) = generalized_dice_vjp(x, even, np.array(1.0))
+    assert_same(gradient, tversky_vjp(x, None, even, None, np.array(1.0))[0])
+
+
+@proves(generalized_dice, generalized_dice_vjp, by="worked figures")
+def test_a_class_half_as_frequent_weighs_four_times_as_much():
+    # Two of three places are of the first class: weights 1/4 and 1, and then 2/5 and 8/5.
+    t, even = np.array([[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]]), carried(np.zeros((1, 3, 2)))
+    first, second = 1 - 1 / (1 + 0.25 + 0.5), 1 - 0.5 / (0.5 + 0.5 + 0.25)
+    found = generalized_dice(even, t, smooth=0.0, epsilon=0.0)
+    assert_same(found, carried(np.array(0.2 * first + 0.8 * second)))
+    alone = generalized_dice(even, t, smooth=0.0, epsilon=0.0, ignore_background=True)
+    assert_same(alone, carried(np.array(1.6 * second)))
+    (gradient,) = generalized_dice_vjp(even, t, np.array(1.0), smooth=0.0, epsilon=0.0)
+    # Slopes (r / 2 - t) / D of each class: r = 4/7 and D = 7/4, and r = 2/5 and D = 5/4; a quarter goes
+    # through the softmax.
+    slope_first, slope_second = (4 / 7 / 2 - 1) / 1.75, (2 / 5 / 2) / 1.25
+    assert_same(gradient[0, 0, 0], carried(np.array((0.2 * slope_first - 0.8 * slope_second) / 4)), size=1)

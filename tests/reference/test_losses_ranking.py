@@ -8,6 +8,7 @@ import pytest
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
+from assay.reference.losses_classification import softmax_cross_entropy, softmax_cross_entropy_vjp
 from assay.reference.losses_margin import hinge
 from assay.reference.losses_ranking import (
     cosine_embedding,
@@ -18,6 +19,10 @@ from assay.reference.losses_ranking import (
     margin_ranking_vjp,
     pairwise_distance,
     pairwise_distance_vjp,
+    pdist,
+    pdist_vjp,
+    ranking_softmax,
+    ranking_softmax_vjp,
     triplet_margin,
     triplet_margin_vjp,
 )
@@ -160,3 +165,74 @@ def test_shapes_degrees_and_margins_out_of_range_are_named():
         hinge_embedding(A, LABELS[:1])
     with pytest.raises(ValueError, match=r"second must have shape \(3, 17\)"):
         margin_ranking(A, P[:1], LABELS)
+
+
+# --- distances of all pairs, and lists ---
+
+POINTS = Stream("points").normal((4, 5))
+PAIRS = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+
+
+@proves(pdist, pdist_vjp, pairwise_distance, by="law")
+@pytest.mark.parametrize("p", [1, 2, 3, np.inf])
+def test_distances_of_all_pairs_are_those_of_each(p):
+    x, g = carried(POINTS), np.arange(1.0, 7.0)
+    first, second = (x[[pair[side] for pair in PAIRS]] for side in (0, 1))
+    assert_same(pdist(x, p=p), pairwise_distance(first, second, p=p, **NONE))
+    (gradient,) = pdist_vjp(x, g, p=p)
+    of_first, of_second = pairwise_distance_vjp(first, second, g, p=p, **NONE)
+    for vector in range(4):
+        mine = [of_first[k] for k, pair in enumerate(PAIRS) if pair[0] == vector]
+        mine += [of_second[k] for k, pair in enumerate(PAIRS) if pair[1] == vector]
+        assert_same(gradient[vector], mine[0] + mine[1] + mine[2])
+
+
+@proves(pdist, pdist_vjp, by="worked figures")
+def test_the_sides_of_a_triangle_and_two_equal_corners():
+    x = np.array([[0.0, 0.0], [3.0, 4.0], [3.0, 4.0]])
+    assert_same(pdist(x), [5.0, 5.0, 0.0])
+    assert_same(pdist_vjp(x, np.ones(3))[0], [[-1.2, -1.6], [0.6, 0.8], [0.6, 0.8]])
+    assert_same(pdist(x, p=1), [7.0, 7.0, 0.0])
+
+
+@proves(ranking_softmax, ranking_softmax_vjp, softmax_cross_entropy, by="law")
+def test_a_list_whose_items_all_count_is_a_distribution_over_classes():
+    x, y = carried(POINTS), carried(np.abs(POINTS[::-1]))
+    assert_same(ranking_softmax(x, y), softmax_cross_entropy(x, y))
+    found = ranking_softmax_vjp(x, y, None, None, np.array(1.0))
+    assert_same(found, softmax_cross_entropy_vjp(x, y, None, np.array(1.0)), size=1)
+
+
+@proves(ranking_softmax, ranking_softmax_vjp, by="law")
+def test_items_that_do_not_count_are_as_good_as_none():
+    x, y, w = carried(POINTS), carried(np.abs(POINTS[::-1])), 1.0 + np.abs(POINTS)
+    mask = np.broadcast_to(np.arange(5) < 3, (4, 5))
+    assert_same(ranking_softmax(x, y, mask, w), ranking_softmax(x[:, :3], y[:, :3], None, w[:, :3]))
+    found = ranking_softmax_vjp(x, y, mask, w, np.array(1.0))
+    expected = ranking_softmax_vjp(x[:, :3], y[:, :3], None, w[:, :3], np.array(1.0))
+    for whole, part in zip(found, expected, strict=True):
+        assert_same(whole[:, :3], part)
+        assert not whole.value[:, 3:].any()
+
+
+@proves(ranking_softmax, ranking_softmax_vjp, by="worked figures")
+def test_lists_without_items_count_in_no_mean():
+    x, y = carried(np.zeros((2, 4))), np.ones((2, 4))
+    mask = np.array([[True, True, False, False], [False] * 4])
+    assert_same(ranking_softmax(x, y, mask), 2 * mpmath.log(2))
+    assert_same(ranking_softmax(x, y, mask, reduction="none")[0], 2 * mpmath.log(2))
+    assert ranking_softmax(POINTS, POINTS, np.zeros((4, 5), bool)) == 0.0
+    of_x, of_y = ranking_softmax_vjp(x, carried(y), mask, None, np.array(1.0))
+    assert_same(of_x, np.zeros((2, 4)), size=1)
+    assert_same(of_y[0, :2], [mpmath.log(2)] * 2)
+    assert not of_y.value[1].any()
+
+
+def test_pairs_and_lists_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match="x must have the axes"):
+        pdist(POINTS[0])
+    with pytest.raises(ValueError, match="p must be at least 1"):
+        pdist(POINTS, p=0.5)
+    for name in ("labels", "mask", "weights"):
+        with pytest.raises(ValueError, match=f"{name} must have shape"):
+            ranking_softmax(**({"scores": POINTS, "labels": POINTS} | {name: POINTS[:1] > 0}))
