@@ -128,8 +128,8 @@ def ranking_by_distances(
     every_list: bool = False,
 ) -> Array:
     """The logarithm of a sum less each score; or with a softmax over all items, or a mean over all lists."""
-    counts = np.ones(scores.shape, dtype=bool) if mask is None else mask
-    some = counts.any(axis=-1)
+    counts: Array = np.ones(scores.shape, dtype=bool) if mask is None else mask
+    some: Array = np.any(counts, axis=-1)
     inside = np.where(counts if masked_softmax else True, scores, np.where(some[:, np.newaxis], -np.inf, 0.0))
     top = np.max(inside, axis=-1, keepdims=True)
     total = np.log(np.sum(np.exp(inside - top), axis=-1, keepdims=True))
