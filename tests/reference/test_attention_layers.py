@@ -131,7 +131,7 @@ def test_it_is_attention_between_projections(masking):
     assert_same(got, expected)
 
 
-@proves(multi_head_attention_weights, multi_head_attention_weights_vjp, by="law")
+@proves(multi_head_attention_weights_vjp, by="law")
 def test_values_of_one_for_each_key_give_the_weights_and_their_gradients():
     """Of one head, with a value and an output for each key, the output is the weights."""
     arrays = given() | {

@@ -154,7 +154,7 @@ def test_counts_of_classes_are_bags_of_their_units():
     assert_same(1.0 * one_hot(indices, depth=4), embedding(indices, np.eye(4)))
 
 
-@proves(one_hot, multi_hot, one_hot_vjp, multi_hot_vjp, by="worked figures")
+@proves(one_hot, multi_hot, by="worked figures")
 def test_classes_are_counted_and_those_that_are_none_are_passed_over():
     indices = np.array([[0, 2, 2], [-1, 3, 1]])
     zeros = {"depth": 3, "out_of_range": "zeros"}

@@ -225,9 +225,16 @@ def test_no_case_is_beyond_judging(spec):
             assert not arrays or any(np.isfinite(e.tolerance).any() for e in arrays), case.id
 
 
+NO_HALF_TYPES = {
+    "pdist": "torch alone has it, in float32 and float64",
+    "generalized_dice": "it is one number of many roundings, of which half types leave no digits",
+}
+
+
 @each_spec
 def test_every_dtype_is_asked_in_the_standard_tier(spec):
-    assert {case.dtype for case in selection(spec, "standard")} == set(DTYPES)
+    left_out = {"bfloat16", "float16"} if spec.name in NO_HALF_TYPES else set()
+    assert {case.dtype for case in selection(spec, "standard")} == set(DTYPES) - left_out
 
 
 @pytest.mark.parametrize("value", [True, False, None, 3, 0.25, -1, "same", (2, 1), ((1, 0), (2, 3))])
