@@ -172,14 +172,20 @@ linen_module("instance_norm", "flax.linen.InstanceNorm", LINEN, WEIGHT, fixed=LO
 nnx_module("rms_norm", "flax.nnx.RMSNorm", FEATURES | RMS | RNGS, {"scale": "scale"})
 linen_module("rms_norm", "flax.linen.RMSNorm", RMS, {"scale": "scale"})
 
-for suffix, algorithm in (("", {}), ("(algorithm='stable')", {"algorithm": "'stable'"})):
-    function(
-        "layer_norm",
-        f"jax.nn.standardize{suffix}",
-        {"axis": "-1", "epsilon": "epsilon"} | algorithm,
-        returns="affine(y, scale, bias)",
-        composition=True,
-    )
+function(
+    "layer_norm",
+    "jax.nn.standardize",
+    {"axis": "-1", "epsilon": "epsilon"},
+    where={"not use_scale and not use_bias": "has no weights"},
+    unused=("scale", "bias"),
+)
+function(
+    "layer_norm",
+    "jax.nn.standardize(algorithm='stable')",
+    {"axis": "-1", "epsilon": "epsilon", "algorithm": "'stable'"},
+    returns="affine(y, scale, bias)",
+    composition=True,
+)
 
 
 @binds("rms_norm", "jax.lax.rsqrt(jax.numpy.mean)", composition=True)
