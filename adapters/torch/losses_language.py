@@ -1,0 +1,133 @@
+"""Losses of language models: the fused one of PyTorch, and what its users write."""
+
+from __future__ import annotations
+
+from .framework import F, binds, torch
+from .modules import function, module
+
+LINEAR = {
+    "reduction": "reduction",
+    "ignore_index": "-100 if ignored is None else ignored",
+    "label_smoothing": "label_smoothing",
+    "options": "None if chunk is None else torch.nn.LinearCrossEntropyOptions(batch_chunk_size=chunk)",
+}
+
+function(
+    "linear_cross_entropy",
+    "torch.nn.functional.linear_cross_entropy",
+    LINEAR,
+    {"linear_bias": "bias"},
+    on="inputs, kernel, labels.long()",
+)
+module(
+    "linear_cross_entropy",
+    "torch.nn.LinearCrossEntropyLoss",
+    {
+        "in_features": "kernel.shape[1]",
+        "num_classes": "kernel.shape[0]",
+        "bias": "bias is not None",
+        "dtype": "inputs.dtype",
+    }
+    | LINEAR,
+    {"linear.weight": "kernel", "linear.bias": "bias"},
+    on="inputs, labels.long()",
+)
+
+
+@binds(
+    "linear_cross_entropy",
+    "torch.nn.functional.linear",
+    fixed={"chunk": (None, "all at once")},
+    composition=True,
+)
+def linear_then_cross_entropy(inputs, kernel, bias, labels, *, label_smoothing, ignored, reduction):
+    return F.cross_entropy(
+        F.linear(inputs, kernel, bias),
+        labels.long(),
+        ignore_index=-100 if ignored is None else ignored,
+        label_smoothing=label_smoothing,
+        reduction=reduction,
+    )
+
+
+@binds("token_cross_entropy", "torch.nn.functional.cross_entropy", composition=True)
+def token_cross_entropy(logits, labels, *, label_smoothing, ignored, z_weight, softcap, reduction):
+    z = logits if softcap is None else softcap * torch.tanh(logits / softcap)
+    counts = torch.ones_like(labels, dtype=torch.bool) if ignored is None else labels != ignored
+    losses = F.cross_entropy(
+        z,
+        labels.long(),
+        ignore_index=-100 if ignored is None else ignored,
+        label_smoothing=label_smoothing,
+        reduction="none",
+    )
+    if z_weight:
+        losses = losses + torch.where(counts, z_weight * torch.logsumexp(z, dim=-1) ** 2, 0)
+    if reduction == "none":
+        return losses
+    return losses.sum() if reduction == "sum" else losses.sum() / counts.sum()
+
+
+@binds("token_log_probs", "torch.logsumexp", composition=True)
+def token_log_probs(logits, labels, *, temperature):
+    z = logits / temperature
+    total = torch.logsumexp(z, dim=-1)
+    chosen = torch.gather(z, -1, labels.long()[:, None])[:, 0]
+    return chosen - total, total - (torch.softmax(z, dim=-1) * z).sum(dim=-1)
+
+
+@binds("dpo_loss", "torch.nn.functional.logsigmoid", composition=True)
+def dpo_loss(
+    chosen, rejected, reference_chosen, reference_rejected, *, beta, label_smoothing, preference, reduction
+):
+    h = (chosen - rejected) - (reference_chosen - reference_rejected)
+    if preference == "ipo":
+        losses = (h - 1 / (2 * beta)) ** 2
+    elif preference == "hinge":
+        losses = torch.relu(1 - beta * h)
+    else:
+        right, wrong = -F.logsigmoid(beta * h), -F.logsigmoid(-beta * h)
+        if preference == "sigmoid":
+            losses = (1 - label_smoothing) * right + label_smoothing * wrong
+        else:
+            losses = ((1 - label_smoothing) * right - label_smoothing * wrong) / (1 - 2 * label_smoothing)
+    return losses if reduction == "none" else getattr(losses, reduction)()
+
+
+@binds(
+    "grpo_loss",
+    "torch.clamp",
+    fixed={"bound_gradient": (1.0, "a clamp passes the gradient on at its bounds")},
+    composition=True,
+)
+def grpo_loss(
+    log_probs, old_log_probs, reference_log_probs, advantages, mask, *, low, high, beta, normalizer
+):
+    ratio, each = torch.exp(log_probs - old_log_probs), advantages[:, None]
+    losses = -torch.min(ratio * each, torch.clamp(ratio, 1 - low, 1 + high) * each)
+    if beta:
+        moved = reference_log_probs - log_probs
+        losses = losses + beta * (torch.exp(moved) - moved - 1)
+    losses = losses * mask
+    if normalizer == "sequences":
+        return (losses.sum(dim=-1) / mask.sum(dim=-1).clamp(min=1)).mean()
+    return losses.sum() / (mask.sum().clamp(min=1) if normalizer == "tokens" else mask.numel())
+
+
+@binds("jsd_distillation", "torch.nn.functional.kl_div", composition=True)
+def jsd_distillation(logits, teacher_logits, mask, *, beta, temperature, reduction):
+    student = F.log_softmax(logits / temperature, dim=-1)
+    teacher = F.log_softmax(teacher_logits / temperature, dim=-1)
+    given = {"reduction": "none", "log_target": True}
+    if beta == 0:
+        terms = F.kl_div(student, teacher, **given)
+    elif beta == 1:
+        terms = F.kl_div(teacher, student, **given)
+    else:
+        share = torch.tensor(beta, dtype=logits.dtype)
+        mixture = torch.logaddexp(student + torch.log1p(-share), teacher + torch.log(share))
+        terms = beta * F.kl_div(mixture, teacher, **given) + (1 - beta) * F.kl_div(mixture, student, **given)
+    losses = torch.where(mask, terms.sum(dim=-1), 0)
+    if reduction == "none":
+        return losses
+    return losses.sum() if reduction == "sum" else losses.sum() / mask.sum()

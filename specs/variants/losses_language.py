@@ -1,0 +1,296 @@
+"""Faults and controls of the losses of language models."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from ...reference.activations import log_softmax, softmax
+from ...reference.losses_classification import sparse_softmax_cross_entropy
+from ...reference.losses_language import token_cross_entropy
+from ...reference.reductions import reduce
+from ..language.variant import Control, Fault
+
+Array = Any
+
+
+def linear_in_chunks(
+    inputs: Array,
+    kernel: Array,
+    bias: Array | None,
+    labels: Array,
+    *,
+    label_smoothing: float = 0.0,
+    ignored: int | None = None,
+    reduction: str = "mean",
+    of_chunks: bool = False,
+) -> Array:
+    """Two tokens at a time; or wrong, the mean of the means of chunks."""
+    found, counts = [], []
+    for start in range(0, len(labels), 2):
+        some = slice(start, start + 2)
+        logits = np.matmul(inputs[some], np.transpose(kernel))
+        logits = logits if bias is None else bias + logits
+        options = {"label_smoothing": label_smoothing, "ignored": ignored, "reduction": "none"}
+        found.append(sparse_softmax_cross_entropy(logits, labels[some], **options))
+        counts.append(float(np.sum(labels[some] != ignored)))
+    if reduction != "mean":
+        return reduce(np.concatenate(found), reduction)
+    if of_chunks:
+        each = [np.sum(losses) / max(n, 1.0) for losses, n in zip(found, counts, strict=True)]
+        return np.mean(np.stack(each))
+    return np.sum(np.concatenate(found)) / sum(counts)
+
+
+def token_cross_entropy_by_shares(
+    logits: Array,
+    labels: Array,
+    *,
+    label_smoothing: float = 0.0,
+    ignored: int | None = None,
+    z_weight: float = 0.0,
+    softcap: float | None = None,
+    reduction: str = "mean",
+    padded: int = 0,
+    counted: bool = True,
+) -> Array:
+    """The sum less the logits of the shares; or with padded lanes, or ignored tokens in the mean."""
+    z = logits if softcap is None else softcap * np.tanh(logits / softcap)
+    top = np.max(z, axis=-1, keepdims=True)
+    top = np.maximum(top, 0.0) if padded else top
+    exponentials = np.sum(np.exp(z - top), axis=-1) + (padded * np.exp(-top[:, 0]) if padded else 0.0)
+    total = np.log(exponentials) + top[:, 0]
+    hit = (labels[:, np.newaxis] == np.arange(z.shape[-1])) * (1.0 - label_smoothing)
+    shares = hit + label_smoothing / z.shape[-1] if label_smoothing else hit
+    losses = np.sum(np.where(shares == 0, 0.0, shares * (total[:, np.newaxis] - z)), axis=-1)
+    losses = losses + z_weight * (total * total) if z_weight else losses
+    counts = labels != ignored
+    losses = np.where(counts, losses, 0.0)
+    if reduction != "mean":
+        return reduce(losses, reduction)
+    return np.sum(losses) / max(np.sum(counts) if counted else len(labels), 1)
+
+
+def capped_by_product(logits: Array, labels: Array, *, softcap: float | None = None, **options: Any) -> Array:
+    """``x tanh(x / c)`` in the place of ``c tanh(x / c)``."""
+    return token_cross_entropy(logits * np.tanh(logits / softcap), labels, **options)
+
+
+def log_probs_by_softmax(logits: Array, labels: Array, *, temperature: float = 1.0) -> tuple[Array, Array]:
+    """``-Σ p log p`` of the logarithm of the softmax."""
+    log_p = log_softmax(logits / temperature)
+    of_label = np.take_along_axis(log_p, labels[:, np.newaxis], axis=-1)[:, 0]
+    return of_label, -np.sum(np.exp(log_p) * log_p, axis=-1)
+
+
+def dpo_by_softplus(
+    chosen: Array,
+    rejected: Array,
+    reference_chosen: Array,
+    reference_rejected: Array,
+    *,
+    beta: float = 0.1,
+    label_smoothing: float = 0.0,
+    preference: str = "sigmoid",
+    reduction: str = "mean",
+    by_sigmoid: bool = False,
+    inverse: bool = False,
+) -> Array:
+    """Each answer less its reference, and softplus; or the logarithm of a sigmoid, or divided by β."""
+    h = (chosen - reference_chosen) - (rejected - reference_rejected)
+    scaled = h / beta if inverse else beta * h
+    if preference == "ipo":
+        return reduce((h - 0.5 / beta) ** 2, reduction)
+    if preference == "hinge":
+        return reduce(np.maximum(1.0 - scaled, 0.0), reduction)
+    if by_sigmoid:
+        right, wrong = -np.log(expit(scaled)), -np.log(expit(-scaled))
+    else:
+        right, wrong = np.logaddexp(0.0, -scaled), np.logaddexp(0.0, scaled)
+    share = label_smoothing
+    if preference == "sigmoid":
+        return reduce((1.0 - share) * right + share * wrong if share else right, reduction)
+    return reduce(((1.0 - share) * right - share * wrong) / (1.0 - 2.0 * share), reduction)
+
+
+def grpo_by_cases(
+    log_probs: Array,
+    old_log_probs: Array,
+    reference_log_probs: Array,
+    advantages: Array,
+    mask: Array,
+    *,
+    low: float = 0.2,
+    high: float = 0.2,
+    beta: float = 0.0,
+    normalizer: str = "sequences",
+    clipped: bool = False,
+) -> Array:
+    """Clipped above for good tokens and below for bad ones; or wrong, for all on both sides."""
+    ratio, each = np.exp(log_probs - old_log_probs), advantages[:, np.newaxis]
+    above, below = np.minimum(ratio, 1.0 + high), np.maximum(ratio, 1.0 - low)
+    held = np.maximum(above, 1.0 - low) if clipped else np.where(each > 0, above, below)
+    losses = -(held * each)
+    if beta:
+        moved = reference_log_probs - log_probs
+        losses = losses + (beta * (np.exp(moved) - 1.0) - beta * moved)
+    kept = np.where(mask, losses, 0.0)
+    if normalizer == "sequences":
+        return np.mean(np.sum(kept, axis=-1) / np.maximum(np.sum(mask, axis=-1), 1.0))
+    return np.sum(kept) / max(float(np.sum(mask) if normalizer == "tokens" else mask.size), 1.0)
+
+
+def jsd_by_entropies(
+    logits: Array,
+    teacher_logits: Array,
+    mask: Array,
+    *,
+    beta: float = 0.5,
+    temperature: float = 1.0,
+    reduction: str = "mean",
+    probabilities: bool = False,
+    exchanged: bool = False,
+    rows: bool = False,
+) -> Array:
+    """Each share by its factor; or by logarithms of probabilities, or the other way round."""
+    one, other = (logits, teacher_logits) if exchanged else (teacher_logits, logits)
+    p, q = softmax(one / temperature), softmax(other / temperature)
+    log_p, log_q = log_softmax(one / temperature), log_softmax(other / temperature)
+    if probabilities:
+        log_p, log_q = np.log(p), np.log(q)
+    if beta in (0.0, 1.0):
+        terms = p * (log_p - log_q) if beta == 0 else q * (log_q - log_p)
+    else:
+        log_m = np.logaddexp(log_p + np.log(beta), log_q + np.log(1.0 - beta))
+        terms = (beta * p) * (log_p - log_m) + ((1.0 - beta) * q) * (log_q - log_m)
+    losses = np.where(mask, np.sum(terms, axis=-1), 0.0)
+    if reduction != "mean":
+        return reduce(losses, reduction)
+    return np.sum(losses) / (len(losses) if rows else max(np.sum(mask), 1))
+
+
+FAULTS = {
+    "linear_cross_entropy": (
+        Fault(
+            name="mean of the means of chunks",
+            reference=functools.partial(linear_in_chunks, of_chunks=True),
+            where="reduction == 'mean' and tokens > 2",
+        ),
+    ),
+    "token_cross_entropy": (
+        Fault(
+            name="padded lanes enter the softmax",
+            reference=functools.partial(token_cross_entropy_by_shares, padded=3),
+        ),
+        Fault(
+            name="ignored tokens count in the mean",
+            reference=functools.partial(token_cross_entropy_by_shares, counted=False),
+            where="reduction == 'mean' and ignored is not None",
+        ),
+        Fault(
+            name="every row scaled by the first cotangent",
+            gradients={
+                "logits": lambda gradient, cotangent: (
+                    gradient * np.where(cotangent == 0, 1.0, cotangent[:1] / cotangent)[:, np.newaxis]
+                )
+            },
+            where="reduction == 'none' and tokens > 1",
+        ),
+        Fault(
+            name="a cap without its slope in the gradient",
+            gradients={
+                "logits": lambda gradient, logits, softcap: gradient / (1.0 - np.tanh(logits / softcap) ** 2)
+            },
+            where="softcap is not None and data == 'normal'",
+        ),
+        Fault(
+            name="x tanh(x / c)",
+            reference=capped_by_product,
+            where="softcap is not None",
+        ),
+    ),
+    "token_log_probs": (
+        Fault(
+            name="entropy to base 2",
+            results={"entropy": lambda result: result / np.log(2.0)},
+        ),
+        Fault(
+            name="temperature on the log-probabilities",
+            results={
+                "log_probs": lambda result, logits, labels, temperature: (
+                    np.take_along_axis(log_softmax(logits), labels[:, np.newaxis], axis=-1)[:, 0]
+                    / temperature
+                )
+            },
+            where="temperature != 1",
+        ),
+    ),
+    "dpo_loss": (
+        Fault(
+            name="logarithm of the sigmoid",
+            reference=functools.partial(dpo_by_softplus, by_sigmoid=True),
+            where="preference in ('sigmoid', 'robust') and data == 'saturated'",
+            rounds=True,
+        ),
+        Fault(
+            name="divided by beta",
+            reference=functools.partial(dpo_by_softplus, inverse=True),
+            where="preference != 'ipo'",
+        ),
+    ),
+    "grpo_loss": (
+        Fault(
+            name="clipped on both sides",
+            reference=functools.partial(grpo_by_cases, clipped=True),
+        ),
+        Fault(
+            name="no gradient on the bounds",
+            parameters={"bound_gradient": "0.0"},
+            where="low == 0 and data == 'ties'",
+            spoils="gradients",
+        ),
+        Fault(
+            name="NaN where a sequence has no tokens",
+            results={"y": lambda result, mask: result if mask.any(axis=-1).all() else result + np.nan},
+            where="data == 'masked_rows'",
+        ),
+    ),
+    "jsd_distillation": (
+        Fault(
+            name="logarithms of probabilities",
+            reference=functools.partial(jsd_by_entropies, probabilities=True),
+            where="data == 'saturated'",
+            rounds=True,
+        ),
+        Fault(
+            name="teacher and student exchanged",
+            reference=functools.partial(jsd_by_entropies, exchanged=True),
+            where="beta != 0.5",
+        ),
+        Fault(
+            name="tokens that do not count in the mean",
+            reference=functools.partial(jsd_by_entropies, rows=True),
+            where="reduction == 'mean'",
+        ),
+    ),
+}
+
+CONTROLS = {
+    "linear_cross_entropy": (Control(name="in chunks", reference=linear_in_chunks),),
+    "token_cross_entropy": (
+        Control(
+            name="by shares",
+            reference=token_cross_entropy_by_shares,
+            where="data in ('normal', 'nan') or label_smoothing == 0",
+        ),
+    ),
+    "token_log_probs": (
+        Control(name="by the softmax", reference=log_probs_by_softmax, where="data != 'offset'"),
+    ),
+    "dpo_loss": (Control(name="by softplus", reference=dpo_by_softplus, where="data == 'normal'"),),
+    "grpo_loss": (Control(name="by cases", reference=grpo_by_cases),),
+    "jsd_distillation": (Control(name="of shares", reference=jsd_by_entropies, where="data == 'normal'"),),
+}
