@@ -120,7 +120,7 @@ def conditions(
     return {**pinned, **(where or {})}
 
 
-def takes(facet: str, value: str, reason: str, *shown_by: str) -> dict[str, str]:
+def takes(facet: str, value: object, reason: str, *shown_by: str) -> dict[str, str]:
     """The condition that a facet has the value that an implementation takes, in the data that show it.
 
     Ties are shown by any data of half types, whose numbers are so few that some meet.
