@@ -351,6 +351,11 @@ def _long_context(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
     return round_to(stream.normal(shape), dtype)
 
 
+@_data_set("numbers between -4 and -1.25: all below a maximum that starts at -1")
+def _below_zero(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    return round_to(-1.25 - 2.75 * stream.uniform(shape), dtype)
+
+
 def _special_places(stream: Stream, shape: Shape) -> npt.NDArray[np.bool_]:
     """One place in a quarter of the samples, and in one at least."""
     places = np.zeros(shape, dtype=np.bool_)

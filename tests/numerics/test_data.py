@@ -59,6 +59,7 @@ PINNED = {
     "weights_infinite": "d2957ded",
     "indices_high": "79dc902b",
     "long_context": "acc86c55",
+    "below_zero": "f3f5361a",
 }
 SETS = pytest.mark.parametrize("data", DATA_SETS.values(), ids=DATA_SETS)
 
