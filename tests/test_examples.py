@@ -14,7 +14,15 @@ from assay.adapters.kernel.function import find_function
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 #: A triton that something else has imported would not be interpreted, hence a process of its own.
-TRITON = {"axis": -1, "tiles": (32,), "isolate": True, "time_limit": 120.0}
+ALONE = {"isolate": True, "time_limit": 120.0}
+TRITON = ALONE | {"axis": -1, "tiles": (32,)}
+ATTENTION = ALONE | {
+    "head_map": "blocked",
+    "empty_row": "zero",
+    "tiles": (16,),
+    "sizes": [(1, 3, 5, 2, 3, 4, 4), (1, 7, 4, 3, 2, 6, 6)],
+    "dtypes": ("float32",),
+}
 #: Few sizes: each is compiled.
 PALLAS = {"sizes": [(3, 2, 17), (2, 1, 33)]}
 HALVES_TOO = {"dtypes": ("float32", "bfloat16", "float16", "float64")}
@@ -22,6 +30,7 @@ HALVES_TOO = {"dtypes": ("float32", "bfloat16", "float16", "float64")}
 #: File and function, spec, options, and whether it has gradients.
 KERNELS = [
     ("triton_softmax.py:softmax", "softmax", TRITON | {"dtypes": ("float32", "float16")}, False),
+    ("triton_grouped_attention.py:attention", "grouped_query_attention", ATTENTION, False),
     ("pallas_rms_norm.py:rms_norm", "rms_norm", PALLAS, True),
     ("numba_layer_norm.py:layer_norm", "layer_norm", {}, False),
     ("c_gelu.py:gelu", "gelu", {}, False),
@@ -37,6 +46,13 @@ TWINS = [
         PALLAS | {"shrink": False},
         "values",
         "lanes of padding counted along channels, up to a multiple of 32",
+    ),
+    (
+        "triton_grouped_attention.py:broken",
+        "grouped_query_attention",
+        ATTENTION | {"causal": "none", "shrink": False, "sizes": [(1, 3, 5, 2, 3, 4, 4)]},
+        "values",
+        "it gives what the fault “heads divided by the number of groups” gives",
     ),
     ("numba_layer_norm.py:broken", "layer_norm", {}, "values", "layer_norm/default/float32/offset"),
     ("c_gelu.py:broken", "gelu", {}, "values", "it computes approximate=true"),

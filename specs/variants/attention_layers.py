@@ -79,15 +79,6 @@ def later(queries: int, keys: int, mask: Array | None, key_mask: Array | None, m
     return np.tri(keys, queries, dtype=bool).T
 
 
-def of_other_samples(
-    queries: int, keys: int, mask: Array | None, key_mask: Array | None, masking: str
-) -> Array:
-    """The mask of keys repeated head by head, and read sample by sample."""
-    if key_mask is None:
-        return right(queries, keys, mask, key_mask, masking)
-    return np.roll(key_mask, 1, axis=0)[:, np.newaxis, np.newaxis]
-
-
 def masked_afterwards(logits: Array, allowed: Array, value: Array) -> Array:
     """Weights of all keys, those that do not count set to 0 in the end."""
     powers = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
@@ -186,11 +177,6 @@ FAULTS = {
         ),
         Fault(name="causal looks one key ahead", reference=layer(causal_by(1)), where="masking == 'causal'"),
         Fault(name="causal the other way round", reference=layer(later), where="masking == 'causal'"),
-        Fault(
-            name="keys masked by another sample's mask",
-            reference=layer(of_other_samples),
-            where="masking == 'keys' and batch > 1",
-        ),
         Fault(name="mask after the softmax", reference=layer(right, masked_afterwards)),
         Fault(
             name="gradient through the queries alone",
@@ -198,23 +184,7 @@ FAULTS = {
             where="self_attention",
         ),
     ),
-    "multi_head_attention_weights": (
-        Fault(
-            name="weights of the heads added up",
-            results={"weights": lambda result, heads: result * heads},
-            where="mean",
-        ),
-        Fault(
-            name="weights of the first head for their mean",
-            results={"weights": lambda result: result[:, :1] + 0.0 * result},
-            where="not mean",
-        ),
-    ),
     "additive_attention": (
-        Fault(
-            name="sum of two tanh",
-            reference=added(lambda q, k, s: np.sum(s * (np.tanh(q) + np.tanh(k)), axis=-1)),
-        ),
         Fault(
             name="scaled inside the tanh",
             reference=added(lambda q, k, s: np.sum(np.tanh(s * (q + k)), axis=-1)),

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from ...reference.attention_states import merge_attention_states_vjp
 from ..language.variant import Control, Fault
 from .attention_forms import attended, products
 
@@ -76,16 +75,6 @@ def by_difference(first: Array, first_lse: Array, second: Array, second_lse: Arr
     return y, np.logaddexp(first_lse, second_lse)
 
 
-def half_of_the_gradient(
-    first: Array, first_lse: Array, second: Array, second_lse: Array, cotangents: tuple[Array, Array]
-) -> tuple[Array, ...]:
-    """Nothing flows through the averages into the logarithms."""
-    given = (first, first_lse, second, second_lse)
-    silent = (0.0 * cotangents[0], cotangents[1])
-    right, others = (merge_attention_states_vjp(*given, g) for g in (cotangents, silent))
-    return right[0], others[1], right[2], others[3]
-
-
 # --- lengths ---
 
 
@@ -145,7 +134,6 @@ FAULTS = {
         Fault(name="logarithms in base 2", reference=merged(as_base_2)),
         Fault(name="no shift", reference=merged(without_a_shift), rounds=True),
         Fault(name="by difference", reference=by_difference, rounds=True, where="data == 'saturated'"),
-        Fault(name="shares taken for constants", vjp=half_of_the_gradient),
     ),
     "variable_length_attention": (
         Fault(name="padding multiplied by 0", reference=by_lengths(right, clean=False)),
