@@ -1,0 +1,49 @@
+"""Specs of the losses of all pairs of a batch of embeddings."""
+
+from __future__ import annotations
+
+from ..reference import losses_pairs as reference
+from .language.spec import Input, Parameter, Source, Spec
+
+EMBEDDINGS = Input("embeddings", "batch, features", meaning="one for each sample")
+# Of more samples than labels two are alike at least.
+LABELS = Input("labels", "batch", kind="index", limit="3", meaning="which samples are alike")
+# Exponentials of products that a temperature or a scale makes large: half types leave no digits of them.
+HALF = "dtype in ('bfloat16', 'float16')"
+
+ntxent = Spec(
+    reference=reference.ntxent,
+    inputs=(EMBEDDINGS, LABELS),
+    parameters=(Parameter("temperature", (0.0625, 0.5, 0.0078125), "what cosines are divided by"),),
+    sizes=((6, 5), (7, 17)),
+    data=("normal", "offset"),
+    excluded=(HALF,),
+    sources=(
+        Source(
+            "Chen et al. (2020), A simple framework for contrastive learning",
+            "https://arxiv.org/abs/2002.05709",
+        ),
+        Source("Khosla et al. (2020), Supervised contrastive learning", "https://arxiv.org/abs/2004.11362"),
+    ),
+)
+
+circle = Spec(
+    reference=reference.circle,
+    inputs=(EMBEDDINGS, LABELS),
+    parameters=(
+        Parameter(
+            "reduction",
+            ("mean", "none", "sum", "mean_positive"),
+            "a mean divides by the number of losses, or of those that are not 0",
+            facet=True,
+            plain="none",
+        ),
+        Parameter("gamma", (2.0, 80.0), "how much the far ones count"),
+        Parameter("margin", (0.4, 0.25), "how near like ones are to be"),
+        Parameter("remove_diagonal", (True, False), "whether none is like itself"),
+    ),
+    sizes=((6, 5), (7, 2)),
+    data=("normal", "tiny"),
+    excluded=(HALF,),
+    sources=(Source("Sun et al. (2020), Circle loss", "https://arxiv.org/abs/2002.10857"),),
+)
