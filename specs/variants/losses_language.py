@@ -17,6 +17,12 @@ from ..language.variant import Control, Fault
 Array = Any
 
 
+def _unreduced(logits: Array, labels: Array, label_smoothing: float, ignored: int | None) -> Array:
+    return sparse_softmax_cross_entropy(
+        logits, labels, label_smoothing=label_smoothing, ignored=ignored, reduction="none"
+    )
+
+
 def linear_in_chunks(
     inputs: Array,
     kernel: Array,
@@ -34,8 +40,7 @@ def linear_in_chunks(
         some = slice(start, start + 2)
         logits = np.matmul(inputs[some], np.transpose(kernel))
         logits = logits if bias is None else bias + logits
-        options = {"label_smoothing": label_smoothing, "ignored": ignored, "reduction": "none"}
-        found.append(sparse_softmax_cross_entropy(logits, labels[some], **options))
+        found.append(_unreduced(logits, labels[some], label_smoothing, ignored))
         counts.append(float(np.sum(labels[some] != ignored)))
     if reduction != "mean":
         return reduce(np.concatenate(found), reduction)
