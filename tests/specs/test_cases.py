@@ -228,6 +228,9 @@ def test_no_case_is_beyond_judging(spec):
 NO_HALF_TYPES = {
     "pdist": "torch alone has it, in float32 and float64",
     "generalized_dice": "it is one number of many roundings, of which half types leave no digits",
+    "grpo_loss": "ratios of probabilities are exponentials, of whose bounds half types leave no digits",
+    "ntxent": "exponents are divided by a temperature, so that half types leave no digits",
+    "circle": "exponents are squares times 80, so that half types leave no digits",
 }
 
 
