@@ -130,3 +130,115 @@ def bilinear_vjp(
         np.einsum("bij,bu->uij", rows[0][:, :, np.newaxis] * rows[1][:, np.newaxis], rows[2]),
         None if bias is None else np.sum(cotangent, axis=leading),
     )
+
+
+EQUATIONS = {"last": "btf,fhu->bthu", "two": "btf,tfu->bu", "each": "btf,tfu->btu"}
+"""The contraction of x with a kernel, by what is contracted."""
+
+
+def einsum_dense(x: Array, kernel: Array, bias: Array | None = None, *, contracts: str = "last") -> Array:
+    """Dense layer over named axes.
+
+    - ``last``: ``y[b, t, h, u] = Σ_f x[b, t, f] W[f, h, u] + β[h, u]``, one axis becomes two;
+    - ``two``: ``y[b, u] = Σ_{t, f} x[b, t, f] W[t, f, u] + β[u]``, two become one;
+    - ``each``: ``y[b, t, u] = Σ_f x[b, t, f] W[t, f, u] + β[t, u]``, each step has its own kernel.
+
+    Args:
+        x: ``(batch, steps, features)``.
+        kernel: ``(features, heads, units)``, or ``(steps, features, units)``.
+        bias: of the axes of the kernel that are left, or None for no bias.
+        contracts: one of the above.
+
+    Returns:
+        As above.
+
+    Raises:
+        ValueError: an axis of ``kernel`` or ``bias`` does not fit, or ``contracts`` is none of these.
+
+    Source: keras.layers.EinsumDense.
+    """
+    equation = _equation(x, kernel, bias, contracts)
+    y = np.einsum(equation, x, kernel)
+    return y if bias is None else y + bias
+
+
+def einsum_dense_vjp(
+    x: Array, kernel: Array, bias: Array | None, cotangent: Array, *, contracts: str = "last"
+) -> tuple[Array, Array, Array | None]:
+    """Gradient of `einsum_dense`: the cotangent contracted with the kernel, and with x."""
+    inputs, result = _equation(x, kernel, bias, contracts).split("->")
+    of_x, of_kernel = inputs.split(",")
+    others = tuple(range(cotangent.ndim - (0 if bias is None else bias.ndim)))
+    return (
+        np.einsum(f"{result},{of_kernel}->{of_x}", cotangent, kernel),
+        np.einsum(f"{of_x},{result}->{of_kernel}", x, cotangent),
+        None if bias is None else np.sum(cotangent, axis=others),
+    )
+
+
+def _equation(x: Array, kernel: Array, bias: Array | None, contracts: str) -> str:
+    """The contraction of arrays that fit."""
+    require(contracts in EQUATIONS, f"contracts must be one of {', '.join(EQUATIONS)}; got {contracts!r}")
+    require(x.ndim == kernel.ndim == 3, f"x and kernel must have three axes; got {x.shape}, {kernel.shape}")
+    met = (x.shape[-1:], kernel.shape[:1]) if contracts == "last" else (x.shape[1:], kernel.shape[:2])
+    require(met[0] == met[1], f"x must end in {met[1]}, as the kernel begins; got {x.shape}")
+    if bias is not None:
+        left = {"last": kernel.shape[1:], "two": kernel.shape[2:], "each": kernel.shape[::2]}[contracts]
+        require_shape("bias", bias, left, "the axes of the kernel that are left")
+    return EQUATIONS[contracts]
+
+
+def lora_dense(
+    x: Array,
+    down: Array,
+    up: Array,
+    kernel: Array | None = None,
+    bias: Array | None = None,
+    *,
+    alpha: float | None = None,
+) -> Array:
+    """Dense layer with a correction of low rank.
+
+    ``y = x W + b + s (x A) B`` with the scale ``s = α / r``, or 1
+
+    Args:
+        x: ``(batch, features)``.
+        down: ``A``, ``(features, rank)``.
+        up: ``B``, ``(rank, units)``.
+        kernel: ``W``, ``(features, units)``, or None for the correction alone.
+        bias: ``b``, ``(units,)``, or None.
+        alpha: ``α``, or None for a scale of 1.
+
+    Returns:
+        ``(batch, units)``.
+
+    Raises:
+        ValueError: the shapes do not fit as those of `dense`.
+
+    Source: Hu et al. (2021), LoRA: low-rank adaptation of large language models, arXiv:2106.09685, section
+    4.1.
+    """
+    low = dense(dense(x, down), up)
+    if alpha is not None:
+        low = low * (alpha / down.shape[1])
+    return low if kernel is None else dense(x, kernel, bias) + low
+
+
+def lora_dense_vjp(
+    x: Array,
+    down: Array,
+    up: Array,
+    kernel: Array | None,
+    bias: Array | None,
+    cotangent: Array,
+    *,
+    alpha: float | None = None,
+) -> tuple[Array, Array, Array, Array | None, Array | None]:
+    """Gradient of `lora_dense`: that of three products."""
+    scaled = cotangent if alpha is None else cotangent * (alpha / down.shape[1])
+    hidden, of_up, _ = dense_vjp(dense(x, down), up, None, scaled)
+    of_x, of_down, _ = dense_vjp(x, down, None, hidden)
+    if kernel is None:
+        return of_x, of_down, of_up, None, None
+    through, of_kernel, of_bias = dense_vjp(x, kernel, bias, cotangent)
+    return of_x + through, of_down, of_up, of_kernel, of_bias

@@ -25,6 +25,8 @@ __all__ = [
     "lstm_beside_padding_vjp",
     "masked_average",
     "masked_average_vjp",
+    "masking",
+    "masking_vjp",
 ]
 
 Optional = Array | None
@@ -260,3 +262,40 @@ LAYERS: dict[str, Any] = {
 
 WEIGHTED = ("dense", "time_distributed", "einsum_dense", "conv1d", "lstm", "embedding")
 """The layers that have a kernel."""
+
+
+def masking(x: Array, mask: Array, *, mask_value: float = 0.0) -> tuple[Array, Array]:
+    """Steps that hold one value alone are marked as padding, and read as zeros.
+
+    Steps that do not count are filled with the value first: that is how a batch is padded. ``present[b, t]``
+    is whether some feature of a step differs from it, and ``y`` is x where it does, and else 0.
+
+    Args:
+        x: ``(batch, steps, features)``.
+        mask: ``(batch, steps)``, False where a step is filled.
+        mask_value: the value.
+
+    Returns:
+        ``y``, of the shape of ``x``, and ``present``. NaN differs from every value.
+
+    Raises:
+        ValueError: ``x`` has not three axes, or ``mask`` not its first two.
+
+    Source: keras.layers.Masking.
+    """
+    filled, present = _filled(x, mask, mask_value)
+    return np.where(present[..., np.newaxis], filled, 0.0), present
+
+
+def masking_vjp(x: Array, mask: Array, cotangent: Array, *, mask_value: float = 0.0) -> tuple[Array]:
+    """Gradient of `masking`: that of the steps that are present and were not filled."""
+    _, present = _filled(x, mask, mask_value)
+    return (np.where((present & mask)[..., np.newaxis], cotangent, 0.0),)
+
+
+def _filled(x: Array, mask: Array, mask_value: float) -> tuple[Array, Array]:
+    """What is padded with the value, and which steps hold another one."""
+    require_rank("x", x, 3, "batch, steps, features")
+    require_shape("mask", mask, x.shape[:2], "batch, steps")
+    filled = np.where(mask[..., np.newaxis], x, mask_value)
+    return filled, np.any(filled != mask_value, axis=-1)

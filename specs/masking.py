@@ -78,3 +78,16 @@ lstm_beside_padding = Spec(
         *masked_average.sources[:1],
     ),
 )
+
+masking = Spec(
+    reference=reference.masking,
+    inputs=(
+        Input("x", "batch, steps, features", meaning="sequences"),
+        Input("mask", "batch, steps", kind="mask", meaning="False where a step is filled with the value"),
+    ),
+    states=("present",),
+    parameters=(Parameter("mask_value", (0.0, -1.5), "what padding is filled with"),),
+    sizes=((4, 5, 3), (1, 1, 1), (3, 9, 1)),
+    data=("normal", "zeros", "nan", "masked_rows"),
+    sources=masked_average.sources,
+)

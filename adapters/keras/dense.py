@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .framework import binds, keras
-from .layers import DTYPE, build_layer, call_layer, dtype_of, layer
+from .layers import DTYPE, build_layer, call_layer, dtype_of, function, layer
 
 UNITS = {"units": "kernel.shape[-1]", "use_bias": "bias is not None"}
 WEIGHTS = {"kernel": "kernel", "bias": "bias"}
@@ -39,3 +39,53 @@ def masked_dense_selected(built, x, kernel, mask, bias):
 def bilinear(left, right, kernel, bias):
     y = keras.ops.einsum("bi,uij,bj->bu", left, kernel, right)
     return y if bias is None else y + bias
+
+
+EQUATIONS = {"last": "btf,fhu->bthu", "two": "btf,tfu->bu", "each": "btf,tfu->btu"}
+BIASES = {"last": "hu", "two": "u", "each": "tu"}
+
+
+def lengths(kernel, contracts):
+    """The axes of a result but the batch; None for those of x."""
+    return {
+        "last": (None, *kernel.shape[1:]),
+        "two": tuple(kernel.shape[2:]),
+        "each": tuple(kernel.shape[::2]),
+    }[contracts]
+
+
+layer(
+    "einsum_dense",
+    "keras.layers.EinsumDense",
+    {
+        "equation": "EQUATIONS[contracts]",
+        "output_shape": "lengths(kernel, contracts)",
+        "bias_axes": "None if bias is None else BIASES[contracts]",
+    }
+    | DTYPE,
+    {"kernel": "kernel", "bias": "bias"},
+)
+function(
+    "einsum_dense",
+    "keras.ops.einsum",
+    on="EQUATIONS[contracts], x, kernel",
+    where={"not use_bias": "has no bias"},
+    unused=("bias",),
+)
+
+
+def corrected(x, down, kernel, bias, *, alpha):
+    layer = build_layer(keras.layers.Dense(kernel.shape[1], use_bias=bias is not None, dtype=dtype_of(x)), x)
+    layer.enable_lora(down.shape[1], lora_alpha=alpha)
+    return layer
+
+
+@binds(
+    "lora_dense",
+    "keras.layers.Dense.enable_lora",
+    where={"base": "corrects a layer", "alpha is not None": "divides by the rank"},
+    build=corrected,
+)
+def lora_dense(built, x, down, up, kernel, bias):
+    weights = {"lora_kernel_a": down, "lora_kernel_b": up, "kernel": kernel, "bias": bias}
+    return call_layer(built, x, **weights)[0]

@@ -95,3 +95,13 @@ def called(layer, x, weights):
     mapping = list(zip(layer.trainable_variables, weights, strict=False))
     with keras.StatelessScope(state_mapping=mapping):
         return layer(x)
+
+
+def masking_layer(x, *, mask_value):
+    return build_layer(keras.layers.Masking(mask_value, dtype=dtype_of(x)), x)
+
+
+@binds("masking", "keras.layers.Masking", build=masking_layer)
+def masking(built, x, mask, *, mask_value):
+    filled = keras.ops.where(mask[..., None], x, keras.ops.cast(mask_value, x.dtype))
+    return built(filled), built.compute_mask(filled)

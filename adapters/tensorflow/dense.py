@@ -38,3 +38,13 @@ def masked_dense_selected(x, kernel, mask, bias):
 def bilinear(left, right, kernel, bias):
     y = tf.einsum("bi,uij,bj->bu", left, kernel, right)
     return y if bias is None else tf.nn.bias_add(y, bias)
+
+
+EQUATIONS = {"last": "btf,fhu->bthu", "two": "btf,tfu->bu", "each": "btf,tfu->btu"}
+function(
+    "einsum_dense",
+    "tf.einsum",
+    on="EQUATIONS[contracts], x, kernel",
+    where={"not use_bias": "has no bias"},
+    unused=("bias",),
+)

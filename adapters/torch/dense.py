@@ -50,3 +50,13 @@ def masked_dense_function(x, kernel, mask, bias):
 @binds("masked_dense", "torch.where", fixed=SELECTED, composition=True)
 def masked_dense_selected(x, kernel, mask, bias):
     return F.linear(x, torch.where(mask, kernel, 0.0).T, bias)
+
+
+EQUATIONS = {"last": "btf,fhu->bthu", "two": "btf,tfu->bu", "each": "btf,tfu->btu"}
+function(
+    "einsum_dense",
+    "torch.einsum",
+    on="EQUATIONS[contracts], x, kernel",
+    where={"not use_bias": "has no bias"},
+    unused=("bias",),
+)

@@ -62,7 +62,21 @@ def right_first(left: Array, right: Array, kernel: Array, bias: Array | None = N
     return y if bias is None else y + bias
 
 
+def corrected_first(x: Array, down: Array, up: Array, kernel: Any, bias: Any, *, alpha: Any) -> Array:
+    """The correction added to the kernel, which meets x once."""
+    low = np.matmul(down, up) * (1.0 if alpha is None else alpha / down.shape[1])
+    y = np.matmul(x, low if kernel is None else kernel + low)
+    return y if bias is None else y + bias
+
+
 FAULTS = {
+    "lora_dense": (
+        Fault(
+            name="the scale without the rank",
+            parameters={"alpha": "alpha * rank"},
+            where="alpha is not None and rank > 1",
+        ),
+    ),
     "masked_dense": (
         *each_way(
             Fault(
@@ -134,6 +148,7 @@ FAULTS = {
 }
 
 CONTROLS = {
+    "lora_dense": (Control(name="the kernel corrected first", reference=corrected_first),),
     "masked_dense": (Control(name="feature by feature", reference=feature_by_feature),),
     "bilinear": (Control(name="the right input first", reference=right_first),),
     "dense": (

@@ -9,7 +9,18 @@ import pytest
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
-from assay.reference.dense import bilinear, bilinear_vjp, dense, dense_vjp, masked_dense, masked_dense_vjp
+from assay.reference.dense import (
+    bilinear,
+    bilinear_vjp,
+    dense,
+    dense_vjp,
+    einsum_dense,
+    einsum_dense_vjp,
+    lora_dense,
+    lora_dense_vjp,
+    masked_dense,
+    masked_dense_vjp,
+)
 
 
 def normal(name, *shape):
@@ -140,3 +151,106 @@ def test_pruned_and_bilinear_layers_refuse_what_does_not_fit(function, arrays, m
 def test_what_does_not_fit_is_refused(arrays, message):
     with pytest.raises(ValueError, match=message):
         dense(*arrays)
+
+
+def operands(contracts):
+    """x, a kernel and a bias of a contraction."""
+    kernel = (3, 4, 5) if contracts == "last" else (2, 3, 5)
+    bias = {"last": (4, 5), "two": (5,), "each": (2, 5)}[contracts]
+    shapes = {"x": (2, 2, 3), "kernel": kernel, "bias": bias}
+    return [carried(normal(f"{contracts}/{name}", *shape)) for name, shape in shapes.items()]
+
+
+@proves(einsum_dense, einsum_dense_vjp, dense, dense_vjp, by="law")
+@pytest.mark.parametrize("contracts", ["last", "two"])
+def test_a_contraction_is_a_dense_layer_of_what_is_laid_flat(contracts):
+    x, kernel, bias = operands(contracts)
+    y = einsum_dense(x, kernel, bias, contracts=contracts)
+    rows, flat = (
+        (x, kernel.reshape(3, -1)) if contracts == "last" else (x.reshape(2, -1), kernel.reshape(-1, 5))
+    )
+    assert_same(y.reshape(*rows.shape[:-1], -1), dense(rows, flat, bias.reshape(-1)))
+    g = carried(normal("g", *y.shape))
+    found = einsum_dense_vjp(x, kernel, bias, g, contracts=contracts)
+    expected = dense_vjp(rows, flat, bias.reshape(-1), g.reshape(*rows.shape[:-1], -1))
+    for got, wanted in zip(found, expected, strict=True):
+        assert_same(got.reshape(-1), wanted.reshape(-1))
+
+
+@proves(einsum_dense, einsum_dense_vjp, dense, dense_vjp, by="law")
+def test_each_step_has_its_own_dense_layer():
+    x, kernel, bias = operands("each")
+    y = einsum_dense(x, kernel, bias, contracts="each")
+    g = carried(normal("g", *y.shape))
+    dx, dkernel, dbias = einsum_dense_vjp(x, kernel, bias, g, contracts="each")
+    for t in range(2):
+        assert_same(y[:, t], dense(x[:, t], kernel[t], bias[t]))
+        of_x, of_kernel, of_bias = dense_vjp(x[:, t], kernel[t], bias[t], g[:, t])
+        assert_same((dx[:, t], dkernel[t], dbias[t]), (of_x, of_kernel, of_bias))
+
+
+@proves(einsum_dense, einsum_dense_vjp, by="worked figures")
+def test_two_axes_are_contracted_with_ones():
+    x, kernel = np.array([[[1.0, 2], [3, 4]]]), np.ones((2, 2, 1))
+    assert_same(einsum_dense(x, kernel, np.array([5.0]), contracts="two"), [[15]])
+    assert_same(einsum_dense(x, kernel, contracts="each"), [[[3], [7]]])
+    assert_same(einsum_dense(x, np.ones((2, 1, 2))), [[[[3, 3]], [[7, 7]]]])
+    dx, dkernel, dbias = einsum_dense_vjp(x, kernel, np.array([5.0]), np.array([[2.0]]), contracts="two")
+    assert_same((dx, dkernel, dbias), (2 * np.ones((1, 2, 2)), 2 * x[0][..., None], np.array([2.0])))
+
+
+@proves(lora_dense, lora_dense_vjp, dense, dense_vjp, by="law")
+@pytest.mark.parametrize("alpha", [None, 3.0])
+def test_a_correction_of_low_rank_is_one_of_the_kernel(alpha):
+    x, down, up, kernel, bias, g = (
+        carried(normal(name, *shape))
+        for name, shape in {
+            "x": (4, 3),
+            "a": (3, 2),
+            "b": (2, 5),
+            "w": (3, 5),
+            "β": (5,),
+            "g": (4, 5),
+        }.items()
+    )
+    scale = 1.0 if alpha is None else alpha / 2
+    whole = kernel + (down @ up) * scale
+    assert_same(lora_dense(x, down, up, kernel, bias, alpha=alpha), dense(x, whole, bias))
+    assert_same(lora_dense(x, down, up, alpha=alpha), dense(x, (down @ up) * scale))
+    of_x, of_whole, of_bias = dense_vjp(x, whole, bias, g)
+    found = lora_dense_vjp(x, down, up, kernel, bias, g, alpha=alpha)
+    assert_same(found, (of_x, of_whole @ up.T * scale, down.T @ of_whole * scale, of_whole, of_bias))
+
+
+@proves(lora_dense, lora_dense_vjp, by="worked figures")
+def test_a_correction_of_rank_one():
+    x, down, up = np.array([[1.0, 2]]), np.array([[3.0], [1]]), np.array([[2.0, 4]])
+    assert_same(lora_dense(x, down, up), [[10, 20]])
+    assert_same(lora_dense(x, down, up, np.eye(2), np.ones(2), alpha=2.0), [[22, 43]])
+    of_x, of_down, of_up, none, nothing = lora_dense_vjp(x, down, up, None, None, np.array([[1.0, 1]]))
+    assert_same(
+        (of_x, of_down, of_up), (np.array([[18.0, 6]]), np.array([[6.0], [12]]), np.array([[5.0, 5]]))
+    )
+    assert none is nothing is None
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: einsum_dense(np.ones((2, 3, 4)), np.ones((5, 1, 2))), r"x must end in \(5,\)"),
+        (
+            lambda: einsum_dense(np.ones((2, 3, 4)), np.ones((2, 4, 1)), contracts="two"),
+            r"x must end in \(2, 4\)",
+        ),
+        (lambda: einsum_dense(np.ones((3, 4)), np.ones((4, 1, 2))), "must have three axes"),
+        (lambda: einsum_dense(np.ones((2, 3, 4)), np.ones((4, 1, 2)), np.ones(2)), "bias must have shape"),
+        (
+            lambda: einsum_dense(np.ones((2, 3, 4)), np.ones((4, 1, 2)), contracts="first"),
+            "must be one of last, two",
+        ),
+        (lambda: lora_dense(np.ones((2, 3)), np.ones((4, 1)), np.ones((1, 2))), "x must end in 4 features"),
+    ],
+)
+def test_contractions_refuse_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

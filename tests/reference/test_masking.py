@@ -15,6 +15,8 @@ from assay.reference.masking import (
     lstm_beside_padding_vjp,
     masked_average,
     masked_average_vjp,
+    masking,
+    masking_vjp,
 )
 from assay.reference.recurrent import lstm, lstm_vjp
 
@@ -181,3 +183,30 @@ def test_lengths_that_do_not_fit_are_refused():
     x, *rest = padded_lstm(0.0)
     with pytest.raises(ValueError, match=r"lengths must have shape \(2,\) = \(batch\); got \(3,\)"):
         lstm_beside_padding(x, *rest, np.array([1, 2, 3]))
+
+
+@proves(masking, masking_vjp, by="worked figures")
+def test_a_step_of_the_value_alone_is_padding():
+    x = np.array([[[1.0, 0], [0, 0], [np.nan, 0], [5, 6]]])
+    mask = np.array([[True, True, True, False]])
+    y, present = masking(x, mask)
+    assert_same(y, [[[1, 0], [0, 0], [np.nan, 0], [0, 0]]])
+    assert_same(present * 1, [[1, 0, 1, 0]])
+    assert_same(masking(x, mask, mask_value=5.0)[1] * 1, [[1, 1, 1, 0]])
+    assert_same(masking_vjp(x, mask, np.ones(x.shape))[0][..., 0], [[1, 0, 1, 0]])
+
+
+@proves(masking, masking_vjp, by="law")
+def test_the_value_of_padding_does_not_matter():
+    x, mask, g = draw("x", 2, 5, 3), np.repeat(MASK, 2, axis=0), draw("g", 2, 5, 3)
+    assert_same(masking(x, mask)[0], masking(x, mask, mask_value=-1.5)[0])
+    assert_same(masking(x, mask)[1] * 1, mask * 1)
+    assert_same(masking_vjp(x, mask, g), masking_vjp(x, mask, g, mask_value=-1.5))
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"), [((2, 3), "x must have the axes"), ((2, 4, 3), "mask must have shape")]
+)
+def test_padding_refuses_bad_input(shape, message):
+    with pytest.raises(ValueError, match=message):
+        masking(np.ones(shape), np.ones((2, 3), bool))
