@@ -378,8 +378,8 @@ def grpo_loss_vjp(
     """
     _check_tokens(log_probs, old_log_probs, reference_log_probs, advantages, mask)
     ratio, each = np.exp(log_probs - old_log_probs), advantages[:, np.newaxis]
-    held = np.minimum(np.maximum(ratio, 1.0 - low), 1.0 + high)
-    free = np.where(ratio * each <= held * each, 1.0, 0.0)
+    # The lesser of the two is the one that is not clipped: of good tokens up to the upper bound.
+    free = np.where(each > 0, ratio <= 1.0 + high, ratio >= 1.0 - low) * 1.0
     bound = (log_probs == old_log_probs) & (low == 0) & (high == 0)
     slope = -(np.where(bound, bound_gradient, free) * (ratio * each))
     if beta:

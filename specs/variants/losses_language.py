@@ -299,3 +299,6 @@ CONTROLS = {
     "grpo_loss": (Control(name="by cases", reference=grpo_by_cases),),
     "jsd_distillation": (Control(name="of shares", reference=jsd_by_entropies, where="data == 'normal'"),),
 }
+
+# A softmax takes no notice of what is added to all of its logits.
+NO_FAULTS = {"token_log_probs": ("logits plus one", "logits plus one, in the gradient")}
