@@ -23,7 +23,7 @@ def window(query, key, left, right, alignment):
     """True where a key lies within the window of a query."""
     queries, keys = query.shape[1], key.shape[1]
     first = keys - queries if alignment == "bottom_right" else 0
-    last = keys if right is None else right
+    last = queries + keys if right is None else right
     within = jnp.tri(queries, keys, first + last, dtype=bool)
     return within if left is None else within & ~jnp.tri(queries, keys, first - left - 1, dtype=bool)
 
@@ -70,15 +70,18 @@ def attention_of_repeated(query, key, value, *, head_map, causal, empty_row):
 # --- windows ---
 
 
-def bounded(side, key):
-    """As many keys as there are, where a side has no bound."""
-    return key.shape[1] if side is None else side
+def bounded(side, query, key):
+    """Farther than any key lies from a query, where a side has no bound."""
+    return query.shape[1] + key.shape[1] if side is None else side
 
 
 function(
     "sliding_window_attention",
     "jax.nn.dot_product_attention",
-    {"local_window_size": "(bounded(left, key), bounded(right, key))", "implementation": "'xla'"},
+    {
+        "local_window_size": "(bounded(left, query, key), bounded(right, query, key))",
+        "implementation": "'xla'",
+    },
     on="query, key, value",
     where=ONE_DEPTH
     | {
