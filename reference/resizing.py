@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .checks import Array, require
+from .checks import Array, require, require_shape
 
-__all__ = ["resize", "resize_vjp"]
+__all__ = ["affine_grid", "affine_grid_vjp", "resize", "resize_vjp"]
 
 RADIUS = {"linear": 1, "cubic": 2, "lanczos3": 3}
 """How far a kernel reaches, in elements of ``x``."""
@@ -211,3 +211,57 @@ KERNELS: dict[str, Callable[[Array, Array, float], Array]] = {
     "cubic": _keys,
     "lanczos3": _lanczos,
 }
+
+
+# --- where a transformed image is sampled ---
+
+
+def affine_grid(theta: Array, *, lengths: Sequence[int], align_corners: bool = False) -> Array:
+    """Places at which an image is sampled that an affine map transforms.
+
+    ``y[b, h, w, :] = θ[b] (u_w, v_h, 1)``, and of three axes ``θ[b] (u_w, v_h, t_d, 1)``; the last axis comes
+    first. Each of ``n`` places is at ``(2 i + 1 - n) / n``, so that -1 and 1 are the edges of the image, or
+    with ``align_corners`` at ``(2 i + 1 - n) / (n - 1)``, so that they are the centres of its outermost
+    elements
+
+    Args:
+        theta: ``(batch, axes, axes + 1)`` for two or three axes.
+        lengths: height and width, or depth, height and width, of the result; more numbers are not used.
+        align_corners: as above; a lone place is at 0.
+
+    Returns:
+        ``(batch, *lengths, axes)``.
+
+    Raises:
+        ValueError: ``theta`` is no such array, or a length is below 1.
+
+    Source: Jaderberg, Simonyan, Zisserman and Kavukcuoglu (2015), Spatial transformer networks,
+    arXiv:1506.02025, equation 1.
+    """
+    return np.einsum("...k,bck->b...c", _sampled(theta, lengths, align_corners), theta)
+
+
+def affine_grid_vjp(
+    theta: Array, cotangent: Array, *, lengths: Sequence[int], align_corners: bool = False
+) -> tuple[Array]:
+    """Gradient of `affine_grid`: the cotangents contracted with the places."""
+    places = _sampled(theta, lengths, align_corners)
+    flat = np.reshape(places, (-1, places.shape[-1]))
+    return (np.einsum("nk,bnc->bck", flat, np.reshape(cotangent, (len(theta), len(flat), -1))),)
+
+
+def _sampled(theta: Array, lengths: Sequence[int], align_corners: bool) -> Array:
+    """Each place before it is transformed, and a 1: ``(*lengths, axes + 1)``."""
+    rank = theta.shape[1] if theta.ndim == 3 else 0
+    require(rank in (2, 3), f"theta must be (batch, axes, axes + 1) of two or three axes; got {theta.shape}")
+    require_shape("theta", theta, (len(theta), rank, rank + 1), "batch, axes, axes + 1")
+    wanted = tuple(lengths[:rank])
+    enough = len(wanted) == rank and min(wanted) >= 1
+    require(enough, f"lengths must be {rank} numbers of at least 1; got {lengths}")
+    one = np.ones_like(np.reshape(theta, (-1,))[:1])
+    coordinates = []
+    for axis, n in reversed(list(enumerate(wanted))):
+        at = one * (2.0 * np.arange(n) + 1.0 - n) / (max(n - 1, 1) if align_corners else n)
+        along = np.reshape(at, tuple(n if i == axis else 1 for i in range(rank)))
+        coordinates.append(np.broadcast_to(along, wanted))
+    return np.stack([*coordinates, np.broadcast_to(np.reshape(one, (1,) * rank), wanted)], axis=-1)

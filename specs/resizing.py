@@ -76,3 +76,38 @@ resize = Spec(
         Source("ONNX, Resize: coordinate_transformation_mode", "https://onnx.ai/onnx/operators/onnx__Resize"),
     ),
 )
+
+affine_grid = Spec(
+    reference=reference.affine_grid,
+    inputs=(Input("theta", "batch, spatial, spatial + 1", meaning="an affine map for each image"),),
+    parameters=(
+        Parameter("lengths", ((3, 5, 4), (1, 6, 2)), "of the result, of which the first are used"),
+        Parameter("spatial", (2, 3), "number of axes"),
+        Parameter(
+            "align_corners",
+            (False, True),
+            "whether -1 and 1 are the centres of the outermost elements, or the edges",
+            facet=True,
+        ),
+    ),
+    axes="batch",
+    sizes=((3,), (1,)),
+    data=("normal", "wide", "nan"),
+    constraints=(
+        Constraint(
+            "C1",
+            "min(lengths) >= 1",
+            "lengths must be positive",
+            broken_by={"lengths": (0, 5, 4)},
+            also_broken_by=({"lengths": (3, -1, 4)},),
+        ),
+        Constraint(
+            "C2",
+            "theta[2] == theta[1] + 1",
+            "theta must have a column for each axis and one more",
+            broken_by={"theta": "batch, spatial, spatial + 2"},
+            also_broken_by=({"theta": "batch, spatial, spatial"},),
+        ),
+    ),
+    sources=(Source("Jaderberg et al. (2015), equation 1", "https://arxiv.org/abs/1506.02025"),),
+)

@@ -67,3 +67,10 @@ function("resize", "torch.nn.functional.upsample_nearest", SIZE, fixed=NEAREST, 
 module("resize", "torch.nn.UpsamplingNearest2d", SIZE, where=IMAGES, fixed=NEAREST, **FORM)
 function("resize", "torch.nn.functional.upsample_bilinear", SIZE, where=IMAGES, fixed=BILINEAR, **FORM)
 module("resize", "torch.nn.UpsamplingBilinear2d", SIZE, where=IMAGES, fixed=BILINEAR, **FORM)
+
+function(
+    "affine_grid",
+    "torch.nn.functional.affine_grid",
+    {"size": "(len(theta), 1, *lengths[: theta.shape[1]])", "align_corners": "align_corners"},
+    on="theta",
+)

@@ -95,6 +95,12 @@ def between_two(x: Array, *, lengths: Any, coordinates: str) -> Array:
 
 
 FAULTS = {
+    "affine_grid": (
+        Fault(
+            name="rows and columns exchanged",
+            results={"y": lambda result: np.flip(result, -1)},
+        ),
+    ),
     "resize": (
         Fault(
             name="places rounded to the nearest even element",

@@ -12,7 +12,7 @@ from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
 from assay.reference.pooling import adaptive_pool, avg_pool
-from assay.reference.resizing import resize, resize_vjp
+from assay.reference.resizing import affine_grid, affine_grid_vjp, resize, resize_vjp
 
 PAIRS = list(itertools.product(range(1, 13), repeat=2))
 COORDINATES = ("half_pixel", "align_corners", "asymmetric")
@@ -255,3 +255,56 @@ def test_nan_stays_where_the_nearest_element_is():
 def test_resizing_refuses_bad_input(x, options, message):
     with pytest.raises(ValueError, match=message):
         resize(x, **options)
+
+
+IDENTITY = np.eye(3)[np.newaxis, :2]
+
+
+@proves(affine_grid, affine_grid_vjp, by="worked figures")
+def test_the_places_of_two_rows_of_four():
+    grid = affine_grid(IDENTITY, lengths=(2, 4))
+    assert_same(grid[0, 0, :, 0], [-0.75, -0.25, 0.25, 0.75])
+    assert_same(grid[0, :, 0, 1], [-0.5, 0.5])
+    corners = affine_grid(2.0 * IDENTITY, lengths=(1, 5), align_corners=True)
+    assert_same(corners[0, 0], [[-2, 0], [-1, 0], [0, 0], [1, 0], [2, 0]])
+    cotangent = np.zeros((1, 2, 4, 2))
+    cotangent[0, 1, 3] = [8.0, 16.0]
+    assert_same(affine_grid_vjp(IDENTITY, cotangent, lengths=(2, 4))[0], [[[6, 4, 8], [12, 8, 16]]])
+
+
+@proves(affine_grid, by="naive loop")
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_each_place_is_its_fraction_transformed(align_corners):
+    theta, lengths = Stream("resizing/theta").integers(-4, 5, (2, 3, 4)) * 1.0, (2, 3, 6)
+    grid = affine_grid(carried(theta), lengths=lengths, align_corners=align_corners)
+    for b, *place, c in np.ndindex(2, *lengths, 3):
+        at = [
+            Fraction(2 * i + 1 - n, n - 1 if align_corners else n)
+            for i, n in zip(place[::-1], lengths[::-1], strict=True)
+        ]
+        row = [Fraction(int(value)) for value in theta[b, c]]
+        terms = list(map(Fraction.__mul__, row, [*at, Fraction(1)]))
+        assert_same(grid[(b, *place, c)], sum(terms), size=sum(map(abs, terms)))
+
+
+@proves(affine_grid, affine_grid_vjp, by="law")
+@pytest.mark.parametrize("rank", [2, 3])
+def test_the_gradient_of_a_grid_is_its_adjoint(rank):
+    theta = carried(Stream("resizing/theta").normal((2, rank, rank + 1)))
+    y = affine_grid(theta, lengths=(4, 2, 8))
+    g = carried(Stream("resizing/g").normal(y.shape))
+    assert_same(np.sum(g * y), np.sum(affine_grid_vjp(theta, g, lengths=(4, 2, 8))[0] * theta))
+
+
+@pytest.mark.parametrize(
+    ("shape", "lengths", "message"),
+    [
+        ((2, 3), (2, 2), "theta must be"),
+        ((1, 2, 4), (2, 2), "theta must have shape"),
+        ((1, 2, 3), (2, 0), "lengths must be 2 numbers of at least 1"),
+        ((1, 3, 4), (2, 2), "lengths must be 3 numbers"),
+    ],
+)
+def test_grids_refuse_bad_input(shape, lengths, message):
+    with pytest.raises(ValueError, match=message):
+        affine_grid(np.ones(shape), lengths=lengths)
