@@ -144,7 +144,8 @@ def circle_vjp(
 
 def _positive(losses: Array) -> float:
     """How many losses are not 0; 1 where all are."""
-    return max(float(np.sum(losses > 0)), 1.0)
+    plain: Array = getattr(losses, "value", losses)
+    return max(float(np.sum(plain > 0)), 1.0)
 
 
 def _exponents(

@@ -114,7 +114,8 @@ def pdist_of_all(x: Array, *, p: float = 2, scaled: bool = True) -> Array:
     scale = magnitude(size, -1) if scaled else np.ones_like(size[..., :1])
     total = np.sum((size / scale) ** p, axis=-1)
     root = np.sqrt(total) if p == 2 else total ** (1.0 / p)
-    return (root * np.squeeze(scale, -1))[first, second]
+    every: Array = root * np.squeeze(scale, -1)
+    return every[first, second]
 
 
 def ranking_by_distances(
