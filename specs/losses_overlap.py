@@ -55,7 +55,5 @@ generalized_dice = Spec(
     ),
     sizes=((2, 3, 3), (3, 9, 5)),
     data=("normal", "tails", "nan"),
-    # One number of many roundings: half types leave no digits of it.
-    excluded=("dtype in ('bfloat16', 'float16')",),
     sources=(Source("Sudre et al. (2017), Generalised Dice overlap", "https://arxiv.org/abs/1707.03237"),),
 )

@@ -8,7 +8,7 @@ from .language.spec import Input, Parameter, Source, Spec
 EMBEDDINGS = Input("embeddings", "batch, features", meaning="one for each sample")
 # Of more samples than labels two are alike at least.
 LABELS = Input("labels", "batch", kind="index", limit="3", meaning="which samples are alike")
-# Exponentials of products that a temperature or a scale makes large: half types leave no digits of them.
+# Exponentials of what a temperature or a scale makes large leave half types no digits.
 HALF = "dtype in ('bfloat16', 'float16')"
 
 ntxent = Spec(
@@ -17,7 +17,7 @@ ntxent = Spec(
     parameters=(Parameter("temperature", (0.0625, 0.5, 0.0078125), "what cosines are divided by"),),
     sizes=((6, 5), (7, 17)),
     data=("normal", "offset"),
-    excluded=(HALF,),
+    excluded=(f"{HALF} and temperature < 0.5",),
     sources=(
         Source(
             "Chen et al. (2020), A simple framework for contrastive learning",
@@ -44,6 +44,6 @@ circle = Spec(
     ),
     sizes=((6, 5), (7, 2)),
     data=("normal", "tiny"),
-    excluded=(HALF,),
+    excluded=(f"{HALF} and gamma > 2",),
     sources=(Source("Sun et al. (2020), Circle loss", "https://arxiv.org/abs/2002.10857"),),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .framework import binds, jnp
 from .modules import function
 from .reductions import reduced as reduced  # rows name it
 
@@ -32,3 +33,16 @@ function(
     },
     on="scores, labels",
 )
+
+
+@binds(
+    "pdist",
+    "jax.numpy.linalg.norm",
+    where={
+        "data == 'normal'": "equal vectors have a NaN gradient, and squares leave the range",
+    },
+    composition=True,
+)
+def pdist(x, *, p):
+    first, second = jnp.triu_indices(x.shape[0], 1)
+    return jnp.linalg.norm(x[first] - x[second], ord=p, axis=-1)
