@@ -355,7 +355,7 @@ def grpo_loss(
     if beta:
         moved = reference_log_probs - log_probs
         losses = losses + beta * (np.exp(moved) - moved - 1.0)
-    return np.sum(np.where(mask, losses, 0.0) * _shares_of_tokens(mask, normalizer))
+    return np.sum(np.where(mask, losses, 0.0) / _divisors(mask, normalizer))
 
 
 def grpo_loss_vjp(
@@ -384,17 +384,17 @@ def grpo_loss_vjp(
     slope = -(np.where(bound, bound_gradient, free) * (ratio * each))
     if beta:
         slope = slope + beta * (1.0 - np.exp(reference_log_probs - log_probs))
-    return (np.where(mask, cotangent * slope * _shares_of_tokens(mask, normalizer), 0.0),)
+    return (np.where(mask, cotangent * slope / _divisors(mask, normalizer), 0.0),)
 
 
-def _shares_of_tokens(mask: Array, normalizer: str) -> Array:
-    """What the loss of each token is multiplied by."""
+def _divisors(mask: Array, normalizer: str) -> Array:
+    """What the loss of each token is divided by."""
     require(
         normalizer in NORMALIZERS, f"normalizer must be one of {', '.join(NORMALIZERS)}; got {normalizer!r}"
     )
     if normalizer == "sequences":
-        return 1.0 / (np.maximum(np.sum(mask, axis=-1, keepdims=True), 1.0) * len(mask))
-    return np.array(1.0 / max(float(np.sum(mask) if normalizer == "tokens" else mask.size), 1.0))
+        return np.maximum(np.sum(mask, axis=-1, keepdims=True), 1.0) * len(mask)
+    return np.array(max(float(np.sum(mask) if normalizer == "tokens" else mask.size), 1.0))
 
 
 def _check_tokens(log_probs: Array, old: Array, reference: Array, advantages: Array, mask: Array) -> None:
