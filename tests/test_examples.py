@@ -35,6 +35,8 @@ KERNELS = [
     ("numba_layer_norm.py:layer_norm", "layer_norm", {}, False),
     ("c_gelu.py:gelu", "gelu", {}, False),
     ("torch_silu.py:silu", "silu", HALVES_TOO, True),
+    ("torch_rotary_embedding.py:rotary_embedding", "rotary_embedding", {}, True),
+    ("torch_fused_add_rms_norm.py:fused_add_rms_norm", "fused_add_rms_norm", {}, True),
 ]
 
 #: File and function, spec, options, the check that the twin must fail, and words of the diagnosis.
@@ -58,6 +60,20 @@ TWINS = [
     ("c_gelu.py:broken", "gelu", {}, "values", "it computes approximate=true"),
     ("c_gelu.py:overrun", "gelu", {}, "bounds", "writes outside of output 0: 1 element(s) past its end"),
     ("torch_silu.py:broken", "silu", {}, "gradients", "gradient of x"),
+    (
+        "torch_rotary_embedding.py:broken",
+        "rotary_embedding",
+        {},
+        "values",
+        "rotary_embedding/default/float32/long_context",
+    ),
+    (
+        "torch_fused_add_rms_norm.py:broken",
+        "fused_add_rms_norm",
+        {},
+        "gradients",
+        "cotangent of sum ignored",
+    ),
 ]
 
 #: What each example needs, beside what assay itself does.
