@@ -12,7 +12,7 @@ ALIGNED = {
 
 @binds(
     "grouped_matmul",
-    "torch.where(torch.nn.functional.grouped_mm)",
+    "torch.nn.functional.grouped_mm(torch.where)",
     where=ALIGNED,
     composition=True,
 )
