@@ -10,12 +10,7 @@ ALIGNED = {
 }
 
 
-@binds(
-    "grouped_matmul",
-    "torch.nn.functional.grouped_mm(torch.where)",
-    where=ALIGNED,
-    composition=True,
-)
+@binds("grouped_matmul", "torch.nn.functional.grouped_mm(torch.where)", where=ALIGNED)
 def grouped_mm(x, kernel, sizes):
     offsets = sizes.cumsum(0, dtype=torch.int32)
     owned = (torch.arange(len(x), device=x.device) < offsets[-1])[:, None]
