@@ -144,8 +144,9 @@ def test_values_of_one_for_each_key_give_the_weights_and_their_gradients():
         "key_kernel": normal("key_kernel", KEYS, 1, DEPTH),
     }
     arrays = {name: carried(np.array(arrays[name])) for name in SHAPES if name not in BIASES}
-    y, weights = multi_head_attention_weights(**arrays)
-    assert_same(y, weights)
+    expected = multi_head_attention(**arrays)
+    for got in multi_head_attention_weights(**arrays):
+        assert_same(got, expected)
     into = carried(normal("into", BATCH, QUERIES, KEYS))
     silent = np.zeros((BATCH, QUERIES, KEYS))
     through_y, through_weights = (
