@@ -80,7 +80,7 @@ einsum_dense = Spec(
     data=("normal", "wide", "nan"),
     constraints=(
         Constraint(
-            "C1",
+            "features",
             "x[2] == kernel[0] if contracts == 'last' else x[1] == kernel[0] and x[2] == kernel[1]",
             "what is contracted must be equally long",
             broken_by={"x": "batch, steps, features + 1"},

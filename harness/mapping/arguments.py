@@ -195,7 +195,7 @@ class Desk:
         None: the case under that default is out of scope.
         """
         case = one.of(base)
-        if not admitted(binding, case) or not is_defined(case):
+        if not _in_scope(binding, case):
             return None, ""
         key = binding.key, option, case.id
         if key not in self._known:
@@ -225,6 +225,14 @@ class Desk:
         """
         request = Request(Expectation(case, meant), binding, self.target, unsaid)
         return ask(request, self.worker, self._timings)[0]
+
+
+def _in_scope(binding: Binding, case: Case) -> bool:
+    """Whether a case can be asked; what a hypothesis gives a parameter need not be of the right form."""
+    try:
+        return admitted(binding, case) and is_defined(case)
+    except (TypeError, IndexError):
+        return False
 
 
 def is_defined(case: Case) -> bool:

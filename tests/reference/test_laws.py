@@ -26,6 +26,14 @@ WHOLE = {
     "embedding": "what has a gradient is the table, which all samples share",
     "embedding_bag": "what has a gradient is the table, which all samples share",
     "generalized_dice": "its ratio is of the whole batch",
+    "activity_regularization": "its penalty is that of the whole batch",
+    "moments": "they are those of the batch",
+    "sufficient_statistics": "they are those of the batch",
+    "space_to_batch": "blocks of space stand in the batch",
+    "pdist": "pairs are within the batch",
+    "ntxent": "pairs are within the batch",
+    "circle": "pairs are within the batch",
+    "grpo_loss": "its mean is over the groups",
 }
 UNREDUCED = ("none", "rows")
 
