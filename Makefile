@@ -43,7 +43,7 @@ $(READY): pyproject.toml constraints.txt
 	@mv $(UNDERWAY) $(READY) && touch $(READY)
 
 test: lint ## check everything: linters, types, the judge in float32, then the tests
-	$(BIN)/assay audit --jobs $(JOBS) --dtype float32 --tier smoke --share 8
+	$(BIN)/assay audit --jobs $(JOBS) --dtype float32 --tier smoke --share 12
 	$(BIN)/python -m pytest -c tests/pytest.ini --rootdir tests -n $(JOBS) --dist loadgroup $(PYTEST_ARGS) tests
 
 audit: setup ## put every fault and every control through the judge, in every dtype

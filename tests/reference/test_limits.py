@@ -56,8 +56,31 @@ def test_every_function_of_one_element_is_asked():
 
 def _has_axes(spec):
     """Whether the reference mixes or moves elements: along an axis, in windows, bins or blocks."""
-    places = {"axis", "window", "indices", "widths", "lengths", "block"}
-    return bool(places & set(inspect.signature(spec.reference).parameters))
+    places = {
+        "axis",
+        "axes",
+        "window",
+        "indices",
+        "widths",
+        "lengths",
+        "block",
+        "gate",
+        "groups",
+        "k",
+        "target",
+    }
+    return spec.name in SUMS or bool(places & set(inspect.signature(spec.reference).parameters))
+
+
+SUMS = {
+    "activity_regularization": "it is a sum over all elements",
+    "pdist": "it is a sum over pairs of rows",
+    "repeat_vector": "each element is given several times",
+    "reshape": "elements get other places",
+    "rescaling": "channels may have scales of their own",
+    "router_z_loss": "it is a sum over rows",
+}
+"""Functions whose options do not tell that elements are mixed, and why they are."""
 
 
 def rows(*, of_vjp):
