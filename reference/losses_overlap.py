@@ -149,9 +149,9 @@ def generalized_dice_vjp(
 
 
 def _rarity(targets: Array, epsilon: float) -> Array:
-    """A weight for each class, of mean 1."""
+    """A weight for each class, of mean 1; a single class has the weight 1 without rounding."""
     weights = 1.0 / (np.square(np.sum(targets, axis=(0, 1))) + epsilon)
-    return weights / np.mean(weights)
+    return np.where(targets.shape[-1] == 1, 1.0, weights / np.mean(weights))
 
 
 def _shares(logits: Array, predictions: Array, targets: Array) -> Array:

@@ -53,7 +53,9 @@ generalized_dice = Spec(
         Parameter("smooth", (0.125, 0.5), "what is added to both sides of the ratio"),
         Parameter("ignore_background", (False, True), "whether the first class is left out"),
     ),
-    sizes=((2, 3, 3), (3, 9, 5)),
-    data=("normal", "tails", "nan"),
+    # Of a single class, without the rounding of weights.
+    sizes=((2, 3, 3), (3, 9, 5), (2, 2, 1)),
+    data=("normal", "tails", "saturated", "nan"),
+    excluded=("classes == 1 and (smooth != 0.125 or data != 'saturated')",),
     sources=(Source("Sudre et al. (2017), Generalised Dice overlap", "https://arxiv.org/abs/1707.03237"),),
 )

@@ -14,8 +14,8 @@ HALF = "dtype in ('bfloat16', 'float16')"
 ntxent = Spec(
     reference=reference.ntxent,
     inputs=(EMBEDDINGS, LABELS),
-    parameters=(Parameter("temperature", (0.0625, 0.5, 0.0078125), "what cosines are divided by"),),
-    sizes=((6, 5), (7, 17)),
+    parameters=(Parameter("temperature", (0.0625, 0.5, 0.0078125, 256.0), "what cosines are divided by"),),
+    sizes=((6, 5), (7, 17), (4, 3)),
     data=("normal", "offset"),
     excluded=(f"{HALF} and temperature < 0.5",),
     sources=(
@@ -42,7 +42,7 @@ circle = Spec(
         Parameter("margin", (0.4, 0.25), "how near like ones are to be"),
         Parameter("remove_diagonal", (True, False), "whether none is like itself"),
     ),
-    sizes=((6, 5), (7, 2)),
+    sizes=((6, 5), (7, 2), (4, 2)),
     data=("normal", "tiny"),
     excluded=(f"{HALF} and gamma > 2",),
     sources=(Source("Sun et al. (2020), Circle loss", "https://arxiv.org/abs/2002.10857"),),

@@ -58,6 +58,9 @@ MOST = 12
 CUSTOMARY = {"epsilon": (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12)}
 """What defaults are by custom, tried where a signature declares nothing."""
 
+LIKENED = {"strides": "window"}
+"""Parameters that may have the value of another one where nothing is said."""
+
 NEEDED = ("missing", "required", "must be specified", "must be provided", "should be defined")
 """How frameworks say that they do not go without an argument."""
 
@@ -270,9 +273,10 @@ def _hypotheses(
         if told and (meant := _inverse(binding, bases[0], option, mine, told)) is not None:
             found[Hypothesis(((mine, meant),))] = None
         found |= dict.fromkeys(Hypothesis(((mine, value),)) for value in CUSTOMARY.get(mine, ()))
-        kind = type(spec.parameter(mine).default)
-        others = [p.name for p in spec.parameters if p.name != mine and type(p.default) is kind is tuple]
-        found |= dict.fromkeys(Hypothesis(like=(mine, other)) for other in others)
+        if mine in LIKENED:
+            found |= dict.fromkeys(
+                Hypothesis(like=(mine, p.name)) for p in spec.parameters if p.name == LIKENED[mine]
+            )
     return list(found)
 
 
