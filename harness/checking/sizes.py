@@ -52,6 +52,9 @@ FEW = 2**13
 STEPWISE = ("recurrent", "recurrent_sequences", "lstm_variants", "masking", "losses_sequence")
 """Families that go along an axis step by step, where the bound of an error grows with every step."""
 
+EACH_WITH_EACH = ("pdist", "ntxent", "circle")
+"""Specs that compare every sample with every other: what they need grows with the square of the batch."""
+
 STEPS = ("steps", "time")
 """What that axis is called."""
 
@@ -78,8 +81,10 @@ def resized(case: Case, axis: int, length: int) -> Case:
 
 def furthest(case: Case, axis: int) -> int:
     """How long an axis may be."""
-    stepwise = case.spec.family in STEPWISE and case.spec.axis_names[axis] in STEPS
-    return FURTHEST if stepwise else LARGEST
+    name = case.spec.axis_names[axis]
+    stepwise = case.spec.family in STEPWISE and name in STEPS
+    paired = case.spec.name in EACH_WITH_EACH and name == "batch"
+    return FURTHEST if stepwise or paired else LARGEST
 
 
 def tails(base: Case, lengths: Iterable[int], admitted: Admitted) -> Iterator[Case]:

@@ -170,14 +170,15 @@ class _Desk:
         seed = request["seed"] if "seed" in self._binding(request).arguments else None
         shapes = tuple(wire and tuple(wire[:2]) for wire in request["inputs"].values())
         parameters = tuple(request["parameters"].items())
-        return request["binding"], request["unsaid"], parameters, seed, tuple(request["wrt"]), shapes
+        return request["binding"], request.get("unsaid", ""), parameters, seed, tuple(request["wrt"]), shapes
 
     def _binding(self, request: Mapping[str, Any]) -> Binding:
         """The binding that is asked, or one that leaves out the argument that is to be ``unsaid``."""
-        asked = request["binding"], request["unsaid"]
+        unsaid = request.get("unsaid", "")
+        asked = request["binding"], unsaid
         if asked not in self._silent:
             binding = self.bindings[request["binding"]]
-            self._silent[asked] = without(binding, request["unsaid"]) if request["unsaid"] else binding
+            self._silent[asked] = without(binding, unsaid) if unsaid else binding
         return self._silent[asked]
 
     def _call(
