@@ -15,8 +15,11 @@ from assay.harness.plan import Question, refusal
 
 __all__ = ["BUDGET", "sample"]
 
-BUDGET = 2000
+BUDGET = 1500
 """Configurations, of each implementation, that are compiled and run."""
+
+ANSWERS = 4000
+"""Verdicts on what is run: further data for a configuration cost little, not nothing."""
 
 Asked = tuple[str, object]
 """An implementation and a configuration."""
@@ -34,9 +37,12 @@ def sample(questions: Sequence[Question], budget: int = BUDGET) -> list[Question
     assert len(asked) <= budget, (
         f"each implementation once is {len(asked)} configurations, more than {budget}"
     )
+    answers = sum(len(list(_asked(question))) for question in chosen.values())
     for question in sorted(questions, key=_drawn):
-        if len(more := asked.union(_asked(question))) <= budget:
-            chosen[id(question)], asked = question, more
+        own = set(_asked(question))
+        if id(question) not in chosen and len(asked | own) <= budget and answers + len(own) <= ANSWERS:
+            chosen[id(question)] = question
+            asked, answers = asked | own, answers + len(own)
     return [question for question in questions if id(question) in chosen]
 
 
