@@ -33,8 +33,7 @@ SPECS = all_specs()
         (
             "keras.layers.SpatialDropout1D",
             "spatial_dropout/default/float32/normal/33x3x4x2x17",
-            "layer = keras.layers.SpatialDropout1D(0.3, seed=20260101, dtype='float32'); "
-            "layer(x, training=True)",
+            "keras.layers.SpatialDropout1D(rate=0.3, seed=20260101, dtype='float32')(x, training=True)",
         ),
         (
             "keras.layers.Dropout",
