@@ -61,7 +61,7 @@ def test_reports_are_rendered_again_from_the_record_alone(folder, tmp_path):
         (["check", "kernel.py", "--spec", "relu"], "it must be FILE.py:FUNCTION"),
         (["check", "nowhere.py:relu", "--spec", "relu", "--in-process"], "there is no Python file"),
         (["check", f"{KERNELS}:relu", "--spec", "relu", "--in-process"], "has no function 'relu'"),
-        (["check", f"{KERNELS}:softmax", "--spec", "soft*"], "names 7 specs"),
+        (["check", f"{KERNELS}:softmax", "--spec", "soft*"], "names 8 specs"),
         (["check", f"{KERNELS}:softmax", "--spec", "softmax", "axis"], "not of the form parameter=value"),
         (["check", f"{KERNELS}:softmax", "--spec", "softmax", "axes=1"], "has no parameter 'axes'"),
         (["check", f"{KERNELS}:softmax", "--spec", "softmax", "--size", "3by4"], "lengths joined by 'x'"),
