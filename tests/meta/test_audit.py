@@ -52,9 +52,9 @@ def test_every_spec_has_faults_that_are_told_apart_by_name(name):
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", [name for number, name in enumerate(SPECS) if number % 3 == 0])
 def test_in_bfloat16_no_control_fails_and_faults_are_caught(name):
-    """`make test` audits float32 beforehand."""
+    """`make test` audits float32 beforehand; `make audit` asks every spec in every dtype."""
     entries = audit(name, "bfloat16", "smoke", share=16)
     assert "false alarm" not in outcomes(entries, "control").values()
     caught = [outcome == "caught" for outcome in outcomes(entries, "fault").values()]

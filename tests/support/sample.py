@@ -18,7 +18,7 @@ __all__ = ["BUDGET", "sample"]
 BUDGET = 1500
 """Configurations, of each implementation, that are compiled and run."""
 
-ANSWERS = 4000
+ANSWERS = 3000
 """Verdicts on what is run: further data for a configuration cost little, not nothing."""
 
 Asked = tuple[str, object]
