@@ -13,6 +13,7 @@ from rich.text import Text
 from ..adapters.binding import Binding
 from ..harness.mapping.arguments import options_of, own_value
 from ..harness.mapping.porting import Recipe
+from ..harness.record import Verdict
 from ..specs.language.case import Case
 from .snippet import snippet
 
@@ -42,7 +43,9 @@ def _arguments(recipe: Recipe) -> Iterator[RenderableType]:
             table.add_row(*map(Text, (told, f"{parameter} = {value}", theirs)))
     if table.row_count:
         yield table
-        yield ""
+    if recipe.idle:
+        yield Text(f"By default otherwise, without effect beside the rest: {', '.join(recipe.idle)}.", "dim")
+    yield ""
 
 
 def _by_parameter(binding: Binding, case: Case) -> dict[str, str]:
@@ -112,6 +115,6 @@ def _proof(recipe: Recipe) -> RenderableType:
     return Group(told, *(Text(line, "yellow") for line in others))
 
 
-def _said(verdict: object) -> str:
-    outcome, message = getattr(verdict, "outcome", ""), getattr(verdict, "message", "")
-    return f"{outcome} ({message.splitlines()[0][:80]})" if message else str(outcome)
+def _said(verdict: Verdict) -> str:
+    first = verdict.message.partition("\n")[0]
+    return f"{verdict.outcome} ({first[:80]})" if first else verdict.outcome

@@ -29,7 +29,7 @@ from ..judging.expectation import Expectation
 from ..plan import refusal, selection
 from ..record import Target, Verdict
 from ..running.ask import Request, ask
-from ..running.processes import Worker
+from ..running.processes import Crashed, Hung, Worker
 
 __all__ = [
     "Argument",
@@ -164,9 +164,14 @@ class Desk:
         self._timings: defaultdict[str, float] = defaultdict(float)
 
     def arguments(self, binding: Binding, spec: Spec) -> Iterator[Argument]:
-        """Every own argument of a binding that follows from parameters; nothing where it is no row."""
-        for option, parameters in options_of(binding, spec).items() if binding.row else ():
-            yield self.measured(binding, spec, option, parameters)
+        """Every own argument of a row that follows from parameters; what ends the worker costs one."""
+        assert binding.row is not None
+        for option, parameters in options_of(binding, spec).items():
+            try:
+                yield self.measured(binding, spec, option, parameters)
+            except (Crashed, Hung) as error:
+                about = spec.name, binding.api, self.target.name, option, binding.row.options[option]
+                yield Argument(*about, parameters, "raises", message=str(error))
 
     def measured(self, binding: Binding, spec: Spec, option: str, parameters: tuple[str, ...]) -> Argument:
         """What one argument is where it is not given."""
@@ -206,14 +211,17 @@ class Desk:
         return self._known[key]
 
     def _explains(self, binding: Binding, option: str, case: Case) -> tuple[bool | None, str]:
-        """Whether a call without the argument gives what is right in a case, or what a call with it gives."""
+        """Whether a call without the argument gives what is right in a case, or what a call with it gives.
+
+        None where the call with it raises as well, or cannot be made: that shows nothing.
+        """
         verdict = self.verdict(binding, case, option)
-        if not verdict.failing:
+        if verdict.outcome == "conforms":
             return True, ""
-        said = self.verdict(binding, case)
-        if verdict.outcome == "rejects":
-            return None if said.outcome == "rejects" else False, verdict.message
-        return verdict.digest != "" and verdict.digest == said.digest, ""
+        said, raised = self.verdict(binding, case), verdict.message if verdict.outcome == "rejects" else ""
+        if said.outcome in ("rejects", "unsupported"):
+            return None, raised
+        return verdict.digest != "" and verdict.digest == said.digest, raised
 
     def verdict(
         self, binding: Binding, case: Case, unsaid: str = "", meant: Mapping[str, Value] | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import msgspec
 
@@ -11,11 +10,11 @@ from ...adapters.binding import Binding
 from ...specs.language.spec import Spec
 from ..plan import implementations
 from ..record import Target
-from ..running.processes import Crashed, Hung, Unstarted, Worker, WorkerSettings
+from ..running.processes import Unstarted, Worker, WorkerSettings
 from ..running.provenance import target_facts
-from .arguments import Argument, Desk, options_of
+from .arguments import Argument, Desk
 
-__all__ = ["Atlas", "atlas", "read_atlas", "subjects"]
+__all__ = ["Atlas", "atlas", "subjects"]
 
 
 class Atlas(msgspec.Struct, frozen=True):
@@ -64,26 +63,8 @@ def atlas(
                 if binding.row is None:
                     functions.append((spec.name, binding.api))
                 else:
-                    found += _measured(desk, spec, binding)
+                    found += desk.arguments(binding, spec)
                 advance(settings.target)
         finally:
             worker.stop()
     return Atlas(tuple(targets), tuple(found), tuple(functions))
-
-
-def _measured(desk: Desk, spec: Spec, binding: Binding) -> list[Argument]:
-    """The arguments of one implementation; what ends the worker costs one argument."""
-    assert binding.row is not None
-    found = []
-    for option, parameters in options_of(binding, spec).items():
-        try:
-            found.append(desk.measured(binding, spec, option, parameters))
-        except (Crashed, Hung) as error:
-            about = spec.name, binding.api, desk.target.name, option, binding.row.options[option], parameters
-            found.append(Argument(*about, "raises", message=str(error)))
-    return found
-
-
-def read_atlas(file: Path) -> Atlas:
-    """An atlas from its file."""
-    return msgspec.json.decode(file.read_bytes(), type=Atlas)

@@ -50,6 +50,7 @@ class Recipe:
         arguments: own arguments of the first: what they are, and whether that was given or is the default.
         unmatched: why the second cannot do what the first does.
         proof: what came of running both, held to what the first means.
+        idle: parameters whose defaults have no effect beside the others, so that no case has them.
     """
 
     pair: Pair
@@ -58,6 +59,7 @@ class Recipe:
     arguments: tuple[tuple[str, str, str], ...]
     unmatched: tuple[str, ...] = ()
     proof: Proof = field(default_factory=Proof)
+    idle: tuple[str, ...] = ()
 
     @property
     def exact(self) -> bool:
@@ -121,7 +123,8 @@ def port(two: Pair, given: Mapping[str, str], source: Desk, target: Desk) -> Rec
     unmatched = tuple(why for rule, why in two.target.where.items() if not evaluate(rule, meant.names))
     written = under(meant, taken) if unmatched else meant
     proof = _proof(two, meant, taken if unmatched else {}, source, target)
-    return Recipe(two, meant, written, tuple(arguments), unmatched, proof)
+    idle = tuple(name for name, value in values.items() if meant.arguments[name] != value)
+    return Recipe(two, meant, written, tuple(arguments), unmatched, proof, idle)
 
 
 def _meaning(two: Pair, option: str, parameters: Sequence[str], text: str) -> dict[str, Value]:
@@ -204,8 +207,8 @@ def _proof(two: Pair, meant: Case, taken: Mapping[str, Value], source: Desk, tar
     for one, other in asked[:: max(1, len(asked) // MOST)]:
         first = source.verdict(two.source, one)
         second = target.verdict(two.target, other, meant=one.arguments if taken else None)
-        if first.failing or second.failing:
-            others.append((first, second))
-        else:
+        if first.outcome == second.outcome == "conforms":
             equal += 1
+        else:
+            others.append((first, second))
     return Proof(equal, tuple(others))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from assay.adapters.binding import bindings, load_bindings
@@ -144,12 +145,31 @@ def test_a_number_that_no_spec_lists_is_carried_over(desk):
     assert recipe.exact
 
 
-def test_what_cannot_be_matched_is_said_and_shows(desk):
+def test_a_default_that_no_value_explains_must_be_given(desk):
     load_bindings(SILENT)
     rounded = pair("silent.none_is_two", "torch.nn.LeakyReLU")
     assert port(rounded, {}, desk, desk).meant.arguments["slope"] == 2.0
     with pytest.raises(Usage, match=r"give slope="):
         port(pair("silent.unheard_of", "torch.nn.LeakyReLU"), {}, desk, desk)
+
+
+def test_a_default_without_effect_is_named(desk):
+    recipe = port(pair("torch.nn.AvgPool2d", "torch.nn.functional.avg_pool2d"), {}, desk, desk)
+    assert recipe.idle == ("count_padding",), "nothing is padded"
+
+
+def test_what_deviates_is_not_equal(desk, monkeypatch):
+    asked = desk.verdict
+
+    def deviating(*of, **how):
+        return msgspec.structs.replace(asked(*of, **how), outcome="deviates")
+
+    two = pair("torch.nn.GELU", "torch.nn.functional.gelu")
+    recipe = port(two, {"approximate": "tanh"}, desk, desk)
+    monkeypatch.setattr(desk, "verdict", deviating)
+    spoilt = port(two, {"approximate": "tanh"}, desk, desk)
+    assert recipe.proof.equal > spoilt.proof.equal == 0
+    assert not spoilt.exact
 
 
 @pytest.mark.parametrize(
@@ -167,8 +187,15 @@ def test_wrong_usage_says_what_to_do(arguments, message, capsys):
     assert message in " ".join(capsys.readouterr().err.split())
 
 
-def test_the_command_ends_with_1_where_a_recipe_is_not_exact(capsys):
+def test_the_command_proves_a_recipe(capsys):
     assert main(["port", "torch.nn.ReLU", "torch.nn.functional.relu"]) == 0
     told = capsys.readouterr().out
     assert "equal within rounding, gradients too, in" in " ".join(told.split())
     assert "layer = torch.nn.ReLU()" in told
+
+
+def test_the_command_ends_with_1_where_something_cannot_be_matched(capsys):
+    assert main(["port", "torch.nn.ReflectionPad2d", "torch.nn.ReplicationPad2d"]) == 1
+    told = " ".join(capsys.readouterr().out.split())
+    assert "cannot match" in told
+    assert "mode = replicate instead of reflect" in told
