@@ -37,6 +37,7 @@ __all__ = [
     "Standing",
     "admitted",
     "bases",
+    "in_scope",
     "is_defined",
     "options_of",
     "own_value",
@@ -203,7 +204,7 @@ class Desk:
         None: the case under that default is out of scope.
         """
         case = one.of(base)
-        if not _in_scope(binding, case):
+        if not in_scope(binding, case):
             return None, ""
         key = binding.key, option, case.id
         if key not in self._known:
@@ -238,7 +239,7 @@ class Desk:
         return ask(request, self.worker, self._timings)[0]
 
 
-def _in_scope(binding: Binding, case: Case) -> bool:
+def in_scope(binding: Binding, case: Case) -> bool:
     """Whether a case can be asked; what a hypothesis gives a parameter need not be of the right form."""
     try:
         return admitted(binding, case) and is_defined(case)

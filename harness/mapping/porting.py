@@ -11,10 +11,21 @@ from ...adapters.binding import Binding, bindings
 from ...errors import Usage
 from ...specs import all_specs
 from ...specs.language.case import Case
-from ...specs.language.spec import Spec, Value, evaluate
+from ...specs.language.spec import Parameter, Spec, Value, evaluate
 from ..plan import selection
 from ..record import Verdict
-from .arguments import Argument, Desk, admitted, bases, is_defined, options_of, own_value, pins, under
+from .arguments import (
+    Argument,
+    Desk,
+    admitted,
+    bases,
+    in_scope,
+    is_defined,
+    options_of,
+    own_value,
+    pins,
+    under,
+)
 
 __all__ = ["Pair", "Proof", "Recipe", "pair", "port"]
 
@@ -132,7 +143,7 @@ def _meaning(two: Pair, option: str, parameters: Sequence[str], text: str) -> di
     base = bases(two.source, two.spec)[0]
     for case in _under_all(base, parameters, text):
         own = own_value(two.source, option, case)
-        if own == text or (own and _equal(own, text)):
+        if own and _equal(own, text):
             return {name: case.arguments[name] for name in parameters}
     listed = {own_value(two.source, option, case) for case in _under_all(base, parameters)}
     known = ", ".join(sorted(filter(None, listed)))
@@ -140,27 +151,41 @@ def _meaning(two: Pair, option: str, parameters: Sequence[str], text: str) -> di
 
 
 def _under_all(base: Case, parameters: Sequence[str], text: str = "") -> Iterator[Case]:
-    """The case under each value of the parameters that the spec lists, and under numbers near ``text``."""
+    """The case under each value of the parameters that the spec lists, and under what ``text`` may mean."""
     if len(parameters) == 1 and text:
-        try:
-            number = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            number = None
-        if isinstance(number, int | float | tuple) and not isinstance(number, bool):
-            yield under(base, {parameters[0]: number})
-        if isinstance(number, int | float) and not isinstance(number, bool):
-            yield under(base, {parameters[0]: 1 - number})
+        (name,) = parameters
+        yield from (under(base, {name: guess}) for guess in _guesses(base.spec.parameter(name), text))
     cases = [base]
     for name in parameters:
         cases = [under(case, {name: value}) for case in cases for value in base.spec.parameter(name).values]
     yield from cases
 
 
-def _equal(own: str, text: str) -> bool:
+def _guesses(parameter: Parameter, text: str) -> Iterator[Value]:
+    """Values of a parameter's own kind that an argument may mean: a number may be what is left of one."""
     try:
-        return bool(ast.literal_eval(own) == ast.literal_eval(text))
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    for kind in {type(known) for known in parameter.values}:
+        if kind in (int, float) and number:
+            yield from (value, 1 - value)
+        elif kind is tuple and (number or isinstance(value, tuple)):
+            yield value if isinstance(value, tuple) else (value,) * len(_longest(parameter))
+
+
+def _longest(parameter: Parameter) -> tuple[object, ...]:
+    return max((known for known in parameter.values if isinstance(known, tuple)), key=len)
+
+
+def _equal(own: str, text: str) -> bool:
+    """Whether an argument is what was written: a text without its quotes, or one number for every axis."""
+    try:
+        mine, meant = ast.literal_eval(own), ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return own.strip("'\"") == text
+    return bool(mine == meant or (isinstance(mine, tuple) and mine == (meant,) * len(mine)))
 
 
 def _default(two: Pair, found: Argument, known: Mapping[str, Value]) -> dict[str, Value]:
@@ -189,7 +214,7 @@ def _case(two: Pair, values: Mapping[str, Value], said: Container[str]) -> Case:
     for change in ({}, *without, {name: usual[name] for name in values if name not in said}):
         for base in bases(two.source, two.spec):
             case = under(base, {**values, **change})
-            if admitted(two.source, case) and is_defined(case):
+            if in_scope(two.source, case):
                 return case
     told = ", ".join(f"{name}={value!r}" for name, value in values.items())
     raise Usage(f"no case of {two.spec.name} has {told} on {two.source.api}")

@@ -139,6 +139,14 @@ def test_what_one_means_is_what_the_other_is_given(desk):
     assert recipe.proof.equal > 0
 
 
+def test_one_number_stands_for_every_axis(desk):
+    recipe = port(
+        pair("torch.nn.AvgPool2d", "torch.nn.functional.avg_pool2d"), {"kernel_size": "3"}, desk, desk
+    )
+    assert recipe.meant.arguments["window"] == recipe.meant.arguments["strides"] == (3, 3)
+    assert recipe.exact
+
+
 def test_a_number_that_no_spec_lists_is_carried_over(desk):
     recipe = port(pair("torch.nn.LayerNorm", "torch.nn.functional.layer_norm"), {"eps": "3e-4"}, desk, desk)
     assert recipe.meant.arguments["epsilon"] == 3e-4
