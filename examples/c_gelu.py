@@ -44,11 +44,11 @@ void gelu_overrun(const float *x, float *y, long n) {
 
 @functools.cache
 def library() -> ctypes.CDLL:
-    folder = Path(tempfile.mkdtemp(prefix="assay-c-gelu-"))
-    source, built = folder / "gelu.c", folder / "gelu.so"
-    source.write_text(SOURCE)
-    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", built, source, "-lm"], check=True)
-    return ctypes.CDLL(str(built))
+    with tempfile.TemporaryDirectory(prefix="assay-c-gelu-") as folder:
+        source, built = Path(folder) / "gelu.c", Path(folder) / "gelu.so"
+        source.write_text(SOURCE)
+        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", built, source, "-lm"], check=True)
+        return ctypes.CDLL(str(built))  # which stays loaded when its file is gone
 
 
 def call(name: str, x: np.ndarray, out: np.ndarray) -> None:

@@ -131,11 +131,12 @@ class Worker:
         self.settings = settings
         self._group: Any = None
         self._channel: Any = None
-        self._log = Path(tempfile.mkdtemp(prefix="assay-")) / "worker.log"
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def start(self) -> dict[str, Any]:
         """Start the process and return its facts. Raises Unstarted."""
         settings = self.settings
+        self._folder = tempfile.TemporaryDirectory(prefix="assay-", ignore_cleanup_errors=True)
         self._group = execnet.Group()
         try:
             gateway = self._group.makegateway(f"popen//python={settings.python}//execmodel=main_thread_only")
@@ -167,7 +168,15 @@ class Worker:
         """End the process, by force if it does not end by itself."""
         if self._group is not None:
             self._group.terminate(timeout=0.5)
-        self._group = self._channel = None
+        if self._folder is not None:
+            self._folder.cleanup()
+        self._group = self._channel = self._folder = None
+
+    @property
+    def _log(self) -> Path:
+        """Where the process writes what it would print; it goes when the process does."""
+        assert self._folder is not None
+        return Path(self._folder.name) / "worker.log"
 
     def _receive(self, limit: float) -> dict[str, Any]:
         try:

@@ -48,8 +48,9 @@ def torch_relu():
     return next(b for b in implementations(all_specs()["relu"]) if b.api == "torch.nn.functional.relu")
 
 
-def test_a_crash_costs_one_case_and_the_run_goes_on(tmp_path):
-    record = run(tmp_path, [faulty("faulty.segfault"), torch_relu()])
+def test_a_crash_costs_one_case_and_the_run_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    record = run(tmp_path / "out", [faulty("faulty.segfault"), torch_relu()])
     assert outcomes(record) == [
         ("faulty.segfault", "crashed"),
         ("torch.nn.functional.relu", "conforms"),
@@ -57,6 +58,7 @@ def test_a_crash_costs_one_case_and_the_run_goes_on(tmp_path):
         ("torch.nn.functional.relu", "conforms"),
     ]
     assert "Segmentation fault" in record.verdicts[0].message
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]  # what workers wrote beside it is gone
 
 
 def test_an_exit_of_the_process_is_a_crash(tmp_path):
