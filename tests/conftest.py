@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import sample as samples
 from support.sample import sample
 
 from assay.adapters import binding
@@ -21,6 +22,12 @@ UNOPTIMIZED = "--xla_backend_optimization_level=0"
 """For XLA: it compiles in half the time. `make report` and `make modes` ask the programs that users run."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--every-spec", action="store_true", help="ask of every spec what is otherwise asked of a fixed draw"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if config.rootpath != TESTS:
         raise pytest.UsageError(
@@ -28,6 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
             " folder's name. Run `pytest tests`, or `make test` for the linters as well."
         )
     os.environ.setdefault("XLA_FLAGS", UNOPTIMIZED)
+    samples.EVERY = config.getoption("every_spec")
 
 
 @pytest.fixture(autouse=True)

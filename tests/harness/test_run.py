@@ -72,27 +72,37 @@ def test_a_hang_is_stopped_at_the_time_limit_and_the_run_goes_on(tmp_path):
     assert "3 s" in record.verdicts[0].message
 
 
-@pytest.mark.parametrize(
-    ("api", "outcome", "check", "words"),
-    [
-        ("faulty.chatter", "conforms", "", ""),
-        ("faulty.nondeterministic", "differs", "repeats", "other bits"),
-        ("faulty.raises", "rejects", "raised", "the kernel says no"),
-        ("faulty.detached", "differs", "gradients", "gradient raises"),
-        ("faulty.wrong_dtype", "differs", "structure", "has dtype float64; expected float32"),
-        ("faulty.none", "rejects", "raised", "NoneType"),
-    ],
-)
-def test_what_a_faulty_binding_does_is_named(tmp_path, api, outcome, check, words):
-    (verdict,) = run(tmp_path, [faulty(api)], cases=CASES[:1]).verdicts
+FAULTS = [
+    ("faulty.chatter", "conforms", "", ""),
+    ("faulty.nondeterministic", "differs", "repeats", "other bits"),
+    ("faulty.raises", "rejects", "raised", "the kernel says no"),
+    ("faulty.detached", "differs", "gradients", "gradient raises"),
+    ("faulty.wrong_dtype", "differs", "structure", "has dtype float64; expected float32"),
+    ("faulty.none", "rejects", "raised", "NoneType"),
+    ("faulty.unconnected", "differs", "gradients", ""),
+    ("faulty.absent", "unsupported", "missing API", "nowhere_to_be_found is not installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def of_faulty_bindings(tmp_path_factory):
+    """What each binding of FAULTS comes to, asked in one run."""
+    record = run(tmp_path_factory.mktemp("faulty"), [faulty(api) for api, *_ in FAULTS], cases=CASES[:1])
+    return {verdict.implementation: verdict for verdict in record.verdicts}
+
+
+@pytest.mark.xdist_group("faulty bindings")
+@pytest.mark.parametrize(("api", "outcome", "check", "words"), FAULTS)
+def test_what_a_faulty_binding_does_is_named(of_faulty_bindings, api, outcome, check, words):
+    verdict = of_faulty_bindings[api]
     assert (verdict.outcome, verdict.check) == (outcome, check)
     assert words in verdict.message
 
 
-def test_a_gradient_that_the_framework_does_not_give_counts_as_zeros_and_is_told(tmp_path):
-    (verdict,) = run(tmp_path, [faulty("faulty.unconnected")], cases=CASES[:1]).verdicts
-    assert (verdict.outcome, verdict.check) == ("differs", "gradients")
-    assert "no gradient (None) for x, which counts as zeros" in verdict.notes
+@pytest.mark.xdist_group("faulty bindings")
+def test_a_gradient_that_the_framework_does_not_give_counts_as_zeros_and_is_told(of_faulty_bindings):
+    notes = of_faulty_bindings["faulty.unconnected"].notes
+    assert "no gradient (None) for x, which counts as zeros" in notes
 
 
 def test_a_binding_builds_once_for_each_configuration(tmp_path):
@@ -367,12 +377,6 @@ def test_a_part_that_does_not_import_fails_with_the_reason_and_the_rest_is_asked
     (target,) = record.targets
     assert target.available
     assert target.reason in told
-
-
-def test_a_part_that_is_not_installed_is_unsupported(tmp_path):
-    (verdict,) = run(tmp_path, [faulty("faulty.absent")], cases=CASES[:1]).verdicts
-    assert (verdict.outcome, verdict.check) == ("unsupported", "missing API")
-    assert "nowhere_to_be_found is not installed" in verdict.message
 
 
 def test_a_framework_older_than_its_bindings_is_not_asked_and_says_which_versions_can_be(

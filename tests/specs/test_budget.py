@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from support.sample import BUDGET, sample
+from support import sample as samples
+from support.sample import BUDGET, drawn, sample
 
 from assay.harness.auditing.faults import faults
 from assay.harness.plan import implementations, plan, refusal, selection
@@ -69,3 +70,14 @@ def test_what_the_tests_ask_reaches_every_implementation_within_the_budget():
     assert asked == sample(smoke)
     with pytest.raises(AssertionError, match="each implementation once is"):
         sample(smoke, len(keys(smoke)) - 1)
+
+
+def test_a_draw_of_specs_keeps_its_size_and_its_order_and_can_be_lifted(monkeypatch):
+    monkeypatch.setattr(samples, "EVERY", False)
+    ten = drawn(SPECS, 10, always=["relu"])
+    assert len(ten) in (10, 11)
+    assert ten == [name for name in SPECS if name in ten]
+    assert "relu" in ten
+    assert set(drawn(SPECS, 5)) < set(drawn(SPECS, 10))
+    monkeypatch.setattr(samples, "EVERY", True)
+    assert drawn(SPECS, 10) == list(SPECS)

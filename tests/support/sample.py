@@ -1,25 +1,29 @@
-"""What the tests ask of frameworks: every implementation something, and of the rest what a budget admits.
+"""What the tests ask, so that they take no longer with more layers.
 
-`make report` and `make modes` ask all of it. The tests take no longer with more layers, until what asks every
-implementation once is the whole budget.
+Frameworks are asked something of every implementation, and of the rest what a budget admits; `make report`
+and `make modes` ask all of it. What is asked of specs one by one is asked of so many, drawn by name;
+`pytest --every-spec` asks all.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from assay.harness.plan import Question, refusal
 
-__all__ = ["BUDGET", "sample"]
+__all__ = ["BUDGET", "drawn", "sample"]
 
-BUDGET = 1500
+BUDGET = 1600
 """Configurations, of each implementation, that are compiled and run."""
 
-ANSWERS = 3000
+ANSWERS = 2500
 """Verdicts on what is run: further data for a configuration cost little, not nothing."""
+
+EVERY = False
+"""Whether `--every-spec` was given."""
 
 Asked = tuple[str, object]
 """An implementation and a configuration."""
@@ -38,7 +42,7 @@ def sample(questions: Sequence[Question], budget: int = BUDGET) -> list[Question
         f"each implementation once is {len(asked)} configurations, more than {budget}"
     )
     answers = sum(len(list(_asked(question))) for question in chosen.values())
-    for question in sorted(questions, key=_drawn):
+    for question in sorted(questions, key=lambda question: _place(question.case.id)):
         own = set(_asked(question))
         if id(question) not in chosen and len(asked | own) <= budget and answers + len(own) <= ANSWERS:
             chosen[id(question)] = question
@@ -63,6 +67,13 @@ def _reaching(questions: Sequence[Question]) -> Iterator[Question]:
         yield questions[place]
 
 
-def _drawn(question: Question) -> bytes:
-    """An order that no family, size or dtype is behind."""
-    return hashlib.blake2b(question.case.id.encode(), digest_size=8).digest()
+def drawn(specs: Iterable[str], count: int, always: Iterable[str] = ()) -> list[str]:
+    """So many of the specs by a fixed draw, and those that are asked ``always``, in their order."""
+    specs = list(specs)
+    chosen = {*sorted(specs, key=_place)[: len(specs) if EVERY else count], *always}
+    return [name for name in specs if name in chosen]
+
+
+def _place(name: str) -> bytes:
+    """A place in an order that no family, size or dtype is behind."""
+    return hashlib.blake2b(name.encode(), digest_size=8).digest()
