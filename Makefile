@@ -13,7 +13,7 @@ UNDERWAY := $(VENV)/.assay-setting-up
 TREE     := $(VENV)/.assay-tree
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test audit proof answers atlas smoke seeds modes mutants report lint clean
+.PHONY: help setup test audit proof answers atlas smoke seeds modes paths mutants report lint clean
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [OUT=$(OUT)] [TIER=$(TIER)] [JOBS=$(JOBS)] [SEEDS=$(SEEDS)]"
@@ -79,6 +79,13 @@ modes: setup ## the smoke tier in every framework and mode, hours; goes on where
 	  $(BIN)/assay run --tier smoke --framework "$${each%/*}" --mode "$${each#*/}" --resume --out "$(OUT)/modes/$$each" \
 	    || status=$$?; done; \
 	$(BIN)/python benchmarks/findings.py $(OUT)/modes/*/*/run.json || status=$$?; exit $$status
+
+ASKED := torch tensorflow keras jax keras[jax] keras[torch]
+
+paths: setup ## each implementation by every path of its framework, hours; goes on where it was cut off, and ends with what is unexplained
+	@status=0; for each in $(ASKED); do \
+	  $(BIN)/assay run --tier paths --framework "$$each" --path all --resume --out "$(OUT)/paths/$$each" || status=$$?; done; \
+	$(BIN)/python benchmarks/findings.py $(OUT)/paths/*/run.json || status=$$?; exit $$status
 
 mutants: setup ## mutation testing of the judge and the error rules, half an hour; writes docs/mutation.md (SOURCES=... for some)
 	$(BIN)/python -m pip install --quiet --no-build-isolation --constraint constraints.txt --editable ".[mutation]"

@@ -13,11 +13,12 @@ import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path as File
 from typing import Any, ClassVar
 
 from .binding import Binding
 from .lazy import Absent, Unimportable, import_stand_ins, imported
+from .path import Path
 
 __all__ = [
     "Framework",
@@ -59,8 +60,8 @@ class NotInForce(Exception):
 class Framework(ABC):
     """One framework on one device."""
 
-    modes: tuple[str, ...]
-    """How a function can be run: ``eager``, ``graph``, ``compiled`` …; the first is the default."""
+    paths: tuple[Path, ...]
+    """How a call can be run: ``eager``, ``graph``, ``compiled`` …; the first is the default."""
 
     distributions: tuple[str, ...]
     """Packages whose versions identify what was tested."""
@@ -79,6 +80,25 @@ class Framework(ABC):
 
     def __init__(self, device: str) -> None:
         self.device = device
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """Names of the paths."""
+        return tuple(path.name for path in self.paths)
+
+    def path(self, name: str) -> Path:
+        """The path of this name, or the default one for none.
+
+        Raises:
+            Unavailable: there is none; says which there are.
+        """
+        for path in self.paths:
+            if name in ("", path.name):
+                return path
+        raise Unavailable(f"there is no path {name!r}; there are {', '.join(self.modes)}")
+
+    def enter(self, path: Path) -> None:  # noqa: B027  # most have nothing to set
+        """Set what a path needs before the framework is imported."""
 
     @abstractmethod
     def start(self) -> None:
@@ -188,9 +208,9 @@ def seed(number: int, built: Any) -> None:
     """Nothing: whatever draws is handed its seed, and keeps no state between calls."""
 
 
-def cache_folder(name: str) -> Path:
+def cache_folder(name: str) -> File:
     """Where what is compiled is kept, for this machine alone, since homes may be shared."""
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    caches = File(os.environ.get("XDG_CACHE_HOME") or File.home() / ".cache")
     return caches / "assay" / name / f"{platform.machine()}-{platform.node()}"
 
 

@@ -28,7 +28,7 @@ from ..harness.auditing.audit import run_audit
 from ..harness.plan import checked_dtypes, implementations, plan, reseeded, select_specs
 from ..harness.running.explain import Explanation
 from ..harness.running.explain import explain as look
-from ..harness.running.processes import WorkerSettings, checked_framework
+from ..harness.running.processes import WorkerSettings, checked_framework, paths_of
 from ..harness.running.provenance import version
 from ..harness.running.run import Run, RunSettings
 from ..reports import write_all
@@ -41,7 +41,8 @@ from .coverage import coverage
 from .ending import DEBUG, CannotRun, Defect, keeping, status_of, unread
 from .gate import gate, waive
 from .kernel import check, export, judge
-from .options import ALL_FRAMEWORKS, Device, Names, Tier
+from .options import ALL_FRAMEWORKS, Device, Names, Paths, Tier
+from .paths import paths
 from .port import port
 
 __all__ = ["app", "main"]
@@ -68,7 +69,7 @@ def run(
     tier: Tier = "standard",
     case: Names = (),
     seeds: int = 1,
-    mode: str = "",
+    path: Paths = (),
     bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = (),
     python: Path = Path(sys.executable),
     out: Path = Path("report"),
@@ -91,14 +92,16 @@ def run(
         bfloat16 in smoke, float32 in grid, otherwise all.
     tier
         smoke meets every option once, standard every pair of options, full every triple and the grid:
-        every combination of small sizes, strides, dilations and paddings of convolutions and poolings.
+        every combination of small sizes, strides, dilations and paddings of convolutions and poolings. paths
+        asks each implementation as little as it takes, so that all paths can be asked.
     case
         A case id, instead of a tier; may be given many times.
     seeds
         How many times to draw the numbers of every case.
-    mode
-        How functions are run instead of the framework's default: eager, jit, graph, xla or compiled. Every
-        configuration proves that it ran so; what a mode refuses is a verdict with the reason.
+    path
+        How calls are run instead of the framework's default: compiled, xla, no_grad …, or all; may be given
+        many times. `assay paths` lists them. Every configuration proves that it ran so; what a path refuses
+        is a verdict with the reason.
     bindings_from
         A Python file of further bindings; may be given many times.
     python
@@ -113,14 +116,17 @@ def run(
         Seconds after which a call counts as hung.
     """
     failing = _outcomes(fail_on)
-    for path in bindings_from:
-        load_bindings(path)
+    for file in bindings_from:
+        load_bindings(file)
     if seeds < 1:
         raise Usage("--seeds must be at least 1")
-    chosen = select_specs(specs)
+    chosen, files = select_specs(specs), tuple(map(str, bindings_from))
     settings = RunSettings(
         questions=reseeded(plan(chosen.values(), tier, checked_dtypes(dtype), case), seeds),
-        workers=[_worker(name, device, mode, python, bindings_from, time_limit) for name in framework],
+        workers=[
+            WorkerSettings(name, device, mode, str(python), files, time_limit=time_limit)
+            for name, mode in paths_of(framework, path)
+        ],
         folder=out,
         tier="chosen cases" if case else tier,
         command=shlex.join(["assay", *sys.argv[1:]]),
@@ -184,8 +190,8 @@ class Where:
     framework: str = ""
     """Framework, if another than the implementation's default, such as keras[jax]."""
 
-    mode: str = ""
-    """How to run it, if not in the framework's default way."""
+    mode: Annotated[str, Parameter(name=("--path", "--mode"))] = ""
+    """How to run it, if not in the framework's default way; `assay paths` lists the ways."""
 
     bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = ()
     """A Python file of further bindings; may be given many times."""
@@ -195,13 +201,15 @@ class Where:
 
     def look(self, case: str) -> Explanation:
         """Run the case there."""
-        for path in self.bindings_from:
-            load_bindings(path)
+        for file in self.bindings_from:
+            load_bindings(file)
         owners = {binding.api: binding.framework for binding in bindings().values()}
         if self.implementation not in owners:
             raise Usage(f"no implementation is called {self.implementation!r}; see `assay show SPEC`")
         name = self.framework or owners[self.implementation]
-        worker = _worker(name, self.device, self.mode, self.python, self.bindings_from, 120.0)
+        ((_, mode),) = paths_of([name], [self.mode] if self.mode else [])
+        files = tuple(map(str, self.bindings_from))
+        worker = WorkerSettings(name, self.device, mode, str(self.python), files)
         return look(case, self.implementation, worker)
 
 
@@ -340,7 +348,7 @@ def answers(
         )
     ids = sorted({one for question in chosen for one in question.cases})
     with tempfile.TemporaryDirectory() as folder:
-        workers = [_worker(name, "cpu", "", python, (), 120.0) for name in framework]
+        workers = [WorkerSettings(checked_framework(name), python=str(python)) for name in framework]
         settings = RunSettings(questions=plan((), "", ids=ids), workers=workers, folder=Path(folder))
         try:
             record = _asked(settings, Screen(stderr=True))
@@ -359,6 +367,7 @@ app.command(coverage)
 app.command(export)
 app.command(judge)
 app.command(gate)
+app.command(paths)
 app.command(port)
 app.command(waive)
 
@@ -414,13 +423,6 @@ def _asked(settings: RunSettings, console: Screen) -> records.Record:
     if not any(target.available for target in record.targets):
         raise CannotRun("No framework could be asked. " + " ".join(t.reason for t in record.targets))
     return record
-
-
-def _worker(
-    name: str, device: str, mode: str, python: Path, files: Sequence[Path], time_limit: float
-) -> WorkerSettings:
-    chosen, further = checked_framework(name, mode), tuple(map(str, files))
-    return WorkerSettings(chosen, device, mode, str(python), further, time_limit=time_limit)
 
 
 if __name__ == "__main__":

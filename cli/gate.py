@@ -30,14 +30,14 @@ from ..harness.gating.gate import SIDES, GateScope, Side, run_gate
 from ..harness.gating.waivers import apply, read_waivers, waivers_of, write_waiver
 from ..harness.plan import checked_dtypes
 from ..harness.record import Verdict
-from ..harness.running.processes import checked_framework
+from ..harness.running.processes import paths_of
 from ..harness.running.run import Run
 from ..reports.console import Progress, Screen
 from ..reports.difference import Difference, workflow_commands
 from ..reports.gate import console as gate_on_console
 from ..reports.gate import write_gate
 from .ending import EXPECTED, keeping
-from .options import ALL_FRAMEWORKS, Device, Names, Tier
+from .options import ALL_FRAMEWORKS, Device, Names, Paths, Tier
 
 __all__ = ["gate", "waive"]
 
@@ -58,7 +58,7 @@ def gate(
     device: Device = "cpu",
     dtype: Names = (),
     tier: Tier = "smoke",
-    mode: str = "",
+    path: Paths = (),
     waivers: Path | None = None,
     bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = (),
     out: Path = Path("gate"),
@@ -97,9 +97,10 @@ def gate(
     tier
         smoke meets every option once, standard every pair of options, full every triple; grid meets all
         combinations of a few small values.
-    mode
-        How functions are run instead of the framework's default: eager, jit, graph, xla or compiled. Every
-        configuration proves that it ran so; what a mode refuses is a verdict with the reason.
+    path
+        How calls are run instead of the framework's default: compiled, xla, no_grad …, or all; may be given
+        many times. `assay paths` lists them. Every configuration proves that it ran so; what a path refuses
+        is a verdict with the reason.
     waivers
         TOML file of changes that are known; assay-waivers.toml is read if it is there.
     bindings_from
@@ -115,15 +116,17 @@ def gate(
     """
     sides = _sides(records, (baseline, candidate), (baseline_python, candidate_python))
     known = read_waivers(waivers or WAIVERS) if waivers or WAIVERS.is_file() else ()
-    for path in bindings_from:
-        load_bindings(path)
+    for file in bindings_from:
+        load_bindings(file)
+    frameworks = tuple(framework or _named(sides))
+    paths_of(frameworks, path if frameworks else ())
     scope = GateScope(
         specs=spec,
-        frameworks=tuple(checked_framework(name, mode) for name in framework or _named(sides)),
+        frameworks=frameworks,
         tier=tier,
         dtypes=checked_dtypes(dtype),
         device=device,
-        mode=mode,
+        paths=path,
         bindings=tuple(map(str, bindings_from)),
         time_limit=time_limit,
         start_limit=start_limit,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import fnmatch
-from collections.abc import Iterable, Sequence
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..adapters.binding import FRAMEWORKS, Binding, bindings, is_own
@@ -20,6 +22,7 @@ __all__ = [
     "checked_dtypes",
     "implementations",
     "plan",
+    "reaching",
     "refusal",
     "reseeded",
     "select_specs",
@@ -83,6 +86,8 @@ def plan(
     """
     if ids:
         chosen = [parse(text, all_specs()) for text in ids]
+    elif tier == "paths":
+        return _for_paths(plan(specs, "smoke", dtypes))
     else:
         chosen = [case for spec in specs for case in selection(spec, tier, dtypes)]
     return [Question(case, implementations(case.spec)) for case in chosen]
@@ -98,6 +103,33 @@ def reseeded(questions: Iterable[Question], seeds: int) -> list[Question]:
         for question in questions
         for draw in range(seeds if question.case.valid else 1)
     ]
+
+
+def reaching(questions: Sequence[Question]) -> Iterator[Question]:
+    """Few questions that between them ask every implementation that any of them asks: the greedy cover."""
+    for _, group in itertools.groupby(questions, lambda question: question.case.spec.name):
+        of_spec = list(group)
+        reached = [{b.key for b in q.bindings if refusal(b, q.case) is None} for q in of_spec]
+        left = set().union(*reached)
+        while left:
+            gain = Counter({place: len(left & keys) for place, keys in enumerate(reached)})
+            place, _ = gain.most_common(1)[0]
+            left -= reached[place]
+            yield of_spec[place]
+
+
+def _for_paths(smoke: Sequence[Question]) -> list[Question]:
+    """What reaches every implementation in each dtype, with all data of the same configurations.
+
+    Compiling a configuration is what takes its time, and further data come nearly free.
+    """
+    in_dtype = {dtype: [q for q in smoke if q.case.valid and q.case.dtype == dtype] for dtype in DTYPE_ORDER}
+    chosen = {
+        (question.case.spec.name, question.case.configuration)
+        for questions in in_dtype.values()
+        for question in reaching(questions)
+    }
+    return [q for q in smoke if (q.case.spec.name, q.case.configuration) in chosen]
 
 
 def refusal(binding: Binding, case: Case) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -21,6 +22,7 @@ from ..framework import (
     seed,
 )
 from ..lazy import Lazy
+from ..path import Path
 
 jax: Any = Lazy("jax")
 jnp: Any = Lazy("jax.numpy")
@@ -81,19 +83,50 @@ def construct(build: Callable[..., Any], given: Mapping[str, Any]) -> Any:
 def prepare(
     function: Callable[..., Any], parameters: Mapping[str, Any], wrt: Sequence[str], mode: str
 ) -> Runner:
-    """One compiled function for value and gradients; ``eager`` runs operation by operation."""
+    """One compiled function for value and gradients, entered by a path; ``eager`` runs by operation."""
+    shown: set[tuple[str, bool]] = set()
+
+    def call(**given: Any) -> Any:
+        shown.add(("x64", bool(jnp.asarray(1.0).dtype == jnp.float64)))
+        return function(**given, **parameters)
+
+    entered = call
+    if mode == "remat":
+        entered = jax.checkpoint(call)
+    elif mode == "vmap":
+        entered = over_samples(call, shown)
 
     def both(inputs: Mapping[str, Any], cotangents: Sequence[Any] | None) -> Any:
-        return value_and_vjp(lambda **given: function(**given, **parameters), inputs, wrt, cotangents)
+        return value_and_vjp(entered, inputs, wrt, cotangents)
 
-    runnable = jax.jit(both) if mode == "jit" else both
+    runnable = both if mode == "eager" else jax.jit(both)
 
     def run(inputs: Mapping[str, Any], cotangents: Sequence[Any] | None) -> Any:
-        with x64(any(str(a.dtype) == "float64" for a in inputs.values() if a is not None)):
+        wide = any(str(a.dtype) == "float64" for a in inputs.values() if a is not None)
+        with x64(wide or mode == "x64"):
             return jax.block_until_ready(runnable(inputs, cotangents))
 
-    run.compiled = runnable  # type: ignore[attr-defined]  # where the proof looks
+    run.compiled, run.shown = runnable, shown  # type: ignore[attr-defined]  # where the proof looks
     return run
+
+
+def over_samples(call: Callable[..., Any], shown: set[tuple[str, bool]]) -> Callable[..., Any]:
+    """The call under ``jax.vmap`` over two samples, of which the second holds zeros and is dropped."""
+
+    def both(**inputs: Any) -> Any:
+        given = {name: value for name, value in inputs.items() if value is not None}
+        absent = dict.fromkeys(inputs.keys() - given.keys())
+
+        def one(sample: Mapping[str, Any]) -> Any:
+            shapes = {name: value.shape for name, value in sample.items()}  # without the axis of samples
+            shown.add(("vmap", shapes == {name: value.shape for name, value in given.items()}))
+            return as_tuple(call(**sample, **absent))
+
+        floating = {name: jnp.issubdtype(value.dtype, jnp.floating) for name, value in given.items()}
+        pairs = {n: jnp.stack((x, jnp.zeros_like(x) if floating[n] else x)) for n, x in given.items()}
+        return tuple(output[0] for output in jax.vmap(one)(pairs))
+
+    return both
 
 
 def keep_compiled() -> None:
@@ -107,10 +140,20 @@ def keep_compiled() -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
+CHECKPOINT = re.compile(r"\b(remat2?|checkpoint)\b")
+"""The primitive by which a program computes anew what it does not keep."""
+
+
 class Adapter(Framework):
     """JAX on one device."""
 
-    modes = ("jit", "eager")
+    paths = (
+        Path("jit", "jax.jit", "JAX keeps a program that was compiled for these shapes"),
+        Path("eager", "operation by operation"),
+        Path("vmap", "jax.jit of jax.vmap over two samples", "the call met one sample of two"),
+        Path("remat", "jax.jit of jax.checkpoint", "what is traced holds a checkpoint"),
+        Path("x64", "jax.jit with 64-bit types enabled", "a number is a float64 array there"),
+    )
     distributions = ("jax", "jaxlib", "flax", "optax")
     oldest: ClassVar = {"jax": "0.4.30", "flax": "0.8.5", "optax": "0.2.4"}
     parts = ("flax.linen", "flax.nnx", "optax")
@@ -139,10 +182,17 @@ class Adapter(Framework):
         returned = runner(inputs, cotangents)
         if mode == "eager":
             return returned, ""
-        programs = getattr(getattr(runner, "compiled", None), "_cache_size", int)()
-        if not programs:
+        compiled = getattr(runner, "compiled", None)
+        if not getattr(compiled, "_cache_size", int)():
             raise NotInForce("JAX compiled no program for this call", unsupported=False)
-        return returned, "compiled by XLA"
+        if mode == "remat":
+            with x64(any(str(a.dtype) == "float64" for a in inputs.values() if a is not None)):
+                told = [CHECKPOINT.search(str(jax.make_jaxpr(compiled)(inputs, cotangents))) is not None]
+        else:
+            told = [true for name, true in getattr(runner, "shown", ()) if name == mode]
+        if mode != "jit" and not (told and all(told)):
+            raise NotInForce(f"JAX did not show that {self.path(mode).shown}", unsupported=False)
+        return returned, "compiled by XLA" if mode == "jit" else self.path(mode).shown
 
     construct = staticmethod(construct)
     seed = staticmethod(seed)

@@ -10,6 +10,7 @@ from ..binding import Binding, binder
 from ..environment import KERAS
 from ..framework import Framework, Returned, Runner, Unavailable, Wire, framework
 from ..lazy import Lazy
+from ..path import Path
 
 keras: Any = Lazy("keras")
 binds = binder("keras")
@@ -27,11 +28,15 @@ class Adapter(Framework):
         if backend not in BACKENDS:
             raise Unavailable(f"Keras has no backend {backend!r}; it has {', '.join(BACKENDS)}.")
         self.backend_name, self.backend = backend, framework(backend, device)
-        self.modes = self.backend.modes
+        self.paths = self.backend.paths
         self.unload, self.prepare = self.backend.unload, self.backend.prepare
         self.construct, self.seed = self.backend.construct, self.backend.seed
         self.distributions = tuple(dict.fromkeys(("keras", *self.backend.distributions)))
         self.environment = (*KERAS, *self.backend.environment)
+
+    def enter(self, path: Path) -> None:
+        """What the backend needs."""
+        self.backend.enter(path)
 
     def start(self) -> None:
         """Start the backend, then Keras on it."""

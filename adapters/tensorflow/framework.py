@@ -11,6 +11,7 @@ from ..binding import binder
 from ..environment import TENSORFLOW
 from ..framework import Framework, NotInForce, Returned, Runner, Unavailable, Wire, as_tuple, construct
 from ..lazy import Lazy
+from ..path import Path
 from ..rows import rows
 
 tf: Any = Lazy("tensorflow")
@@ -62,7 +63,7 @@ def prepare(
     def both(inputs: Mapping[str, Any], cotangents: Sequence[Any] | None) -> Any:
         return value_and_vjp(lambda **given: function(**given, **parameters), inputs, wrt, cotangents)
 
-    return both if mode == "eager" else tf.function(both, jit_compile=mode == "xla")
+    return tf.function(both, jit_compile=mode == "xla") if mode in ("graph", "xla") else both
 
 
 NO_KERNEL = re.compile(
@@ -96,13 +97,32 @@ def joined(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
 
 
+def without_onednn() -> str:
+    """What TensorFlow says of oneDNN, where it is off."""
+    from tensorflow.python.util import _pywrap_util_port  # imported where TensorFlow is
+
+    if _pywrap_util_port.IsMklEnabled():
+        raise NotInForce("TensorFlow runs with oneDNN", unsupported=False)
+    return "oneDNN is off"
+
+
 class Adapter(Framework):
     """TensorFlow on one device."""
 
-    modes = ("eager", "graph", "xla")
+    paths = (
+        Path("eager", "operation by operation"),
+        Path("graph", "tf.function", "a concrete function was traced, and calls no Python"),
+        Path("xla", "tf.function(jit_compile=True)", "every function is one that XLA must compile"),
+        Path("onednn_off", "without oneDNN", "TensorFlow says that oneDNN is off"),
+    )
     distributions = ("tensorflow", "tensorflow-cpu", "keras")
     oldest: ClassVar = {"tensorflow": "2.15", "tensorflow-cpu": "2.15"}
     environment = TENSORFLOW
+
+    def enter(self, path: Path) -> None:
+        """TensorFlow asks for oneDNN once, when it is imported."""
+        if path.name == "onednn_off":
+            os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 
     def start(self) -> None:
         """Import TensorFlow, quietly; refuse CUDA where there is none."""
@@ -134,6 +154,8 @@ class Adapter(Framework):
             raise
         if mode == "eager":
             return returned, ""
+        if mode == "onednn_off":
+            return returned, without_onednn()
         concrete: list[Any] = getattr(runner, "_list_all_concrete_functions", list)()
         if not concrete:
             raise NotInForce("TensorFlow traced no function: it ran eagerly", unsupported=False)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import types
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path as File
 from typing import Any, ClassVar
 
 from ..binding import binder
 from ..environment import TORCH
 from ..framework import Framework, NotInForce, Returned, Runner, Unavailable, Wire, as_tuple, cache_folder
 from ..lazy import Lazy
+from ..path import Path
 
 torch: Any = Lazy("torch")
 F: Any = Lazy("torch.nn.functional")
@@ -73,23 +76,132 @@ def seed(number: int, built: Any) -> None:
 def prepare(
     function: Callable[..., Any], parameters: Mapping[str, Any], wrt: Sequence[str], mode: str
 ) -> Runner:
-    """Run eagerly, or compiled as a whole by ``torch.compile``, which then raises where it cannot."""
+    """Run eagerly or by another path; what it shows of itself while it runs is kept in ``shown``."""
 
     def call(**inputs: Any) -> Any:
         return function(**inputs, **parameters)
 
+    shown: set[tuple[str, bool]] = set()
     if mode == "compiled":
         # Dynamo keeps what it compiles with the code, and gives up on code that it met too often.
         own = types.FunctionType(call.__code__.replace(), globals(), "call", None, call.__closure__)
         call = torch.compile(own, dynamic=False, fullgraph=True)
-    return lambda inputs, cotangents: value_and_vjp(call, inputs, wrt, cotangents)
+    elif mode == "exported":
+        call = exported(call, shown)
+    elif mode == "vmap":
+        call = over_samples(call, shown)
+    elif mode == "autocast":
+        call = in_bfloat16(call, shown)
+
+    def run(inputs: Mapping[str, Any], cotangents: Sequence[Any] | None) -> Returned:
+        with surroundings(mode):
+            returned = value_and_vjp(call, inputs, wrt, cotangents)
+            shown.update(settings().items())
+        return returned
+
+    run.shown = shown  # type: ignore[attr-defined]  # where the proof looks
+    return run
+
+
+def surroundings(mode: str) -> Any:
+    """The context that a call runs in."""
+    if mode == "no_grad":
+        return torch.no_grad()
+    if mode == "inference_mode":
+        return torch.inference_mode()
+    if mode == "onednn_off":
+        return torch.backends.mkldnn.flags(enabled=False)
+    return deterministic() if mode == "deterministic" else contextlib.nullcontext()
+
+
+def settings() -> dict[str, bool]:
+    """Which of the contexts is in force."""
+    return {
+        "no_grad": not torch.is_grad_enabled(),
+        "inference_mode": torch.is_inference_mode_enabled(),
+        "onednn_off": not torch.backends.mkldnn.enabled,
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+    }
+
+
+@contextlib.contextmanager
+def deterministic() -> Any:
+    """Algorithms that are deterministic, and an error where there is none."""
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+def over_samples(call: Callable[..., Any], shown: set[tuple[str, bool]]) -> Callable[..., Any]:
+    """The call under ``torch.vmap`` over two samples, of which the second holds zeros and is dropped."""
+
+    def both(**inputs: Any) -> Any:
+        given = {name: value for name, value in inputs.items() if value is not None}
+        absent = dict.fromkeys(inputs.keys() - given.keys())
+
+        def one(sample: Mapping[str, Any]) -> Any:
+            batched = [torch._C._functorch.is_batchedtensor(value) for value in sample.values()]
+            shown.add(("vmap", all(batched)))
+            return as_tuple(call(**sample, **absent))
+
+        pairs = {
+            name: torch.stack((value, torch.zeros_like(value) if value.is_floating_point() else value))
+            for name, value in given.items()
+        }
+        return tuple(output[0] for output in torch.vmap(one, randomness="same")(pairs))
+
+    return both
+
+
+def exported(call: Callable[..., Any], shown: set[tuple[str, bool]]) -> Callable[..., Any]:
+    """The program that ``torch.export`` makes of the call."""
+    programs: list[Any] = []
+
+    def run(**inputs: Any) -> Any:
+        given = {name: value.detach() for name, value in inputs.items() if value is not None}
+        absent = dict.fromkeys(inputs.keys() - given.keys())
+
+        class Call(torch.nn.Module):  # type: ignore[misc]
+            def forward(self, sample: Mapping[str, Any]) -> Any:
+                return as_tuple(call(**sample, **absent))
+
+        if not programs:
+            programs.append(torch.export.export(Call(), (given,)))
+        shown.add(("exported", bool(programs[0].graph.nodes)))
+        return programs[0].module()(given)
+
+    return run
+
+
+def in_bfloat16(call: Callable[..., Any], shown: set[tuple[str, bool]]) -> Callable[..., Any]:
+    """The call on float32 under autocast to bfloat16; inputs are widened, outputs rounded."""
+
+    def run(**inputs: Any) -> Any:
+        narrow, cast = torch.bfloat16, []
+
+        class Casts(torch.utils._python_dispatch.TorchDispatchMode):  # type: ignore[misc]
+            def __torch_dispatch__(self, op: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+                found = op(*args, **(kwargs or {}))
+                cast.append(getattr(found, "dtype", None) is narrow)
+                return found
+
+        wide = {n: x.float() if x is not None and x.dtype is narrow else x for n, x in inputs.items()}
+        kind = next(x.device.type for x in wide.values() if x is not None)
+        with Casts(), torch.autocast(kind, dtype=narrow):
+            outputs = as_tuple(call(**wide))
+        shown.add(("autocast", any(cast)))
+        return tuple(y.to(narrow) if y.is_floating_point() else y for y in outputs)
+
+    return run
 
 
 def refusal(error: Any) -> NotInForce:
     """Why Dynamo cannot compile a call whole, and where it breaks: inside PyTorch, or in the binding."""
     reason = " ".join(str(error).partition("\n  Hint:")[0].partition("\n\n")[0].split())
     frames = list(getattr(error, "real_stack", None) or ())
-    own = [f for f in frames if Path(f.filename).is_relative_to(Path(torch.__file__).parent)]
+    own = [f for f in frames if File(f.filename).is_relative_to(File(torch.__file__).parent)]
     if own and own[-1] is frames[-1]:
         return NotInForce(f"PyTorch cannot compile its own {own[-1].name}: {reason}", unsupported=False)
     return NotInForce(f"the call cannot be compiled whole: {reason}", unsupported=True)
@@ -117,10 +229,43 @@ def is_compiled(output: Any) -> bool:
     return False
 
 
+REFUSALS = {
+    "deterministic": re.compile(r".* does not have a deterministic implementation"),
+    "vmap": re.compile(r"vmap: [^.]*|Batching rule not implemented for [\w:.]+\w|[^\n]*data-dependent[^\n]*"),
+}
+"""How PyTorch says that a path has no such thing."""
+
+
 class Adapter(Framework):
     """PyTorch on one device."""
 
-    modes = ("eager", "compiled")
+    paths = (
+        Path("eager", "operation by operation"),
+        Path("compiled", "torch.compile, fullgraph", "Dynamo made one graph, with its gradient", since="2.1"),
+        Path("no_grad", "inside torch.no_grad", "gradients are disabled", differentiates=False),
+        Path(
+            "inference_mode",
+            "inside torch.inference_mode",
+            "inference mode is enabled",
+            differentiates=False,
+        ),
+        Path(
+            "exported",
+            "the program that torch.export makes",
+            "its graph holds the call",
+            differentiates=False,
+            since="2.2",
+        ),
+        Path("vmap", "torch.vmap over two samples", "the call was given batched tensors", since="2.0"),
+        Path(
+            "autocast",
+            "float32 under torch.autocast to bfloat16",
+            "an operation was cast to bfloat16",
+            dtypes=("bfloat16",),
+        ),
+        Path("deterministic", "torch.use_deterministic_algorithms", "the switch is on"),
+        Path("onednn_off", "without oneDNN", "the switch is off"),
+    )
     distributions = ("torch",)
     oldest: ClassVar = {"torch": "1.12"}
     environment = TORCH
@@ -146,6 +291,8 @@ class Adapter(Framework):
         """``compiled``: Dynamo made one graph of the call, and autograd meets a compiled function."""
         if mode == "eager":
             return runner(inputs, cotangents), ""
+        if mode != "compiled":
+            return self._shown(mode, runner, inputs, cotangents)
         exceptions = torch._dynamo.exc
         torch._dynamo.utils.counters.clear()
         try:
@@ -157,6 +304,24 @@ class Adapter(Framework):
         except (exceptions.BackendCompilerFailed, exceptions.InternalTorchDynamoError) as error:
             raise NotInForce(str(error), unsupported=False) from error
         return returned, proof(returned[0], differentiated=cotangents is not None)
+
+    def _shown(
+        self, mode: str, runner: Runner, inputs: Mapping[str, Any], cotangents: Sequence[Any] | None
+    ) -> tuple[Returned, str]:
+        """What the runner showed of itself while it ran."""
+        try:
+            returned = runner(inputs, cotangents)
+        except torch._dynamo.exc.TorchDynamoException as error:
+            raise refusal(error) from error
+        except RuntimeError as error:
+            if reason := REFUSALS[mode].search(str(error)) if mode in REFUSALS else None:
+                raise NotInForce(" ".join(reason[0].split()), unsupported=mode == "vmap") from error
+            raise
+        told = [true for name, true in getattr(runner, "shown", ()) if name == mode]
+        (path,) = (path for path in self.paths if path.name == mode)
+        if not told or not all(told):
+            raise NotInForce(f"PyTorch did not show that {path.shown}", unsupported=mode == "autocast")
+        return returned, path.shown
 
     construct = staticmethod(construct)
     seed = staticmethod(seed)

@@ -19,7 +19,7 @@ from ...specs.language.case import parse
 from .. import record as records
 from ..plan import Question, plan, select_specs
 from ..record import Record, Target, Verdict
-from ..running.processes import WorkerSettings
+from ..running.processes import WorkerSettings, paths_of
 from ..running.run import Run, RunSettings
 from .compare import Gate, compare
 from .environments import environment, requirements_of
@@ -69,7 +69,7 @@ class GateScope:
     tier: str
     dtypes: Sequence[str]
     device: str = "cpu"
-    mode: str = ""
+    paths: Sequence[str] = ()
     bindings: tuple[str, ...] = ()
     time_limit: float = 120.0
     start_limit: float = 300.0
@@ -85,7 +85,7 @@ class GateScope:
 
     def workers(self, python: str, like: Record | None) -> list[WorkerSettings]:
         """A worker for each framework, or for each target of a record."""
-        asked = [(name, self.device, self.mode) for name in self.frameworks]
+        asked = [(name, self.device, mode) for name, mode in paths_of(self.frameworks, self.paths)]
         if like is not None:
             asked = [(target.framework, target.device, _mode(target)) for target in like.targets]
         limits = self.start_limit, self.time_limit
@@ -95,6 +95,8 @@ class GateScope:
         """The part of a record that this is about."""
         chosen = select_specs(self.specs) if self.specs else None
         targets = [t for t in record.targets if not self.frameworks or t.framework in self.frameworks]
+        if self.paths and "all" not in self.paths:
+            targets = [t for t in targets if t.mode in self.paths]
         names = {target.name for target in targets}
         verdicts = [v for v in record.verdicts if v.target in names and (chosen is None or v.spec in chosen)]
         return msgspec.structs.replace(record, targets=tuple(targets), verdicts=tuple(verdicts))

@@ -40,6 +40,9 @@ class Answer:
     unconnected: tuple[str, ...] = ()
     """Inputs for which the framework gives no gradient at all, where others give zeros."""
 
+    forward_only: bool = False
+    """Whether the path gives no gradients, so that none was asked for."""
+
     repeats: bool = True
     seconds: float = 0.0
     in_force: str = ""
@@ -54,6 +57,7 @@ class Answer:
             error=reply.get("error", ""),
             gradient_error=reply.get("gradient_error", ""),
             unconnected=tuple(reply.get("unconnected", ())),
+            forward_only=reply.get("forward_only", False),
             repeats=reply.get("repeats", True),
             seconds=reply["seconds"],
             in_force=reply.get("in_force") or "",
@@ -283,6 +287,8 @@ def _structure(expected: Sequence[Expected], answer: Answer, dtype: str) -> Iter
     if answer.gradient_error:
         message = f"the value is there but its gradient raises: {answer.gradient_error}"
         yield Problem("differs", "gradients", message)
+    elif answer.forward_only:
+        return
     elif len(answer.gradients) != len(gradients):
         message = f"gave {len(answer.gradients)} gradients; expected {len(gradients)}"
         yield Problem("differs", "structure", message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ __all__ = [
     "Worker",
     "WorkerSettings",
     "checked_framework",
+    "paths_of",
 ]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,31 +52,45 @@ class Unstarted(Exception):
     """The worker could not start: the framework, the device or the interpreter is missing."""
 
 
-def checked_framework(name: str, mode: str = "") -> str:
-    """The name, if it is one of a framework such as ``torch`` or ``keras[jax]``, which has the mode.
+def checked_framework(name: str) -> str:
+    """The name, if it is one of a framework such as ``torch`` or ``keras[jax]``.
 
     Raises:
-        Usage: no framework is called so, or it has no such mode; says which there are.
+        Usage: no framework is called so; says which there are.
     """
     if name.partition("[")[0] not in FRAMEWORKS:
         raise Usage(
             f"no framework is called {name!r}; allowed are {', '.join(FRAMEWORKS)}, keras[jax], keras[torch]"
         )
     try:
-        modes = framework(name, "cpu").modes
+        framework(name, "cpu")
     except Unavailable as error:
         raise Usage(str(error)) from error
-    if mode and mode not in modes:
-        raise Usage(f"{name} has no mode {mode!r}; it has {', '.join(modes)}")
     return name
+
+
+def paths_of(frameworks: Sequence[str], paths: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """Each framework with each of the paths that it has; ``all`` are all, and none named is the default.
+
+    Raises:
+        Usage: no framework is called so, or none of them has a path that is named; says which there are.
+    """
+    known = {name: framework(checked_framework(name), "cpu").modes for name in frameworks}
+    for path in paths:
+        if path != "all" and not any(path in of_one for of_one in known.values()):
+            told = "; ".join(f"{name} has {', '.join(of_one)}" for name, of_one in known.items())
+            raise Usage(f"there is no path {path!r}: {told}")
+    if not paths:
+        return [(name, "") for name in frameworks]
+    return [(name, path) for name, has in known.items() for path in has if {path, "all"} & {*paths}]
 
 
 @dataclass(frozen=True)
 class WorkerSettings:
     """What a worker is started with.
 
-    ``framework`` as ``torch`` or ``keras[jax]``; ``mode`` empty for the framework's default; ``python`` is
-    the interpreter; ``bindings`` are files of further bindings; limits are in seconds.
+    ``framework`` as ``torch`` or ``keras[jax]``; ``mode`` names a path, or is empty for the default one;
+    ``python`` is the interpreter; ``bindings`` are files of further bindings; limits are in seconds.
     """
 
     framework: str
@@ -97,6 +112,11 @@ class WorkerSettings:
     def family(self) -> str:
         """The framework without its backend: ``keras`` for ``keras[jax]``."""
         return self.framework.partition("[")[0]
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """Dtypes of the cases for which the path has a meaning; every one if empty."""
+        return framework(self.framework, self.device).path(self.mode).dtypes
 
     @property
     def target(self) -> str:

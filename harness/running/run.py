@@ -15,7 +15,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,12 +64,12 @@ class Run:
         self.timings: Timings = collections.defaultdict(float)
         self.record: Record | None = None
         self._stream = Stream(settings.folder / "verdicts.jsonl", resume=settings.resume)
-        self._expectations = _Expectations(settings, self.timings)
         self._stopped = threading.Event()
         self._targets: dict[str, Target] = {}
         self._lock = threading.Lock()
         self._order = {q.case.id: number for number, q in enumerate(settings.questions)}
         self._queues = {w.target: collections.deque(_tasks(settings.questions, w)) for w in settings.workers}
+        self._expectations = _Expectations(self._queues.values(), self.timings)
         self._paces = {w.target: _Pace() for w in settings.workers}
 
     def counts(self) -> dict[str, int]:
@@ -235,8 +235,10 @@ def _cores() -> int:
 
 def _tasks(questions: Sequence[Question], settings: WorkerSettings) -> Iterator[tuple[Task, ...]]:
     """What a target is asked, one configuration after the other: a framework compiles once for each."""
+    dtypes = settings.dtypes
     for _, group in itertools.groupby(questions, lambda q: (q.case.spec.name, q.case.configuration)):
-        tasks = [(q.case, b) for q in group for b in q.bindings if b.framework == settings.family]
+        asked = (q for q in group if not dtypes or q.case.dtype in dtypes)
+        tasks = [(q.case, b) for q in asked for b in q.bindings if b.framework == settings.family]
         if tasks:
             yield tuple(tasks)
 
@@ -244,12 +246,8 @@ def _tasks(questions: Sequence[Question], settings: WorkerSettings) -> Iterator[
 class _Expectations:
     """The expectation of each case: made by whoever asks first, dropped when the last has used it."""
 
-    def __init__(self, settings: RunSettings, timings: Timings) -> None:
-        families = collections.Counter(worker.family for worker in settings.workers)
-        self._users = {
-            question.case.id: sum(families[binding.framework] for binding in question.bindings)
-            for question in settings.questions
-        }
+    def __init__(self, queues: Iterable[Iterable[Sequence[Task]]], timings: Timings) -> None:
+        self._users = collections.Counter(case.id for queue in queues for tasks in queue for case, _ in tasks)
         self._made: dict[str, Expectation] = {}
         self._timings = timings
         self._lock = threading.Lock()

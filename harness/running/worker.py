@@ -25,6 +25,7 @@ from ...adapters.binding import BUILT, Binding, bindings, load_bindings
 from ...adapters.framework import Framework, NotInForce, Returned, Runner, Unavailable, Wire, framework
 from ...adapters.kernel.function import Kernel, find_function
 from ...adapters.lazy import Absent, Unimportable
+from ...adapters.path import Path as Way
 from ...adapters.rows import declared, without
 from ...adapters.surface import public_names
 
@@ -38,15 +39,15 @@ def serve(channel: Any, name: str, device: str, mode: str, files: Sequence[str],
     _redirect_output(log)
     try:
         adapter = framework(name, device)
-        if mode and mode not in adapter.modes:
-            raise Unavailable(f"{name} has no mode {mode!r}; it has {', '.join(adapter.modes)}")
+        path = adapter.path(mode)
+        adapter.enter(path)
         adapter.start()
     except Unavailable as error:
         channel.send({"unavailable": str(error)})
         return
-    for path in files:
-        load_bindings(Path(path))
-    desk = _Desk(adapter, mode or adapter.modes[0], name.partition("[")[0])
+    for file in files:
+        load_bindings(Path(file))
+    desk = _Desk(adapter, path, name.partition("[")[0])
     channel.send(desk.facts())
     for request in channel:
         channel.send(desk.answer(request))
@@ -109,8 +110,8 @@ class _Ready:
 
 
 class _Desk:
-    def __init__(self, adapter: Framework, mode: str, family: str) -> None:
-        self.adapter, self.mode = adapter, mode
+    def __init__(self, adapter: Framework, path: Way, family: str) -> None:
+        self.adapter, self.path, self.mode = adapter, path, path.name
         self.bindings = bindings([family])
         adapter.settle(self.bindings.values())
         self._met: set[Any] = set()
@@ -145,6 +146,10 @@ class _Desk:
     def _run(self, request: Mapping[str, Any]) -> Reply:
         if request["cotangents"] is None:
             return {"outputs": self._call(request, None)[0], "gradients": ()}
+        if not self.path.differentiates:
+            outputs, _ = self._call(request, None)
+            repeats = not request["repeat"] or outputs == self._call(request, None)[0]
+            return {"outputs": outputs, "forward_only": True, "repeats": repeats}
         cotangents = [self.adapter.load(wire) for wire in request["cotangents"]]
         try:
             outputs, gradients = self._call(request, cotangents)

@@ -1,4 +1,4 @@
-"""A mode is proved in force for each configuration, and the proof can fail."""
+"""A path is proved in force for each configuration, and the proof can fail."""
 
 from __future__ import annotations
 
@@ -22,55 +22,91 @@ from assay.adapters.framework import NotInForce, framework
 from assay.numerics.dtypes import encode
 import numpy as np
 
-name, mode, other = sys.argv[1:]
+name, other, *modes = sys.argv[1:]
 adapter = framework(name, "cpu")
 adapter.start()
-x = adapter.load(encode(np.ones((2, 3), np.float32)))
-asked = {"x": x}, [x]
+x = adapter.load(encode(np.ones((3, 3), np.float32)))
 
 
 def doubled(x):
-    return x * 2
+    return x @ (x + x)
 
 
-(y,), (gradient,) = adapter.in_force("eager", adapter.prepare(doubled, {}, ("x",), "eager"), *asked)[0]
-returned, proof = adapter.in_force(mode, adapter.prepare(doubled, {}, ("x",), mode), *asked)
-assert proof, "nothing shows that the mode was in force"
-assert adapter.unload(returned[0][0]) == adapter.unload(y)
-assert adapter.unload(returned[1][0]) == adapter.unload(gradient)
-try:
-    adapter.in_force(mode, adapter.prepare(doubled, {}, ("x",), other), *asked)
-except NotInForce:
-    pass
-else:
-    raise SystemExit(f"a run in mode {other} was taken for one in mode {mode}")
+for mode in modes:
+    path = adapter.path(mode)
+    x = adapter.load(encode(np.ones((3, 3), (path.dtypes or ("float32",))[0])))
+    asked = {"x": x}, [x] if path.differentiates else None
+    expected, _ = adapter.in_force("eager", adapter.prepare(doubled, {}, ("x",), "eager"), *asked)
+    returned, proof = adapter.in_force(mode, adapter.prepare(doubled, {}, ("x",), mode), *asked)
+    assert proof, f"nothing shows that {mode} was in force"
+    for found, wanted in zip(returned, expected, strict=True):
+        assert list(map(adapter.unload, found)) == list(map(adapter.unload, wanted)), mode
+    try:
+        adapter.in_force(mode, adapter.prepare(doubled, {}, ("x",), other), *asked)
+    except NotInForce:
+        pass
+    else:
+        raise SystemExit(f"a run by {other} was taken for one by {mode}")
 """
 
 
-def test_the_nightly_job_asks_every_framework_in_every_mode_and_the_default_ones_first():
+def test_the_nightly_jobs_ask_every_framework_by_every_path_and_the_default_ones_first():
     listed = re.search(r"^MODES := ((?:.*\\\n)*.*)", MAKEFILE.read_text("utf-8"), re.MULTILINE)[1]
     asked = listed.replace("\\\n", " ").split()
     modes = {name: framework(name, "cpu").modes for name in NAMES}
-    assert sorted(asked) == sorted(f"{name}/{mode}" for name in NAMES for mode in modes[name])
+    assert set(asked) <= {f"{name}/{mode}" for name in NAMES for mode in modes[name]}
+    assert re.search(r"^ASKED := (.*)", MAKEFILE.read_text("utf-8"), re.MULTILINE)[1].split() == list(NAMES)
     assert set(asked[: len(NAMES)]) == {f"{name}/{modes[name][0]}" for name in NAMES}
 
 
+OF_TORCH = ("no_grad", "inference_mode", "exported", "vmap", "autocast", "deterministic", "onednn_off")
+
+
 @pytest.mark.parametrize(
-    ("name", "mode", "other"),
+    ("name", "other", "modes"),
     [
-        ("torch", "compiled", "eager"),
-        ("tensorflow", "graph", "eager"),
-        ("tensorflow", "xla", "eager"),
-        ("tensorflow", "xla", "graph"),
-        ("jax", "jit", "eager"),
-        ("keras[torch]", "compiled", "eager"),
+        ("torch", "eager", ("compiled", *OF_TORCH)),
+        ("tensorflow", "eager", ("graph", "xla")),
+        ("tensorflow", "graph", ("xla",)),
+        ("jax", "eager", ("jit",)),
+        ("jax", "jit", ("vmap", "remat", "x64")),
+        ("keras[torch]", "eager", ("compiled",)),
     ],
 )
-def test_a_mode_shows_that_it_ran_the_call_and_no_other_mode_passes_for_it(name, mode, other):
-    done = subprocess.run(
-        [sys.executable, "-c", PROVE, name, mode, other], capture_output=True, text=True, check=False
-    )
+def test_a_path_shows_that_it_ran_the_call_and_no_other_passes_for_it(name, other, modes):
+    run = [sys.executable, "-c", PROVE, name, other, *modes]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_every_path_that_shows_something_is_tried_above():
+    tried = {"torch": {"compiled", *OF_TORCH}, "tensorflow": {"graph", "xla", "onednn_off"}}
+    tried["jax"] = {"jit", "vmap", "remat", "x64"}
+    for name, modes in tried.items():
+        assert {path.name for path in framework(name, "cpu").paths if path.shown} == modes
+
+
+ONEDNN = """
+import sys
+from assay.adapters.framework import NotInForce, framework
+
+adapter = framework("tensorflow", "cpu")
+adapter.enter(adapter.path(sys.argv[1]))
+adapter.start()
+try:
+    print(adapter.in_force("onednn_off", lambda inputs, cotangents: ((), ()), {}, None)[1])
+except NotInForce as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("entered", "told"), [("onednn_off", "oneDNN is off"), ("eager", "TensorFlow runs with oneDNN")]
+)
+def test_tensorflow_says_whether_it_runs_without_onednn(monkeypatch, entered, told):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")  # by default it is on for some processors only
+    run = [sys.executable, "-c", ONEDNN, entered]
+    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout.split("\n")[-2] == told
 
 
 TRACE = """

@@ -8,11 +8,9 @@ and `make modes` ask all of it. What is asked of specs one by one is asked of so
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 
-from assay.harness.plan import Question, refusal
+from assay.harness.plan import Question, reaching, refusal
 
 __all__ = ["BUDGET", "drawn", "sample"]
 
@@ -35,8 +33,7 @@ def sample(questions: Sequence[Question], budget: int = BUDGET) -> list[Question
     Raises:
         AssertionError: what reaches every implementation is beyond the budget.
     """
-    of_specs = groupby(questions, lambda question: question.case.spec.name)
-    chosen = {id(question): question for _, of_spec in of_specs for question in _reaching(list(of_spec))}
+    chosen = {id(question): question for question in reaching(questions)}
     asked = {one for question in chosen.values() for one in _asked(question)}
     assert len(asked) <= budget, (
         f"each implementation once is {len(asked)} configurations, more than {budget}"
@@ -54,17 +51,6 @@ def _asked(question: Question) -> Iterator[Asked]:
     for binding in question.bindings:
         if refusal(binding, question.case) is None:
             yield binding.key, question.case.configuration
-
-
-def _reaching(questions: Sequence[Question]) -> Iterator[Question]:
-    """Few questions that between them ask every implementation that any of them asks: the greedy cover."""
-    reached = [{key for key, _ in _asked(question)} for question in questions]
-    left = set().union(*reached)
-    while left:
-        gain = Counter({place: len(left & keys) for place, keys in enumerate(reached)})
-        place, _ = gain.most_common(1)[0]
-        left -= reached[place]
-        yield questions[place]
 
 
 def drawn(specs: Iterable[str], count: int, always: Iterable[str] = ()) -> list[str]:

@@ -1,0 +1,28 @@
+"""A path: one of the ways in which a framework runs a call, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Path"]
+
+
+@dataclass(frozen=True)
+class Path:
+    """How a call is entered, and what shows for each configuration that it ran so.
+
+    Args:
+        name: as ``--path`` takes it and targets are called by.
+        entered: how the call is made.
+        shown: what proves that it was; empty for eager execution, where there is nothing to show.
+        differentiates: whether gradients come of it; where not, only outputs are asked for and judged.
+        dtypes: of the cases that it is asked; of all if empty.
+        since: the first version of the framework that has it; empty if all that can be asked have it.
+    """
+
+    name: str
+    entered: str
+    shown: str = ""
+    differentiates: bool = True
+    dtypes: tuple[str, ...] = ()
+    since: str = ""
