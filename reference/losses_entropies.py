@@ -14,7 +14,6 @@ from .distributions import (
     is_label,
     normalized_rows,
     normalized_rows_vjp,
-    one_more_than_difference,
     shares_of_classes,
 )
 from .reductions import elements, rows
@@ -29,8 +28,6 @@ __all__ = [
     "fenchel_young_loss_vjp",
     "generalized_cross_entropy",
     "generalized_cross_entropy_vjp",
-    "generalized_kl_divergence",
-    "generalized_kl_divergence_vjp",
     "multiclass_sparsemax_loss",
     "multiclass_sparsemax_loss_vjp",
     "poly_cross_entropy",
@@ -392,40 +389,6 @@ def _check_max_function(scores: Array, targets: Array, max_function: str) -> Non
     require_shape("targets", targets, scores.shape, "as scores")
     known = ", ".join(MAX_FUNCTIONS)
     require(max_function in MAX_FUNCTIONS, f"max_function must be one of {known}; got {max_function!r}")
-
-
-@rows.loss
-def generalized_kl_divergence(log_predictions: Array, targets: Array) -> Array:
-    """Kullback–Leibler divergence of what need not sum to one.
-
-    ``Σ_c t_c (log t_c - log q_c) + q_c - t_c`` for each row
-
-    Args:
-        log_predictions: ``(batch, classes)``; ``log q``.
-        targets: the shape of ``log_predictions``, positive; ``t``.
-
-    Raises:
-        ValueError: ``targets`` has another shape than ``log_predictions``.
-
-    Source: Boyd and Vandenberghe (2004), Convex optimization, example 3.19.
-    """
-    require_shape("targets", targets, log_predictions.shape, "as log_predictions")
-    divergence = np.sum(targets * np.log(targets) - targets * log_predictions, axis=-1)
-    return divergence + np.sum(np.exp(log_predictions) - targets, axis=-1)
-
-
-@rows.vjp
-def generalized_kl_divergence_vjp(
-    log_predictions: Array, targets: Array, cotangent: Array
-) -> tuple[Array, Array]:
-    """Gradient of `generalized_kl_divergence`: ``q - t``, and ``log t - log q``."""
-    require_shape("targets", targets, log_predictions.shape, "as log_predictions")
-    each = cotangent[:, np.newaxis]
-    log_t, terms = np.log(targets), np.broadcast_to(each, targets.shape)
-    # The terms of the divergence add a 1 that the sums take away again: the larger error counts.
-    less_one = one_more_than_difference(terms, log_t, log_predictions) - terms
-    of_targets = np.maximum(terms * (log_t - log_predictions), less_one)
-    return each * np.exp(log_predictions) - each * targets, of_targets
 
 
 def smooth_labels(labels: Array, mask: Array | None = None, *, alpha: float = 0.1, axis: int = -1) -> Array:

@@ -125,21 +125,6 @@ fenchel_young_loss = loss(
     ),
 )
 
-generalized_kl_divergence = loss(
-    reference.generalized_kl_divergence,
-    (
-        Input("log_predictions", "batch, classes", meaning="logarithms of what need not sum to one"),
-        Input("targets", "batch, classes", kind="positive", meaning="need not sum to one"),
-    ),
-    sizes=((5, 7), (1, 1)),
-    data=("normal", "tails", "nan", "negative_infinities"),
-    sources=(
-        Source(
-            "Boyd and Vandenberghe (2004), Convex optimization", "https://web.stanford.edu/~boyd/cvxbook/"
-        ),
-    ),
-)
-
 smooth_labels = Spec(
     reference=reference.smooth_labels,
     inputs=(

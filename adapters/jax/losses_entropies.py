@@ -54,12 +54,4 @@ def fenchel_young_loss(scores, targets, *, max_function, reduction):
     return reduced(optax.losses.make_fenchel_young_loss(max_fun)(scores, targets), reduction)
 
 
-for api in ("generalized_kl_divergence", "convex_kl_divergence"):
-    function(
-        "generalized_kl_divergence",
-        f"optax.losses.{api}",
-        on="log_predictions, targets",
-        returns=REDUCED,
-    )
-
 function("smooth_labels", "optax.losses.smooth_labels", {"axis": "axis", "where": "mask"}, on="labels, alpha")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .framework import binds, function, tf
+from .framework import function
 from .reductions import reduced as reduced  # rows name them
 from .reductions import v1_reduction
 
@@ -102,50 +102,3 @@ function(
     where=PRODUCT,
     fixed=BINARY | NO_POSITIVE,
 )
-
-function(
-    "binary_cross_entropy",
-    "tf.compat.v1.losses.log_loss",
-    {"epsilon": "epsilon", "reduction": "'none'"},
-    on="targets, predictions",
-    fixed={
-        "guard": ("add", "TensorFlow adds epsilon inside both logarithms"),
-        "zero_target": ("zero", "finite logarithms leave nothing to choose"),
-        "row_mean": (False, "TensorFlow reduces over all elements at once"),
-        "gradient": ("exact", "TensorFlow differentiates the loss"),
-    },
-)
-
-# --- losses of probabilities ---
-
-
-@binds(
-    "kl_divergence_probabilities",
-    "tf.math.xlogy",
-    fixed={
-        "reduction": ("rows", "put together for one reduction"),
-        "epsilon": (0.0, "TensorFlow clips nothing"),
-    },
-    where={
-        "zero_gradient == 'zero' or data != 'zeros'": "TensorFlow gives no gradient where the target is 0"
-    },
-    composition=True,
-)
-def kl_divergence_probabilities(targets, predictions):
-    return tf.reduce_sum(tf.math.xlogy(targets, targets) - tf.math.xlogy(targets, predictions), axis=-1)
-
-
-@binds(
-    "categorical_cross_entropy",
-    "tf.math.log",
-    fixed={"sparse": (False, "takes a distribution")},
-    where={"zero_target == 'nan' or epsilon > 0 or data != 'zeros'": "a product with log 0 is NaN"},
-    composition=True,
-)
-def categorical_cross_entropy(predictions, targets, labels, *, epsilon, normalized):
-    if normalized == "before":
-        predictions = predictions / tf.reduce_sum(predictions, axis=-1, keepdims=True)
-    p = tf.clip_by_value(predictions, epsilon, 1.0 - epsilon) if epsilon else predictions
-    if normalized == "after":
-        p = p / tf.reduce_sum(p, axis=-1, keepdims=True)
-    return -tf.reduce_sum(targets * tf.math.log(p), axis=-1)

@@ -34,10 +34,3 @@ def binary_focal_cross_entropy(logits, predictions, targets, *, alpha, gamma, re
 def fenchel_young_loss(scores, targets, *, reduction):
     losses = torch.logsumexp(scores, dim=-1) - (targets * scores).sum(dim=-1)
     return losses if reduction == "none" else getattr(losses, reduction)()
-
-
-@binds("generalized_kl_divergence", "torch.nn.functional.kl_div", composition=True)
-def generalized_kl_divergence(log_predictions, targets, *, reduction):
-    terms = F.kl_div(log_predictions, targets, reduction="none") + log_predictions.exp() - targets
-    losses = terms.sum(dim=-1)
-    return losses if reduction == "none" else getattr(losses, reduction)()

@@ -137,12 +137,6 @@ def fenchel_young_without_shift(
     return reduce(best - np.sum(targets * scores, axis=-1), reduction)
 
 
-def generalized_kl_by_terms(log_predictions: Array, targets: Array, *, reduction: str = "mean") -> Array:
-    """All of a class at once."""
-    apart = np.log(targets) - log_predictions
-    return reduce(np.sum((targets * apart + np.exp(log_predictions)) - targets, axis=-1), reduction)
-
-
 def smoothed_towards_even(
     labels: Array, mask: Array | None = None, *, alpha: float = 0.1, axis: int = -1
 ) -> Array:
@@ -158,17 +152,6 @@ FAULTS = {
             reference=fenchel_young_without_shift,
             where="max_function == 'logsumexp' and data == 'tails'",
             rounds=True,
-        ),
-    ),
-    "generalized_kl_divergence": (
-        Fault(
-            name="sums supposed to be one",
-            results={
-                "y": lambda result, log_predictions, targets, reduction: (
-                    result - reduce(np.sum(np.exp(log_predictions) - targets, axis=-1), reduction)
-                )
-            },
-            where="data == 'normal'",
         ),
     ),
     "smooth_labels": (
@@ -208,7 +191,6 @@ FAULTS = {
 
 CONTROLS = {
     "fenchel_young_loss": (Control(name="from the targets on", reference=fenchel_young_from_targets),),
-    "generalized_kl_divergence": (Control(name="by terms", reference=generalized_kl_by_terms),),
     "smooth_labels": (Control(name="towards even shares", reference=smoothed_towards_even),),
     "poly_cross_entropy": (Control(name="by terms", reference=poly_by_terms),),
     "sparsemax_loss": (Control(name="case by case", reference=sparsemax_loss_by_cases),),

@@ -7,33 +7,25 @@ from contextlib import nullcontext
 import mpmath
 import numpy as np
 import pytest
-from scipy.special import expit
 from support.proof import assert_same, carried, proves
 
-from assay.numerics.carried import carry, finish
-from assay.numerics.data import draw_probability
-from assay.numerics.dtypes import dtype
 from assay.numerics.generator import Stream
-from assay.numerics.profiles import profiles
-from assay.numerics.tolerance import tolerance
-from assay.reference.activations import log_softmax, softmax, softmax_vjp
+from assay.reference.activations import log_softmax, softmax
 from assay.reference.losses_classification import (
-    binary_cross_entropy,
-    binary_cross_entropy_vjp,
-    categorical_cross_entropy,
-    categorical_cross_entropy_vjp,
-    kl_divergence,
-    kl_divergence_probabilities,
-    kl_divergence_probabilities_vjp,
-    kl_divergence_vjp,
-    kl_divergence_with_log_targets,
-    kl_divergence_with_log_targets_vjp,
     sigmoid_cross_entropy,
     sigmoid_cross_entropy_vjp,
     softmax_cross_entropy,
     softmax_cross_entropy_vjp,
     sparse_softmax_cross_entropy,
     sparse_softmax_cross_entropy_vjp,
+)
+from assay.reference.losses_divergence import (
+    kl_divergence,
+    kl_divergence_probabilities,
+)
+from assay.reference.losses_probabilities import (
+    binary_cross_entropy,
+    categorical_cross_entropy,
 )
 
 LOGITS = 4.0 * Stream("logits").normal((5, 3, 7))
@@ -55,32 +47,6 @@ def test_sigmoid_cross_entropy_of_worked_figures():
         carried(np.zeros((1, 2))), carried(np.array([[0.0, 0.25]])), reduction="sum"
     )
     assert_same(losses, 2 * mpmath.log(2))
-
-
-@proves(kl_divergence_probabilities, by="worked figures")
-def test_kl_divergence_of_worked_figures():
-    p, q = np.array([[0.5, 0.5]]), np.array([[0.25, 0.75]])
-    assert_same(kl_divergence_probabilities(carried(p), carried(q)), mpmath.log(mpmath.mpf(4) / 3) / 2)
-
-
-@proves(kl_divergence, kl_divergence_with_log_targets, by="worked figures")
-def test_kl_divergence_of_powers_of_one_half():
-    # 1/2 (log 1/2 - log 1/4) + 1/4 (log 1/4 - log 1/4) + 1/4 (log 1/4 - log 1/2) = 1/4 log 2.
-    p, q = np.array([[0.5, 0.25, 0.25]]), carried(np.array([[0.25, 0.25, 0.5]]))
-    assert_same(kl_divergence(carried(p), np.log(q)), mpmath.log(2) / 4)
-    assert_same(kl_divergence_with_log_targets(np.log(carried(p)), np.log(q)), mpmath.log(2) / 4)
-
-
-@proves(kl_divergence_vjp, kl_divergence_with_log_targets_vjp, by="worked figures")
-@proves(kl_divergence_probabilities_vjp, by="worked figures")
-def test_gradients_of_kl_divergence_at_powers_of_one_half():
-    p, q, g = map(carried, (np.array([[0.5, 0.25, 0.25]]), np.array([[0.25, 0.25, 0.5]]), np.array(1.0)))
-    slopes = [1 + mpmath.log(2), mpmath.mpf(1), 1 - mpmath.log(2)]  # 1 + log p - log q
-    assert_same(kl_divergence_vjp(p, np.log(q), g), ([slopes], [[-0.5, -0.25, -0.25]]))
-    assert_same(kl_divergence_probabilities_vjp(p, q, g), ([slopes], [[-2.0, -1.0, -0.5]]))
-    weighted = [slope * share for slope, share in zip(slopes, p.value[0], strict=True)]
-    of_logarithms = kl_divergence_with_log_targets_vjp(np.log(p), np.log(q), g)
-    assert_same(of_logarithms, ([weighted], [[-0.5, -0.25, -0.25]]))
 
 
 @proves(softmax_cross_entropy, by="worked figures")
@@ -147,37 +113,6 @@ def test_sigmoid_cross_entropy_keeps_its_digits_in_the_tails(x, t):
         exact = t * mpmath.log1p(mpmath.exp(-x)) + (1 - t) * mpmath.log1p(mpmath.exp(x))
     loss = sigmoid_cross_entropy(carried(np.array([x])), carried(np.array([t])), reduction="sum")
     assert_same(loss, exact)
-
-
-@proves(kl_divergence, by="high precision")
-def test_kl_divergence_agrees_with_many_digits():
-    p, x = softmax(LOGITS[0]), LOGITS[1]
-    with mpmath.workdps(60):
-        exact = mpmath.fsum(
-            mpmath.mpf(s) * (mpmath.log(s) - mpmath.mpf(t)) for s, t in zip(p.ravel(), x.ravel(), strict=True)
-        )
-    assert_same(kl_divergence(carried(p), carried(x), reduction="sum"), exact)
-
-
-@proves(kl_divergence_with_log_targets, by="high precision")
-def test_kl_divergence_of_log_probabilities_agrees_with_many_digits():
-    t, x = 100.0 * LOGITS[0] - 300.0, LOGITS[1]
-    with mpmath.workdps(60):
-        pairs = [(mpmath.mpf(a), mpmath.mpf(b)) for a, b in zip(t.ravel(), x.ravel(), strict=True)]
-        terms = np.reshape([mpmath.exp(a) * (a - b) for a, b in pairs], t.shape)
-    assert_same(kl_divergence_with_log_targets(carried(t), carried(x), reduction="elements"), terms)
-
-
-@proves(kl_divergence_probabilities, by="high precision")
-def test_kl_divergence_of_probabilities_agrees_with_many_digits():
-    # The distributions of Kullback (1959), Information theory and statistics, example 2.1: a binomial one
-    # with p = 0.4 beside the uniform one.
-    p, q = np.array([[0.36, 0.48, 0.16]]), np.full((1, 3), 1 / 3)
-    for one, other in ((p, q), (q, p)):
-        with mpmath.workdps(60):
-            pairs = [(mpmath.mpf(a), mpmath.mpf(b)) for a, b in zip(one[0], other[0], strict=True)]
-            exact = mpmath.fsum(a * mpmath.log(a / b) for a, b in pairs)
-        assert_same(kl_divergence_probabilities(carried(one), carried(other)), exact)
 
 
 # --- laws ---
@@ -284,22 +219,6 @@ def test_cross_entropy_is_entropy_plus_divergence():
     assert_same(cross, entropy + kl_divergence(carried(p), log_q, reduction="sum"))
 
 
-@proves(kl_divergence, kl_divergence_with_log_targets, kl_divergence_probabilities, by="law")
-def test_divergence_takes_targets_and_predictions_in_any_domain():
-    p, log_q = softmax(LOGITS), log_softmax(LOGITS[::-1])
-    whole = kl_divergence(carried(p), carried(log_q), reduction="sum")
-    assert_same(whole, kl_divergence_with_log_targets(np.log(carried(p)), carried(log_q), reduction="sum"))
-    assert_same(whole, kl_divergence_probabilities(carried(p), np.exp(carried(log_q)), reduction="sum"))
-
-
-@proves(kl_divergence_probabilities, kl_divergence_with_log_targets, by="law")
-def test_divergence_of_a_distribution_from_itself_is_zero():
-    p = carried(softmax(LOGITS))
-    plain = p.value
-    assert_same(kl_divergence_probabilities(plain, plain, reduction="elements"), 0.0)
-    assert_same(kl_divergence_with_log_targets(np.log(plain), np.log(plain), reduction="elements"), 0.0)
-
-
 def test_likelihood_losses_are_not_negative():
     p = softmax(LOGITS[::-1])
     assert np.all(sparse_softmax_cross_entropy(LOGITS, LABELS, WEIGHTS, reduction="none") >= 0)
@@ -307,139 +226,6 @@ def test_likelihood_losses_are_not_negative():
     assert np.all(sigmoid_cross_entropy(100.0 * LOGITS, TARGETS, WEIGHTS, reduction="none") >= 0)
     divergence = kl_divergence_probabilities(carried(p), carried(softmax(LOGITS)), reduction="rows")
     assert np.all(divergence.value >= -divergence.bound)
-
-
-@proves(kl_divergence, by="law")
-@pytest.mark.parametrize(("reduction", "divisor"), [("batchmean", 15), ("mean", 105), ("sum", 1)])
-def test_reductions_of_a_divergence_divide_by_rows_or_terms(reduction, divisor):
-    terms = kl_divergence(carried(TARGETS), carried(LOGITS), reduction="elements")
-    assert_same(
-        kl_divergence(carried(TARGETS), carried(LOGITS), reduction=reduction), np.sum(terms) / divisor
-    )
-
-
-# --- losses of probabilities ---
-
-P = carried(np.array([[0.5, 0.25, 0.0], [0.25, 0.25, 1.0]]))
-T = carried(np.array([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]]))
-ROW_COTANGENT = carried(np.array([2.0, 4.0]))
-LOG_2 = mpmath.log(2)
-
-
-@proves(categorical_cross_entropy, categorical_cross_entropy_vjp, by="worked figures")
-def test_categorical_cross_entropy_of_worked_figures():
-    assert_same(categorical_cross_entropy(P, T), [3 * LOG_2 / 2, 2 * LOG_2])
-    of_predictions, _ = categorical_cross_entropy_vjp(P, T, None, ROW_COTANGENT)
-    assert_same(of_predictions, [[-2.0, -4.0, 0.0], [0.0, -16.0, 0.0]])
-
-
-@proves(categorical_cross_entropy, categorical_cross_entropy_vjp, by="worked figures")
-def test_labels_and_rows_of_any_sum_of_worked_figures():
-    # Divided by their sums, the probabilities of the labels are 2/3 and 1/6.
-    labels = np.array([0, 1])
-    losses = categorical_cross_entropy(P, None, labels, normalized="before")
-    assert_same(losses, [mpmath.log(mpmath.mpf(3) / 2), mpmath.log(6)])
-    of_predictions, of_targets = categorical_cross_entropy_vjp(
-        P, None, labels, ROW_COTANGENT, normalized="before"
-    )
-    third = mpmath.mpf(8) / 3
-    assert_same(of_predictions, [[third - 4, third, third], [third, third - 16, third]])
-    assert of_targets is None
-
-
-@proves(binary_cross_entropy, binary_cross_entropy_vjp, by="worked figures")
-def test_binary_cross_entropy_of_worked_figures():
-    p, t = carried(np.array([[0.5, 0.25]])), carried(np.array([[1.0, 0.5]]))
-    assert_same(binary_cross_entropy(p, t), [[LOG_2, 2 * LOG_2 - mpmath.log(3) / 2]])
-    of_predictions, of_targets = binary_cross_entropy_vjp(p, t, carried(np.array([[3.0, 3.0]])))
-    assert_same(of_predictions, [[-6.0, -4.0]])
-    assert_same(of_targets, [[0.0, 3 * mpmath.log(3)]])
-
-
-@proves(categorical_cross_entropy, binary_cross_entropy, by="high precision")
-@pytest.mark.parametrize("epsilon", [1e-7, 1e-3])
-def test_clipped_losses_agree_with_many_digits(epsilon):
-    p, t = np.array([0.0, 1e-5, 0.3, 0.75, 1.0]), np.array([1.0, 0.25, 0.5, 0.0, 0.125])
-    with mpmath.workdps(60):
-        low, high = mpmath.mpf(epsilon), mpmath.mpf(1.0 - epsilon)
-        held = [min(max(mpmath.mpf(q), low), high) for q in p]
-        terms = [
-            -share * mpmath.log(q) - (1 - share) * mpmath.log(1 - q) for share, q in zip(t, held, strict=True)
-        ]
-        exact = -mpmath.fsum(share * mpmath.log(q) for share, q in zip(t, held, strict=True))
-    rows = carried(p[np.newaxis]), carried(t[np.newaxis])
-    assert_same(categorical_cross_entropy(*rows, epsilon=epsilon), [exact])
-    assert_same(binary_cross_entropy(*rows, guard="clip", epsilon=epsilon), [terms])
-
-
-@proves(categorical_cross_entropy, softmax_cross_entropy, by="law")
-@pytest.mark.parametrize("normalized", ["none", "before"])
-def test_cross_entropy_of_logits_is_that_of_their_softmax(normalized):
-    logits, targets = carried(LOGITS[0]), carried(TARGETS[0])
-    after = categorical_cross_entropy(softmax(logits), targets, normalized=normalized)
-    assert_same(after, softmax_cross_entropy(logits, targets, reduction="none"))
-
-
-@proves(categorical_cross_entropy_vjp, softmax_cross_entropy_vjp, by="law")
-def test_gradient_through_the_softmax_is_that_of_the_logits():
-    logits, targets, rows = carried(LOGITS[0]), carried(TARGETS[0]), carried(np.array([1.0, -2.0, 0.5]))
-    of_p, of_targets = categorical_cross_entropy_vjp(softmax(logits), targets, None, rows)
-    expected = softmax_cross_entropy_vjp(logits, targets, None, rows, reduction="none")
-    assert_same((*softmax_vjp(logits, of_p), of_targets), expected)
-
-
-@proves(binary_cross_entropy, sigmoid_cross_entropy, by="law")
-def test_binary_cross_entropy_of_logits_is_that_of_their_sigmoid():
-    logits, targets = carried(LOGITS[0]), carried(TARGETS[0])
-    losses = binary_cross_entropy(expit(logits), targets)
-    assert_same(losses, sigmoid_cross_entropy(logits, targets, reduction="none"))
-
-
-@proves(binary_cross_entropy_vjp, by="law")
-def test_bounded_gradient_of_binary_cross_entropy_is_exact_away_from_the_ends():
-    p, t, g = carried(expit(LOGITS[0])), carried(TARGETS[0]), carried(LOGITS[1])
-    bounded = binary_cross_entropy_vjp(p, t, g, guard="log", gradient="bounded")
-    assert_same(bounded, binary_cross_entropy_vjp(p, t, g))
-
-
-@proves(categorical_cross_entropy, by="law")
-def test_one_class_is_a_distribution_with_one_share():
-    p = carried(softmax(LOGITS[0]) * 0.5)
-    for normalized in ("none", "before"):
-        of_labels = categorical_cross_entropy(p, None, LABELS[0], normalized=normalized)
-        assert_same(of_labels, categorical_cross_entropy(p, carried(ONE_HOT[0]), normalized=normalized))
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({"guard": "none"}, np.inf),
-        ({"guard": "log"}, 100.0),
-        ({"guard": "clip"}, -np.log(1e-7)),
-        ({"guard": "add", "epsilon": 1e-3}, -np.log(1e-3)),
-    ],
-)
-def test_what_an_impossible_target_costs_depends_on_the_guard(options, expected):
-    with np.errstate(divide="ignore", invalid="ignore"):
-        assert binary_cross_entropy(np.zeros((1, 1)), np.ones((1, 1)), **options) == expected
-        assert categorical_cross_entropy(np.array([[0.0, 1.0]]), None, np.array([0])) == np.inf
-
-
-@pytest.mark.parametrize(("zero_target", "expected"), [("zero", 0.0), ("nan", np.nan)])
-def test_gradient_of_a_class_without_share_and_probability_is_what_the_facet_says(zero_target, expected):
-    with np.errstate(divide="ignore", invalid="ignore"):
-        (gradient, _) = categorical_cross_entropy_vjp(
-            np.array([[0.0, 1.0]]), None, np.array([1]), np.ones(1), zero_target=zero_target
-        )
-    assert_same(gradient, [[expected, -1.0]])
-
-
-def test_clipped_probabilities_have_no_gradient():
-    p, t = np.array([[0.0, 1.0, 0.5]]), np.array([[1.0, 1.0, 0.0]])
-    gradient, _ = categorical_cross_entropy_vjp(p, t, None, np.ones(1), epsilon=1e-3)
-    assert not gradient.any()
-    gradient, _ = binary_cross_entropy_vjp(p, 1.0 - t, np.ones((1, 3)), guard="clip")
-    assert_same(gradient, [[0.0, 0.0, -2.0]])
 
 
 # --- conventions ---
@@ -496,16 +282,6 @@ def test_gradient_that_supposes_unit_sums_is_right_for_unit_sums_only():
             assert_same(supposed, exact)
 
 
-@pytest.mark.parametrize(
-    ("zero_gradient", "expected"), [("infinite", -np.inf), ("zero", 0.0), ("nan", np.nan)]
-)
-def test_gradient_with_respect_to_a_target_of_zero_is_what_the_facet_says(zero_gradient, expected):
-    p, x = np.array([[0.0, 1.0]]), np.array([[-1.0, -2.0]])
-    with np.errstate(divide="ignore"):
-        gradient, _ = kl_divergence_vjp(p, x, np.array(1.0), zero_gradient=zero_gradient)
-    assert_same(gradient, [[expected, 3.0]])
-
-
 def test_mean_over_the_batch_counts_ignored_rows():
     labels = np.zeros((5, 3), dtype=int)
     assert sparse_softmax_cross_entropy(LOGITS, labels, ignored=0, reduction="mean_batch") == 0.0
@@ -551,28 +327,3 @@ def test_ignored_label_need_not_be_a_class():
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
-
-
-# --- roundings ---
-
-
-ORDERS = {
-    "g (log p - log q + 1)": lambda log_p, log_q, g: g * ((log_p - log_q) + np.float32(1)),
-    "g (log p + 1 - log q)": lambda log_p, log_q, g: g * ((log_p + np.float32(1)) - log_q),
-    "g (log p - log q) + g": lambda log_p, log_q, g: g * (log_p - log_q) + g,
-    "g (log p + 1) - g log q": lambda log_p, log_q, g: g * (log_p + np.float32(1)) - g * log_q,
-    "g log p + (g - g log q)": lambda log_p, log_q, g: g * log_p + (g - g * log_q),
-}
-
-
-@pytest.mark.parametrize("order", ORDERS)
-def test_every_order_of_the_gradient_of_a_divergence_is_within_its_tolerance(order):
-    """Of single classes too, whose log p is 0 exactly: there an order that adds 1 last rounds once more."""
-    float32, stream = profiles("float32")[0], Stream("orders of the gradient")
-    for classes in (1, 5):
-        p = draw_probability(stream, (1000, classes), dtype("float32"))
-        log_q, g = (stream.normal(p.shape).astype(np.float32) for _ in range(2))
-        given = (carry(a, float32) for a in (p, log_q, g))
-        expected = finish(kl_divergence_vjp(*given, reduction="elements")[0])
-        got = ORDERS[order](np.log(p), log_q, g)
-        assert np.all(np.abs(got - expected.value) <= tolerance(expected))

@@ -9,14 +9,15 @@ from scipy.special import expit
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
-from assay.reference.activations import log_softmax, softmax
+from assay.reference.activations import softmax
 from assay.reference.losses_classification import (
-    kl_divergence,
-    kl_divergence_vjp,
     sigmoid_cross_entropy,
     sigmoid_cross_entropy_vjp,
     softmax_cross_entropy,
     softmax_cross_entropy_vjp,
+)
+from assay.reference.losses_divergence import (
+    generalized_kl_divergence,
 )
 from assay.reference.losses_entropies import (
     binary_focal_cross_entropy,
@@ -27,8 +28,6 @@ from assay.reference.losses_entropies import (
     fenchel_young_loss_vjp,
     generalized_cross_entropy,
     generalized_cross_entropy_vjp,
-    generalized_kl_divergence,
-    generalized_kl_divergence_vjp,
     multiclass_sparsemax_loss,
     multiclass_sparsemax_loss_vjp,
     poly_cross_entropy,
@@ -229,27 +228,6 @@ def test_the_fenchel_young_losses_of_two_scores():
     assert_same(fenchel_young_loss(x, t, max_function="sparsemax"), mpmath.mpf(1) / 4)
     of_x, of_t = fenchel_young_loss_vjp(x, t, np.array(1.0), max_function="sparsemax")
     assert_same((of_x, of_t), ([[0.75, -0.5]], [[-1.0, 0.0]]))
-
-
-@proves(generalized_kl_divergence, generalized_kl_divergence_vjp, kl_divergence, kl_divergence_vjp, by="law")
-def test_of_distributions_the_generalized_divergence_is_the_divergence():
-    log_q = log_softmax(carried(LOGITS[0]))
-    t = softmax(carried(LOGITS[1]))
-    assert_same(generalized_kl_divergence(log_q, t), kl_divergence(t, log_q), size=10)
-    of_q, of_t = generalized_kl_divergence_vjp(log_q, t, np.array(1.0))
-    by_t, by_q = kl_divergence_vjp(t, log_q, np.array(1.0))
-    # The sums add the slopes of q and of -t.
-    assert_same(of_q, by_q + np.exp(log_q) / 3.0, size=1)
-    assert_same(of_t, by_t - 1.0 / 3.0, size=10)
-
-
-@proves(generalized_kl_divergence, generalized_kl_divergence_vjp, by="worked figures")
-def test_the_generalized_divergence_of_half_and_one():
-    log_q, t = np.log(carried(np.array([[2.0, 1.0]]))), carried(np.array([[1.0, 1.0]]))
-    assert_same(generalized_kl_divergence(log_q, t), 1 - mpmath.log(2))
-    of_q, of_t = generalized_kl_divergence_vjp(log_q, t, np.array(1.0))
-    assert_same(of_q, [[1.0, 0.0]], size=1)
-    assert_same(of_t[0, 0], -mpmath.log(2))
 
 
 @proves(smooth_labels, smooth_labels_vjp, by="worked figures")

@@ -11,11 +11,11 @@ from support.proof import assert_same, carried, proves
 from assay.numerics.generator import Stream
 from assay.reference.activations import log_softmax, softmax
 from assay.reference.losses_classification import (
-    kl_divergence_with_log_targets,
     sigmoid_cross_entropy,
     sparse_softmax_cross_entropy,
     sparse_softmax_cross_entropy_vjp,
 )
+from assay.reference.losses_divergence import kl_divergence_with_log_targets
 from assay.reference.losses_language import (
     dpo_loss,
     dpo_loss_vjp,

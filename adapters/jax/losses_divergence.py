@@ -1,0 +1,58 @@
+"""Losses of classification that are divergences, of optax, and of what JAX gives to build them."""
+
+from __future__ import annotations
+
+from .framework import binds, jax, jnp
+from .losses_classification import PRODUCT, REDUCED
+from .modules import function
+from .reductions import reduced
+
+
+def reduced_rows(rows, reduction):
+    """Divergences of rows as they are, their mean or their sum."""
+    return reduced(rows, {"rows": "none", "batchmean": "mean", "sum": "sum"}[reduction])
+
+
+ROWS = {"reduction in ('rows', 'batchmean', 'sum')": "optax sums over the classes"}
+PLAIN = {
+    "epsilon == 0.0": "JAX clips nothing",
+    "zero_gradient == 'zero' or data != 'zeros'": "JAX gives no gradient where the target is 0",
+}
+
+
+KL = {"options": {"axis": "-1"}, "returns": "reduced_rows(y, reduction)"}
+NAN_GRADIENT = {
+    "zero_gradient == 'nan' or data not in ('zeros', 'saturated', 'negative_infinities')": "0 inf in JAX",
+}
+
+function(
+    "kl_divergence",
+    "optax.kl_divergence",
+    **KL,
+    on="log_predictions, targets",
+    where=PRODUCT | ROWS | NAN_GRADIENT,
+)
+function(
+    "kl_divergence_with_log_targets",
+    "optax.losses.kl_divergence_with_log_targets",
+    **KL,
+    on="log_predictions, log_targets",
+    where=ROWS,
+)
+
+
+@binds("kl_divergence_probabilities", "jax.scipy.special.rel_entr", where=PLAIN)
+def kl_divergence_probabilities(targets, predictions, *, reduction):
+    terms = jax.scipy.special.rel_entr(targets, predictions)
+    if reduction in ("elements", "mean"):
+        return reduced(terms, reduction.replace("elements", "none"))
+    return reduced_rows(jnp.sum(terms, axis=-1), reduction)
+
+
+for api in ("generalized_kl_divergence", "convex_kl_divergence"):
+    function(
+        "generalized_kl_divergence",
+        f"optax.losses.{api}",
+        on="log_predictions, targets",
+        returns=REDUCED,
+    )

@@ -1,0 +1,87 @@
+"""Specs of the losses of classification that are divergences."""
+
+from __future__ import annotations
+
+from ..reference import losses_divergence as reference
+from .language.loss import loss
+from .language.spec import Input, Parameter, Source, Spec
+from .losses_classification import ZERO_TARGET
+
+LOG_PREDICTIONS = Input("log_predictions", "batch, classes", meaning="log-probabilities")
+TERM_REDUCTION = Parameter(
+    "reduction",
+    reference.TERM_REDUCTIONS,
+    "over rows, and what a mean divides by: batch or terms",
+    facet=True,
+    plain="elements",
+)
+DISTRIBUTION_SIZES = ((3, 7), (1, 1), (4, 2), (5, 65), (1, 30001))
+ZERO_GRADIENT = Parameter(
+    "zero_gradient",
+    ("infinite", "nan", "zero"),
+    "gradient with respect to a target of 0",
+    facet=True,
+    right="infinite",
+)
+KL_SOURCES = (
+    Source(
+        "Kullback and Leibler (1951), On information and sufficiency",
+        "https://doi.org/10.1214/aoms/1177729694",
+    ),
+)
+
+kl_divergence = Spec(
+    reference=reference.kl_divergence,
+    inputs=(Input("targets", "batch, classes", kind="probability"), LOG_PREDICTIONS),
+    parameters=(
+        TERM_REDUCTION,
+        ZERO_TARGET,
+        ZERO_GRADIENT,
+    ),
+    sizes=DISTRIBUTION_SIZES,
+    data=("normal", "offset", "saturated", "zeros", "nan", "negative_infinities"),
+    sources=KL_SOURCES,
+)
+
+kl_divergence_with_log_targets = Spec(
+    reference=reference.kl_divergence_with_log_targets,
+    inputs=(Input("log_targets", "batch, classes", meaning="log-probabilities"), LOG_PREDICTIONS),
+    parameters=(TERM_REDUCTION,),
+    sizes=DISTRIBUTION_SIZES,
+    data=("normal", "tails", "saturated", "ties", "nan"),
+    # Targets of exp(100) leave the range, and so do all sums of them.
+    excluded=("data == 'saturated' and reduction != 'elements'",),
+    sources=KL_SOURCES,
+)
+
+kl_divergence_probabilities = Spec(
+    reference=reference.kl_divergence_probabilities,
+    inputs=(
+        Input("targets", "batch, classes", kind="probability"),
+        Input("predictions", "batch, classes", kind="probability"),
+    ),
+    parameters=(
+        TERM_REDUCTION,
+        Parameter("epsilon", (0.0, 1e-7), "below it probabilities are clipped", facet=True),
+        ZERO_GRADIENT,
+    ),
+    excluded=("epsilon > 0 and zero_gradient != 'infinite'",),
+    sizes=DISTRIBUTION_SIZES,
+    data=("normal", "zeros"),
+    sources=KL_SOURCES,
+)
+
+generalized_kl_divergence = loss(
+    reference.generalized_kl_divergence,
+    (
+        Input("log_predictions", "batch, classes", meaning="logarithms of what need not sum to one"),
+        Input("targets", "batch, classes", kind="positive", meaning="need not sum to one"),
+    ),
+    sizes=((5, 7), (1, 1)),
+    data=("normal", "tails", "nan", "negative_infinities"),
+    sources=(
+        Source(
+            "Boyd and Vandenberghe (2004), Convex optimization", "https://web.stanford.edu/~boyd/cvxbook/"
+        ),
+    ),
+)
