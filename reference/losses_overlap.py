@@ -94,13 +94,18 @@ def tversky_vjp(
         each = np.concatenate([np.zeros((*ratio.shape[:-1], 1)), each], axis=-1)
     each = each if factors is None else each * factors
     each, below, ratio = (_kept(x, targets.shape, axis) for x in (each, below, ratio))
-    of_shares = each / below * (ratio * (targets + alpha * (1.0 - targets) - beta * targets) - targets)
-    of_targets = each / below * (ratio * (shares + beta * (1.0 - shares) - alpha * shares) - shares)
+    of_shares = each / below * (ratio * _mixture(targets, alpha, beta) - targets)
+    of_targets = each / below * (ratio * _mixture(shares, beta, alpha) - shares)
     if predictions is not None:
         return None, of_shares, of_targets
     if logits.shape[-1] == 1:
         return of_shares * (shares * expit(-logits)), None, of_targets
     return softmax_vjp(logits, of_shares)[0], None, of_targets
+
+
+def _mixture(other: Array, own: float, cross: float) -> Array | float:
+    """``x + a (1 - x) - b x``, which for a + b = 1 does not depend on x."""
+    return own if own + cross == 1.0 else own + (1.0 - own - cross) * other
 
 
 def generalized_dice(

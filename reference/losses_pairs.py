@@ -7,6 +7,7 @@ from scipy.special import expit
 
 from .checks import Array, require, require_rank, require_shape
 from .reductions import reduce, spread
+from .selection import plain
 
 __all__ = ["circle", "circle_vjp", "ntxent", "ntxent_vjp"]
 
@@ -73,7 +74,8 @@ def _kinds(labels: Array) -> tuple[Array, Array]:
 def _totals(scores: Array, unlike: Array) -> Array:
     """``log(exp(s_ij) + Σ_k exp(s_ik))`` of each pair."""
     others = np.where(unlike, scores, -np.inf)
-    top = np.maximum(np.max(others, axis=-1, keepdims=True), scores)
+    # Any number near the maximum does as well: the shift makes no error.
+    top = plain(np.maximum(np.max(others, axis=-1, keepdims=True), scores))
     rest = np.where(unlike[:, np.newaxis, :], scores[:, np.newaxis, :], -np.inf) - top[..., np.newaxis]
     return top + np.log(np.exp(scores - top) + np.sum(np.exp(rest), axis=-1))
 
@@ -170,7 +172,7 @@ def _exponents(
 
 def _log_sum(terms: Array) -> tuple[Array, Array]:
     """Logarithm of the sum of exponentials of each row, and what share of it each has."""
-    top = np.max(terms, axis=-1, keepdims=True)
+    top = plain(np.max(terms, axis=-1, keepdims=True))
     none = top == -np.inf
     shifted = np.exp(np.where(none, -np.inf, terms - np.where(none, 0.0, top)))
     total = np.sum(shifted, axis=-1, keepdims=True)

@@ -142,7 +142,7 @@ jsd_distillation = Spec(
         Parameter("beta", (0.5, 0.0, 1.0, 0.125), "share of the teacher; at 0 and 1 one divergence alone"),
         Parameter("temperature", (1.0, 2.0), "what logits are divided by"),
     ),
-    sizes=((5, 7), (3, 33)),
+    sizes=((6, 7), (3, 33)),
     # Saturated, probabilities of one side or both are 0.
     data=("normal", "saturated"),
     sources=(Source("Agarwal et al. (2023), On-policy distillation", "https://arxiv.org/abs/2306.13649"),),

@@ -50,12 +50,12 @@ generalized_dice = Spec(
         Input("targets", PLACES, kind="unit", constant=True, meaning="shares; rows need not sum to one"),
     ),
     parameters=(
-        Parameter("smooth", (0.125, 0.5), "what is added to both sides of the ratio"),
+        Parameter("smooth", (0.125, 1.0, 2.0), "what is added to both sides of the ratio"),
         Parameter("ignore_background", (False, True), "whether the first class is left out"),
     ),
-    # Of a single class, without the rounding of weights.
-    sizes=((2, 3, 3), (3, 9, 5), (2, 2, 1)),
+    # Of single classes at single places, without the rounding of weights and sums.
+    sizes=((2, 3, 3), (3, 9, 5), (4, 1, 1), (2, 2, 1)),
     data=("normal", "tails", "saturated", "nan"),
-    excluded=("classes == 1 and (smooth != 0.125 or data != 'saturated')",),
+    excluded=("classes == 1 and ignore_background",),
     sources=(Source("Sudre et al. (2017), Generalised Dice overlap", "https://arxiv.org/abs/1707.03237"),),
 )
