@@ -13,7 +13,7 @@ UNDERWAY := $(VENV)/.assay-setting-up
 TREE     := $(VENV)/.assay-tree
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test audit proof answers atlas smoke seeds modes paths mutants report lint clean
+.PHONY: help setup test audit proof answers atlas smoke seeds modes paths mutants report lint clean losses
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [OUT=$(OUT)] [TIER=$(TIER)] [JOBS=$(JOBS)] [SEEDS=$(SEEDS)]"
@@ -57,6 +57,9 @@ answers: setup ## measure what practitioners ask, and write docs/answers.md anew
 
 atlas: setup ## measure what arguments of layers are by default, ten minutes; writes docs/atlas
 	$(BIN)/assay atlas --out docs/atlas
+
+losses: setup ## compare what frameworks offer for each loss, and measure empty batches; writes docs/losses.md
+	$(BIN)/assay losses --out docs/losses.md
 
 smoke: setup ## choose the cases of the smoke tier by what the judge catches in them, half an hour; writes specs/smoke.txt
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/smoke.py --jobs $(JOBS)

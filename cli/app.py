@@ -41,6 +41,7 @@ from .coverage import coverage
 from .ending import DEBUG, CannotRun, Defect, keeping, status_of, unread
 from .gate import gate, waive
 from .kernel import check, export, judge
+from .losses import losses
 from .options import ALL_FRAMEWORKS, Device, Names, Paths, Tier
 from .paths import paths
 from .port import port
@@ -366,6 +367,7 @@ app.command(check)
 app.command(coverage)
 app.command(export)
 app.command(judge)
+app.command(losses)
 app.command(gate)
 app.command(paths)
 app.command(port)

@@ -29,8 +29,9 @@ def ntxent(embeddings: Array, labels: Array, *, temperature: float = 0.07) -> Ar
     Raises:
         ValueError: shapes that do not fit, or a ``temperature`` that is not positive.
 
-    Source: Chen et al. (2020), A simple framework for contrastive learning, arXiv:2002.05709, equation 1;
-    with several pairs of one label Khosla et al. (2020), Supervised contrastive learning, arXiv:2004.11362.
+    Source: Chen et al. (2020), A simple framework for contrastive learning, arXiv:2002.05709, equation 1,
+    where each label stands for one pair. Several pairs of one label are averaged as by Khosla et al. (2020),
+    Supervised contrastive learning, arXiv:2004.11362, who let the other like ones stand in the sum too.
     """
     _, _, scores = _cosines(embeddings, labels, temperature)
     alike, unlike = _kinds(labels)

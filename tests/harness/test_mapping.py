@@ -12,6 +12,7 @@ from assay.cli import main
 from assay.errors import Usage
 from assay.harness.mapping.arguments import Desk, bases, options_of, own_value, pins
 from assay.harness.mapping.atlas import atlas
+from assay.harness.mapping.losses import where_nothing_counts
 from assay.harness.mapping.porting import pair, port
 from assay.harness.running.processes import Worker, WorkerSettings
 from assay.harness.running.provenance import target_facts
@@ -100,6 +101,18 @@ def test_what_cannot_be_told_apart_is_said_to_be_declared(desk):
     assert known["elementwise_affine"].standing == "declared", "weights of 1 and 0 do nothing yet"
     assert known["eps"].standing == "default"
     assert found(desk, "avg_pool2d", "torch.nn.AvgPool2d")["kernel_size"].standing == "required"
+
+
+def test_what_losses_give_where_nothing_counts_is_measured(desk):
+    spec = SPECS["mean_absolute_error"]
+    binding = binding_of(spec.name, "torch.nn.functional.l1_loss")
+    l1 = where_nothing_counts(desk.worker, binding, spec, desk.target)
+    assert {one.situation: one.said for one in l1} == {"no samples": "NaN", "all weights 0": "NaN"}
+    spec = SPECS["jsd_distillation"]
+    own = where_nothing_counts(
+        desk.worker, binding_of(spec.name, "torch.nn.functional.kl_div"), spec, desk.target
+    )
+    assert {one.situation: one.said for one in own} == {"no samples": "NaN", "all masked": "NaN"}
 
 
 # --- the pages ---
