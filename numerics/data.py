@@ -356,6 +356,12 @@ def _below_zero(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
     return round_to(-1.25 - 2.75 * stream.uniform(shape), dtype)
 
 
+@_data_set("positive numbers over many powers of two: logarithms, and what is defined above 0 alone")
+def _above_zero(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    exponents = stream.integers(-dtype.precision, 7, shape)
+    return round_to(np.ldexp(1.0 + stream.uniform(shape), exponents), dtype)
+
+
 def _special_places(stream: Stream, shape: Shape) -> npt.NDArray[np.bool_]:
     """One place in a quarter of the samples, and in one at least."""
     places = np.zeros(shape, dtype=np.bool_)

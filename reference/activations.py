@@ -176,6 +176,37 @@ def swish_vjp(x: Array, cotangent: Array, *, beta: float = 1.0) -> tuple[Array]:
     return silu_vjp(beta * np.clip(x, SILU_VANISHES / beta, -SILU_VANISHES / beta), cotangent)
 
 
+LOG_2 = math.log(2.0)
+
+
+def log1mexp(x: Array) -> Array:
+    """Logarithm of 1 less an exponential: of the chance that something of log-probability -x fails.
+
+    ``log1mexp(x) = log(1 - exp(-x))``
+
+    Up to log 2 it is ``log(-expm1(-x))``, and beyond ``log1p(-exp(-x))``: each loses its digits where the
+    other keeps them.
+
+    Args:
+        x: any shape, not negative. -∞ at 0, 0 at ∞, and NaN below 0.
+
+    Returns:
+        The shape of ``x``, at most 0.
+
+    Source: Mächler (2012), Accurately computing log(1 - exp(-|a|)), equation 7.
+    """
+    near, far = np.minimum(x, LOG_2), np.maximum(x, LOG_2)
+    return np.where(x > LOG_2, np.log1p(-np.exp(-far)), np.log(-np.expm1(-near)))
+
+
+def log1mexp_vjp(x: Array, cotangent: Array) -> tuple[Array]:
+    """Gradient of `log1mexp`: ``1 / (exp(x) - 1)``, which goes on below 0, where there is no value.
+
+    At zeros of either sign it is ∞, the limit from above.
+    """
+    return (cotangent / np.where(x == 0, 0.0, np.expm1(x)),)
+
+
 def identity(x: Array) -> Array:
     """The identity.
 

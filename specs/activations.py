@@ -158,6 +158,12 @@ tanh_shrink = plain(reference.tanh_shrink)
 
 exponential = plain(reference.exponential, data=("normal", "tails", "zeros", "wide", "subnormal", "specials"))
 
+log1mexp = plain(
+    reference.log1mexp,
+    Source("Mächler (2012)", "https://cran.r-project.org/web/packages/Rmpfr/vignettes/log1mexp-note.pdf"),
+    data=("above_zero", "specials"),
+)
+
 squareplus = plain(
     reference.squareplus,
     Source("Barron (2021)", "https://arxiv.org/abs/2112.11687"),

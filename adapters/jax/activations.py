@@ -27,6 +27,7 @@ function("softplus", "jax.nn.softplus", fixed=SOFTPLUS)
 function("softsign", "jax.nn.soft_sign")
 function("mish", "jax.nn.mish")
 function("exponential", "jax.numpy.exp")
+function("log1mexp", "jax.nn.log1mexp")
 function("squareplus", "jax.nn.squareplus", {"b": "b"})
 function("glu", "jax.nn.glu", {"axis": "axis"})
 AXES = {"axis": "axis", "keepdims": "keepdims", "where": "mask"}

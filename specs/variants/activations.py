@@ -106,6 +106,16 @@ def mish_by_tanh(x: Array) -> Array:
     return np.maximum(x, -750.0) * np.tanh(softened)
 
 
+def log1mexp_by_difference(x: Array) -> Array:
+    """``log(1 - exp(-x))``, whose difference cancels near 0."""
+    return np.log(1.0 - np.exp(-x))
+
+
+def log1mexp_near_zero(x: Array) -> Array:
+    """``log(-expm1(-x))``, whose argument is rounded to 1 for large x."""
+    return np.log(-np.expm1(-x))
+
+
 def squareplus_by_sum(x: Array, *, b: float = 4.0) -> Array:
     """``(x + √(x² + b)) / 2``, whose square overflows and whose sum cancels."""
     return 0.5 * (x + np.sqrt(np.square(x) + b))
@@ -190,6 +200,15 @@ FAULTS = {
         Fault(
             name="gradient is Φ(x) alone",
             gradients={"x": lambda x, cotangent: cotangent * (0.5 * (1 + erf(x * np.sqrt(0.5))))},
+        ),
+    ),
+    "log1mexp": (
+        Fault(name="1 less the exponential", reference=log1mexp_by_difference, rounds=True),
+        Fault(name="one form everywhere, which loses the tail", reference=log1mexp_near_zero, rounds=True),
+        Fault(name="gradient exp(-x)", gradients={"x": lambda x, cotangent: cotangent * np.exp(-x)}),
+        Fault(
+            name="0 where there is no value",
+            results={"y": lambda result: np.where(np.isnan(result), 0.0, result)},
         ),
     ),
     "identity": (Fault(name="the sign of zero lost", results={"y": lambda x: x + 0.0}),),
@@ -386,6 +405,13 @@ def _interleaved(x: Array, axis: int) -> Array:
 IN_SINGLE = "dtype in ('float32', 'bfloat16', 'float16')"
 
 CONTROLS = {
+    "log1mexp": (
+        Control(
+            name="its slope exp(-x) / (1 - exp(-x))",
+            vjp=lambda x, cotangent: (cotangent * np.exp(-x) / -np.expm1(-x),),
+            where="data == 'above_zero'",
+        ),
+    ),
     "gelu": (Control(name="gate rounded to just below 1", reference=gelu_gate_below_one, where=IN_SINGLE),),
     "silu": (Control(name="gate rounded to just below 1", reference=silu_gate_below_one, where=IN_SINGLE),),
     "mish": (Control(name="by softplus and tanh", reference=mish_by_tanh),),

@@ -60,6 +60,7 @@ PINNED = {
     "indices_high": "79dc902b",
     "long_context": "acc86c55",
     "below_zero": "f3f5361a",
+    "above_zero": "4b194c64",
 }
 SETS = pytest.mark.parametrize("data", DATA_SETS.values(), ids=DATA_SETS)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
-from support.elementwise import OF_ONE_ELEMENT
+from support.elementwise import ABOVE_ZERO, OF_ONE_ELEMENT
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
@@ -18,6 +18,8 @@ from assay.reference.activations import (
     glu,
     glu_vjp,
     identity,
+    log1mexp,
+    log1mexp_vjp,
     log_sigmoid,
     log_softmax,
     log_softmax_vjp,
@@ -132,6 +134,22 @@ def test_gradients_at_equal_logits():
     assert_same(log_softmax_vjp(x, g), ([-1.0, -2.0, 0.0, 3.0],))
 
 
+@proves(log1mexp, log1mexp_vjp, by="worked figures")
+def test_the_chance_of_what_a_quarter_of_all_trials_lacks():
+    """exp(-log 4) = 1/4, so that log(3/4) is left, whose slope is 1 / (4 - 1)."""
+    x = np.log(carried(np.array([4.0, 2.0])))
+    assert_same(log1mexp(x), [mpmath.log(0.75), -mpmath.log(2)])
+    assert_same(log1mexp_vjp(x, carried(np.array([6.0, -5.0]))), ([2.0, -5.0],))
+
+
+@np.errstate(all="ignore")
+def test_log1mexp_falls_without_end_at_zero_and_has_no_value_below():
+    x, ones = np.array([0.0, -0.0, -1.0, -np.inf]), np.ones(4)
+    assert_same(log1mexp(x)[:2], [-np.inf, -np.inf])
+    assert np.isnan(log1mexp(x)[2:]).all()
+    assert_same(log1mexp_vjp(x, ones)[0][:2], [np.inf, np.inf])
+
+
 # --- many digits ---
 
 
@@ -184,23 +202,25 @@ ALONG = np.array(
 
 
 def defined(place):
-    """Each function of one element, or its vjp, with its definition."""
+    """Each function of one element, or its vjp, with its definition, and points where it has values."""
     for label, row in OF_ONE_ELEMENT.items():
-        yield pytest.param(row[place], *row[2:], id=label, marks=proves(row[place], by="high precision"))
+        points = ALONG[ALONG > 0] if label in ABOVE_ZERO else ALONG
+        marks = proves(row[place], by="high precision")
+        yield pytest.param(row[place], *row[2:], points, id=label, marks=marks)
 
 
-@pytest.mark.parametrize(("activation", "options", "definition"), list(defined(0)))
-def test_a_function_of_one_element_is_what_it_is_defined_as(activation, options, definition):
+@pytest.mark.parametrize(("activation", "options", "definition", "points"), list(defined(0)))
+def test_a_function_of_one_element_is_what_it_is_defined_as(activation, options, definition, points):
     with mpmath.workdps(400):
-        wanted = [definition(mpmath.mpf(x)) for x in ALONG]
-    assert_same(activation(carried(ALONG), **options), wanted)
+        wanted = [definition(mpmath.mpf(x)) for x in points]
+    assert_same(activation(carried(points), **options), wanted)
 
 
-@pytest.mark.parametrize(("vjp", "options", "definition"), list(defined(1)))
-def test_the_slope_of_a_function_of_one_element_is_a_difference_quotient(vjp, options, definition):
+@pytest.mark.parametrize(("vjp", "options", "definition", "points"), list(defined(1)))
+def test_the_slope_of_a_function_of_one_element_is_a_difference_quotient(vjp, options, definition, points):
     with mpmath.workdps(400):
-        wanted = [mpmath.diff(definition, mpmath.mpf(x)) for x in ALONG]
-    assert_same(vjp(carried(ALONG), carried(np.ones(ALONG.shape)), **options)[0], wanted)
+        wanted = [mpmath.diff(definition, mpmath.mpf(x)) for x in points]
+    assert_same(vjp(carried(points), carried(np.ones(points.shape)), **options)[0], wanted)
 
 
 @proves(softmax, log_softmax, by="high precision")
@@ -247,6 +267,13 @@ def test_silu_is_x_times_its_softmax_beside_zero():
     x = carried(X)
     beside_zero = np.stack([x, carried(0 * X)], axis=-1)
     assert_same(silu(x), x * softmax(beside_zero)[..., 0])
+
+
+@proves(log1mexp, sigmoid, by="law")
+def test_what_log1mexp_leaves_is_the_chance_that_does_not_occur():
+    """σ(x) = 1 - σ(-x), in logarithms."""
+    x = carried(X)
+    assert_same(log1mexp(-log_sigmoid(x)), log_sigmoid(-x))
 
 
 @proves(softmax, log_softmax, by="law")

@@ -63,6 +63,7 @@ DEFINITIONS: dict[str, tuple[str, Options, Definition]] = {
     "mish": ("mish", {}, lambda x: x * mpmath.tanh(softplus(x))),
     "tanh_shrink": ("tanh_shrink", {}, lambda x: x - mpmath.tanh(x)),
     "exponential": ("exponential", {}, mpmath.exp),
+    "log1mexp": ("log1mexp", {}, lambda x: mpmath.log(-mpmath.expm1(-x))),
     "squareplus": ("squareplus", {}, lambda x: (x + mpmath.sqrt(x * x + 4)) / 2),
     "squareplus, b 1": ("squareplus", {"b": 1.0}, lambda x: (x + mpmath.sqrt(x * x + 1)) / 2),
     "leaky_relu": ("leaky_relu", {"slope": 0.25}, negative(0.25)),
@@ -80,6 +81,9 @@ DEFINITIONS: dict[str, tuple[str, Options, Definition]] = {
     "non_neg": ("non_neg", {}, rectified),
 }
 """The reference by its name, its options, and the definition."""
+
+ABOVE_ZERO = ("log1mexp",)
+"""Those of them that have values there alone."""
 
 
 def _function(name: str) -> Any:
