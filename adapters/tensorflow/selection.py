@@ -25,6 +25,14 @@ function(
     where=LAST,
 )
 
+function(
+    "isotonic_regression",
+    "tf.nn.isotonic_regression",
+    {"decreasing": "decreasing", "axis": "axis"},
+    gives="y, segments",
+    returns="y, segments",
+)
+
 
 def compiled(function, x, k):
     return tf.function(function, jit_compile=True)(x, k)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...reference.selection import greatest
+from ...reference.selection import greatest, isotonic_regression
 from ..language.variant import Control, Fault
 
 Array = Any
@@ -28,7 +28,52 @@ def by_rank(x: Array, *, k: int, largest: bool, nan: str) -> tuple[Array, Array]
     return np.take_along_axis(x, order, axis=-1), order
 
 
+def running_extreme(x: Array, decreasing: bool, axis: int) -> Array:
+    """The least that came before, or the greatest: in order, but not the nearest."""
+    return (np.minimum if decreasing else np.maximum).accumulate(x, axis=axis)
+
+
+def pooled_once(x: Array, decreasing: bool, axis: int) -> Array:
+    """Each element with the neighbour that it should not lie below, as if no more were to be done."""
+    rows = np.moveaxis(x, axis, -1).copy()
+    for i in range(rows.shape[-1] - 1):
+        pair = rows[..., i : i + 2]
+        wrong = (pair[..., :1] < pair[..., 1:]) == decreasing
+        rows[..., i : i + 2] = np.where(wrong, np.mean(pair, axis=-1, keepdims=True), pair)
+    return np.moveaxis(rows, -1, axis)
+
+
+def equals_together(x: Array, decreasing: bool, axis: int) -> Array:
+    """Segments that hold all neighbours of one value."""
+    y = np.moveaxis(isotonic_regression(x, decreasing=decreasing, axis=axis)[0], axis, -1)
+    steps = np.cumsum(y[..., 1:] != y[..., :-1], axis=-1)
+    segments = np.concatenate([np.zeros_like(y[..., :1]), steps], axis=-1)
+    return np.moveaxis(segments.astype(np.int32), -1, axis)
+
+
+def from_each_first(x: Array, *, decreasing: bool, axis: int) -> tuple[Array, Array]:
+    """The first element of each segment, and the mean distance from it."""
+    _, segments = isotonic_regression(np.asarray(getattr(x, "value", x)), decreasing=decreasing, axis=axis)
+    rows, numbers = np.moveaxis(x, axis, -1), np.moveaxis(segments, axis, -1)
+    together = numbers[..., :, None] == numbers[..., None, :]
+    first = np.take_along_axis(rows, np.argmax(together, axis=-1), axis=-1)
+    beyond = np.where(together, rows[..., None, :] - first[..., None], 0.0)
+    y = first + np.sum(beyond, axis=-1) / np.sum(together, axis=-1)
+    return np.moveaxis(y, -1, axis), segments
+
+
 FAULTS = {
+    "isotonic_regression": (
+        Fault(name="the least so far", results={"y": running_extreme}),
+        Fault(name="pooled in one pass", results={"y": pooled_once}),
+        Fault(name="sorted", results={"y": lambda x, axis: np.sort(x, axis=axis)}),
+        Fault(
+            name="equal neighbours share a segment",
+            results={"segments": equals_together},
+            where="data == 'ties'",
+        ),
+        Fault(name="gradient of the identity", gradients={"x": lambda cotangent: cotangent}),
+    ),
     "top_k": (
         Fault(
             name="a maximum that starts at -1",
@@ -59,6 +104,9 @@ FAULTS = {
 }
 
 CONTROLS = {
+    "isotonic_regression": (
+        Control(name="by distances from each first", reference=from_each_first, where="data != 'wide'"),
+    ),
     "top_k": (
         Control(name="by ranks", reference=by_rank, where="data not in ('nan', 'infinities')", rounds=False),
     ),

@@ -73,6 +73,8 @@ def shown(entry, expectation):
     right = correct(expectation).stored(expectation.case)
     if fits("raised", entry.check):
         return Answer(error=entry.message)
+    if fits("structure", entry.check):
+        return Answer(right.outputs, tuple(g[..., np.newaxis] for g in right.gradients))
     if "expected" in entry.message or not entry.message:
         return nudged(entry, expectation, right)
     return Answer(right.outputs, gradient_error=entry.message)

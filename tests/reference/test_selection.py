@@ -1,14 +1,21 @@
-"""Selection: every small row by loops, laws of order, ties and NaN, and bad input."""
+"""Selection: every small row by loops or in fractions, laws of order, ties and NaN, and bad input."""
 
 from __future__ import annotations
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from support.proof import assert_same, carried, proves
 
-from assay.reference.selection import top_k, top_k_vjp
+from assay.numerics.generator import Stream
+from assay.reference.selection import (
+    isotonic_regression,
+    isotonic_regression_vjp,
+    top_k,
+    top_k_vjp,
+)
 
 ROWS = np.array(list(itertools.product((-1.0, 0.0, 2.0, np.inf, -np.inf), repeat=4)))
 
@@ -78,3 +85,75 @@ def test_more_than_there_are_or_fewer_than_none_cannot_be_chosen(k):
 def test_an_order_of_nan_that_is_unknown_is_refused():
     with pytest.raises(ValueError, match="nan must be greatest or last; got 'least'"):
         top_k(ROWS, nan="least")
+
+
+# --- nearest in order ---
+
+X = Stream("isotonic").normal((4, 9))
+
+
+def pooled(row):
+    """Segments of a row that may fall, each with its mean: neighbours are joined while they rise."""
+    found = []
+    for value in row:
+        found.append([Fraction(value)])
+        while len(found) > 1 and mean(found[-2]) < mean(found[-1]):
+            found[-2:] = [found[-2] + found[-1]]
+    return found
+
+
+def mean(segment):
+    return sum(segment) / len(segment)
+
+
+@proves(isotonic_regression, by="naive loop")
+def test_every_row_of_small_integers_is_pooled_as_neighbours_are():
+    rows = np.array(list(itertools.product((-1.0, 0.0, 1.0, 3.0), repeat=5)))
+    y, segments = isotonic_regression(rows)
+    expected = [pooled(row) for row in rows]
+    assert_same(y, [[float(mean(part)) for part in row for _ in part] for row in expected])
+    numbers = [[i for i, part in enumerate(row) for _ in part] for row in expected]
+    np.testing.assert_array_equal(segments, numbers)
+
+
+@proves(isotonic_regression, isotonic_regression_vjp, by="worked figures")
+def test_one_and_three_and_two_lie_nearest_to_two():
+    """1 and 3 rise, and are pooled; their mean is not below 2. To rise, 3 and 2 are pooled."""
+    x, g = np.array([1.0, 3.0, 2.0]), np.array([1.0, 2.0, 6.0])
+    y, segments = isotonic_regression(carried(x))
+    assert_same(y, [2.0, 2.0, 2.0])
+    assert segments.tolist() == [0, 0, 1]
+    assert_same(isotonic_regression_vjp(carried(x), carried(g)), ([1.5, 1.5, 6.0],))
+    y, segments = isotonic_regression(carried(x), decreasing=False)
+    assert_same(y, [1.0, 2.5, 2.5])
+    assert segments.tolist() == [0, 1, 1]
+    assert_same(isotonic_regression_vjp(carried(x), carried(g), decreasing=False), ([1.0, 4.0, 4.0],))
+
+
+@proves(isotonic_regression, by="law")
+def test_what_is_nearest_in_order_is_a_projection_on_a_cone():
+    """It falls, keeps the sum, is its own nearest; x - y is orthogonal to it and faces away from the cone."""
+    x = carried(X)
+    y, _ = isotonic_regression(x)
+    assert (y.value[:, :-1] >= y.value[:, 1:] - y.bound[:, 1:]).all()
+    assert_same(np.sum(y, axis=-1), np.sum(x, axis=-1))
+    assert_same(isotonic_regression(y)[0], y.value)
+    assert_same(np.sum((x - y) * y, axis=-1), np.zeros(4), size=np.sum(X * X))
+    falling = -np.cumsum(np.abs(Stream("isotonic/cone").normal(X.shape)), axis=-1)
+    assert (np.sum((X - y.value) * falling, axis=-1) <= 0).all()
+
+
+@proves(isotonic_regression, isotonic_regression_vjp, by="law")
+def test_to_rise_is_to_fall_backwards_and_upside_down():
+    x, g = carried(X), carried(Stream("isotonic/g").normal(X.shape))
+    y, _ = isotonic_regression(x, decreasing=False)
+    assert_same(isotonic_regression(np.flip(x, -1))[0], np.flip(y.value, -1))
+    assert_same(isotonic_regression(-x)[0], -y.value)
+    assert_same(isotonic_regression(x.T, decreasing=False, axis=0)[0], y.value.T)
+    (gradient,) = isotonic_regression_vjp(x, g, decreasing=False)
+    assert_same(isotonic_regression_vjp(-x, g)[0], gradient.value)
+
+
+def test_an_axis_that_x_has_not_is_refused():
+    with pytest.raises(ValueError, match=r"axis must be an axis of x, of shape \(4, 9\); got 2"):
+        isotonic_regression(X, axis=2)
