@@ -99,7 +99,8 @@ def _has_shapes(expectation: Expectation, answer: Answer) -> bool:
 def _recover(expectation: Expectation, answers: Sequence[Answer]) -> dict[str, Any]:
     recover = expectation.case.spec.recover
     assert recover is not None
-    return recover(expectation.named, [answer.outputs for answer in answers])
+    with np.errstate(all="ignore"):  # what is read off wrong outputs may be no number
+        return recover(expectation.named, [answer.outputs for answer in answers])
 
 
 def _uncertainty(
@@ -107,18 +108,23 @@ def _uncertainty(
 ) -> dict[str, Any]:
     """How far numbers that were recovered may be off, for what they were read off has been rounded once.
 
-    They are read off linearly, so that a step that float64 can tell stands for a roundoff that it cannot.
+    They are read off linearly, so that a step that float64 can tell stands for a roundoff that it cannot. It
+    is no smaller below the normal numbers.
     """
     numbers = {name: array for name, array in drawn.items() if array.dtype.kind == "f"}
     if not numbers:
         return {}
-    u, step = dtype(expectation.case.dtype).u, 2.0**-20
+    form, step = dtype(expectation.case.dtype), 2.0**-20
+
+    def moved_by_a_step(y: Any) -> Any:
+        return y + np.copysign(step * np.maximum(np.abs(y), form.smallest_normal), y)
+
     rounded = [
-        dataclasses.replace(answer, outputs=tuple(widen(y) * (1 + step) for y in answer.outputs))
+        dataclasses.replace(answer, outputs=tuple(moved_by_a_step(widen(y)) for y in answer.outputs))
         for answer in answers
     ]
     moved = _recover(expectation, rounded)
-    return {name: np.abs(moved[name] - array) * (u / step) for name, array in numbers.items()}
+    return {name: np.abs(moved[name] - array) * (form.u / step) for name, array in numbers.items()}
 
 
 # --- what is drawn ---
@@ -129,7 +135,8 @@ def _problems(drawn: Any, other: Any, distribution: Distribution, level: float) 
     if isinstance(distribution, Bernoulli):
         yield from _problems_of_mask(drawn, other, distribution.keep, level)
         return
-    noise, beside = ((array - distribution.mean) / distribution.deviation for array in (drawn, other))
+    with np.errstate(all="ignore"):
+        noise, beside = distribution.standard(drawn), distribution.standard(other)
     below, ranks = ndtr(np.sort(noise, axis=None)), np.arange(noise.size + 1) / noise.size
     distance = float(max(np.max(ranks[1:] - below), np.max(below - ranks[:-1])))
     # The two-sided probability is at most twice the one-sided one, which is exact.

@@ -22,7 +22,7 @@ from assay.numerics.dtypes import DTYPES, round_to, widen
 from assay.numerics.generator import Stream
 from assay.specs import all_specs
 from assay.specs.language.case import parse
-from assay.specs.language.distribution import Bernoulli, Normal
+from assay.specs.language.distribution import Bernoulli, Gumbel, Normal, Uniform
 
 SHAPE, KEEP = (33, 129), 0.7
 
@@ -90,6 +90,42 @@ NOISE = Stream("noise/one").normal(SHAPE)
 def test_a_fault_of_noise_is_named(fault, noise, says):
     found = list(_problems(noise, Stream("noise/two").normal(SHAPE), Normal(0.0, 1.0), SIGNIFICANCE))
     assert any(says in problem for problem in found), found
+
+
+OTHER = Stream("noise/two").uniform(SHAPE)
+UNIFORM = Stream("noise/one").uniform(SHAPE)
+
+
+def gumbel(uniform):
+    return -np.log(-np.log(uniform))
+
+
+@pytest.mark.parametrize(
+    ("distribution", "of"),
+    [(Uniform(2.0, 5.0), lambda u: 2.0 + 3.0 * u), (Gumbel(0), gumbel), (Gumbel(-1), gumbel)],
+)
+def test_other_numbers_are_tested_in_their_standard_form(distribution, of):
+    sound = list(_problems(of(UNIFORM), of(OTHER), distribution, SIGNIFICANCE))
+    assert sound == []
+    for spoiled in (0.5 * of(UNIFORM), of(0.3 + 0.6 * UNIFORM), of(np.repeat(UNIFORM[::3], 3, 0))):
+        assert list(_problems(spoiled, of(OTHER), distribution, SIGNIFICANCE))
+
+
+def test_a_number_for_each_line_makes_no_difference_to_gumbel_noise():
+    noise, lines = gumbel(UNIFORM), np.arange(33.0)[:, np.newaxis]
+    np.testing.assert_allclose(Gumbel(1).standard(noise), Gumbel(1).standard(noise + lines), atol=1e-9)
+    assert Gumbel(1).standard(noise).shape == (33, 128)
+
+
+def test_what_lies_outside_of_both_ends_is_named():
+    outside = np.where(UNIFORM < 0.05, UNIFORM - 0.1, UNIFORM)
+    assert list(_problems(outside, OTHER, Uniform(0.0, 1.0), SIGNIFICANCE))
+
+
+@pytest.mark.parametrize("distribution", [Uniform(-1.0, 3.0), Gumbel(-1)])
+def test_what_is_drawn_stands_the_tests_of_its_own_distribution(distribution):
+    one, two = (distribution.draw(Stream(f"own/{n}"), SHAPE, "float64") for n in range(2))
+    assert list(_problems(one, two, distribution, SIGNIFICANCE)) == []
 
 
 # --- one significance for all ---
