@@ -22,6 +22,7 @@ from assay.specs.language.spec import evaluate
 #: a gradient is proved by a law: of a row in which everything is masked, in test_attention.py; or by the
 #: complex step of what it is the derivative of: with singular vectors held, in test_constraints.py.
 CONVENTIONAL = {
+    "gumbel_softmax_hard": "True",
     "embedding": "padding_index is not None and padding == 'blocked'",
     "dot_product_attention": "masking == 'add' and empty_row == 'uniform' and causal != 'none'",
     "spectral_norm": "True",
