@@ -14,8 +14,10 @@ import numpy as np
 from scipy.special import expit
 
 from .affine import affine
+from .chain import add, chained, part
 from .checks import Array, require, require_rank, require_shape
 from .normalization import layer_norm, layer_norm_vjp
+from .recurrent import lstm
 from .steps import (
     Carry,
     Drop,
@@ -34,6 +36,8 @@ __all__ = [
     "peephole_lstm_vjp",
     "projection_lstm",
     "projection_lstm_vjp",
+    "residual_lstm",
+    "residual_lstm_vjp",
     "time_gated_lstm",
     "time_gated_lstm_vjp",
 ]
@@ -526,3 +530,38 @@ def _step_gradient(
         by_weights.append(np.matmul(np.transpose(o * squashed), of_h))
     of_x, of_state = (np.matmul(slopes, np.transpose(k)) for k in (kernel, recurrent_kernel))
     return (of_x, of_kept * f), (of_state, before), tuple(by_weights)
+
+
+# --- with a residual connection ---
+
+
+def residual_lstm(
+    x: Array, h: Array, c: Array, kernel: Array, recurrent_kernel: Array, bias: Array | None = None
+) -> tuple[Array, Array, Array]:
+    """`lstm` whose inputs are added to its outputs.
+
+    ``yₜ = xₜ + hₜ``; the carry is that of the LSTM, to which nothing is added
+
+    Args:
+        x: ``(batch, time, units)``, as many features as units.
+        h: initial hidden state, ``(batch, units)``.
+        c: initial cell state, ``(batch, units)``.
+        kernel: ``(units, 4 units)``, gates in the order i, f, g, o.
+        recurrent_kernel: ``(units, 4 units)``.
+        bias: ``(4 units,)``, or None for no bias.
+
+    Returns:
+        ``y`` in the shape of ``x``, and the final hidden and cell state, each ``(batch, units)``.
+
+    Raises:
+        ValueError: there are not as many features as units, or a shape does not fit.
+
+    Source: Wu et al. (2016), Google's neural machine translation system, arXiv:1609.08144, section 3.1.
+    """
+    fits = x.ndim == 3 and x.shape[-1:] == h.shape[-1:]
+    require(fits, f"x must have as many features as h has units {h.shape[-1:]}; got shape {x.shape}")
+    sequence, final_h, final_c = part(lstm, x, h, c, kernel, recurrent_kernel, bias)
+    return part(add, x, sequence), final_h, final_c
+
+
+residual_lstm_vjp = chained(residual_lstm)

@@ -132,3 +132,19 @@ time_gated_lstm = Spec(
         ),
     ),
 )
+
+residual_lstm = Spec(
+    reference=reference.residual_lstm,
+    inputs=(
+        Input("x", "batch, time, units", meaning="the sequence"),
+        H,
+        C,
+        Input("kernel", "units, 4 * units", kind="weight", meaning="gates in the order i, f, g, o"),
+        RECURRENT_KERNEL,
+        BIAS,
+    ),
+    outputs=("y", "final_h", "final_c"),
+    sizes=((3, 4, 5), (1, 1, 3), (2, 2, 8)),
+    data=DATA,
+    sources=(Source("Wu et al. (2016)", "https://arxiv.org/abs/1609.08144"),),
+)

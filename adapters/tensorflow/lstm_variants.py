@@ -92,3 +92,22 @@ def peephole_lstm_block(x, h, c, kernel, recurrent_kernel, bias, peepholes):
 def _scanned(cell, x, h, c):
     y, cells = over_time(cell, (h, c), x)
     return sequence_of(y), y[-1], cells[-1]
+
+
+def residual_cell(x, h):
+    """A cell in the wrapper, whose weights are given later."""
+    inner = tf.keras.layers.LSTMCell(h.shape[-1], recurrent_initializer="zeros", dtype=x.dtype.name)
+    cell = tf.nn.RNNCellResidualWrapper(inner, dtype=x.dtype)
+    cell.build(x[:, 0].shape)
+    return cell
+
+
+@binds("residual_lstm", "tf.nn.RNNCellResidualWrapper", build=residual_cell)
+def residual_lstm(built, x, h, c, kernel, recurrent_kernel, bias):
+    weights = zip(built.cell.trainable_variables, (kernel, recurrent_kernel, bias), strict=True)
+    sequence = []
+    with tf.keras.StatelessScope(state_mapping=list(weights)):
+        for step in tf.unstack(x, axis=1):
+            y, (h, c) = built(step, [h, c])
+            sequence.append(y)
+    return tf.stack(sequence, 1), h, c

@@ -96,6 +96,7 @@ def lstm_by(
     recurrent_kernel: Array,
     bias: Array,
     *,
+    residual: bool = False,
     peepholes: Array | None = None,
     projection: Array | None = None,
     decays: Array | None = None,
@@ -116,7 +117,7 @@ def lstm_by(
         new = decay * f * state + i * np.tanh(g) * (decay if decays_input else 1)
         gate = expit(o + p[2] * (state if output_sees_old else new))
         if projection is None:
-            return gate * np.tanh(new), new
+            return gate * np.tanh(new) + (step[:, :-1] if residual else 0.0), new
         if projects_before_tanh:
             return np.tanh((gate * new) @ projection), new
         return (gate * np.tanh(new)) @ projection, new
@@ -142,6 +143,12 @@ def time_gated_by(
     return lstm_by(x, *others, decays=decays, **options)
 
 
+def residual_by(x: Array, *others: Array) -> tuple[Array, ...]:
+    """Both products in one, and the inputs added to the outputs."""
+    sequence, *carry = lstm_by(x, *others)
+    return (x + sequence, *carry)
+
+
 # --- faults ---
 
 
@@ -149,6 +156,22 @@ SHARED = (Fault(name="final cell state squashed", results={"final_c": lambda res
 """What any of them can get wrong."""
 
 FAULTS = {
+    "residual_lstm": (
+        *SHARED,
+        Fault(name="inputs not added", results={"y": lambda result, x: result - x}),
+        Fault(
+            name="the sum carried to the next step",
+            reference=functools.partial(lstm_by, residual=True),
+        ),
+        Fault(
+            name="inputs added to the final hidden state",
+            results={"final_h": lambda result, x: result + x[:, -1]},
+        ),
+        Fault(
+            name="nothing flows past the cell",
+            gradients={"x": lambda gradient, cotangent: gradient - cotangent},
+        ),
+    ),
     "layer_norm_lstm": (
         *SHARED,
         *gates_in_order("f, i, g, o", (1, 0, 2, 3)),
@@ -210,6 +233,7 @@ FAULTS = {
 }
 
 CONTROLS = {
+    "residual_lstm": (Control(name="both products in one", reference=residual_by),),
     "layer_norm_lstm": (Control(name="gate by gate", reference=layer_norm_lstm_by),),
     "peephole_lstm": (Control(name="both products in one", reference=peephole_by),),
     "projection_lstm": (Control(name="both products in one", reference=projection_by),),

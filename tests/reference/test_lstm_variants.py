@@ -15,6 +15,8 @@ from assay.reference.lstm_variants import (
     peephole_lstm_vjp,
     projection_lstm,
     projection_lstm_vjp,
+    residual_lstm,
+    residual_lstm_vjp,
     time_gated_lstm,
     time_gated_lstm_vjp,
 )
@@ -297,3 +299,43 @@ def test_what_does_not_fit_is_refused(layer, given, message):
 def test_layer_norm_lstm_refuses_what_does_not_fit(changed, message):
     with pytest.raises(ValueError, match=message):
         layer_norm_lstm(**norm_weights() | changed)
+
+
+# --- with a residual connection ---
+
+
+def square_weights():
+    """Weights of as many features as units."""
+    return carried(
+        weights(x=normal("square x", BATCH, TIME, UNITS), kernel=normal("square", UNITS, 4 * UNITS) / 2)
+    )
+
+
+@proves(residual_lstm, residual_lstm_vjp, by="law")
+def test_a_residual_adds_the_input_to_the_output_and_nothing_to_the_carry():
+    given = square_weights()
+    y, *carry = residual_lstm(**given)
+    sequence, *expected = lstm(**given)
+    assert_same(y, given["x"] + sequence)
+    assert_same(tuple(carry), tuple(expected))
+    cotangents = tuple(map(carried, COTANGENTS))
+    of_x, *others = residual_lstm_vjp(*given.values(), cotangents)
+    plain, *wanted = lstm_vjp(*given.values(), cotangents)
+    assert_same(of_x, plain + cotangents[0])
+    assert_same(tuple(others), tuple(wanted))
+
+
+@proves(residual_lstm, residual_lstm_vjp, by="worked figures")
+def test_a_cell_whose_weights_are_zero_passes_its_inputs_on():
+    """All gates are one half and the candidate is 0: c halves, and h is tanh(c) / 2, which is 0 of c = 0."""
+    x, zero = np.array([[[3.0], [-2.0]]]), np.zeros((1, 1))
+    given = (x, zero, zero, np.zeros((1, 4)), np.zeros((1, 4)), np.zeros(4))
+    y, h, c = residual_lstm(*given)
+    assert_same((y, h, c), (x, zero, zero))
+    g = np.array([[[5.0], [7.0]]])
+    assert_same(residual_lstm_vjp(*given, (g, zero, zero))[0], g)
+
+
+def test_a_residual_needs_as_many_features_as_units():
+    with pytest.raises(ValueError, match="as many features as h has units"):
+        residual_lstm(**weights())
