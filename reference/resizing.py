@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from .checks import Array, require, require_shape
+from .selection import plain
 
-__all__ = ["affine_grid", "affine_grid_vjp", "resize", "resize_vjp"]
+__all__ = ["affine_grid", "affine_grid_vjp", "grid_sample", "grid_sample_vjp", "resize", "resize_vjp"]
 
 RADIUS = {"linear": 1, "cubic": 2, "lanczos3": 3}
 """How far a kernel reaches, in elements of ``x``."""
@@ -265,3 +266,147 @@ def _sampled(theta: Array, lengths: Sequence[int], align_corners: bool) -> Array
         along = np.reshape(at, tuple(n if i == axis else 1 for i in range(rank)))
         coordinates.append(np.broadcast_to(along, wanted))
     return np.stack([*coordinates, np.broadcast_to(np.reshape(one, (1,) * rank), wanted)], axis=-1)
+
+
+# --- an image that is read at any places ---
+
+MODES, OUTSIDE = ("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection")
+BICUBIC = -0.75
+"""The coefficient of the cubic kernel."""
+
+
+def grid_sample(
+    x: Array, grid: Array, *, mode: str = "bilinear", outside: str = "zeros", align_corners: bool = False
+) -> Array:
+    """An image, or a volume, read at places of a grid.
+
+    ``y[b, o, :] = Σ_i Π_a k(c_a - i_a) x[b, i, :]`` with the place ``c_a = ((g_a + 1) n_a - 1) / 2`` among
+    the ``n_a`` elements of axis a, or with ``align_corners`` ``c_a = (g_a + 1) (n_a - 1) / 2``; the last axis
+    is the first of the grid. For ``bilinear`` ``k(t) = max(1 - |t|, 0)``; for ``bicubic`` it is that of Keys
+    with the coefficient -3/4; for ``nearest`` the element at c is taken, rounded half to even.
+
+    Args:
+        x: ``(batch, height, width, channels)``, or with a depth before the height.
+        grid: ``(batch, *places, axes)``, in which -1 and 1 are the edges of the image, or the centres of its
+            outermost elements.
+        mode: one of the above; a volume is not read bicubically.
+        outside: what is read beyond the image: ``zeros``; the outermost element (``border``); or the image
+            again in reverse, and so forth, about its edges, or the centres of its outermost elements
+            (``reflection``). Places are moved so, but in ``bicubic`` each element that is read.
+        align_corners: as above.
+
+    Returns:
+        ``(batch, *places, channels)``.
+
+    Raises:
+        ValueError: a shape does not fit, or a mode is unknown.
+
+    Source: Jaderberg, Simonyan, Zisserman and Kavukcuoglu (2015), Spatial transformer networks,
+    arXiv:1506.02025, equation 3; Keys (1981) for the kernel; torch.nn.functional.grid_sample for what is
+    outside.
+    """
+    weights, _ = _read(x, grid, mode, outside, align_corners)
+    read, space = _names(len(weights))
+    y = np.einsum(f"{','.join(read)},{space}->bpz", *weights, x)
+    return np.reshape(y, (*grid.shape[:-1], x.shape[-1]))
+
+
+def grid_sample_vjp(
+    x: Array,
+    grid: Array,
+    cotangent: Array,
+    *,
+    mode: str = "bilinear",
+    outside: str = "zeros",
+    align_corners: bool = False,
+) -> tuple[Array, Array]:
+    """Gradient of `grid_sample`: elements take what they gave; places take the slopes of the weights.
+
+    Where a kernel of the places has a kink, at an element, the slope is that on its right. Places that were
+    moved to the border have none, nor have those upon it.
+    """
+    weights, slopes = _read(x, grid, mode, outside, align_corners)
+    read, space = _names(len(weights))
+    given = np.reshape(cotangent, (len(x), -1, x.shape[-1]))
+    of_x = np.einsum(f"{','.join(read)},bpz->{space}", *weights, given)
+    of_places = []
+    for axis, slope in enumerate(slopes):
+        factors = [slope if a == axis else weight for a, weight in enumerate(weights)]
+        of_places.append(np.einsum(f"{','.join(read)},{space},bpz->bp", *factors, x, given))
+    return of_x, np.reshape(np.stack(of_places[::-1], axis=-1), grid.shape)
+
+
+def _names(rank: int) -> tuple[list[str], str]:
+    """Subscripts of the weights of each axis, and of the image."""
+    return [f"bp{axis}" for axis in "ijk"[:rank]], f"b{'ijk'[:rank]}z"
+
+
+def _read(
+    x: Array, grid: Array, mode: str, outside: str, align_corners: bool
+) -> tuple[list[Array], list[Array]]:
+    """Of each axis, how much of its elements each place reads, and the slopes in the grid of that."""
+    rank = x.ndim - 2
+    require(rank in (2, 3), f"x must have two or three axes in space; got shape {x.shape}")
+    require_shape("grid", grid, (len(x), *grid.shape[1 : rank + 1], rank), "batch, *places, axes")
+    known = MODES[: 3 if rank == 2 else 2]
+    require(mode in known, f"mode must be one of {', '.join(known)}; got {mode!r}")
+    require(outside in OUTSIDE, f"outside must be one of {', '.join(OUTSIDE)}; got {outside!r}")
+    found = []
+    for axis, n in enumerate(x.shape[1:-1]):
+        at = np.reshape(grid[..., rank - 1 - axis], (len(x), -1, 1))
+        half = (n - 1) / 2 if align_corners else n / 2
+        place = (at + 1.0) * half if align_corners else ((at + 1.0) * n - 1.0) / 2.0
+        weight, slope = _taps(place, n, mode, outside, align_corners)
+        found.append((weight, slope * half))
+    weights, slopes = zip(*found, strict=True)
+    return list(weights), list(slopes)
+
+
+def _taps(place: Array, n: int, mode: str, outside: str, align_corners: bool) -> tuple[Array, Array]:
+    """How much of ``n`` elements is read at each place, ``(batch, places, n)``, and the slopes of that."""
+    if mode == "bicubic":
+        first, last = (int(end(plain(place))) for end in (np.min, np.max))
+        elements = np.arange(min(first, 0) - 3, max(last, n - 1) + 4)
+        _, moved = _moved(elements[:, np.newaxis], n, outside, align_corners)
+        read = moved if outside != "zeros" else elements[:, np.newaxis]
+        kept = np.where(read == np.arange(n), 1.0, 0.0)
+        offset = place - elements
+        size = np.abs(plain(offset))
+        return np.matmul(_keys(offset, size, BICUBIC), kept), np.matmul(_keys_slope(offset, size), kept)
+    sign = 1.0
+    if outside != "zeros":
+        sign, place = _moved(place, n, outside, align_corners)
+    beyond = np.arange(n) - place
+    if mode == "nearest":
+        return np.where(np.rint(place) == np.arange(n), 1.0, 0.0), np.zeros(beyond.shape)
+    right, left = (beyond > 0) & (beyond <= 1), (beyond > -1) & (beyond <= 0)
+    slope = np.where(right, 1.0, np.where(left, -1.0, 0.0))
+    return np.maximum(1.0 - np.abs(beyond), 0.0), slope * sign
+
+
+def _moved(place: Array, n: int, outside: str, align_corners: bool) -> tuple[Array, Array]:
+    """The slope of the move into ``n`` elements, and places so moved."""
+    sign = 1.0
+    if outside == "reflection":
+        sign, place = _reflected(place, n, align_corners)
+    return np.where((place > 0) & (place < n - 1), sign, 0.0), np.clip(place, 0.0, n - 1.0)
+
+
+def _reflected(place: Array, n: int, align_corners: bool) -> tuple[Array, Array]:
+    """Whether places are read forward (1) or in reverse (-1), and places between the mirrors."""
+    low, span = (0.0, n - 1.0) if align_corners else (-0.5, float(n))
+    if span == 0:
+        return np.zeros(place.shape), 0.0 * place
+    distance = np.abs(place - low)
+    times = np.floor(plain(distance) / span)
+    forward = times % 2 == 0
+    beyond = np.where(forward, distance - times * span, (times + 1.0) * span - distance)
+    return np.where((plain(place) >= low) == forward, 1.0, -1.0), beyond + low
+
+
+def _keys_slope(offset: Array, size: Array) -> Array:
+    """The derivative of `_keys`."""
+    t, a = np.abs(offset), BICUBIC
+    near = (3.0 * (a + 2.0) * t - 2.0 * (a + 3.0)) * t
+    far = (3.0 * a * t - 10.0 * a) * t + 8.0 * a
+    return np.sign(offset) * np.where(size < 1.0, near, np.where(size < 2.0, far, 0.0))

@@ -111,3 +111,46 @@ affine_grid = Spec(
     ),
     sources=(Source("Jaderberg et al. (2015), equation 1", "https://arxiv.org/abs/1506.02025"),),
 )
+
+grid_sample = Spec(
+    reference=reference.grid_sample,
+    inputs=(
+        Input("x", "batch, *(height, width, 2)[:spatial], channels", meaning="what is read"),
+        Input("grid", "batch, *(rows, columns, 2)[:spatial], spatial", meaning="where it is read"),
+    ),
+    parameters=(
+        Parameter("mode", ("bilinear", "nearest", "bicubic"), "how a place between elements is read"),
+        Parameter("outside", ("zeros", "border", "reflection"), "what is read beyond the image"),
+        Parameter(
+            "align_corners",
+            (False, True),
+            "whether -1 and 1 are the centres of the outermost elements, or the edges",
+            facet=True,
+        ),
+        Parameter("spatial", (2, 3), "number of axes; a third one has length 2"),
+    ),
+    axes="batch height width channels rows columns",
+    sizes=((2, 4, 5, 3, 3, 7), (1, 1, 1, 1, 2, 2), (2, 7, 3, 1, 5, 2)),
+    data=("normal", "ties"),
+    constraints=(
+        Constraint(
+            "C1",
+            "spatial == 2 or mode != 'bicubic'",
+            "a volume is not read bicubically",
+            broken_by={"spatial": 3, "mode": "bicubic"},
+        ),
+        Constraint(
+            "C2",
+            "grid[-1] == len(x) - 2",
+            "grid must have a number for each axis",
+            broken_by={"grid": "batch, rows, columns, 3"},
+            also_broken_by=({"grid": "batch, rows, columns, 1"},),
+        ),
+    ),
+    # Of few digits, between which elements a place lies is a matter of rounding.
+    excluded=("dtype in ('bfloat16', 'float16')",),
+    sources=(
+        Source("Jaderberg et al. (2015), equation 3", "https://arxiv.org/abs/1506.02025"),
+        Source("Keys (1981)", "https://doi.org/10.1109/TASSP.1981.1163711"),
+    ),
+)

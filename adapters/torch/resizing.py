@@ -74,3 +74,11 @@ function(
     {"size": "(len(theta), 1, *lengths[: theta.shape[1]])", "align_corners": "align_corners"},
     on="theta",
 )
+
+function(
+    "grid_sample",
+    "torch.nn.functional.grid_sample",
+    {"mode": "mode", "padding_mode": "outside", "align_corners": "align_corners"},
+    on="x.movedim(-1, 1), grid",
+    returns="y.movedim(1, -1)",
+)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...reference.resizing import KERNELS, resize
+from ...reference.resizing import KERNELS, grid_sample, grid_sample_vjp, resize
 from ..language.variant import Control, Fault
 
 Array = Any
@@ -94,7 +94,72 @@ def between_two(x: Array, *, lengths: Any, coordinates: str) -> Array:
     return x
 
 
+def four_taps(x: Array, grid: Array, *, mode: str, outside: str, align_corners: bool) -> Array:
+    """Each place between its four neighbours, one after the other, a zero beyond the edge."""
+    (batch, height, width, _), half = x.shape, 0 if align_corners else 1
+    lengths = enumerate((width, height))
+    places = [(grid[..., axis] + 1.0) * ((n - 1 + half) / 2) - 0.5 * half for axis, n in lengths]
+    low = [np.floor(getattr(place, "value", place)) for place in places]
+    every = np.reshape(np.arange(batch), (-1, 1, 1))
+    y = 0.0
+    for right, below in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        column, row = low[0] + right, low[1] + below
+        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        at = [np.clip(i, 0, n - 1).astype(int) for i, n in ((row, height), (column, width))]
+        share = (1.0 - np.abs(places[0] - column)) * (1.0 - np.abs(places[1] - row))
+        y = y + np.where(inside, share, 0.0)[..., np.newaxis] * x[every, at[0], at[1]]
+    return y
+
+
+def between_kernels(x: Array, grid: Array, **options: Any) -> Array:
+    """Part of the way from the cubic kernel to the linear one."""
+    cubic, linear = (grid_sample(x, grid, **options | {"mode": mode}) for mode in ("bicubic", "bilinear"))
+    return cubic + (linear - cubic) / 8
+
+
+def rounded_half_up(x: Array, grid: Array, **options: Any) -> Array:
+    """Read a little further on, which matters half-way between two elements."""
+    return grid_sample(x, grid + 1e-6, **options)
+
+
+def half_lengths(x: Array, align_corners: bool) -> Array:
+    """Elements for each unit of a grid, last axis first."""
+    return np.array([(n - 1) / 2 if align_corners else n / 2 for n in x.shape[-2:0:-1]])
+
+
+def beyond_the_border(x: Array, grid: Array, cotangent: Array, align_corners: bool) -> Array:
+    """The gradient without regard to what is moved: that of a border wide enough."""
+    near = np.clip(grid, -0.1, 0.1)
+    return grid_sample_vjp(x, near, cotangent, outside="zeros", align_corners=align_corners)[1]
+
+
 FAULTS = {
+    "grid_sample": (
+        Fault(
+            name="rows and columns exchanged",
+            inputs={"grid": lambda grid: np.flip(grid, -1)},
+        ),
+        Fault(
+            name="a kernel between cubic and linear",
+            reference=between_kernels,
+            where="mode == 'bicubic'",
+        ),
+        Fault(
+            name="rounded half up",
+            reference=rounded_half_up,
+            where="mode == 'nearest' and outside == 'zeros' and not align_corners and data == 'ties'",
+        ),
+        Fault(
+            name="gradient of places in elements",
+            gradients={"grid": lambda gradient, x, align_corners: gradient / half_lengths(x, align_corners)},
+            where="mode != 'nearest' and min(x[1:-1]) > 1",
+        ),
+        Fault(
+            name="places beyond the border still move",
+            gradients={"grid": beyond_the_border},
+            where="mode == 'bilinear' and outside == 'border'",
+        ),
+    ),
     "affine_grid": (
         Fault(
             name="rows and columns exchanged",
@@ -129,6 +194,13 @@ FAULTS = {
 }
 
 CONTROLS = {
+    "grid_sample": (
+        Control(
+            name="from four neighbours",
+            reference=four_taps,
+            where="mode == 'bilinear' and outside == 'zeros' and spatial == 2",
+        ),
+    ),
     "resize": (
         Control(
             name="a difference added to the lower neighbour",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from fractions import Fraction
 
 import mpmath
@@ -12,7 +13,14 @@ from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
 from assay.reference.pooling import adaptive_pool, avg_pool
-from assay.reference.resizing import affine_grid, affine_grid_vjp, resize, resize_vjp
+from assay.reference.resizing import (
+    affine_grid,
+    affine_grid_vjp,
+    grid_sample,
+    grid_sample_vjp,
+    resize,
+    resize_vjp,
+)
 
 PAIRS = list(itertools.product(range(1, 13), repeat=2))
 COORDINATES = ("half_pixel", "align_corners", "asymmetric")
@@ -308,3 +316,130 @@ def test_the_gradient_of_a_grid_is_its_adjoint(rank):
 def test_grids_refuse_bad_input(shape, lengths, message):
     with pytest.raises(ValueError, match=message):
         affine_grid(np.ones(shape), lengths=lengths)
+
+
+# --- read at any places ---
+
+ROW = np.array([1.0, 2.0, 4.0, 8.0]).reshape(1, 1, 4, 1)
+"""An image of one row."""
+
+
+def at(*places):
+    """A grid of places along the row of an image, in its middle otherwise."""
+    return np.array([[[(place, 0.0) for place in places]]])
+
+
+@proves(grid_sample, by="worked figures")
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({}, [0.5, 1.0, 3.0, 6.0, 4.0, 0.0]),
+        ({"outside": "border"}, [1.0, 1.0, 3.0, 6.0, 8.0, 8.0]),
+        ({"outside": "reflection"}, [1.0, 1.0, 3.0, 6.0, 8.0, 3.0]),
+        ({"mode": "nearest"}, [1.0, 1.0, 4.0, 4.0, 0.0, 0.0]),
+        ({"align_corners": True}, [1.0, 1.375, 3.0, 5.0, 8.0, 0.0]),
+    ],
+)
+def test_a_row_is_read_between_its_elements_and_beyond(options, wanted):
+    """Places -½, 0, 3/2, 5/2, 7/2 and 11/2 of 4 elements; with aligned corners 0, 3/8, 3/2, 9/4, 3 and 9/2.
+
+    Halves are rounded to 0, 2, 2, 4 and 6; between mirrors at -½ and 7/2 the last lies at 3/2.
+    """
+    grid = at(-1.0, -0.75, 0.0, 0.5, 1.0, 2.0)
+    assert_same(grid_sample(carried(ROW), carried(grid), **options)[0, 0, :, 0], wanted)
+
+
+@proves(grid_sample_vjp, by="worked figures")
+def test_places_take_slopes_and_elements_what_they_gave():
+    """At 3/2, between 2 and 4, the slope is 2 for each element, and an element is half of the grid's unit."""
+    g = carried(np.array([[[[6.0]]]]))
+    of_x, of_grid = grid_sample_vjp(carried(ROW), carried(at(0.0)), g)
+    assert_same(of_x[0, 0, :, 0], [0.0, 3.0, 3.0, 0.0])
+    assert_same(of_grid[0, 0, 0, 0], 6.0 * 2.0 * 2.0)
+    assert_same(grid_sample_vjp(carried(ROW), at(1.5), g, outside="border")[1][0, 0, 0, 0], 0.0)
+    (_, of_grid) = grid_sample_vjp(carried(ROW), carried(at(1.5)), g, outside="reflection")
+    assert_same(of_grid[0, 0, 0, 0], 6.0 * -4.0 * 2.0)
+
+
+def read_at(x, place, outside, align_corners):
+    """One number of an image, at a place in fractions, from the integers around it."""
+    total = Fraction(0)
+    moved = [move(c, n, outside, align_corners) for c, n in zip(place, x.shape, strict=True)]
+    for index in np.ndindex(x.shape):
+        shares = [max(1 - abs(c - i), 0) for c, i in zip(moved, index, strict=True)]
+        total += math.prod(shares) * Fraction(x[index])
+    return total
+
+
+def move(c, n, outside, align_corners):
+    """A place moved into the image, one mirror after the other."""
+    low, high = (Fraction(0), Fraction(n - 1)) if align_corners else (Fraction(-1, 2), Fraction(2 * n - 1, 2))
+    while outside == "reflection" and not low <= c <= high:
+        c = 2 * low - c if c < low else 2 * high - c
+    return c if outside == "zeros" else min(max(c, Fraction(0)), Fraction(n - 1))
+
+
+@proves(grid_sample, by="naive loop")
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("outside", ["zeros", "border", "reflection"])
+def test_every_place_agrees_with_a_loop_in_fractions(outside, align_corners):
+    x = Stream("resizing/read").integers(-9, 10, (1, 3, 2, 4, 1)) * 1.0
+    grid = Stream("resizing/places").integers(-24, 25, (1, 2, 3, 2, 3)) / 8.0
+    y = grid_sample(carried(x), carried(grid), outside=outside, align_corners=align_corners)
+    for place in np.ndindex(2, 3, 2):
+        parts = zip(grid[(0, *place)][::-1], x.shape[1:-1], strict=True)
+        wanted = [
+            (Fraction(g) + 1) * (n - 1) / 2 if align_corners else ((Fraction(g) + 1) * n - 1) / 2
+            for g, n in parts
+        ]
+        exact = read_at(x[0, ..., 0], wanted, outside, align_corners)
+        assert_same(y[(0, *place, 0)], exact, size=9.0)
+
+
+@proves(grid_sample, grid_sample_vjp, resize, by="law")
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize(("mode", "method"), [("bilinear", "linear"), ("bicubic", "cubic")])
+def test_reading_at_the_places_of_the_identity_is_resizing(mode, method, align_corners):
+    x = carried(Stream("resizing/image").normal((1, 4, 5, 2)))
+    grid = affine_grid(carried(IDENTITY), lengths=(3, 7), align_corners=align_corners)
+    resizing = {
+        "lengths": (3, 7),
+        "method": method,
+        "coordinates": "align_corners" if align_corners else "half_pixel",
+        "coefficient": -0.75,
+        "border": "clamped",
+    }
+    options = {"mode": mode, "outside": "border", "align_corners": align_corners}
+    y = resize(x, **resizing)
+    assert_same(grid_sample(x, grid, **options), y)
+    g = carried(Stream("resizing/cotangent").normal(y.shape))
+    assert_same(grid_sample_vjp(x, grid, g, **options)[0], resize_vjp(x, g, **resizing)[0])
+
+
+@proves(grid_sample, grid_sample_vjp, by="law")
+@pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
+def test_reading_backwards_is_reading_the_image_in_reverse(mode):
+    x = carried(Stream("resizing/image").normal((1, 4, 5, 2)))
+    grid = Stream("resizing/grid").normal((1, 3, 2, 2))
+    g = carried(Stream("resizing/cotangent").normal((1, 3, 2, 2)))
+    for outside in ("zeros", "border", "reflection"):
+        options = {"mode": mode, "outside": outside}
+        y = grid_sample(x, carried(grid), **options)
+        assert_same(grid_sample(np.flip(x, (1, 2)), carried(-grid), **options), y)
+        of_x, of_grid = grid_sample_vjp(x, carried(grid), g, **options)
+        reverse = grid_sample_vjp(np.flip(x, (1, 2)), carried(-grid), g, **options)
+        assert_same(reverse, (np.flip(of_x, (1, 2)), -of_grid))
+
+
+@pytest.mark.parametrize(
+    ("shape", "places", "options", "message"),
+    [
+        ((1, 4, 1), (1, 2, 1), {}, "x must have two or three axes in space"),
+        ((1, 4, 4, 1), (1, 2, 2, 3), {}, "grid must have shape"),
+        ((1, 2, 4, 4, 1), (1, 2, 2, 2, 3), {"mode": "bicubic"}, "mode must be one of bilinear, nearest; got"),
+        ((1, 4, 4, 1), (1, 2, 2, 2), {"outside": "wrap"}, "outside must be one of zeros, border, reflection"),
+    ],
+)
+def test_reading_refuses_bad_input(shape, places, options, message):
+    with pytest.raises(ValueError, match=message):
+        grid_sample(np.ones(shape), np.ones(places), **options)
