@@ -96,7 +96,7 @@ def gate(
         bfloat16 in smoke, float32 in grid, otherwise all.
     tier
         smoke meets every option once, standard every pair of options, full every triple; grid meets all
-        combinations of a few small values.
+        combinations of a few small values, and of functions of one element every number of a half type.
     path
         How calls are run instead of the framework's default: compiled, xla, no_grad …, or all; may be given
         many times. `assay paths` lists them. Every configuration proves that it ran so; what a path refuses

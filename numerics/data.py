@@ -14,6 +14,7 @@ line along the last axis everywhere else.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,7 @@ class DataSet:
         draw: from a stream, a shape and a format to an array in the format's storage.
         independent: whether roundings on this data may be taken as independent; see ``tolerance``.
         special: whether it holds NaN or infinities.
+        cycle: what it goes round in each format, so that a number comes again after so many places.
     """
 
     name: str
@@ -41,6 +43,11 @@ class DataSet:
     draw: Draw
     independent: bool = True
     special: bool = False
+    cycle: Callable[[DType], Array] | None = None
+
+    def period(self, dtype: DType) -> int:
+        """After how many places the same numbers come again; 0 if they do not."""
+        return len(self.cycle(dtype)) if self.cycle else 0
 
 
 DATA_SETS: dict[str, DataSet] = {}
@@ -57,12 +64,12 @@ def data_set(name: str) -> DataSet:
     return DATA_SETS[name]
 
 
-def _data_set(aim: str, *, independent: bool = True, special: bool = False) -> Callable[[Draw], Draw]:
-    """Enter a draw in ``DATA_SETS`` under its own name."""
+def _data_set(aim: str, **more: Any) -> Callable[[Draw], Draw]:
+    """Enter a draw in ``DATA_SETS`` under its own name; the rest is as `DataSet` has it."""
 
     def enter(draw: Draw) -> Draw:
         name = draw.__name__.removeprefix("_")
-        DATA_SETS[name] = DataSet(name, aim, draw, independent, special)
+        DATA_SETS[name] = DataSet(name, aim, draw, **more)
         return draw
 
     return enter
@@ -360,6 +367,37 @@ def _below_zero(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
 def _above_zero(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
     exponents = stream.integers(-dtype.precision, 7, shape)
     return round_to(np.ldexp(1.0 + stream.uniform(shape), exponents), dtype)
+
+
+def every_number(dtype: DType) -> Array:
+    """The finite numbers but 0 of a format of 16 bits, and of a wider one so many of each binade.
+
+    The first and the last of a binade are among them. There is an odd number of them all, so that who goes
+    round them meets each in other lanes.
+    """
+    steps = 2 ** (dtype.precision - 1)
+    taken = _TAKEN_OF_A_BINADE.get(dtype.name, steps)
+    fractions = np.round(np.arange(taken) * ((steps - 1) / (taken - 1)))
+    exponents = np.arange(_exponent(dtype.smallest_normal), math.frexp(dtype.largest)[1])
+    normal = np.ldexp(1.0 + fractions / steps, exponents[:, np.newaxis])
+    subnormal = np.maximum(fractions, 1.0) * dtype.smallest_subnormal
+    sizes = np.unique(np.concatenate([subnormal, normal.reshape(-1)]))
+    return np.concatenate([sizes, -sizes, [0.5]])
+
+
+_TAKEN_OF_A_BINADE = {"float32": 128, "float64": 16}
+"""How many numbers of each binade are taken where there are too many: with both signs some 65,000 in all."""
+
+
+@_data_set(
+    "every finite number but 0 of a half type, of a wider one many of each binade, and all in two lanes",
+    independent=False,
+    cycle=every_number,
+)
+def _every(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    numbers = every_number(dtype)
+    shuffled = round_to(numbers[stream.permutation(len(numbers))], dtype)
+    return np.resize(shuffled, math.prod(shape)).reshape(shape)
 
 
 def _special_places(stream: Stream, shape: Shape) -> npt.NDArray[np.bool_]:

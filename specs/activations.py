@@ -14,16 +14,33 @@ LOOPS = ((3, 17), (5, 129))
 """A few elements, and a loop over vectors with a rest: all that a function of one element can tell apart."""
 
 
+EVERY = ((1, 131079), (3973, 33))
+"""Room for every number of a half type twice: one loop with a rest, and many short ones."""
+
+
 def elementwise(
     function: Callable[..., Any],
     *sources: Source,
     sizes: tuple[tuple[int, ...], ...] = LENGTHS,
     data: tuple[str, ...] = ("normal", "tails", "zeros", "wide", "subnormal", "large", "specials"),
+    parameters: tuple[Parameter, ...] = (),
     **more: Any,
 ) -> Spec:
-    """The spec of a function of one element."""
+    """The spec of a function of one element, which the grid asks of every number of a half type."""
     inputs = (Input("x", "batch, features", meaning="what is activated"),)
-    return Spec(function, inputs, sizes, data, kernel_data={"edges": ("x",)}, sources=sources, **more)
+    # What is done with 0 and NaN is asked elsewhere.
+    options = {p.name: p.values for p in parameters if p.name not in ("nan", "nan_gradient", "zero_gradient")}
+    return Spec(
+        function,
+        inputs,
+        sizes,
+        data,
+        parameters=parameters,
+        grid={"size": EVERY, "data": ("every",), **options},
+        kernel_data={"edges": ("x",)},
+        sources=sources,
+        **more,
+    )
 
 
 plain = functools.partial(elementwise, sizes=LOOPS)

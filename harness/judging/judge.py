@@ -21,6 +21,7 @@ import numpy as np
 from ...numerics.dtypes import DTYPES, decode, widen
 from ...numerics.profiles import Profile, profiles
 from ...numerics.ulps import ulp_distance
+from ...specs.language.case import Case
 from ..record import CHECKS, FAILING, Margin, Outcome, Problem, Worst, problems_of
 from .expectation import Expectation, Expected
 
@@ -217,7 +218,7 @@ def judge(
     if explain and profile is None:
         others = [p for p in profiles(case.dtype) if p not in options]
         problems = _explained(problems, _explains(expectation, answer, others))
-    judgement = _passed(profile, comparisons, answer, signed_zeros=case.spec.signed_zeros)
+    judgement = _passed(profile, comparisons, answer, case)
     return judgement.with_problems(sorted(problems, key=_severity)) if problems else judgement
 
 
@@ -233,14 +234,13 @@ def _tightest(
     return None, comparisons
 
 
-def _passed(
-    profile: str | None, comparisons: Sequence[Comparison], answer: Answer, signed_zeros: bool
-) -> Judgement:
+def _passed(profile: str | None, comparisons: Sequence[Comparison], answer: Answer, case: Case) -> Judgement:
     """The judgement where no problem is found: what nothing bounds is not right but unresolved."""
-    zeros = [name for name in map(_zero_sign, comparisons) if name and not signed_zeros]
+    zeros = [name for name in map(_zero_sign, comparisons) if name and not case.spec.signed_zeros]
     notes = (
         *(f"another sign of zero than the reference in {name}" for name in zeros),
         *(f"no gradient (None) for {name}, which counts as zeros" for name in answer.unconnected),
+        *filter(None, (_lanes(comparison, case.period) for comparison in comparisons)),
     )
     margins = tuple(comparison.margin for comparison in comparisons)
     blank = [comparison.expected.name for comparison in comparisons if not comparison.resolved]
@@ -362,6 +362,23 @@ def _zero_sign(comparison: Comparison) -> str:
     zero = (comparison.expected.value == 0) & (comparison.expected.tolerance == 0)
     other = zero & (np.signbit(widen(comparison.got)) != np.signbit(comparison.expected.value))
     return comparison.expected.name if other.any() else ""
+
+
+def _lanes(comparison: Comparison, period: int) -> str:
+    """What is to be told of numbers that come again ``period`` places later, and give other bits there."""
+    got = comparison.got.reshape(-1)
+    if not 0 < period < got.size:
+        return ""
+    first, again = got[:-period], got[period:]
+    bits = f"u{got.itemsize}"
+    other = (first.view(bits) != again.view(bits)) & ~(np.isnan(widen(first)) & np.isnan(widen(again)))
+    if not other.any():
+        return ""
+    place, name = int(np.argmax(other)), comparison.expected.name
+    return (
+        f"{other.sum()} of {other.size} numbers give other bits at another place in {name}: "
+        f"{np.float64(first[place])!s} at {place}, {np.float64(again[place])!s} at {place + period}"
+    )
 
 
 def _wrong(comparisons: Sequence[Comparison], dtype: str) -> Iterator[Problem]:

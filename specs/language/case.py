@@ -116,10 +116,17 @@ class Case:
         """Random cotangent of one output, in the case's dtype.
 
         Its magnitudes lie between 1/2 and 1, so that in whatever order an implementation multiplies by
-        it, no product overflows that need not.
+        it, no product overflows that need not. Where numbers come again, it does too.
         """
-        stream = self._stream(f"cotangent/{output}")
-        return round_to(stream.signs(shape) * (0.5 + 0.5 * stream.uniform(shape)), dtype(self.dtype))
+        stream, period = self._stream(f"cotangent/{output}"), self.period
+        drawn = (period,) if period else shape
+        values = round_to(stream.signs(drawn) * (0.5 + 0.5 * stream.uniform(drawn)), dtype(self.dtype))
+        return np.resize(values, shape) if period else values
+
+    @property
+    def period(self) -> int:
+        """After how many places of the data the same numbers come again; 0 if they do not."""
+        return data_sets.data_set(self.data).period(dtype(self.dtype)) if self.valid else 0
 
     def _stream(self, name: str) -> Stream:
         return Stream(f"{self.id}/{name}")
@@ -241,8 +248,8 @@ def parse(case_id: str, specs: dict[str, Spec]) -> Case:
         raise Usage(f"case id {case_id!r}: dtype {dtype_name!r} is not one of {', '.join(DTYPES)}")
     if data.startswith(BREAKS):
         spec.breach(data.removeprefix(BREAKS))
-    elif data not in (*spec.data, *spec.kernel_only):
-        known = ", ".join((*spec.data, *spec.kernel_only))
+    elif data not in (*spec.data, *spec.kernel_only, *spec.grid.get("data", ())):
+        known = ", ".join((*spec.data, *spec.kernel_only, *map(str, spec.grid.get("data", ()))))
         raise Usage(f"case id {case_id!r}: {name} has no data set {data!r}; it has {known}")
     lengths = tuple(size.split("x"))
     if len(lengths) != len(spec.axis_names) or not all(text.isdigit() for text in lengths):

@@ -187,6 +187,6 @@ def _grid(spec: Spec, dtypes: Sequence[str]) -> list[Case]:
     if not spec.grid:
         return []
     rows = (dict(zip(spec.grid, values, strict=True)) for values in itertools.product(*spec.grid.values()))
-    starts: list[Row] = [{**spec.defaults, **row} for row in rows]
-    every = (case_of(spec, {**row, "dtype": dtype}, spec.data[0]) for dtype in dtypes for row in starts)
+    starts: list[Row] = [{"data": spec.data[0], **spec.defaults, **row} for row in rows]
+    every = (case_of(spec, {**row, "dtype": dtype}, row["data"]) for dtype in dtypes for row in starts)
     return [case for case in every if not spec.broken(case.names)]

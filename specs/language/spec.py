@@ -175,12 +175,12 @@ class Spec:
     (``None`` for an input that is absent). Both take only the parameters that their signatures name:
     the others (``use_bias``) act through ``when`` and ``axes``. States come after the outputs and have no
     cotangent. ``excluded`` holds conditions of valid cases that are out of scope. ``grid`` gives values of
-    ``size`` and of parameters, of which every combination is asked in the tier of that name. A stochastic
-    layer's ``recover`` reads its ``recovered`` inputs off the outputs. Where these hide what was drawn,
-    ``probe`` gives other inputs, one mapping for each further question that is asked with the same seed, and
-    ``recover`` reads the outputs of those. Both are given arrays, parameters and lengths of axes by name,
-    ``recover`` also the outputs of each question that it reads. ``kernel_data`` are data sets that a user's
-    kernel is asked beside, with the inputs that each fills; all others are ordinary there.
+    ``size``, ``data`` and parameters, of which every combination is asked in the tier of that name. A
+    stochastic layer's ``recover`` reads its ``recovered`` inputs off the outputs. Where these hide what was
+    drawn, ``probe`` gives other inputs, one mapping for each further question that is asked with the same
+    seed, and ``recover`` reads the outputs of those. Both are given arrays, parameters and lengths of axes by
+    name, ``recover`` also the outputs of each question that it reads. ``kernel_data`` are data sets that a
+    user's kernel is asked beside, with the inputs that each fills; all others are ordinary there.
     """
 
     reference: Callable[..., Any]

@@ -388,3 +388,11 @@ def test_a_framework_older_than_its_bindings_is_not_asked_and_says_which_version
     (target,) = run(tmp_path / "out", [torch_relu()], cases=CASES[:1]).targets
     assert not target.available
     assert target.reason == "torch 1.11.0 is too old: PyTorch can be asked with torch>=1.12."
+
+
+def test_every_number_of_a_half_type_is_asked_of_an_activation(tmp_path):
+    (case,) = cases(all_specs()["hard_sigmoid"], "grid", dtypes=("float16",))[:1]
+    implementation = next(b for b in implementations(case.spec) if b.framework == "torch")
+    (verdict,) = run(tmp_path, [implementation], cases=[case.id]).verdicts
+    assert (verdict.outcome, verdict.notes) == ("conforms", ())
+    assert {margin.size + margin.unresolved for margin in verdict.margins} == {131079}

@@ -25,6 +25,7 @@ from assay.numerics.profiles import profiles
 from assay.numerics.simulated import to_precision
 from assay.numerics.tolerance import CHECKS_PER_RUN, FALSE_ALARMS_PER_RUN
 from assay.numerics.ulps import ulp
+from assay.specs import all_specs
 from assay.specs.language.case import Case
 from assay.specs.language.spec import Constraint, Input, Parameter, Spec
 
@@ -938,3 +939,23 @@ def test_equal_masks_are_suspicious_below_the_level_of_one_test(shape):
         case = Case(spec, (("rate", 1 - keep),), "float32", "normal", shape)
         mask = drawn("equal", keep, shape)
         assert judged_masks(mask, mask, case=case).outcome == outcome
+
+
+# --- the same number at another place ---
+
+
+def test_a_number_that_gives_other_bits_at_another_place_is_told_and_fails_nothing():
+    spec = all_specs()["gelu"]
+    expectation = Expectation(Case(spec, tuple(spec.defaults.items()), "bfloat16", "every", (1, 131079)))
+    period, (y, gradient) = expectation.case.period, expectation.under(profiles("bfloat16")[0])
+    right = [round_to(each.value, HALF) for each in (y, gradient)]
+    answer = Answer((right[0],), (right[1],))
+    assert judge(expectation, answer).notes == ()
+    place = 1000  # that comes again once
+    other = right[0].copy()
+    other[0, period + place] = np.nextafter(other[0, place], HALF.storage.type(np.inf))
+    judgement = judge(expectation, Answer((other,), (right[1],)))
+    assert judgement.outcome == "conforms"
+    (note,) = judgement.notes
+    assert note.startswith(f"1 of {131079 - period} numbers give other bits at another place in y: ")
+    assert note.endswith(f" at {place}, {widen(other)[0, period + place]!s} at {period + place}")

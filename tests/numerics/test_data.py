@@ -1,9 +1,11 @@
 """Data sets: every one keeps its aim, its range and its bits."""
 
 import hashlib
+import math
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from assay.numerics.data import (
     DATA_SETS,
@@ -21,8 +23,9 @@ from assay.numerics.data import (
     draw_probability,
     draw_unit,
     draw_weight,
+    every_number,
 )
-from assay.numerics.dtypes import DTYPES, encode, widen
+from assay.numerics.dtypes import DTYPES, encode, round_to, widen
 from assay.numerics.generator import Stream
 
 FORMATS = pytest.mark.parametrize("format", DTYPES.values(), ids=DTYPES)
@@ -61,6 +64,7 @@ PINNED = {
     "long_context": "acc86c55",
     "below_zero": "f3f5361a",
     "above_zero": "4b194c64",
+    "every": "8adcda1a",
 }
 SETS = pytest.mark.parametrize("data", DATA_SETS.values(), ids=DATA_SETS)
 
@@ -124,6 +128,21 @@ def test_edges_hold_the_last_square_that_does_not_overflow_and_the_first_that_do
     assert np.any(np.isfinite(reciprocal) & (reciprocal > format.largest)) or format.name == "float64"
     assert np.any((powers > format.largest / 4) & (powers < format.largest))
     assert np.any((powers > format.largest) & (x < 1000))
+
+
+@FORMATS
+def test_every_has_both_ends_of_each_binade(format):
+    numbers = every_number(format)
+    assert len(numbers) % 2 == 1
+    assert len(numbers) < 2**16
+    assert_array_equal(widen(round_to(numbers, format)), numbers)
+    fractions, exponents = np.frexp(np.unique(np.abs(numbers)))
+    normal = exponents >= math.frexp(format.smallest_normal)[1]
+    first, last = (0.5, 1 - 2.0**-format.precision)
+    reached = {tuple(exponents[normal & (fractions == end)]) for end in (first, last)}
+    whole = range(math.frexp(format.smallest_normal)[1], math.frexp(format.largest)[1] + 1)
+    assert reached == {tuple(whole)}
+    assert {format.smallest_subnormal, format.smallest_normal - format.smallest_subnormal} < set(numbers)
 
 
 @FORMATS
