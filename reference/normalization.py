@@ -97,11 +97,11 @@ def batch_norm(
     enough = count > 1 or lone_value == "bias"
     require(enough, f"x must have more than one value per channel; got shape {x.shape}")
     _require_channels(x, running_mean=running_mean, running_variance=running_variance, scale=scale, bias=bias)
-    mean, variance = _moments(x, _leading(x))
+    mean, variance = moments_of(x, _leading(x))
     spread = variance * (count / (count - 1)) if bessel and count > 1 else variance
     seen = in_doubt(mean, np.isinf(mean)) if infinite_mean == "updates" else mean
     return (
-        _normalized(x, mean, variance, scale, bias, epsilon, _pivot(x, _leading(x))),
+        normalized(x, mean, variance, scale, bias, epsilon, pivot_of(x, _leading(x))),
         _running(running_mean, seen, momentum),
         _running(running_variance, spread, momentum),
     )
@@ -220,7 +220,7 @@ def batch_norm_inference(
     Source: Ioffe and Szegedy (2015), Batch normalization, arXiv:1502.03167, algorithm 2.
     """
     _require_channels(x, mean=mean, variance=variance, scale=scale, bias=bias)
-    return _normalized(x, mean, variance, scale, bias, epsilon)
+    return normalized(x, mean, variance, scale, bias, epsilon)
 
 
 def batch_norm_inference_vjp(
@@ -412,7 +412,7 @@ def masked_batch_norm(
     require(masking in MASKINGS, f"masking must be one of {', '.join(MASKINGS)}; got {masking!r}")
     mean, variance = _counted_moments(x, mask, masking, count_epsilon)
     count = float(np.sum(mask))
-    y = _normalized(x, mean, variance, scale, bias, epsilon, _counted_pivot(x, mask))
+    y = normalized(x, mean, variance, scale, bias, epsilon, _counted_pivot(x, mask))
     return (
         np.where(mask[..., np.newaxis], y, 0.0) if masked_output == "zero" else y,
         _running(running_mean, mean, momentum),
@@ -448,7 +448,7 @@ def masked_batch_norm_vjp(
     if masked_output == "zero":
         cotangent = np.where(counts, cotangent, 0.0)
         x = np.where(counts, x, 0.0) if masking == "select" else x
-    standard = _normalized(x, mean, variance, None, None, epsilon, _counted_pivot(x, mask))
+    standard = normalized(x, mean, variance, None, None, epsilon, _counted_pivot(x, mask))
     through = cotangent * scale
     slope = np.sum(through * standard, axis=axes)
     behind = (standard - mean / deviation * (count_epsilon / count)) * slope
@@ -483,7 +483,7 @@ def layer_norm(x: Array, scale: Optional = None, bias: Optional = None, *, epsil
     Source: Ba, Kiros and Hinton (2016), Layer normalization, arXiv:1607.06450, section 3.
     """
     _require_channels(x, scale=scale, bias=bias)
-    return _normalized(x, *_moments(x, (-1,)), scale, bias, epsilon, _pivot(x, (-1,)))
+    return normalized(x, *moments_of(x, (-1,)), scale, bias, epsilon, pivot_of(x, (-1,)))
 
 
 def layer_norm_vjp(
@@ -520,7 +520,7 @@ def group_norm(
     grouped = _grouped(x, groups)
     factor, shift = (None if a is None else _grouped(a, groups) for a in (scale, bias))
     axes = _within_group(grouped)
-    y = _normalized(grouped, *_moments(grouped, axes), factor, shift, epsilon, _pivot(grouped, axes))
+    y = normalized(grouped, *moments_of(grouped, axes), factor, shift, epsilon, pivot_of(grouped, axes))
     return np.reshape(y, x.shape)
 
 
@@ -537,7 +537,7 @@ def group_norm_vjp(
     grouped = _grouped(x, groups)
     axes, through = _within_group(grouped), _grouped(_scaled(cotangent, scale), groups)
     standard = np.reshape(_standardized(grouped, axes, epsilon), x.shape)
-    dx = np.reshape(_centred_vjp(grouped, through, axes, epsilon), x.shape)
+    dx = np.reshape(centred_vjp(grouped, through, axes, epsilon), x.shape)
     return (dx, *_affine_vjp(standard, scale, bias, cotangent))
 
 
@@ -575,7 +575,7 @@ def instance_norm(
     enough = max(x.shape[1:-1]) > 1 or lone_value == "bias"
     require(enough, f"x must have more than one value in each channel of a sample; got shape {x.shape}")
     axes = _between(x)
-    return _normalized(x, *_moments(x, axes), scale, bias, epsilon, _pivot(x, axes))
+    return normalized(x, *moments_of(x, axes), scale, bias, epsilon, pivot_of(x, axes))
 
 
 def instance_norm_vjp(
@@ -697,7 +697,7 @@ def _of_batch(statistics: str) -> bool:
     return statistics == "batch"
 
 
-def _moments(x: Array, axes: Axes) -> tuple[Array, Array]:
+def moments_of(x: Array, axes: Axes) -> tuple[Array, Array]:
     """Mean, and variance about it."""
     mean = np.mean(x, axis=axes, keepdims=True)
     return mean, np.mean(np.square(x - mean), axis=axes, keepdims=True)
@@ -721,7 +721,7 @@ def _counted_pivot(x: Array, mask: Array) -> Array:
     return BESIDE * first if np.sum(mask) > 1 else np.zeros_like(first)
 
 
-def _pivot(x: Array, axes: Axes) -> Array:
+def pivot_of(x: Array, axes: Axes) -> Array:
     """A number near the first element along ``axes``, which are kept; 0 where it is the only one."""
     first = x
     for axis in axes:
@@ -736,7 +736,7 @@ The rounding of ``p`` stands for those of ``a x`` and ``a μ``, which are of the
 """
 
 
-def _normalized(
+def normalized(
     x: Array,
     mean: Array,
     variance: Array,
@@ -751,12 +751,12 @@ def _normalized(
 
 
 def _standardized(x: Array, axes: Axes, epsilon: float) -> Array:
-    return _normalized(x, *_moments(x, axes), None, None, epsilon, _pivot(x, axes))
+    return normalized(x, *moments_of(x, axes), None, None, epsilon, pivot_of(x, axes))
 
 
-def _centred_vjp(x: Array, through: Array, axes: Axes, epsilon: float) -> Array:
+def centred_vjp(x: Array, through: Array, axes: Axes, epsilon: float) -> Array:
     """Gradient of `_standardized`."""
-    deviation = np.sqrt(_moments(x, axes)[1] + epsilon)
+    deviation = np.sqrt(moments_of(x, axes)[1] + epsilon)
     standard = _standardized(x, axes, epsilon)
     level = np.mean(through, axis=axes, keepdims=True)
     slope = np.mean(through * standard, axis=axes, keepdims=True)
@@ -767,7 +767,7 @@ def _standardized_vjp(
     x: Array, scale: Optional, bias: Optional, cotangent: Array, axes: Axes, epsilon: float
 ) -> tuple[Array, Optional, Optional]:
     """Gradient of standardizing over ``axes`` and then scaling and shifting the last axis."""
-    dx = _centred_vjp(x, _scaled(cotangent, scale), axes, epsilon)
+    dx = centred_vjp(x, _scaled(cotangent, scale), axes, epsilon)
     return (dx, *_affine_vjp(_standardized(x, axes, epsilon), scale, bias, cotangent))
 
 
