@@ -93,9 +93,9 @@ def run(
         bfloat16 in smoke, float32 in grid, otherwise all.
     tier
         smoke meets every option once, standard every pair of options, full every triple and the grid:
-        every combination of small sizes, strides, dilations and paddings of convolutions and poolings, and
-        every number of a half type (many of each binade of a wider one) of functions of one element. paths
-        asks each implementation as little as it takes, so that all paths can be asked.
+        every combination of small sizes, strides, dilations and paddings of convolutions and poolings, every
+        number of a half type (many of each binade of a wider one) of functions of one element, and empty
+        batches. paths asks each implementation as little as it takes, so that all paths can be asked.
     case
         A case id, instead of a tier; may be given many times.
     seeds

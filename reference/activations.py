@@ -637,7 +637,7 @@ def _axes(x: Array, axis: Axes) -> tuple[int, ...]:
 def _rows(x: Array, axes: tuple[int, ...]) -> Array:
     """The array with these axes as one, its last."""
     last = np.moveaxis(x, axes, tuple(range(-len(axes), 0)))
-    return np.reshape(last, (*last.shape[: last.ndim - len(axes)], -1))
+    return np.reshape(last, (*last.shape[: x.ndim - len(axes)], math.prod(x.shape[a] for a in axes)))
 
 
 def _unrolled(rows: Array, shape: tuple[int, ...], axes: tuple[int, ...]) -> Array:

@@ -349,7 +349,7 @@ def locally_connected_vjp(
     geometry = _local_geometry(x, kernel, strides, padding)
     patches, places = _local_patches(x, kernel, geometry)
     window, (channels, filters) = kernel.shape[len(places) : -2], kernel.shape[-2:]
-    rows = np.swapaxes(np.reshape(cotangent, (x.shape[0], -1, filters)), 0, 1)
+    rows = np.swapaxes(np.reshape(cotangent, (x.shape[0], math.prod(places), filters)), 0, 1)
     seen = np.matmul(rows, np.swapaxes(_local_matrix(kernel), 1, 2))
     taps = np.reshape(_places_last(seen, places), (x.shape[0], *places, math.prod(window), channels))
     each = [taps[..., number, :] for number, _ in enumerate(tap_positions(window))]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .checks import Array, require, require_shape
@@ -265,7 +267,7 @@ def tracked_instance_norm_vjp(
 def _together(x: Array, axes: Axes) -> Array:
     """The array with these axes as one, its last."""
     last = np.moveaxis(x, axes, tuple(range(-len(axes), 0)))
-    return np.reshape(last, (*last.shape[: x.ndim - len(axes)], -1))
+    return np.reshape(last, (*last.shape[: x.ndim - len(axes)], math.prod(x.shape[a] for a in axes)))
 
 
 def _apart(rows: Array, like: Array, axes: Axes) -> Array:

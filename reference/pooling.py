@@ -419,14 +419,15 @@ def adaptive_max_pool_with_argmax(x: Array, *, lengths: Sequence[int]) -> tuple[
     """
     bins = list(reversed(_bins(x, lengths, "max")))
     chosen = _chosen(x, bins)
-    flat, places = (np.reshape(a, (len(x), -1, x.shape[-1])) for a in (x, chosen))
+    flat, places = (np.reshape(a, (len(x), math.prod(a.shape[1:-1]), x.shape[-1])) for a in (x, chosen))
     return np.reshape(np.take_along_axis(flat, places, 1), chosen.shape), chosen
 
 
 def adaptive_max_pool_with_argmax_vjp(x: Array, cotangent: Array, *, lengths: Sequence[int]) -> tuple[Array]:
     """Gradient of `adaptive_max_pool_with_argmax`: each maximum hands its whole cotangent to its place."""
     bins = list(reversed(_bins(x, lengths, "max")))
-    chosen = np.reshape(_chosen(x, bins), (len(x), -1, x.shape[-1]))
+    places = math.prod(len(places) for _, places in bins)
+    chosen = np.reshape(_chosen(x, bins), (len(x), places, x.shape[-1]))
     return (_scattered(np.reshape(cotangent, chosen.shape), chosen, x.shape),)
 
 
@@ -509,7 +510,7 @@ def _chosen(x: Array, bins: Bins) -> Array:
         seen, places = x, numbers
         for axis, bin in enumerate(window, start=1):
             seen, places = (np.take(a, list(bin), axis=axis) for a in (seen, places))
-        flat = np.reshape(np.moveaxis(seen, -1, 1), (len(x), x.shape[-1], -1))
+        flat = np.reshape(np.moveaxis(seen, -1, 1), (len(x), x.shape[-1], places.size))
         held = _held(flat, np.ones(flat.shape, bool), _TAKES["hold"]).astype(np.int64)
         found.append(np.reshape(places, -1)[held])
     return np.reshape(np.stack(found, axis=1), (len(x), *map(len, of_axes), x.shape[-1]))

@@ -139,7 +139,7 @@ def _weights(
 
     They are computed from a one that is like ``x``, so that they carry the error of places in floating point.
     """
-    one = np.ones_like(np.reshape(x, (-1, 1))[:1])
+    one = np.ones_like(np.reshape(x, (-1, 1))[:1]) if x.size else np.ones((1, 1))
     if method == "area":
         return _covered(one, n, m) if bins == "fractional" else _whole_bins(one, n, m)
     outside = RADIUS[method] if border == "clamped" else 0
@@ -248,7 +248,7 @@ def affine_grid_vjp(
     """Gradient of `affine_grid`: the cotangents contracted with the places."""
     places = _sampled(theta, lengths, align_corners)
     flat = np.reshape(places, (-1, places.shape[-1]))
-    return (np.einsum("nk,bnc->bck", flat, np.reshape(cotangent, (len(theta), len(flat), -1))),)
+    return (np.einsum("nk,bnc->bck", flat, np.reshape(cotangent, (len(theta), len(flat), theta.shape[1]))),)
 
 
 def _sampled(theta: Array, lengths: Sequence[int], align_corners: bool) -> Array:
@@ -259,7 +259,7 @@ def _sampled(theta: Array, lengths: Sequence[int], align_corners: bool) -> Array
     wanted = tuple(lengths[:rank])
     enough = len(wanted) == rank and min(wanted) >= 1
     require(enough, f"lengths must be {rank} numbers of at least 1; got {lengths}")
-    one = np.ones_like(np.reshape(theta, (-1,))[:1])
+    one = np.ones_like(np.reshape(theta, (-1,))[:1]) if theta.size else np.ones(1)
     coordinates = []
     for axis, n in reversed(list(enumerate(wanted))):
         at = one * (2.0 * np.arange(n) + 1.0 - n) / (max(n - 1, 1) if align_corners else n)

@@ -266,7 +266,7 @@ def unfold(
     seen = windows.windows(windows.pad(x, widths), window, strides, dilation)
     if channel_order == "channel":
         seen = np.moveaxis(seen, 3, -1)
-    return np.reshape(seen, (*seen.shape[:3], -1))
+    return np.reshape(seen, (*seen.shape[:3], math.prod(seen.shape[3:])))
 
 
 def unfold_vjp(
@@ -386,7 +386,8 @@ def _folded(x: Array, lengths: tuple[int, ...], geometry: Geometry, channel_orde
     """The sum at each place of what all windows have for it."""
     widths, window, strides, dilation = geometry
     taps = math.prod(window)
-    parts = (taps, -1) if channel_order == "channel" else (-1, taps)
+    channels = x.shape[3] // taps
+    parts = (taps, channels) if channel_order == "channel" else (channels, taps)
     each = np.moveaxis(np.reshape(x, (*x.shape[:3], *parts)), 3 if channel_order == "channel" else 4, 0)
     return windows.fold(list(each), lengths, widths, window, strides, dilation)
 

@@ -68,6 +68,7 @@ softmax_cross_entropy = Spec(
         "classes == 1 and (rank > 1 or weighted or label_smoothing > 0) or batch == 1 and rank > 1",
     ),
     sources=(SMOOTHING_SOURCE,),
+    empty=(),
 )
 
 sparse_softmax_cross_entropy = Spec(
@@ -136,6 +137,7 @@ sparse_softmax_cross_entropy = Spec(
         "empty != 'nan' and (reduction != 'mean_rows' or ignored is None or min(batch, classes) > 1)",
     ),
     sources=(SMOOTHING_SOURCE,),
+    empty=(),
 )
 
 sigmoid_cross_entropy = Spec(
@@ -156,4 +158,5 @@ sigmoid_cross_entropy = Spec(
     data=("normal", "tails", "saturated", "zeros", "nan", "infinities"),
     constraints=(SMOOTHING_IN_RANGE,),
     excluded=(MEAN_OF_MEANS,),
+    empty=(),
 )

@@ -41,6 +41,7 @@ kl_divergence = Spec(
     sizes=DISTRIBUTION_SIZES,
     data=("normal", "offset", "saturated", "zeros", "nan", "negative_infinities"),
     sources=KL_SOURCES,
+    empty=(),
 )
 
 kl_divergence_with_log_targets = Spec(
@@ -52,6 +53,7 @@ kl_divergence_with_log_targets = Spec(
     # Targets of exp(100) leave the range, and so do all sums of them.
     excluded=("data == 'saturated' and reduction != 'elements'",),
     sources=KL_SOURCES,
+    empty=(),
 )
 
 kl_divergence_probabilities = Spec(
@@ -69,6 +71,7 @@ kl_divergence_probabilities = Spec(
     sizes=DISTRIBUTION_SIZES,
     data=("normal", "zeros"),
     sources=KL_SOURCES,
+    empty=(),
 )
 
 generalized_kl_divergence = loss(

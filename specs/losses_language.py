@@ -84,6 +84,7 @@ dpo_loss = Spec(
         Parameter("preference", reference.PREFERENCES, "what is made of the difference"),
     ),
     sizes=((7,), (1,)),
+    empty=(),
     data=("normal", "saturated", "nan"),
     excluded=(
         "label_smoothing > 0 and preference in ('ipo', 'hinge')",
@@ -118,6 +119,7 @@ grpo_loss = Spec(
     ),
     sizes=((4, 5), (1, 3)),
     # With ties some tokens are as likely under both policies: a ratio of 1, on bounds that meet there.
+    empty=(),
     data=("normal", "ties", "masked_rows"),
     excluded=(
         "(low == 0) != (high == 0)",

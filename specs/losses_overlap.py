@@ -41,6 +41,7 @@ tversky = Spec(
         Source("Salehi et al. (2017), Tversky loss function", "https://arxiv.org/abs/1706.05721"),
         Source("Milletari et al. (2016), V-Net", "https://arxiv.org/abs/1606.04797"),
     ),
+    empty=(),
 )
 
 generalized_dice = Spec(
@@ -58,4 +59,5 @@ generalized_dice = Spec(
     data=("normal", "tails", "saturated", "nan"),
     excluded=("classes == 1 and ignore_background",),
     sources=(Source("Sudre et al. (2017), Generalised Dice overlap", "https://arxiv.org/abs/1707.03237"),),
+    empty=(),
 )

@@ -26,6 +26,7 @@ ntxent = Spec(
         ),
         Source("Khosla et al. (2020), Supervised contrastive learning", "https://arxiv.org/abs/2004.11362"),
     ),
+    empty=(),
 )
 
 circle = Spec(
@@ -47,4 +48,5 @@ circle = Spec(
     data=("normal", "tiny"),
     excluded=(f"{HALF} and gamma > 2",),
     sources=(Source("Sun et al. (2020), Circle loss", "https://arxiv.org/abs/2002.10857"),),
+    empty=(),
 )

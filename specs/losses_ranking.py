@@ -126,6 +126,7 @@ ranking_softmax = Spec(
         Parameter("weighted", (False, True), "whether items have weights"),
     ),
     sizes=((5, 7), (1, 3), (3, 17)),
+    empty=(),
     data=("normal", "saturated", "masked_rows", "nan"),
     excluded=("data == 'masked_rows' and not masked",),
     sources=(Source("Cao et al. (2007), Learning to rank", "https://doi.org/10.1145/1273496.1273513"),),

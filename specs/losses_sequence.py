@@ -30,6 +30,7 @@ sequence_cross_entropy = Spec(
         Parameter("empty_gradient", ("zero", "nan"), "gradient of the steps of such a mean", facet=True),
     ),
     sizes=((4, 5, 7), (1, 3, 2), (3, 9, 33)),
+    empty=(),
     data=("normal", "saturated", "masked_rows", "padding_nan"),
     excluded=(
         "average == 'places' and empty == 'zero'",
@@ -106,6 +107,7 @@ ctc_loss = Spec(
         ),
     ),
     sizes=((3, 7, 5, 3), (2, 9, 3, 4), (1, 5, 4, 2), (4, 3, 5, 4)),
+    empty=(),
     data=("normal", "saturated", "nan", "padding_nan"),
     excluded=(
         "infeasible == 'zero' and steps >= 2 * length - 1",

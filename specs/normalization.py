@@ -43,6 +43,7 @@ batch_norm = Spec(
         ),
     ),
     sizes=((9, 5, 3, 7), (1, 1, 1, 5), (65, 2, 3, 17), (1, 4, 3, 6)),
+    empty=(),
     data=("normal", "tiny", "offset", "wide", "nan", "infinities"),
     constraints=(
         Constraint(
@@ -87,6 +88,7 @@ masked_batch_norm = Spec(
         ),
     ),
     sizes=((5, 4, 3), (2, 3, 1)),
+    empty=(),
     data=("normal", "offset", "padding_nan"),
     excluded=("masking != 'select' and data != 'padding_nan'",),
     sources=(
@@ -116,6 +118,7 @@ batch_norm_repeated = Spec(
         Parameter("bessel", (False, True), "running variance with n - 1 for n", facet=True),
     ),
     sizes=((3, 5, 4), (2, 7, 1)),
+    empty=(),
     data=("normal", "offset"),
     excluded=("momentum is not None and seen > 0",),
     sources=batch_norm.sources,

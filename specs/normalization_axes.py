@@ -100,6 +100,7 @@ tracked_instance_norm = Spec(
         USE_BIAS,
     ),
     sizes=((3, 5, 2, 7), (2, 4, 3, 6)),
+    empty=(),
     data=("normal", "offset", "nan"),
     constraints=(
         Constraint(

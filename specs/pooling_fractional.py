@@ -25,6 +25,7 @@ fractional_max_pool = Spec(
     ),
     axes="batch height width channels",
     sizes=((2, 8, 11, 3), (1, 7, 6, 1)),
+    empty=(),
     data=("normal", "ties"),
     constraints=(
         Constraint(

@@ -27,6 +27,7 @@ moments = Spec(
         ),
     ),
     sizes=SIZES,
+    empty=(),
     data=("normal", "offset", "wide", "nan"),
     # Of a lone number w x / w is x but for rounding, and nothing else is its variance.
     excluded=("weighted and algorithm == 'sums'", "weighted and channels == 1"),
@@ -91,6 +92,7 @@ activity_regularization = Spec(
         Parameter("denominator", ("batch", "one"), "whether it is of one sample, or of all", facet=True),
     ),
     sizes=((3, 17), (1, 1), (5, 9)),
+    empty=(),
     data=("normal", "wide", "zeros", "nan"),
     excluded=("l1 == 0 and l2 == 0",),
     sources=(

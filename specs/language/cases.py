@@ -183,10 +183,17 @@ def _plainest(spec: Spec, scope: Scope) -> list[Row]:
 
 
 def _grid(spec: Spec, dtypes: Sequence[str]) -> list[Case]:
-    """Every valid combination of the values in the spec's grid, the rest at its default."""
-    if not spec.grid:
-        return []
-    rows = (dict(zip(spec.grid, values, strict=True)) for values in itertools.product(*spec.grid.values()))
+    """Every valid combination of the values in the spec's grid, the rest at its default; empty arrays."""
+    every_value = itertools.product(*spec.grid.values()) if spec.grid else ()
+    rows: list[Row] = [dict(zip(spec.grid, values, strict=True)) for values in every_value]
+    rows += ({"size": size} for size in empty_sizes(spec))
     starts: list[Row] = [{"data": spec.data[0], **spec.defaults, **row} for row in rows]
     every = (case_of(spec, {**row, "dtype": dtype}, row["data"]) for dtype in dtypes for row in starts)
     return [case for case in every if not spec.broken(case.names)]
+
+
+def empty_sizes(spec: Spec) -> list[tuple[int, ...]]:
+    """The first size, with no elements along each axis that may be empty; none of a stochastic layer."""
+    first = dict(zip(spec.axis_names, spec.sizes[0], strict=True))
+    may_be = () if spec.recover else (axis for axis in first if axis in spec.empty)
+    return [tuple({**first, axis: 0}.values()) for axis in may_be]

@@ -64,5 +64,5 @@ def loss(
         inputs=inputs + (SAMPLE_WEIGHTS,) * weighted,
         parameters=(*shared, *parameters, *(ROW_MEAN,) * row_mean),
         excluded=(*follows, *excluded),
-        **more,
+        **{"empty": (), **more},
     )

@@ -175,7 +175,8 @@ class Spec:
     (``None`` for an input that is absent). Both take only the parameters that their signatures name:
     the others (``use_bias``) act through ``when`` and ``axes``. States come after the outputs and have no
     cotangent. ``excluded`` holds conditions of valid cases that are out of scope. ``grid`` gives values of
-    ``size``, ``data`` and parameters, of which every combination is asked in the tier of that name. A
+    ``size``, ``data`` and parameters, of which every combination is asked in the tier of that name; so is the
+    default with no elements along each axis of ``empty``, which names what is no reduction over it. A
     stochastic layer's ``recover`` reads its ``recovered`` inputs off the outputs. Where these hide what was
     drawn, ``probe`` gives other inputs, one mapping for each further question that is asked with the same
     seed, and ``recover`` reads the outputs of those. Both are given arrays, parameters and lengths of axes by
@@ -198,6 +199,7 @@ class Spec:
     sources: tuple[Source, ...] = ()
     signed_zeros: bool = False
     grid: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    empty: tuple[str, ...] = ("batch",)
     kernel_data: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     recover: Callable[[Names, Sequence[tuple[Any, ...]]], dict[str, Any]] | None = None
     probe: Callable[[Names], Sequence[dict[str, Any]]] | None = None
