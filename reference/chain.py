@@ -23,7 +23,7 @@ import numpy as np
 
 from .checks import Array
 
-__all__ = ["add", "add_vjp", "chained", "part", "reshape", "reshape_vjp"]
+__all__ = ["add", "add_vjp", "chained", "part", "reshape", "reshape_vjp", "unstack", "unstack_vjp"]
 
 Function = Callable[..., Any]
 
@@ -110,14 +110,17 @@ def _give(gradients: dict[int, Array], arrays: Any, shares: Any) -> None:
 
 
 def _vjp_of(step: _Step, taken: Sequence[Array | None]) -> tuple[Array | None, ...]:
-    """What the vjp of a part gives its arrays; the cotangent of an output that is left unused is 0."""
+    """What the vjp of a part gives its arrays; the cotangent of an output that is left unused is 0.
+
+    Arrays behind those that it has gradients for, such as masks, are constants.
+    """
     name = step.function.__name__
     vjp = getattr(sys.modules[step.function.__module__], f"{name}_vjp")
     known = inspect.signature(vjp).parameters
     options = {key: value for key, value in step.options.items() if key in known}
     given = tuple(np.zeros_like(y) if g is None else g for y, g in zip(step.outputs, taken, strict=True))
     gradients: tuple[Array | None, ...] = vjp(*step.arrays, given if len(given) > 1 else given[0], **options)
-    return gradients
+    return (*gradients, *[None] * (len(step.arrays) - len(gradients)))
 
 
 def add(x: Array, y: Array) -> Array:
@@ -138,3 +141,13 @@ def reshape(x: Array, *, shape: tuple[int, ...]) -> Array:
 def reshape_vjp(x: Array, cotangent: Array) -> tuple[Array]:
     """Gradient of `reshape`."""
     return (np.reshape(cotangent, x.shape),)
+
+
+def unstack(x: Array) -> tuple[Array, ...]:
+    """The arrays that lie one behind the other along the first axis."""
+    return tuple(x[place] for place in range(len(x)))
+
+
+def unstack_vjp(x: Array, cotangents: tuple[Array, ...] | Array) -> tuple[Array]:
+    """Gradient of `unstack`: those of all parts, stacked."""
+    return (np.stack(cotangents if isinstance(cotangents, tuple) else (cotangents,)),)

@@ -226,7 +226,12 @@ def test_no_case_is_beyond_judging(spec):
             assert not arrays or any(np.isfinite(e.tolerance).any() for e in arrays), case.id
 
 
-NO_HALF_TYPES = {"fractional_max_pool": "of few digits, where a window begins is a matter of rounding"}
+ALONE = "in half types a layer of a stack alone shows more than what its stack has left"
+NO_HALF_TYPES = {
+    "fractional_max_pool": "of few digits, where a window begins is a matter of rounding",
+    "transformer_encoder": ALONE,
+    "transformer_decoder": ALONE,
+}
 
 
 @each_spec
