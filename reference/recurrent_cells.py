@@ -1,0 +1,263 @@
+"""Recurrent layers of other cells: the minimal gated unit, and the LSTM whose products are convolutions."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from .affine import affine
+from .attending import check_choice
+from .chain import add, chained, part, unstack
+from .checks import Array, require, require_shape
+from .convolution import conv
+from .steps import (
+    Carry,
+    back_through_time,
+    carries_of,
+    check_layer,
+    logistic_slope,
+    outputs_of,
+    steps_of,
+)
+
+__all__ = ["conv_lstm", "conv_lstm_vjp", "minimal_gated_unit", "minimal_gated_unit_vjp"]
+
+RESETS = ("after", "before", "none")
+UPDATES = ("keep", "replace")
+
+# --- minimal gated unit ---
+
+
+def minimal_gated_unit(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    recurrent_bias: Array | None = None,
+    *,
+    reset: str = "after",
+    update: str = "keep",
+) -> tuple[Array, Array]:
+    """Minimal gated unit: a gated recurrent unit whose gates are one.
+
+    ``f = σ(xₜ W_f + hₜ₋₁ U_f + b_f)``, ``n = tanh(xₜ Wₙ + bₙ + f (hₜ₋₁ Uₙ + b'))``, with the reset before the
+    product ``n = tanh(xₜ Wₙ + bₙ + (f hₜ₋₁) Uₙ)``, or without one ``n = tanh(xₜ Wₙ + bₙ + hₜ₋₁ Uₙ)``; and
+    ``hₜ = f hₜ₋₁ + (1 - f) n``
+
+    Args:
+        x: ``(batch, time, features)``, at least one step.
+        h: initial hidden state, ``(batch, units)``.
+        kernel: W, ``(features, 2 units)``, in the order f, n.
+        recurrent_kernel: U, ``(units, 2 units)``.
+        bias: b, ``(2 units,)``.
+        recurrent_bias: b', ``(units,)``, or None; it is inside the reset.
+        reset: ``after`` the recurrent product of the candidate, ``before`` it, or ``none``.
+        update: ``keep``, where the gate weighs the old state; or ``replace``, where it weighs the candidate:
+            ``hₜ = (1 - f) hₜ₋₁ + f n``.
+
+    Returns:
+        The hidden states ``(batch, time, units)``, and the one computed last ``(batch, units)``.
+
+    Raises:
+        ValueError: a shape does not fit, there is no step, a word is unknown, or a ``recurrent_bias`` is
+            given where there is no reset after the product.
+
+    Source: Zhou, Wu, Zhang and Zhou (2016), Minimal gated unit for recurrent neural networks,
+    arXiv:1603.09420, section 3, with the reset before and ``replace``.
+    """
+    check_choice("reset", reset, RESETS)
+    check_choice("update", update, UPDATES)
+    check_layer(x, {"h": h}, kernel, recurrent_kernel, bias, "forward", gates=2)
+    if recurrent_bias is not None:
+        require(reset == "after", "recurrent_bias must be None unless the reset comes after the product")
+        require_shape("recurrent_bias", recurrent_bias, (h.shape[-1],), "units")
+    weights = kernel, recurrent_kernel, bias, recurrent_bias
+    step = functools.partial(_step, weights=weights, reset=reset, update=update)
+    sequence, last = outputs_of(carries_of(step, steps_of(x), (h,)))
+    return sequence, last
+
+
+def minimal_gated_unit_vjp(
+    x: Array,
+    h: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    recurrent_bias: Array | None,
+    cotangents: tuple[Array, Array],
+    *,
+    reset: str = "after",
+    update: str = "keep",
+) -> tuple[Array | None, ...]:
+    """Gradient of `minimal_gated_unit`: what flows into f, from the blend and from the reset, times f'."""
+    weights = kernel, recurrent_kernel, bias, recurrent_bias
+    form = {"weights": weights, "reset": reset, "update": update}
+    carries = carries_of(functools.partial(_step, **form), steps_of(x), (h,))
+    back = functools.partial(_step_gradient, **form)
+    by_step, (into_h,), by_weights = back_through_time(back, steps_of(x), carries, cotangents)
+    of_kernel, of_recurrent, of_bias, of_product = by_weights
+    return (
+        np.stack(by_step, axis=1),
+        into_h,
+        of_kernel,
+        of_recurrent,
+        of_bias,
+        None if recurrent_bias is None else of_product,
+    )
+
+
+def _step(x: Array, carry: Carry, *, weights: tuple[Any, ...], reset: str, update: str) -> Carry:
+    (h,) = carry
+    f, n, _ = _gates(x, h, weights, reset)
+    return (f * h + (1.0 - f) * n if update == "keep" else (1.0 - f) * h + f * n,)
+
+
+def _gates(x: Array, h: Array, weights: tuple[Any, ...], reset: str) -> tuple[Array, Array, Array]:
+    """f, n and the recurrent product of the candidate."""
+    kernel, recurrent_kernel, bias, recurrent_bias = weights
+    to_gate, to_candidate = np.split(affine(x, kernel, bias), 2, axis=-1)
+    of_gate, of_candidate = np.split(recurrent_kernel, 2, axis=-1)
+    f = expit(to_gate + np.matmul(h, of_gate))
+    product = affine(f * h if reset == "before" else h, of_candidate, recurrent_bias)
+    return f, np.tanh(to_candidate + (f * product if reset == "after" else product)), product
+
+
+def _step_gradient(
+    x: Array, carry: Carry, into: Carry, *, weights: tuple[Any, ...], reset: str, update: str
+) -> tuple[Array, Carry, tuple[Array, ...]]:
+    (h,), (of_h,) = carry, into
+    kernel, recurrent_kernel, _, _ = weights
+    of_gate, of_candidate = np.split(recurrent_kernel, 2, axis=-1)
+    f, n, product = _gates(x, h, weights, reset)
+    kept, renewed, sign = (f, 1.0 - f, 1.0) if update == "keep" else (1.0 - f, f, -1.0)
+    into_n = of_h * renewed * (1.0 - np.square(n))
+    into_product = into_n * f if reset == "after" else into_n
+    through = np.matmul(into_product, np.transpose(of_candidate))
+    into_f = sign * of_h * (h - n)
+    if reset != "none":
+        into_f = into_f + (into_n * product if reset == "after" else through * h)
+    into_f = into_f * logistic_slope(f)
+    slopes = np.concatenate((into_f, into_n), axis=-1)
+    before = of_h * kept + np.matmul(into_f, np.transpose(of_gate))
+    by_recurrent = (
+        np.matmul(np.transpose(h), into_f),
+        np.matmul(np.transpose(f * h if reset == "before" else h), into_product),
+    )
+    return (
+        np.matmul(slopes, np.transpose(kernel)),
+        (before + (through * f if reset == "before" else through),),
+        (
+            np.matmul(np.transpose(x), slopes),
+            np.concatenate(by_recurrent, axis=-1),
+            np.sum(slopes, axis=0),
+            np.sum(into_product, axis=0),
+        ),
+    )
+
+
+# --- convolutional LSTM ---
+
+
+def conv_lstm(
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None = None,
+    *,
+    padding: str = "same",
+    forget_bias: float = 0.0,
+) -> tuple[Array, Array, Array]:
+    """Long short-term memory whose products are convolutions.
+
+    ``i, f, g, o`` are the quarters of ``xₜ * W + hₜ₋₁ * U + b``, ``cₜ = σ(f + φ) cₜ₋₁ + σ(i) tanh(g)`` and
+    ``hₜ = σ(o) tanh(cₜ)``
+
+    Args:
+        x: ``(batch, time, …, channels)``, at least one step, with any number of spatial axes.
+        h: initial hidden state, ``(batch, …, filters)``, as long along each spatial axis as what the
+            convolution of a step gives.
+        c: initial cell state, of the same shape.
+        kernel: W, ``(*window, channels, 4 filters)``, gates in the order i, f, g, o.
+        recurrent_kernel: U, ``(*window, filters, 4 filters)``; its convolution pads as ``same``.
+        bias: b, ``(4 filters,)``, or None for no bias.
+        padding: of the convolution of x, ``same`` or ``valid``.
+        forget_bias: φ.
+
+    Returns:
+        The hidden states ``(batch, time, …, filters)``, and the hidden and the cell state computed last.
+
+    Raises:
+        ValueError: a shape does not fit, there is no step, or ``padding`` is unknown.
+
+    Source: Shi et al. (2015), Convolutional LSTM network, arXiv:1506.04214, section 3.1, without peepholes.
+    """
+    check_choice("padding", padding, ("same", "valid"))
+    require(x.ndim == kernel.ndim + 1, f"x must have one axis more than the kernel; got {x.shape}")
+    require(x.shape[1] > 0, f"x must have at least one time step; got shape {x.shape}")
+    filters = kernel.shape[-1] // 4
+    require_shape("c", c, h.shape, "batch, …, filters")
+    wanted = (*kernel.shape[:-2], filters, 4 * filters)
+    require_shape("recurrent_kernel", recurrent_kernel, wanted, "*window, filters, 4 filters")
+    states = []
+    for step in part(unstack, part(time_first, x)):
+        into = part(conv, step, kernel, bias, padding=padding)
+        require_shape("h", h, (*into.shape[:-1], filters), "batch, …, filters")
+        z = part(add, into, part(conv, h, recurrent_kernel, None, padding="same"))
+        h, c = part(lstm_cell, z, c, forget_bias=forget_bias)
+        states.append(h)
+    return part(over_time, *states), h, c
+
+
+conv_lstm_vjp = chained(conv_lstm)
+
+
+def time_first(x: Array) -> Array:
+    """The first two axes exchanged."""
+    return np.swapaxes(x, 0, 1)
+
+
+def time_first_vjp(x: Array, cotangent: Array) -> tuple[Array]:
+    """Gradient of `time_first`."""
+    return (np.swapaxes(cotangent, 0, 1),)
+
+
+def over_time(*states: Array) -> Array:
+    """These states as a sequence, time behind the batch."""
+    return np.stack(states, axis=1)
+
+
+def over_time_vjp(*states_and_cotangent: Array) -> tuple[Array, ...]:
+    """Gradient of `over_time`: that of each state."""
+    *states, cotangent = states_and_cotangent
+    return tuple(cotangent[:, t] for t in range(len(states)))
+
+
+def lstm_cell(z: Array, c: Array, *, forget_bias: float = 0.0) -> tuple[Array, Array]:
+    """The hidden and the cell state that follow from what goes into the gates i, f, g, o."""
+    i, f, g, o = np.split(z, 4, axis=-1)
+    cell = expit(f + forget_bias) * c + expit(i) * np.tanh(g)
+    return expit(o) * np.tanh(cell), cell
+
+
+def lstm_cell_vjp(
+    z: Array, c: Array, cotangents: tuple[Array, Array], *, forget_bias: float = 0.0
+) -> tuple[Array, Array]:
+    """Gradient of `lstm_cell`: through the output gate and the squashed cell into the other gates."""
+    of_h, of_c = cotangents
+    i, f, g, o = np.split(z, 4, axis=-1)
+    i, f, g, o = expit(i), expit(f + forget_bias), np.tanh(g), expit(o)
+    squashed = np.tanh(f * c + i * g)
+    of_cell = of_c + of_h * o * (1.0 - np.square(squashed))
+    slopes = (
+        of_cell * g * logistic_slope(i),
+        of_cell * c * logistic_slope(f),
+        of_cell * i * (1.0 - np.square(g)),
+        of_h * squashed * logistic_slope(o),
+    )
+    return np.concatenate(slopes, axis=-1), of_cell * f
