@@ -315,7 +315,7 @@ def softplus(x: Array, *, beta: float = 1.0, threshold: float | None = None) -> 
     require(beta > 0, f"beta must be positive; got {beta}")
     held = np.minimum(x, SOFTPLUS_BENDS / beta)
     smooth = np.log1p(np.exp(beta * held)) / beta
-    smooth = np.where(x > held, x + np.log1p(np.exp(-beta * np.abs(x))) / beta, smooth)
+    smooth = np.where(x > SOFTPLUS_BENDS / beta, x + np.log1p(np.exp(-beta * np.abs(x))) / beta, smooth)
     return smooth if threshold is None else np.where(beta * x > threshold, x, smooth)
 
 

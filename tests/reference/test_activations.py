@@ -539,6 +539,11 @@ def test_the_halves_of_crelu_leave_x_and_its_magnitude():
     assert_same(positive + negative, np.abs(X))
 
 
+def test_a_softplus_of_what_is_rounded_does_not_doubt_which_of_its_forms_it_takes():
+    total = carried(X) + carried(X / 3.0)
+    assert (softplus(total).bound < np.abs(total.value)).all()
+
+
 def test_a_softplus_that_does_not_rise_and_a_threshold_below_zero_are_refused():
     with pytest.raises(ValueError, match=r"beta must be positive; got 0\.0"):
         softplus(X, beta=0.0)
