@@ -450,6 +450,17 @@ def draw_unit(stream: Stream, shape: Shape, dtype: DType, ends: bool = False) ->
     return round_to(inside, dtype)
 
 
+def draw_decay(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    """Logarithms of what is kept at a step, never above 0: between -1/64 and -2.
+
+    Of sixteen two are 0, which keeps all, and one is -8, which keeps next to nothing.
+    """
+    exponents = stream.integers(-6, 1, shape)
+    kept = -np.ldexp(1.0 + stream.uniform(shape), exponents)
+    choice = stream.integers(0, 16, shape)
+    return round_to(np.where(choice < 2, 0.0, np.where(choice == 2, -8.0, kept)), dtype)
+
+
 def draw_indices(stream: Stream, shape: Shape, limit: int) -> npt.NDArray[np.int32]:
     """Classes or rows of a table: integers below ``limit``, both 0 and ``limit - 1`` if two places allow.
 

@@ -34,9 +34,6 @@ Change = Callable[[Array], Array]
 Wrong = Callable[[Expectation], Expectation | None]
 """What is answered in the place of a question; None where that makes no sense, or no difference."""
 
-NUMBERS = ("data", "weight", "positive", "probability", "unit")
-"""Kinds of inputs that hold real numbers."""
-
 UNFIT = (ValueError, IndexError, ArithmeticError)
 """What a reference raises of inputs and options that do not fit together."""
 
@@ -232,7 +229,7 @@ def _changes(given: Input) -> dict[str, Change]:
     """What may be made of an input, by its kind; what is recovered is random in any order."""
     if given.kind == "recovered":
         return {}
-    numbers = given.kind in NUMBERS
+    numbers = given.kind in Input.NUMBERS
     along = {
         f"{words} along {axis}": functools.partial(change, axis=place)
         for (axis, place), (words, change) in itertools.product(_axes(given).items(), ALONG.items())
@@ -288,7 +285,7 @@ def _split(axes: str) -> list[str]:
 
 def _exchanged_inputs(spec: Spec) -> Iterator[GeneralFault]:
     """Each input in the place of another of its shape, and the two exchanged."""
-    numbers = [given for given in spec.inputs if given.kind in NUMBERS]
+    numbers = [given for given in spec.inputs if given.kind in Input.NUMBERS]
     alike = [(a.name, b.name) for a, b in itertools.combinations(numbers, 2) if a.axes == b.axes]
     for one, other in alike:
         both = functools.partial(_in_place_of, {one: other, other: one})
@@ -308,7 +305,7 @@ def _in_place_of(instead: Mapping[str, str], expectation: Expectation) -> Expect
 
 def _exchanged_gates(spec: Spec) -> Iterator[GeneralFault]:
     """Two gates exchanged: in all inputs that hold so many along their last axis, and in each alone."""
-    gates = {given.name: _gates(given) for given in spec.inputs if given.kind in NUMBERS}
+    gates = {given.name: _gates(given) for given in spec.inputs if given.kind in Input.NUMBERS}
     for count in sorted(set(gates.values()) - {1}):
         holding = [name for name in gates if gates[name] == count]
         alone = {f" of {name}": [name] for name in holding} if len(holding) > 1 else {}
@@ -478,7 +475,7 @@ def _taken(name: str, array: Array, names: Mapping[str, Any]) -> Array:
 
 def _wrong_results(spec: Spec) -> Iterator[GeneralFault]:
     """Each output and state edited, not renewed, an input as it is, or another output."""
-    names, inputs = (*spec.outputs, *spec.states), [i.name for i in spec.inputs if i.kind in NUMBERS]
+    names, inputs = (*spec.outputs, *spec.states), [i.name for i in spec.inputs if i.kind in Input.NUMBERS]
     misplaced = _edits_along("as the first", "one place late", "shifted by one")
     for place, name in enumerate(names):
         before = name.removeprefix("final_")

@@ -158,6 +158,7 @@ class Case:
             "positive": data_sets.draw_positive,
             "probability": data_sets.draw_probability,
             "unit": data_sets.draw_unit,
+            "decay": data_sets.draw_decay,
         }[given.kind]
         if given.kind in ("probability", "unit"):
             return draw(stream, shape, target, ends=aim in WITH_ENDS)

@@ -79,9 +79,10 @@ class Input:
 
     ``axes`` lists its shape as expressions over axis and parameter names: ``"batch, channels // groups"``.
     ``kind`` says what fills it: ``data`` follows the case's data set; ``weight``, ``positive``,
-    ``probability`` and ``unit`` are drawn benignly; ``index`` (below ``limit``), ``mask`` and ``lengths``
-    (from ``least`` to ``limit``) carry no gradient; ``recovered`` is read off what a stochastic layer
-    returned, and was drawn from its ``distribution`` (see `assay.specs.language.distribution`).
+    ``probability``, ``unit`` and ``decay`` (a logarithm, never above 0) are drawn benignly; ``index`` (below
+    ``limit``), ``mask`` and ``lengths`` (from ``least`` to ``limit``) carry no gradient; ``recovered`` is
+    read off what a stochastic layer returned, and was drawn from its ``distribution`` (see
+    `assay.specs.language.distribution`).
     ``when`` is the condition under which the input is given at all; otherwise it is ``None``. No gradient is
     asked of a ``constant``, such as the weights of classes, nor under the condition ``frozen``, where some
     frameworks take the input as one: there the vjp gives a gradient all the same. ``marks`` names a parameter
@@ -100,7 +101,8 @@ class Input:
     distribution: str = ""
     marks: str = ""
 
-    KINDS = ("data", "weight", "positive", "probability", "unit", "index", "mask", "lengths", "recovered")
+    NUMBERS = ("data", "weight", "positive", "probability", "unit", "decay")
+    KINDS = (*NUMBERS, "index", "mask", "lengths", "recovered")
 
     def __post_init__(self) -> None:
         if self.kind not in self.KINDS:
@@ -111,7 +113,7 @@ class Input:
     @property
     def differentiable(self) -> bool:
         """Whether a gradient with respect to this input is asked for."""
-        return not self.constant and self.kind in ("data", "weight", "positive", "probability", "unit")
+        return not self.constant and self.kind in self.NUMBERS
 
     def shape(self, names: Names) -> tuple[int, ...]:
         """Shape of the input in a case with these axis lengths and parameter values."""

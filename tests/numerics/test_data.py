@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 from assay.numerics.data import (
     DATA_SETS,
     data_set,
+    draw_decay,
     draw_high_indices,
     draw_indices,
     draw_indices_far_below,
@@ -284,6 +285,14 @@ def test_probabilities_are_positive_and_sum_to_1_within_their_rounding(format):
 def test_unit_stays_inside_the_open_interval_after_rounding(format):
     p = widen(draw_unit(Stream("unit"), (10_000,), format))
     assert ((p > 0) & (p < 1)).all()
+
+
+@FORMATS
+def test_decays_are_never_above_0_and_some_keep_all_or_nothing(format):
+    x = widen(draw_decay(Stream("decay"), (1000,), format))
+    assert ((x <= 0) & (x >= -8)).all()
+    assert {0.0, -8.0} <= set(x.tolist())
+    assert np.mean(x < -2) < 0.1
 
 
 def test_indices_reach_both_ends_and_repeat():
