@@ -174,6 +174,15 @@ def _constant(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
     return round_to(np.broadcast_to(lines, shape).copy(), dtype)
 
 
+@_data_set("a scale of 0: lines along the last axis that hold zeros alone, beside ordinary ones")
+def _blank(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    values = stream.normal(shape)
+    if shape and values.size:
+        lines = values.reshape(-1, shape[-1])
+        lines[stream.permutation(len(lines))[: max(len(lines) // 4, 1)]] = 0.0
+    return round_to(values, dtype)
+
+
 # --- the ends of the range ---
 
 

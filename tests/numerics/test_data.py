@@ -66,6 +66,7 @@ PINNED = {
     "below_zero": "f3f5361a",
     "above_zero": "4b194c64",
     "every": "8adcda1a",
+    "blank": "5156d44d",
 }
 SETS = pytest.mark.parametrize("data", DATA_SETS.values(), ids=DATA_SETS)
 
@@ -96,6 +97,13 @@ def test_the_data_of_every_set_stay_as_they_are(name):
 def test_an_unknown_name_is_refused_with_the_names_allowed():
     with pytest.raises(ValueError, match=r"'gaussian'.*normal, tiny"):
         data_set("gaussian")
+
+
+@FORMATS
+def test_some_lines_are_blank_and_others_hold_no_zero(format):
+    blank = np.all(draw("blank", format) == 0, axis=1)
+    assert 0 < np.sum(blank) < len(blank)
+    assert np.all(draw("blank", format)[~blank])
 
 
 @FORMATS
