@@ -12,7 +12,8 @@ import platform
 import re
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path as File
 from typing import Any, ClassVar
 
@@ -169,6 +170,31 @@ class Framework(ABC):
     seed: Callable[[int, Any], None]
     """Start everything that draws random numbers anew: what is global, and what a binding has built."""
 
+    def weights(
+        self, built: Any, on: Callable[[], tuple[Native, ...]], seed: int = 0
+    ) -> Iterable[tuple[str, Native, bool]]:
+        """The weights of a layer by the names that it shows, and whether they are trained.
+
+        Args:
+            built: the layer.
+            on: gives what it is called on, for layers that have no weights before.
+            seed: what such a layer draws them from.
+        """
+        return ()
+
+    def shapes(
+        self, call: Callable[[Mapping[str, Native]], Any], arrays: Mapping[str, Native]
+    ) -> list[tuple[str, tuple[int, ...]]]:
+        """Dtype and shape of each array that ``call`` returns for these ``arrays``.
+
+        A framework that can tell without computing does not compute.
+        """
+        return [self.unload(array)[:2] for array in leaves(call(arrays))]
+
+    def wide(self, given: Iterable[Any]) -> AbstractContextManager[Any]:
+        """Context of a call with these arrays; one framework must be told to keep 64 bits."""
+        return nullcontext()
+
     def settle(self, bindings: Iterable[Binding]) -> None:
         """Give bindings, and the modules of this adapter, real modules for the stand-ins that they hold."""
         package = type(self).__module__.rpartition(".")[0]
@@ -217,6 +243,17 @@ def cache_folder(name: str) -> File:
 def as_tuple(outputs: Any) -> tuple[Any, ...]:
     """Outputs as a tuple, also where there is only one."""
     return tuple(outputs) if isinstance(outputs, tuple | list) else (outputs,)
+
+
+def leaves(returned: Any) -> Iterator[Any]:
+    """The arrays of what was returned, in order, whatever holds them."""
+    if isinstance(returned, Mapping):
+        returned = list(returned.values())
+    if isinstance(returned, tuple | list):
+        for one in returned:
+            yield from leaves(one)
+    elif hasattr(returned, "dtype"):
+        yield returned
 
 
 def framework(name: str, device: str) -> Framework:

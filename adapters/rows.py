@@ -30,7 +30,7 @@ from typing import Any
 from ..syntax import parse
 from .binding import BUILT, Binding, conditions, register
 
-__all__ = ["Row", "declared", "rows", "without"]
+__all__ = ["Row", "declared", "rows", "signature_of", "without"]
 
 Expressions = Mapping[str, str]
 
@@ -169,13 +169,25 @@ def rows(
     return function, module
 
 
-def without(binding: Binding, option: str) -> Binding:
-    """The binding of a row that leaves one of the API's own arguments out: what does the API do by itself?"""
+def without(binding: Binding, option: str, literal: str = "") -> Binding:
+    """The binding of a row that leaves one of the API's own arguments out: what does the API do by itself?
+
+    Where there is a ``literal``, as Python writes it, the argument is given that instead.
+    """
     assert binding.row is not None
-    row = replace(binding.row, options={k: v for k, v in binding.row.options.items() if k != option})
+    options = {k: v for k, v in binding.row.options.items() if k != option}
+    row = replace(binding.row, options=options | ({option: literal} if literal else {}))
     space = binding.function.__globals__
-    file = f"{space['__file__']}:{binding.key} without {option}"
-    call, build = _functions({"call": (row.call, row.unused), "build": (row.build, ())}, space, file)
+    file = f"{space['__file__']}:{binding.key} without {option}{literal}"
+
+    def rendered(unused: Iterable[str]) -> list[Any]:
+        return _functions({"call": (row.call, unused), "build": (row.build, ())}, space, file)
+
+    call, build = rendered(row.unused)
+    known = inspect.signature(call).parameters
+    lost = [name for name in binding.called_with if name not in known]
+    if lost:  # the argument alone was given an input, which the call is handed all the same
+        call, build = rendered((*row.unused, *lost))
     return replace(binding, function=call, build=build, row=row)
 
 
@@ -187,11 +199,27 @@ def declared(binding: Binding, option: str) -> str:
     assert binding.row is not None
     try:
         called = eval(binding.row.calls, binding.function.__globals__)
-        text = repr(inspect.signature(called).parameters[option].default)
+        text = repr(signature_of(called).parameters[option].default)
         ast.literal_eval(text)
     except (ValueError, TypeError, KeyError, SyntaxError):
         return ""
     return text
+
+
+def signature_of(called: Any) -> inspect.Signature:
+    """The signature of a function, or of the constructor of a class, which a metaclass may hide.
+
+    Raises:
+        ValueError: it is built in and tells none.
+    """
+    told = inspect.signature(called)
+    if inspect.isclass(called) and not any(p.kind in NAMED for p in told.parameters.values()):
+        _, *own = inspect.signature(called.__init__).parameters.values()
+        return inspect.Signature(own)
+    return told
+
+
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 def _written(api: str, paths: Mapping[str, str]) -> str:

@@ -64,8 +64,8 @@ def counted(atlas: Atlas) -> str:
     return (
         f"Of {of.total():,} arguments of {apis:,} APIs {settled:,} are settled: {of['default']:,} defaults "
         f"measured, {of['declared']:,} declared and not contradicted, {of['required']:,} without which the "
-        f"API does not go; {left or 'none is left'}. {len(atlas.functions):,} implementations are more than "
-        "one call, and their arguments are not listed."
+        f"API does not go; {left or 'none is left'}. {len(atlas.functions):,} implementations are put "
+        "together from primitives, and have no arguments of their own."
     )
 
 

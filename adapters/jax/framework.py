@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..binding import binder
@@ -19,6 +19,7 @@ from ..framework import (
     Wire,
     as_tuple,
     cache_folder,
+    leaves,
     seed,
 )
 from ..lazy import Lazy
@@ -193,6 +194,27 @@ class Adapter(Framework):
         if mode != "jit" and not (told and all(told)):
             raise NotInForce(f"JAX did not show that {self.path(mode).shown}", unsupported=False)
         return returned, "compiled by XLA" if mode == "jit" else self.path(mode).shown
+
+    def weights(self, built: Any, on: Any, seed: int = 0) -> Iterator[tuple[str, Any, bool]]:
+        """What a module of ``flax.nnx`` holds, or one of ``flax.linen`` initialises for its inputs."""
+        if isinstance(built, nnx.Module):
+            for path, leaf in nnx.to_flat_state(nnx.state(built)):
+                if isinstance(leaf, nnx.Param | nnx.BatchStat):
+                    yield ".".join(map(str, path)), leaf.get_value(), isinstance(leaf, nnx.Param)
+        elif isinstance(built, linen.Module):
+            keys = dict(zip(("params", "dropout"), jax.random.split(jax.random.key(seed)), strict=True))
+            for kind, tree in built.init(keys, *on()).items():
+                for path, array in flax.traverse_util.flatten_dict(tree, sep=".").items():
+                    yield path, array, kind == "params"
+
+    def shapes(self, call: Any, arrays: Mapping[str, Any]) -> list[tuple[str, tuple[int, ...]]]:
+        """As JAX tells them of a function that it only traces."""
+        with self.wide(arrays.values()):
+            return [(str(one.dtype), one.shape) for one in leaves(jax.eval_shape(call, arrays))]
+
+    def wide(self, given: Iterable[Any]) -> Any:
+        """64-bit types where an array has one."""
+        return x64(any(str(getattr(value, "dtype", "")) == "float64" for value in given))
 
     construct = staticmethod(construct)
     seed = staticmethod(seed)

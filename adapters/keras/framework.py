@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..binding import Binding, binder
@@ -55,6 +55,17 @@ class Adapter(Framework):
         """Real modules for Keras and for its backend."""
         self.backend.settle(())
         super().settle(bindings)
+
+    def weights(self, built: Any, on: Any, seed: int = 0) -> Iterator[tuple[str, Any, bool]]:
+        """Variables by their paths inside the layer, but for the states of random generators."""
+        for variable in getattr(built, "weights", ()):
+            _, _, name = variable.path.partition("/")
+            if not name.endswith("seed_generator_state"):
+                yield name or variable.name, variable.value, bool(variable.trainable)
+
+    def shapes(self, call: Any, arrays: Any) -> Any:
+        """As the backend tells them."""
+        return self.backend.shapes(call, arrays)
 
     def load(self, wire: Wire) -> Any:
         """Array of the backend."""

@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path as File
 from typing import Any, ClassVar
 
@@ -322,6 +322,12 @@ class Adapter(Framework):
         if not told or not all(told):
             raise NotInForce(f"PyTorch did not show that {path.shown}", unsupported=mode == "autocast")
         return returned, path.shown
+
+    def weights(self, built: Any, on: Any, seed: int = 0) -> Iterator[tuple[str, Any, bool]]:
+        """Parameters, then buffers."""
+        if isinstance(built, torch.nn.Module):
+            yield from ((name, array, True) for name, array in built.named_parameters())
+            yield from ((name, array, False) for name, array in built.named_buffers())
 
     construct = staticmethod(construct)
     seed = staticmethod(seed)

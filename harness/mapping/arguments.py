@@ -1,6 +1,7 @@
 """The own arguments of public APIs: what each means in the words of the spec, and what it is by default.
 
-What an argument means stands in the row of the binding. Its default is measured: the call leaves it out, and
+What an argument means stands in the row of the binding; of bindings that are functions it is recorded: the
+call is watched while one parameter at a time is varied. Its default is measured: the call leaves it out, and
 what comes back is held to the reference under each value that the spec lists, under the one that the
 signature declares, and under those of other parameters. The signature alone would not do: many declare
 nothing, or None.
@@ -14,18 +15,20 @@ import dataclasses
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import replace
 
 from ...adapters.binding import Binding
+from ...adapters.recording import literal
 from ...specs.language.case import Case
 from ...specs.language.spec import Spec, Value
 from ...syntax import parse
 from ..judging.expectation import Expectation
+from ..judging.stochastic import SEED
 from ..plan import refusal, selection
 from ..record import Target, Verdict
 from ..running.ask import Request, ask
@@ -53,11 +56,26 @@ without it. ``agrees``: the values explain the results, and nothing that was tri
 ``unlisted``: none that was tried does. ``raises``: for another reason. ``unasked``: no case could tell.
 """
 
+OPEN = ("agrees", "unlisted", "unasked")
+"""Where the values alone do not tell what is given where nothing is."""
+
+FORMS: Mapping[str, Callable[[Any], str]] = {
+    "{}": repr,
+    "not {}": lambda value: repr(not value),
+    "1 - {}": lambda value: repr(float(f"{1 - value:.12g}")) if _is_number(value) else "",
+    "-{}": lambda value: repr(-value) if _is_number(value) else "",
+    "'{}'": lambda value: f"'{value}'",
+}
+"""How an own argument may follow from one parameter, in words of Python."""
+
 MOST = 12
 """Combinations of values that are tried for one argument."""
 
-CUSTOMARY = {"epsilon": (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12)}
-"""What defaults are by custom, tried where a signature declares nothing."""
+CUSTOMARY = {"epsilon": (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12, 2.0**-23)}
+"""What defaults are by custom, tried where a signature declares nothing; the last is that of float32."""
+
+Own = Callable[[Case], str]
+"""What an argument is given in a case, as Python writes it."""
 
 LIKENED = {"strides": "window"}
 """Parameters that may have the value of another one where nothing is said."""
@@ -145,15 +163,31 @@ def pins(binding: Binding) -> dict[str, tuple[Value, str]]:
 def own_value(binding: Binding, option: str, case: Case) -> str:
     """What an argument is given in a case, as Python writes it; empty where it follows from shapes."""
     assert binding.row is not None
-    names: dict[str, object] = {i.name: i if i in case.given else None for i in case.spec.inputs}
+    names: dict[str, object] = {
+        i.name: Ranked(len(case.names[i.name])) if i in case.given else None for i in case.spec.inputs
+    }
     names |= case.arguments
     try:
-        value = eval(binding.row.options[option], binding.function.__globals__, names)
-        text = repr(float(f"{value:.12g}") if isinstance(value, float) else value)  # 1 - 0.9 is meant as 0.1
-        ast.literal_eval(text)
+        text = literal(eval(binding.row.options[option], binding.function.__globals__, names))
     except Exception:  # whatever an expression of a row raises, it is none of parameters alone
         return ""
-    return text
+    return text if is_literal(text) else ""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Stands for an array of which only the number of axes is known."""
+
+    ndim: int
+
+
+def is_literal(text: str) -> bool:
+    """Whether a text is a value as Python writes it."""
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return False
+    return True
 
 
 class Desk:
@@ -162,26 +196,90 @@ class Desk:
     def __init__(self, worker: Worker, target: Target) -> None:
         self.worker, self.target = worker, target
         self._known: dict[tuple[str, str, str], tuple[bool | None, str]] = {}
+        self._recorded: dict[tuple[Any, ...], dict[str, str]] = {}
         self._timings: defaultdict[str, float] = defaultdict(float)
 
+    def options(self, binding: Binding, spec: Spec) -> dict[str, tuple[str, ...]]:
+        """The own arguments that follow from parameters, with these: by the row, or by recording."""
+        if binding.row is not None:
+            return options_of(binding, spec)
+        return self._moving(binding, spec)
+
+    def own(self, binding: Binding, option: str, case: Case) -> str:
+        """What an argument is given in a case, as Python writes it; empty where it follows from shapes."""
+        if binding.row is not None:
+            return own_value(binding, option, case)
+        text = self.recorded(binding, case).get(option, "")
+        return text if is_literal(text) else ""
+
+    def recorded(self, binding: Binding, case: Case) -> dict[str, str]:
+        """What the API is given in a case, by its own arguments; nothing where the call cannot be watched."""
+        key = binding.key, *case.configuration
+        if key not in self._recorded:
+            self._recorded[key] = self.look("recorded", binding, case).get("recorded", {})
+        return self._recorded[key]
+
+    def look(self, what: str, binding: Binding, case: Case, **more: Any) -> dict[str, Any]:
+        """What a worker sees of an API beside its numbers; ``more`` replaces what a case asks."""
+        request = Request(Expectation(case), binding, self.target).encoded()
+        return self.worker.ask({**request, "look": what, "seed": SEED, **more})
+
+    def _moving(self, binding: Binding, spec: Spec) -> dict[str, tuple[str, ...]]:
+        """The arguments that move when one parameter alone moves."""
+        found = defaultdict[str, dict[str, None]](dict)
+        for base in bases(binding, spec)[:3]:
+            plain = self.recorded(binding, base)
+            for parameter in spec.parameters:
+                for value in parameter.values:
+                    case = under(base, {parameter.name: value})
+                    if value == base.arguments[parameter.name] or not in_scope(binding, case):
+                        continue
+                    moved = self.recorded(binding, case)
+                    for option in {name for name in moved if moved[name] != plain.get(name)}:
+                        found[option][parameter.name] = None
+        return {option: tuple(found[option]) for option in sorted(found)}
+
     def arguments(self, binding: Binding, spec: Spec) -> Iterator[Argument]:
-        """Every own argument of a row that follows from parameters; what ends the worker costs one."""
-        assert binding.row is not None
-        for option, parameters in options_of(binding, spec).items():
+        """Every own argument that follows from parameters; what ends the worker costs one."""
+        for option, parameters in self.options(binding, spec).items():
             try:
                 yield self.measured(binding, spec, option, parameters)
             except (Crashed, Hung) as error:
-                about = spec.name, binding.api, self.target.name, option, binding.row.options[option]
-                yield Argument(*about, parameters, "raises", message=str(error))
+                about = spec.name, binding.api, self.target.name, option
+                given = self._expression(binding, spec, option, parameters)
+                yield Argument(*about, given, parameters, "raises", message=str(error))
+
+    def _expression(self, binding: Binding, spec: Spec, option: str, parameters: tuple[str, ...]) -> str:
+        """What an argument is given, over the parameters: as the row says, or as the recording shows."""
+        if binding.row is not None:
+            return binding.row.options[option]
+        given = dict[str, str]()
+        for base in bases(binding, spec)[:3]:
+            for values in _listed(spec, parameters):
+                case = under(base, dict(zip(parameters, values, strict=True)))
+                if in_scope(binding, case) and (text := self.recorded(binding, case).get(option)):
+                    given.setdefault(", ".join(map(repr, values)), text)
+        (first, *rest) = parameters
+        if not rest:
+            value = {repr(v): v for v in spec.parameter(first).values}
+            for form, spelt in FORMS.items():
+                if all(key in value and spelt(value[key]) == text for key, text in given.items()):
+                    return form.format(first)
+        return "; ".join(f"{key}: {text}" for key, text in given.items())
 
     def measured(self, binding: Binding, spec: Spec, option: str, parameters: tuple[str, ...]) -> Argument:
         """What one argument is where it is not given."""
-        assert binding.row is not None
-        told = self.worker.ask({"binding": binding.key, "declared": option})["declared"]
-        about = spec.name, binding.api, self.target.name, option, binding.row.options[option], parameters
-        argument = Argument(*about, "unasked", declared=told)
+        told = self._declared(binding, option)
+        given = self._expression(binding, spec, option, parameters)
+        argument = Argument(
+            spec.name, binding.api, self.target.name, option, given, parameters, "unasked", declared=told
+        )
         telling = _telling(binding, spec, parameters)
-        left = _hypotheses(binding, telling, option, parameters, told)
+
+        def own(case: Case) -> str:
+            return self.own(binding, option, case)
+
+        left = _hypotheses(telling, own, parameters, told)
         spoke, refuted, message = set[Hypothesis](), False, ""
         for base in telling:
             for one in tuple(left):
@@ -193,10 +291,31 @@ class Desk:
             if refuted and len(left) <= 1 and spoke.issuperset(left):
                 break
         left = [one for one in left if one in spoke]
-        if not left and message:
-            needed = any(word in message for word in NEEDED)
-            return replace(argument, standing="required" if needed else "raises", message=message)
-        return _found(argument, left, refuted, binding, telling)
+        if not left and message and any(word in message for word in NEEDED):
+            return replace(argument, standing="required", message=message)
+        found = _found(argument, left, refuted, own, telling)
+        tells = told not in ("", "None") or (
+            told and found.values
+        )  # a None that nothing explains says nothing
+        if found.standing in OPEN and tells and self._as_declared(binding, option, told, telling):
+            return replace(found, standing="declared", default=told, message=message)
+        return replace(found, standing="raises", message=message) if not left and message else found
+
+    def _declared(self, binding: Binding, option: str) -> str:
+        request = {"binding": binding.key, "look": "declared", "option": option}
+        return str(self.worker.ask(request).get("declared", ""))
+
+    def _as_declared(self, binding: Binding, option: str, told: str, telling: Sequence[Case]) -> bool:
+        """Whether leaving an argument out and giving it what the signature declares come to the same.
+
+        The same bits, or the same error, in cases that could tell.
+        """
+        for case in telling[:2]:
+            unsaid, said = (self.verdict(binding, case, option, literal=text) for text in ("", told))
+            same = unsaid.digest == said.digest if said.digest else unsaid.message == said.message
+            if not same:
+                return False
+        return bool(telling)
 
     def _holds(self, binding: Binding, option: str, base: Case, one: Hypothesis) -> tuple[bool | None, str]:
         """Whether a default explains what a case gives without the argument, or what is raised.
@@ -225,7 +344,12 @@ class Desk:
         return verdict.digest != "" and verdict.digest == said.digest, raised
 
     def verdict(
-        self, binding: Binding, case: Case, unsaid: str = "", meant: Mapping[str, Value] | None = None
+        self,
+        binding: Binding,
+        case: Case,
+        unsaid: str = "",
+        meant: Mapping[str, Value] | None = None,
+        literal: str = "",
     ) -> Verdict:
         """What an implementation does in a case.
 
@@ -234,8 +358,9 @@ class Desk:
             case: the case.
             unsaid: one of its own arguments that it is not given.
             meant: parameters that the answer is held to, in the place of those that are given.
+            literal: what the argument ``unsaid`` is given instead, as Python writes it.
         """
-        request = Request(Expectation(case, meant), binding, self.target, unsaid)
+        request = Request(Expectation(case, meant), binding, self.target, unsaid, literal)
         return ask(request, self.worker, self._timings)[0]
 
 
@@ -268,9 +393,7 @@ class Hypothesis:
         return under(case, {mine: case.arguments[other]} if other else dict(self.values))
 
 
-def _hypotheses(
-    binding: Binding, bases: Sequence[Case], option: str, parameters: tuple[str, ...], told: str
-) -> list[Hypothesis]:
+def _hypotheses(bases: Sequence[Case], own: Own, parameters: tuple[str, ...], told: str) -> list[Hypothesis]:
     """Defaults that are tried: the values that the spec lists, the one declared, and those of others."""
     if not bases:
         return []
@@ -279,7 +402,7 @@ def _hypotheses(
     found = dict.fromkeys(map(Hypothesis, listed))
     if len(parameters) == 1:
         (mine,) = parameters
-        if told and (meant := _inverse(binding, bases[0], option, mine, told)) is not None:
+        if told and (meant := _inverse(bases[0], own, mine, told)) is not None:
             found[Hypothesis(((mine, meant),))] = None
         found |= dict.fromkeys(Hypothesis(((mine, value),)) for value in CUSTOMARY.get(mine, ()))
         if mine in LIKENED:
@@ -290,7 +413,7 @@ def _hypotheses(
 
 
 def _found(
-    argument: Argument, left: Sequence[Hypothesis], refuted: bool, binding: Binding, bases: Sequence[Case]
+    argument: Argument, left: Sequence[Hypothesis], refuted: bool, own: Own, bases: Sequence[Case]
 ) -> Argument:
     """What the hypotheses that are left say of an argument."""
     if not left:
@@ -301,11 +424,11 @@ def _found(
     if likened and (not constant or argument.declared == "None"):
         like = likened[0]
         return replace(argument, standing="default", default=f"that of {like}", like=like)
-    own = dict.fromkeys(own_value(binding, argument.name, one.of(bases[0])) for one in constant)
+    texts = dict.fromkeys(own(one.of(bases[0])) for one in constant)
     told = argument.declared
-    declared = next((text for text in own if told and _same(text, told)), "")
-    if len(own) == 1 and refuted:
-        default = told if declared else next(iter(own))
+    declared = next((text for text in texts if told and _same(text, told)), "")
+    if len(texts) == 1 and refuted:
+        default = told if declared else next(iter(texts))
         return replace(argument, standing="default", default=default, values=values)
     if declared:
         return replace(argument, standing="declared", default=told, values=values)
@@ -352,12 +475,10 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _inverse(binding: Binding, base: Case, option: str, parameter: str, told: str) -> Value:
+def _inverse(base: Case, own: Own, parameter: str, told: str) -> Value:
     """The value of a parameter for which an argument is given what ``told`` says, or None."""
     value = ast.literal_eval(told)
     if not _is_number(value) or not any(map(_is_number, base.spec.parameter(parameter).values)):
         return None
     guesses: tuple[float, ...] = value, 1 - value, -value
-    return next(
-        (g for g in guesses if _same(own_value(binding, option, under(base, {parameter: g})), told)), None
-    )
+    return next((g for g in guesses if _same(own(under(base, {parameter: g})), told)), None)

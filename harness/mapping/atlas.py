@@ -1,4 +1,4 @@
-"""The atlas: the own arguments of every implementation that is one call, their meaning and their defaults."""
+"""The atlas: the own arguments of every implementation that is one API, their meaning and their defaults."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Atlas(msgspec.Struct, frozen=True):
     Args:
         targets: what was asked, with versions; those that are not available say why.
         arguments: each own argument that a spec has a word for.
-        functions: implementations that are more than one call, whose arguments are not known as data.
+        functions: implementations that are put together from primitives, and have no arguments of their own.
     """
 
     targets: tuple[Target, ...]
@@ -60,7 +60,7 @@ def atlas(
         try:
             desk = Desk(worker, target)
             for spec, binding in subjects(specs, settings.family):
-                if binding.row is None:
+                if binding.composition and binding.row is None:
                     functions.append((spec.name, binding.api))
                 else:
                     found += desk.arguments(binding, spec)

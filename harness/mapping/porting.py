@@ -112,9 +112,7 @@ def port(two: Pair, given: Mapping[str, str], source: Desk, target: Desk) -> Rec
     Raises:
         Usage: an argument is unknown, has a value that the spec has no word for, or must be given.
     """
-    if two.source.row is None and given:
-        raise Usage(f"the arguments of {two.source.api} are not known as data: it is more than one call")
-    options = options_of(two.source, two.spec) if two.source.row else {}
+    options = {} if two.source.composition else source.options(two.source, two.spec)
     if unknown := [name for name in given if name not in options]:
         known = ", ".join(options) or "none"
         raise Usage(f"{two.source.api} has no argument {unknown[0]!r} here; it has: {known}")
@@ -192,7 +190,7 @@ def _default(two: Pair, found: Argument, known: Mapping[str, Value]) -> dict[str
     """The values of parameters that an argument settles where it is not given."""
     if found.like:
         return {found.parameters[0]: known.get(found.like, two.spec.defaults[found.like])}
-    if found.standing in ("default", "declared", "agrees"):
+    if found.values and found.standing in ("default", "declared", "agrees"):
         usual = {name: two.spec.defaults[name] for name in found.parameters}
         return usual if usual in found.values else dict(found.values[0])
     if found.standing == "required":

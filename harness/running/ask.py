@@ -26,13 +26,14 @@ __all__ = ["Request", "ask"]
 class Request:
     """A case with what the reference expects of it, the implementation asked, and where it runs.
 
-    ``unsaid`` is one of the API's own arguments that it is not given.
+    ``unsaid`` is one of the API's own arguments that it is not given, or is given a ``literal`` for.
     """
 
     expectation: Expectation
     binding: Binding
     target: Target
     unsaid: str = ""
+    literal: str = ""
 
     def encoded(self, seed: int = SEED, probe: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """What the worker is sent; the first data set of a configuration is run twice.
@@ -46,6 +47,7 @@ class Request:
         return {
             "binding": self.binding.key,
             "unsaid": self.unsaid,
+            "literal": self.literal,
             "parameters": case.arguments,
             "seed": seed if case.spec.recover else None,
             "inputs": {

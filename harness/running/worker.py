@@ -26,8 +26,8 @@ from ...adapters.framework import Framework, NotInForce, Returned, Runner, Unava
 from ...adapters.kernel.function import Kernel, find_function
 from ...adapters.lazy import Absent, Unimportable
 from ...adapters.path import Path as Way
-from ...adapters.rows import declared, without
 from ...adapters.surface import public_names
+from .look import look, silenced
 
 __all__ = ["serve", "serve_kernel", "serve_names"]
 
@@ -115,7 +115,7 @@ class _Desk:
         self.bindings = bindings([family])
         adapter.settle(self.bindings.values())
         self._met: set[Any] = set()
-        self._silent: dict[tuple[str, str], Binding] = {}
+        self._silent: dict[tuple[str, str, str], Binding] = {}
         self._prepared: dict[Any, _Ready] = {}
 
     def facts(self) -> Reply:
@@ -129,8 +129,8 @@ class _Desk:
         }
 
     def answer(self, request: Mapping[str, Any]) -> Reply:
-        if "declared" in request:
-            return {"declared": declared(self.bindings[request["binding"]], request["declared"])}
+        if "look" in request:
+            return look(self.adapter, self._binding(request), request)
         started, first = time.perf_counter(), self._meets(request)
         try:
             reply = self._run(request)
@@ -175,15 +175,16 @@ class _Desk:
         seed = request["seed"] if "seed" in self._binding(request).arguments else None
         shapes = tuple(wire and tuple(wire[:2]) for wire in request["inputs"].values())
         parameters = tuple(request["parameters"].items())
-        return request["binding"], request.get("unsaid", ""), parameters, seed, tuple(request["wrt"]), shapes
+        changed = request.get("unsaid", ""), request.get("literal", "")
+        return request["binding"], changed, parameters, seed, tuple(request["wrt"]), shapes
 
     def _binding(self, request: Mapping[str, Any]) -> Binding:
-        """The binding that is asked, or one that leaves out the argument that is to be ``unsaid``."""
-        unsaid = request.get("unsaid", "")
-        asked = request["binding"], unsaid
+        """The binding that is asked, or one in which an argument is ``unsaid``, or another ``literal``."""
+        unsaid, literal = request.get("unsaid", ""), request.get("literal", "")
+        asked = request["binding"], unsaid, literal
         if asked not in self._silent:
             binding = self.bindings[request["binding"]]
-            self._silent[asked] = without(binding, unsaid) if unsaid else binding
+            self._silent[asked] = silenced(binding, unsaid, literal) if unsaid else binding
         return self._silent[asked]
 
     def _call(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from assay.adapters.binding import bindings, load_bindings
+from assay.adapters.recording import changed, recorded
 from assay.cli import main
 from assay.errors import Usage
 from assay.harness.mapping.arguments import Desk, bases, options_of, own_value, pins
@@ -220,3 +222,56 @@ def test_the_command_ends_with_1_where_something_cannot_be_matched(capsys):
     told = " ".join(capsys.readouterr().out.split())
     assert "cannot match" in told
     assert "mode = replicate instead of reflect" in told
+
+
+# --- what a call is given, by watching it ---
+
+
+@pytest.mark.parametrize(
+    ("spec", "api"),
+    [
+        ("batch_norm", "torch.nn.BatchNorm2d"),
+        ("avg_pool2d", "torch.nn.functional.avg_pool2d"),
+        ("gru", "torch.nn.GRU"),
+        ("huber", "torch.nn.HuberLoss"),
+    ],
+)
+def test_a_watched_call_is_given_what_its_row_says(desk, spec, api):
+    binding = binding_of(spec, api)
+    for case in bases(binding, SPECS[spec])[:3]:
+        seen = desk.recorded(binding, case)
+        said = {option: own_value(binding, option, case) for option in options_of(binding, SPECS[spec])}
+        assert {option: seen[option] for option, text in said.items() if text} == {
+            option: text for option, text in said.items() if text
+        }
+
+
+def test_what_moves_with_a_parameter_follows_from_it(desk):
+    bag = binding_of("embedding_bag", "torch.nn.EmbeddingBag")
+    assert bag.row is None
+    known = found(desk, "embedding_bag", "torch.nn.EmbeddingBag")
+    assert known["mode"].parameters == ("mode",)
+    assert (known["mode"].expression, known["mode"].default) == ("mode", "'mean'")
+    norm = found(desk, "weight_norm", "torch.nn.utils.parametrizations.weight_norm")
+    assert norm["dim"].expression == "'unit': 0; 'all': None"
+
+
+def test_a_watched_api_is_put_back():
+    import torch
+
+    before = torch.nn.functional.gelu, torch.nn.GELU.__init__
+    binding = binding_of("gelu", "torch.nn.functional.gelu")
+    x = torch.ones(2)
+    assert recorded(binding, {"x": x, "approximate": True}) == {"approximate": "'tanh'"}
+    assert torch.equal(
+        changed(binding, "approximate").function(x=x, approximate=True), torch.nn.functional.gelu(x)
+    )
+    assert (torch.nn.functional.gelu, torch.nn.GELU.__init__) == before
+
+
+def test_an_api_that_is_not_called_cannot_be_recorded():
+    other = dataclasses.replace(
+        binding_of("gelu", "torch.nn.functional.gelu"), api="torch.nn.functional.relu"
+    )
+    with pytest.raises(ValueError, match="does not call"):
+        recorded(other, {"x": None, "approximate": True})

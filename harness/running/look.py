@@ -1,0 +1,227 @@
+"""What a worker is asked about an API beside its numbers: signature, weights, types, errors, state.
+
+Like the worker itself it judges nothing, and tells what it saw in plain data.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ...adapters.binding import BUILT, Binding
+from ...adapters.framework import Framework, Wire, leaves
+from ...adapters.recording import changed, declared_by, literal, recorded
+from ...adapters.rows import declared, without
+from ...numerics.dtypes import decode
+
+__all__ = ["look", "silenced"]
+
+Reply = dict[str, Any]
+
+DRAWN = 2048
+"""Numbers of each weight by which the law is told that it is drawn from."""
+
+BUILDS = 64
+"""How often a layer is built at most to have so many."""
+
+
+def look(adapter: Framework, binding: Binding, request: Mapping[str, Any]) -> Reply:
+    """The answer to one of the questions below, which ``request["look"]`` names."""
+    try:
+        answer: Reply = LOOKS[request["look"]](adapter, binding, request)
+    except Exception as error:  # whatever a framework raises is what was to be seen
+        return {"raised": _sentence(error)}
+    return answer
+
+
+def silenced(binding: Binding, option: str, text: str = "") -> Binding:
+    """The binding that leaves one of the API's own arguments out, or gives it the literal ``text``."""
+    return without(binding, option, text) if binding.row else changed(binding, option, text)
+
+
+def _declared(adapter: Framework, binding: Binding, request: Mapping[str, Any]) -> Reply:
+    """The default of an argument by the signature."""
+    option = request["option"]
+    if binding.row:
+        return {"declared": declared(binding, option)}
+    told = declared_by(binding.api).parameters.get(option)
+    text = "" if told is None or told.default is told.empty else literal(told.default)
+    return {"declared": text if told is not None and text == repr(told.default) else ""}
+
+
+def _signature(adapter: Framework, binding: Binding, request: Mapping[str, Any]) -> Reply:
+    """Every argument in order: name, how it is given, and the default that is declared."""
+    api = binding.row.calls if binding.row else binding.api
+    return {"signature": [_parameter(p) for p in _of_call(binding, api).parameters.values()]}
+
+
+def _of_call(binding: Binding, api: str) -> inspect.Signature:
+    try:
+        return declared_by(binding.api)
+    except ValueError:
+        if binding.row is None:
+            raise
+        return inspect.signature(eval(api, binding.function.__globals__))
+
+
+def _parameter(parameter: inspect.Parameter) -> tuple[str, str, str]:
+    kind = KINDS[parameter.kind]
+    return parameter.name, kind, "" if parameter.default is parameter.empty else literal(parameter.default)
+
+
+KINDS = {
+    inspect.Parameter.POSITIONAL_ONLY: "position",
+    inspect.Parameter.POSITIONAL_OR_KEYWORD: "",
+    inspect.Parameter.VAR_POSITIONAL: "more",
+    inspect.Parameter.KEYWORD_ONLY: "name",
+    inspect.Parameter.VAR_KEYWORD: "named",
+}
+
+
+def _recorded(adapter: Framework, binding: Binding, request: Mapping[str, Any]) -> Reply:
+    """What each own argument is given for these parameters and inputs."""
+    return {"recorded": recorded(binding, _given(adapter, request))}
+
+
+def _built(adapter: Framework, binding: Binding, request: Mapping[str, Any]) -> Reply:
+    """Weights of the layer as built: name, dtype, shape, whether trained; initializers; and numbers drawn."""
+    if binding.build is None:
+        return {"weights": ()}
+    for option in tuple(binding.row.options if binding.row else ()):
+        if "initializer" in option or option.endswith("_init"):
+            binding = without(binding, option)
+    given = _given(adapter, request)
+    made = _constructed(adapter, binding, given)
+    first = list(adapter.weights(made, lambda: _on(binding, given)))
+    drawn = {name: [adapter.unload(array)] for name, array, _ in first}
+    for turn in range(BUILDS):
+        if all(sum(_length(w) for w in wires) >= DRAWN or _flat(wires) for wires in drawn.values()):
+            break
+        adapter.seed(turn, None)
+        again = _constructed(adapter, binding, given | {"seed": turn})
+        for name, array, _ in adapter.weights(again, lambda: _on(binding, given), turn):
+            drawn[name].append(adapter.unload(array))
+    return {
+        "weights": [(n, *adapter.unload(a)[:2], trained) for n, a, trained in first],
+        "initializers": _initializers(made),
+        "drawn": drawn,
+    }
+
+
+def _initializers(made: Any) -> dict[str, str]:
+    """Initializers that a layer names in its configuration, by the weight that they are of."""
+    found = {}
+    config = made.get_config() if hasattr(made, "get_config") else {}
+    for key, value in config.items():
+        if key.endswith("_initializer") and isinstance(value, dict):
+            found[key.removesuffix("_initializer")] = str(value.get("class_name"))
+    return found
+
+
+def _length(wire: Wire) -> int:
+    size = 1
+    for length in wire[1]:
+        size *= length
+    return size
+
+
+def _flat(wires: list[Wire]) -> bool:
+    """Whether two builds have given the same bits: nothing is drawn."""
+    return len(wires) > 1 and wires[0][2] == wires[1][2]
+
+
+def _state(adapter: Framework, binding: Binding, request: Mapping[str, Any]) -> Reply:
+    """Which weights of a layer one call of it changes, and what a function overwrites of what it is given."""
+    given = _given(adapter, request)
+    if binding.row and binding.row.caller == "call_linen":
+        return {"changes": []}  # nothing is kept in a module of flax.linen
+    if binding.row and binding.row.caller:
+        made = _constructed(adapter, binding, given)
+        before = {n: adapter.unload(a)[2] for n, a, _ in adapter.weights(made, lambda: _on(binding, given))}
+        eval(f"{BUILT}({binding.row.on})", binding.function.__globals__, given | {BUILT: made})
+        after = {n: adapter.unload(a)[2] for n, a, _ in adapter.weights(made, lambda: _on(binding, given))}
+        return {"changes": [name for name, bits in after.items() if before.get(name, bits) != bits]}
+    held = {name: value for name, value in given.items() if request["inputs"].get(name)}
+    before = {name: adapter.unload(value)[2] for name, value in held.items()}
+    _call(adapter, binding, given)
+    return {"changes": [name for name, value in held.items() if adapter.unload(value)[2] != before[name]]}
+
+
+def _tried(adapter: Framework, binding: Binding, request: Mapping[str, Any]) -> Reply:
+    """What comes of one call: dtype and shape of each array, and whether NaN is among its numbers."""
+    given = _given(adapter, request)
+    binding = replace(binding, **_bare(binding))
+    if request.get("abstract"):
+        arrays = {name: given[name] for name, wire in request["inputs"].items() if wire}
+        returned = adapter.shapes(lambda arrays: _call(adapter, binding, {**given, **arrays}), arrays)
+        return {"returned": [(*found, "") for found in returned]}
+    return {"returned": [_seen(adapter.unload(array)) for array in leaves(_call(adapter, binding, given))]}
+
+
+def _bare(binding: Binding) -> dict[str, Any]:
+    """The function of a row that gives what the API returns, untouched."""
+    if binding.row is None or not binding.row.returns:
+        return {}
+    row = replace(binding.row, returns="")
+    return {"function": without(replace(binding, row=row), "").function}
+
+
+def _seen(wire: Wire) -> tuple[str, tuple[int, ...], str]:
+    name, shape, _ = wire
+    array = decode(*wire)
+    if array.dtype.kind in "biuUS" or not array.size:
+        return name, shape, ""
+    wrong = array != array
+    return name, shape, "NaN" if wrong.all() else "NaN in places" if wrong.any() else ""
+
+
+def _call(adapter: Framework, binding: Binding, given: Mapping[str, Any]) -> Any:
+    """What the function of a binding returns, with its layer built anew."""
+    with adapter.wide(given.values()):
+        if binding.build is not None:
+            given = {**given, BUILT: _constructed(adapter, binding, given)}
+        names = (*binding.called_with, *([BUILT] if binding.build else []))
+        return binding.function(**{name: given[name] for name in names})
+
+
+def _constructed(adapter: Framework, binding: Binding, given: Mapping[str, Any]) -> Any:
+    assert binding.build is not None
+    return adapter.construct(binding.build, {name: given[name] for name in binding.built_from})
+
+
+def _on(binding: Binding, given: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The arrays that a row hands to its layer by position."""
+    assert binding.row is not None
+    code = f"(lambda *arrays, **named: arrays)({binding.row.on})"
+    return tuple(eval(code, binding.function.__globals__, dict(given)))
+
+
+def _given(adapter: Framework, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Inputs as arrays of the framework, and parameters, by name."""
+    wires = request["inputs"].items()
+    inputs = {name: None if wire is None else adapter.load(wire) for name, wire in wires}
+    return {**inputs, **request["parameters"], "seed": request["seed"]}
+
+
+WHERE = re.compile(r"0x[0-9a-fA-F]+|/\S+/")
+"""What a message says of the machine and the moment."""
+
+
+def _sentence(error: BaseException) -> str:
+    """Type and first line of what was raised, without addresses and folders."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = WHERE.sub("…", lines[0] if lines else "")
+    return f"{type(error).__name__}: {text[:160]}".encode(errors="replace").decode()
+
+
+LOOKS = {
+    "declared": _declared,
+    "signature": _signature,
+    "recorded": _recorded,
+    "built": _built,
+    "state": _state,
+    "tried": _tried,
+}
