@@ -65,6 +65,29 @@ for n in (1, 2, 3):
     function(f"conv{n}d", f"torch.nn.functional.conv{n}d", CONV, WEIGHT, on=X, returns=Y, where=WIDTHS)
     module(f"conv{n}d", f"torch.nn.Conv{n}d", SIZES | CONV, WEIGHT, on=X, returns=Y, where=WIDTHS)
 
+
+def padded(x, kernel, strides, dilation):
+    """Channels first, with the zeros around that 'same' asks for: the odd one on the high side."""
+    widths = []
+    for length, taps, stride, step in zip(x.shape[1:-1], kernel.shape[:-2], strides, dilation, strict=True):
+        total = max((-(-length // stride) - 1) * stride + (taps - 1) * step + 1 - length, 0)
+        widths = [total // 2, total - total // 2, *widths]
+    return F.pad(channels_first(x), widths)
+
+
+for n in (1, 2):
+    module(
+        f"conv{n}d",
+        f"torch.nn.Conv{n}d(torch.nn.functional.pad)",
+        SIZES | {name: given for name, given in CONV.items() if name != "padding"},
+        WEIGHT,
+        on="padded(x, kernel, strides, dilation)",
+        returns=Y,
+        fixed={"padding": ("same", "what is padded before is 'same'")},
+        unused=("padding",),
+        composition=True,
+    )
+
 # Time, batch, channels: each window is a product of matrices, and nothing strides.
 function(
     "conv1d",
@@ -144,6 +167,35 @@ for n in (1, 2, 3):
         returns=Y,
         where=TRANSPOSED,
         fixed=ADJOINT,
+    )
+
+
+def cropped(y, x, strides):
+    """Channels last, cut to the lengths of ``x`` times strides: the odd element off the high side."""
+    for axis, (length, stride) in enumerate(zip(x.shape[1:-1], strides, strict=True), 2):
+        y = y.narrow(axis, (y.shape[axis] - length * stride) // 2, length * stride)
+    return channels_last(y)
+
+
+for n in (1, 2):
+    module(
+        f"conv_transpose{n}d",
+        f"torch.nn.ConvTranspose{n}d(torch.Tensor.narrow)",
+        TRANSPOSED_SIZES | {name: CONV[name] for name in ("stride", "dilation", "groups")},
+        WEIGHT,
+        on=X,
+        returns="cropped(y, x, strides)",
+        where={
+            f"all((kernel[i] - 1) * dilation[i] + 1 >= strides[i] {AXES})": (
+                "torch adds no zeros where the kernel is shorter than the stride"
+            ),
+            "data not in ('nan', 'infinities')": (
+                "what is cut has a gradient of 0, which makes NaN of what is not finite"
+            ),
+        },
+        fixed=ADJOINT | {"padding": ("same", "what is cut after is 'same'")},
+        unused=("padding",),
+        composition=True,
     )
 
 

@@ -213,6 +213,26 @@ module(
     on=X,
     returns=Y,
 )
+
+
+def spread(weight, x):
+    """A weight of each channel, over all places."""
+    return (
+        None if weight is None else weight.reshape(-1, *[1] * (x.ndim - 2)).expand(x.movedim(-1, 1).shape[1:])
+    )
+
+
+function(
+    "group_norm",
+    "torch.nn.functional.layer_norm",
+    {"normalized_shape": "x.movedim(-1, 1).shape[1:]", "eps": "epsilon"},
+    {"weight": "spread(scale, x)", "bias": "spread(bias, x)"},
+    on=X,
+    returns=Y,
+    where={"groups == 1": "one group is all that layer normalization can take"},
+    unused=("groups",),
+    composition=True,
+)
 function("rms_norm", "torch.nn.functional.rms_norm", LAYER_NORM, {"weight": "scale"})
 module(
     "rms_norm",
