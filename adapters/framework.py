@@ -184,12 +184,9 @@ class Framework(ABC):
 
     def shapes(
         self, call: Callable[[Mapping[str, Native]], Any], arrays: Mapping[str, Native]
-    ) -> list[tuple[str, tuple[int, ...]]]:
-        """Dtype and shape of each array that ``call`` returns for these ``arrays``.
-
-        A framework that can tell without computing does not compute.
-        """
-        return [self.unload(array)[:2] for array in leaves(call(arrays))]
+    ) -> list[tuple[str, tuple[int, ...]]] | None:
+        """Dtype and shape of each array that ``call`` returns, where that needs no computing."""
+        return None
 
     def wide(self, given: Iterable[Any]) -> AbstractContextManager[Any]:
         """Context of a call with these arrays; one framework must be told to keep 64 bits."""

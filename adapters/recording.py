@@ -172,7 +172,7 @@ def changed(binding: Binding, option: str, text: str = "") -> Binding:
                 home = home[name]
         home.pop(option, None)
         if text:
-            home[option] = ast.literal_eval(text)
+            home[option] = eval(text)
 
     def under_change(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)

@@ -16,10 +16,12 @@ from rich.text import Text
 from ..adapters.binding import Binding
 from ..harness.mapping.arguments import Argument, Standing, pins
 from ..harness.mapping.atlas import Atlas
+from ..harness.mapping.sheets import Sheet
 from ..harness.plan import implementations
 from ..specs.language.case import encode
 from ..specs.language.spec import Spec, Value
 from .overview import version_of
+from .sheets import alone, called, grouped, types
 
 __all__ = ["atlas_tables", "counted", "family_page", "index_page"]
 
@@ -39,7 +41,8 @@ def default_of(argument: Argument) -> str:
         case "agrees":
             return f"{values} would explain it"
         case "unlisted":
-            return "no value that was tried"
+            told = f"{argument.declared}, which is" if argument.declared else ""
+            return f"{told} none of the values that were tried".strip()
         case "raises":
             return "raises"
         case "unasked":
@@ -48,7 +51,6 @@ def default_of(argument: Argument) -> str:
 
 OPEN: dict[Standing, str] = {
     "agrees": "with values that nothing tells apart",
-    "unlisted": "that no value explains which was tried",
     "raises": "without which the call raises",
     "unasked": "that no case asks",
 }
@@ -56,16 +58,27 @@ OPEN: dict[Standing, str] = {
 
 
 def counted(atlas: Atlas) -> str:
-    """How many arguments there are, and of how many it is known what they are by default."""
+    """What was measured of how many APIs, what is absent, and what was not measured and why."""
     of = Counter(argument.standing for argument in atlas.arguments)
-    apis = len({(argument.spec, argument.api) for argument in atlas.arguments})
-    left = ", ".join(f"{of[standing]} {word}" for standing, word in OPEN.items() if of[standing])
-    settled = of["default"] + of["declared"] + of["required"]
+    seen = [one for s in atlas.sheets for one in s.seen]
+    blank = sum(not (one.gives or one.raises) for one in seen)
+    unseen = sum(bool(s.unseen) for s in atlas.sheets)
+    weights = sum(len(s.weights) for s in atlas.sheets)
+    settled = of["default"] + of["declared"] + of["required"] + of["unlisted"]
+    measured = settled + len(seen) - blank + weights
+    left = of.total() - settled + blank + unseen
+    why = [f"{of[standing]} arguments {word}" for standing, word in OPEN.items() if of[standing]]
+    why += [f"{unseen} APIs that no smoke case asks, or that end the process"] * bool(unseen)
+    why += [f"{blank} calls that return no array"] * bool(blank)
     return (
-        f"Of {of.total():,} arguments of {apis:,} APIs {settled:,} are settled: {of['default']:,} defaults "
-        f"measured, {of['declared']:,} declared and not contradicted, {of['required']:,} without which the "
-        f"API does not go; {left or 'none is left'}. {len(atlas.functions):,} implementations are put "
-        "together from primitives, and have no arguments of their own."
+        f"{measured:,} cells are measured of {len({(s.spec, s.api) for s in atlas.sheets}):,} APIs: "
+        f"{of['default']:,} defaults that nothing else explains, {of['declared']:,} that are declared and do "
+        f"what is declared, {of['required']:,} arguments without which the API does not go, "
+        f"{of['unlisted']:,} whose default is none of the values that the spec lists; {weights:,} weights; "
+        f"{len(seen) - blank:,} calls with other types, wrong arguments and wrong inputs. {left:,} "
+        f"({left / max(measured + left, 1):.1%}) are not measured: {', '.join(why) or 'none'}. Absent: "
+        f"{len(atlas.functions):,} implementations are put together from primitives, and have no arguments "
+        "of their own."
     )
 
 
@@ -126,6 +139,55 @@ class Layer:
             if taken:
                 found.append((parameter.name, parameter.meaning, taken))
         return found
+
+    @cached_property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """What its APIs show beside their numbers."""
+        return tuple(s for s in self.atlas.sheets if s.spec == self.spec.name)
+
+    @cached_property
+    def calls(self) -> tuple[str, ...]:
+        """Its APIs with their arguments in order."""
+        return tuple(dict.fromkeys(called(s) for s in self.sheets if s.signature))
+
+    @cached_property
+    def weights(self) -> list[tuple[str, ...]]:
+        """Weights as layers show them when they are built."""
+
+        def row(sheet: Sheet) -> list[tuple[str, ...]]:
+            return [
+                (
+                    f"`{one.name}`",
+                    f"{one.axes} {one.dtype}",
+                    "" if one.trained else "no",
+                    one.initializer,
+                    one.law,
+                )
+                for one in sheet.weights
+            ]
+
+        return grouped(self.sheets, row)
+
+    @cached_property
+    def types(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+        """What comes of arrays of other types."""
+        return types(self.sheets)
+
+    @cached_property
+    def wrong(self) -> list[tuple[str, ...]]:
+        """What comes of wrong arguments, then of wrong inputs."""
+        return [*alone(self.sheets, "argument"), *alone(self.sheets, "input")]
+
+    @cached_property
+    def changes(self) -> list[tuple[str, str]]:
+        """What a call overwrites, of the APIs by which something is."""
+        told = [
+            (s.api, one.gives)
+            for s in self.sheets
+            for one in s.seen
+            if one.kind == "state" and one.gives not in ("", "nothing has changed")
+        ]
+        return list(dict.fromkeys(told))
 
     @cached_property
     def arrays(self) -> list[tuple[Binding, str, str, str]]:

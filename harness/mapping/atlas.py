@@ -13,6 +13,7 @@ from ..record import Target
 from ..running.processes import Unstarted, Worker, WorkerSettings
 from ..running.provenance import target_facts
 from .arguments import Argument, Desk
+from .sheets import Sheet, sheet
 
 __all__ = ["Atlas", "atlas", "subjects"]
 
@@ -24,11 +25,13 @@ class Atlas(msgspec.Struct, frozen=True):
         targets: what was asked, with versions; those that are not available say why.
         arguments: each own argument that a spec has a word for.
         functions: implementations that are put together from primitives, and have no arguments of their own.
+        sheets: what each API shows beside its numbers.
     """
 
     targets: tuple[Target, ...]
     arguments: tuple[Argument, ...]
     functions: tuple[tuple[str, str], ...] = ()
+    sheets: tuple[Sheet, ...] = ()
 
 
 def subjects(specs: Sequence[Spec], framework: str) -> list[tuple[Spec, Binding]]:
@@ -49,6 +52,7 @@ def atlas(
         advance: called with a target for each implementation that is done.
     """
     targets, found, functions = list[Target](), list[Argument](), list[tuple[str, str]]()
+    sheets = list[Sheet]()
     for settings in workers:
         worker = Worker(settings)
         try:
@@ -64,7 +68,8 @@ def atlas(
                     functions.append((spec.name, binding.api))
                 else:
                     found += desk.arguments(binding, spec)
+                    sheets.append(sheet(desk, binding, spec))
                 advance(settings.target)
         finally:
             worker.stop()
-    return Atlas(tuple(targets), tuple(found), tuple(functions))
+    return Atlas(tuple(targets), tuple(found), tuple(functions), tuple(sheets))

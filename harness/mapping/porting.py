@@ -21,7 +21,6 @@ from .arguments import (
     bases,
     in_scope,
     is_defined,
-    options_of,
     own_value,
     pins,
     under,

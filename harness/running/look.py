@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ...adapters.binding import BUILT, Binding
 from ...adapters.framework import Framework, Wire, leaves
 from ...adapters.recording import changed, declared_by, literal, recorded
 from ...adapters.rows import declared, without
-from ...numerics.dtypes import decode
+from ...numerics.dtypes import DTYPES, decode, widen
 
 __all__ = ["look", "silenced"]
 
@@ -93,11 +95,13 @@ def _built(adapter: Framework, binding: Binding, request: Mapping[str, Any]) -> 
     for option in tuple(binding.row.options if binding.row else ()):
         if "initializer" in option or option.endswith("_init"):
             binding = without(binding, option)
+    if binding.row and "rngs" in binding.row.options:
+        binding = without(binding, "rngs", "nnx.Rngs(seed)")
     given = _given(adapter, request)
     made = _constructed(adapter, binding, given)
     first = list(adapter.weights(made, lambda: _on(binding, given)))
     drawn = {name: [adapter.unload(array)] for name, array, _ in first}
-    for turn in range(BUILDS):
+    for turn in range(1, BUILDS):
         if all(sum(_length(w) for w in wires) >= DRAWN or _flat(wires) for wires in drawn.values()):
             break
         adapter.seed(turn, None)
@@ -154,10 +158,16 @@ def _tried(adapter: Framework, binding: Binding, request: Mapping[str, Any]) -> 
     """What comes of one call: dtype and shape of each array, and whether NaN is among its numbers."""
     given = _given(adapter, request)
     binding = replace(binding, **_bare(binding))
+    arrays = {name: given[name] for name, wire in request["inputs"].items() if wire}
     if request.get("abstract"):
-        arrays = {name: given[name] for name, wire in request["inputs"].items() if wire}
-        returned = adapter.shapes(lambda arrays: _call(adapter, binding, {**given, **arrays}), arrays)
-        return {"returned": [(*found, "") for found in returned]}
+        traced = adapter.shapes(lambda arrays: _call(adapter, binding, {**given, **arrays}), arrays)
+        if traced is not None:
+            return {"returned": [(*found, "") for found in traced]}
+    if request.get("plain") and binding.row and binding.row.caller not in ("", "call_linen"):
+        made = _constructed(adapter, binding, given)
+        code = f"{BUILT}({binding.row.on})"
+        returned = eval(code, binding.function.__globals__, {**given, BUILT: made})
+        return {"returned": [_seen(adapter.unload(array)) for array in leaves(returned)]}
     return {"returned": [_seen(adapter.unload(array)) for array in leaves(_call(adapter, binding, given))]}
 
 
@@ -171,10 +181,11 @@ def _bare(binding: Binding) -> dict[str, Any]:
 
 def _seen(wire: Wire) -> tuple[str, tuple[int, ...], str]:
     name, shape, _ = wire
-    array = decode(*wire)
-    if array.dtype.kind in "biuUS" or not array.size:
+    if name not in DTYPES:
         return name, shape, ""
-    wrong = array != array
+    wrong = np.isnan(widen(decode(*wire)))
+    if not wrong.size:
+        return name, shape, ""
     return name, shape, "NaN" if wrong.all() else "NaN in places" if wrong.any() else ""
 
 
@@ -209,11 +220,18 @@ def _given(adapter: Framework, request: Mapping[str, Any]) -> dict[str, Any]:
 WHERE = re.compile(r"0x[0-9a-fA-F]+|/\S+/")
 """What a message says of the machine and the moment."""
 
+COUNTED = re.compile(r"(?<=[a-z])_\d+(?=['… ]|$)")
+"""How often a layer was made before, behind its name."""
+
+NOISE = re.compile(r"\x1b\[\d*m|\{\{function_node [^}]*\}\} ?")
+"""Colours, and where in a graph of TensorFlow's an operation stands."""
+
 
 def _sentence(error: BaseException) -> str:
     """Type and first line of what was raised, without addresses and folders."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = WHERE.sub("…", lines[0] if lines else "")
+    lines = [line.strip() for line in NOISE.sub("", str(error)).splitlines() if line.strip()]
+    lines = lines[1:] if lines[1:] and lines[0].startswith("Exception encountered when calling") else lines
+    text = COUNTED.sub("", WHERE.sub("…", lines[0] if lines else ""))
     return f"{type(error).__name__}: {text[:160]}".encode(errors="replace").decode()
 
 

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from assay.adapters.binding import bindings, load_bindings
@@ -15,7 +16,9 @@ from assay.errors import Usage
 from assay.harness.mapping.arguments import Desk, bases, options_of, own_value, pins
 from assay.harness.mapping.atlas import atlas
 from assay.harness.mapping.losses import where_nothing_counts
+from assay.harness.mapping.laws import law_of
 from assay.harness.mapping.porting import pair, port
+from assay.harness.mapping.sheets import sheet
 from assay.harness.running.processes import Worker, WorkerSettings
 from assay.harness.running.provenance import target_facts
 from assay.reports.atlas import counted, family_page, index_page
@@ -128,7 +131,7 @@ def test_the_atlas_has_a_page_for_each_family_and_says_what_is_settled():
     assert "| `torch.nn.GELU` | `approximate` | `'tanh' if approximate else 'none'` | `'none'` |" in page
     assert "`weight` = `kernel.T`" in family_page(whole, "dense", specs)
     assert "activations.md#gelu" in index_page(whole, specs)
-    assert counted(whole).startswith(f"Of {len(whole.arguments)} arguments")
+    assert "cells are measured of" in counted(whole)
 
 
 def test_the_command_prints_tables_json_or_writes_pages(tmp_path, capsys):
@@ -275,3 +278,58 @@ def test_an_api_that_is_not_called_cannot_be_recorded():
     )
     with pytest.raises(ValueError, match="does not call"):
         recorded(other, {"x": None, "approximate": True})
+
+
+# --- what is seen beside the numbers ---
+
+
+def shown(desk, spec, api):
+    """What an API shows beside its numbers: the sheet, and what came of each call."""
+    whole = sheet(desk, binding_of(spec, api), SPECS[spec])
+    return whole, {one.what: one.raises or one.gives for one in whole.seen}
+
+
+def test_a_layer_shows_its_weights_with_names_axes_and_the_law_they_are_drawn_from(desk):
+    linear, _ = shown(desk, "dense", "torch.nn.Linear")
+    assert [(w.name, w.axes, w.law) for w in linear.weights] == [
+        ("weight", "(units, features)", "uniform ± 1 / √fan_in"),
+        ("bias", "(units)", "uniform ± 1 / √fan_in"),
+    ]
+    assert [(one.name, one.default) for one in linear.signature][:3] == [
+        ("in_features", ""),
+        ("out_features", ""),
+        ("bias", "True"),
+    ]
+
+
+def test_types_and_wrong_arguments_are_told_as_they_are(desk):
+    _, linear = shown(desk, "dense", "torch.nn.Linear")
+    assert "must have the same dtype" in linear["x: int32"]
+    assert linear["all: float16"] == "float16 (3, 5)"
+    assert linear["x: empty batch"] == "float32 (0, 5)"
+    _, gelu = shown(desk, "gelu", "torch.nn.functional.gelu")
+    assert "must be either none or tanh" in gelu["approximate='no_such_word'"]
+    _, table = shown(desk, "embedding", "torch.nn.functional.embedding")
+    assert table["indices: past the end"].startswith("IndexError")
+
+
+def test_what_a_call_overwrites_is_seen(desk):
+    _, norm = shown(desk, "batch_norm", "torch.nn.BatchNorm2d")
+    assert norm["after a call"] == "running_mean, running_var, num_batches_tracked"
+    _, linear = shown(desk, "dense", "torch.nn.Linear")
+    assert linear["after a call"] == "nothing has changed"
+
+
+@pytest.mark.parametrize(
+    ("drawn", "law"),
+    [
+        (lambda stream: stream.uniform(-1 / 17**0.5, 1 / 17**0.5, (2000, 17)), "uniform ± 1 / √fan_in"),
+        (lambda stream: stream.uniform(-0.05, 0.05, (2000, 17)), "uniform ± 0.05"),
+        (lambda stream: stream.normal(0, 1, (2000, 17)), "normal of variance 1"),
+        (lambda stream: np.ones((20, 17)), "1"),
+        (lambda stream: stream.uniform(-0.2, 0.2, (2000, 17)), "drawn, of mean"),
+    ],
+)
+def test_the_law_of_weights_is_told_by_their_numbers(drawn, law):
+    numbers = drawn(np.random.default_rng(3)).ravel()
+    assert law_of(numbers, (5, 17), {"weight": (5, 17)}, "torch").startswith(law)
