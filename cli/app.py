@@ -44,7 +44,7 @@ from .kernel import check, export, judge
 from .losses import losses
 from .options import ALL_FRAMEWORKS, Device, Names, Paths, Tier
 from .paths import paths
-from .port import port
+from .port import port, recipes
 
 __all__ = ["app", "main"]
 
@@ -372,6 +372,7 @@ app.command(losses)
 app.command(gate)
 app.command(paths)
 app.command(port)
+app.command(recipes)
 app.command(waive)
 
 

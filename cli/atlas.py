@@ -9,8 +9,9 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from ..harness.mapping.atlas import Atlas, subjects
+from ..harness.mapping.atlas import Atlas, joined, subjects
 from ..harness.mapping.atlas import atlas as measured
+from ..harness.mapping.changes import changes, read
 from ..harness.plan import select_specs
 from ..harness.running.processes import WorkerSettings, checked_framework
 from ..reports.atlas import atlas_tables, counted, family_page, index_page
@@ -27,8 +28,12 @@ def atlas(
     python: Path = Path(sys.executable),
     out: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-) -> None:
-    """Measure what the arguments of layers are when they are not given, and show what each of them means.
+    measured_in: Annotated[tuple[Path, ...], Parameter(name="--from", negative="")] = (),
+    against: Path | None = None,
+) -> int:
+    """Measure what the arguments of layers are when they are not given, and what APIs show beside numbers.
+
+    Ends with 1 where something is not as in the atlas that it is held ``against``.
 
     Parameters
     ----------
@@ -42,20 +47,40 @@ def atlas(
         A folder: writes a Markdown page for each family, an index and atlas.json instead of printing.
     as_json
         Print JSON instead of tables.
+    measured_in
+        An atlas.json that was written before, whose figures are taken instead of measuring; may be given many
+        times, for different frameworks.
+    against
+        An atlas.json of another version: what is not as it was there is printed, each by its name.
     """
     chosen = list(select_specs(specs).values())
-    workers = [WorkerSettings(checked_framework(name), python=str(python)) for name in framework]
-    total = sum(len(subjects(chosen, settings.family)) for settings in workers)
-    with Bar("atlas", total) as bar:
-        found = measured(chosen, workers, lambda target: bar.advance())
+    if measured_in:
+        found = joined([read(path) for path in measured_in])
+    else:
+        workers = [WorkerSettings(checked_framework(name), python=str(python)) for name in framework]
+        total = sum(len(subjects(chosen, settings.family)) for settings in workers)
+        with Bar("atlas", total) as bar:
+            found = measured(chosen, workers, lambda target: bar.advance())
     if not any(target.available for target in found.targets):
         raise CannotRun("No framework could be asked. " + " ".join(t.reason for t in found.targets))
+    if against is not None:
+        return _compared(read(against), found)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(found)).decode())
     elif out is None:
         Screen().print(atlas_tables(found, chosen))
     else:
         _write(found, out)
+    return 0
+
+
+def _compared(before: Atlas, after: Atlas) -> int:
+    """Print what changed, a line each."""
+    found = changes(before, after)
+    for change in found:
+        print(change)
+    print(f"{len(found)} changes" if found else "nothing has changed that both have measured")
+    return int(bool(found))
 
 
 def _write(found: Atlas, out: Path) -> None:

@@ -11,14 +11,15 @@ from cyclopts import Parameter
 
 from ..errors import Usage
 from ..harness.mapping.arguments import Desk
+from ..harness.mapping.desks import desk_of, recipe_of
 from ..harness.mapping.porting import Recipe, pair
 from ..harness.mapping.porting import port as ported
-from ..harness.running.processes import Worker, WorkerSettings
-from ..harness.running.provenance import target_facts
-from ..reports.console import Screen
+from ..reports.console import Bar, Screen
 from ..reports.port import recipe_page
+from ..reports.recipes import recipes_page
+from ..specs.recipes import AskedRecipe, asked_recipes
 
-__all__ = ["port"]
+__all__ = ["port", "recipes"]
 
 
 def port(
@@ -46,13 +47,37 @@ def port(
         The interpreter whose frameworks are asked.
     """
     given = dict(_option(text) for text in options)
-    two = pair(source, target, spec)
-    with ExitStack() as stack:
-        names = dict.fromkeys((two.source.framework, two.target.framework))
-        desks = {name: _desk(name, python, stack) for name in names}
-        recipe: Recipe = ported(two, given, desks[two.source.framework], desks[two.target.framework])
+    recipe = recipe_of(source, target, given, spec, python)
     Screen().print(recipe_page(recipe))
     return int(not recipe.exact)
+
+
+def recipes(*, python: Path = Path(sys.executable), out: Path | None = None) -> None:
+    """Run the recipes that people ask for, and write the page of them.
+
+    Parameters
+    ----------
+    python
+        The interpreter whose frameworks are asked.
+    out
+        A Markdown file; the page is printed where none is given.
+    """
+    found = list[tuple[AskedRecipe, Recipe]]()
+    with ExitStack() as stack, Bar("recipes", len(asked_recipes())) as bar:
+        desks = dict[str, Desk]()
+        for asked in asked_recipes():
+            two = pair(asked.source, asked.target, asked.spec)
+            for name in (two.source.framework, two.target.framework):
+                desks[name] = desks.get(name) or desk_of(name, python, stack)
+            found.append(
+                (asked, ported(two, asked.given, desks[two.source.framework], desks[two.target.framework]))
+            )
+            bar.advance()
+        page = recipes_page(found, [desk.target for desk in desks.values()])
+    if out is None:
+        print(page)
+    else:
+        out.write_text(page, "utf-8")
 
 
 def _option(text: str) -> tuple[str, str]:
@@ -60,10 +85,3 @@ def _option(text: str) -> tuple[str, str]:
     if not found or not value:
         raise Usage(f"write an argument as name=value; got {text!r}")
     return name, value
-
-
-def _desk(framework: str, python: Path, stack: ExitStack) -> Desk:
-    settings = WorkerSettings(framework, python=str(python))
-    worker = Worker(settings)
-    stack.callback(worker.stop)
-    return Desk(worker, target_facts(settings, worker.start()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
@@ -11,13 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ..adapters.binding import Binding
-from ..harness.mapping.arguments import options_of, own_value
+from ..harness.mapping.arguments import own_value
 from ..harness.mapping.porting import Recipe
 from ..harness.record import Verdict
 from ..specs.language.case import Case
 from .snippet import snippet
 
-__all__ = ["recipe_page"]
+__all__ = ["codes", "meanings", "proved", "recipe_page"]
 
 
 def recipe_page(recipe: Recipe) -> RenderableType:
@@ -32,15 +31,8 @@ def _arguments(recipe: Recipe) -> Iterator[RenderableType]:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in (recipe.pair.source.api, "means", recipe.pair.target.api):
         table.add_column(heading, overflow="fold")
-    given = {name: (value, standing) for name, value, standing in recipe.arguments}
-    mine, other = (_by_parameter(b, recipe.meant) for b in (recipe.pair.source, recipe.pair.target))
-    for parameter, value in recipe.meant.parameters:
-        own = mine.get(parameter, "")
-        standing = given.get(own.partition("=")[0], ("", ""))[1]
-        if own or parameter in other:
-            told = f"{own} ({standing})" if own and standing else own or "always"
-            theirs = other.get(parameter, "has no argument")
-            table.add_row(*map(Text, (told, f"{parameter} = {value}", theirs)))
+    for row in meanings(recipe):
+        table.add_row(*map(Text, row))
     if table.row_count:
         yield table
     if recipe.idle:
@@ -48,15 +40,18 @@ def _arguments(recipe: Recipe) -> Iterator[RenderableType]:
     yield ""
 
 
-def _by_parameter(binding: Binding, case: Case) -> dict[str, str]:
-    """Own argument and value, for each parameter that one settles."""
-    if binding.row is None:
-        return {}
-    found = defaultdict[str, list[str]](list)
-    for option, parameters in options_of(binding, case.spec).items():
-        for parameter in parameters if own_value(binding, option, case) else ():
-            found[parameter].append(f"{option}={own_value(binding, option, case)}")
-    return {parameter: ", ".join(told) for parameter, told in found.items()}
+def meanings(recipe: Recipe) -> list[tuple[str, str, str]]:
+    """For each parameter that one has an argument for: the first one's, what it means, the second one's."""
+    found = []
+    given = {name: standing for name, _, standing in recipe.arguments}
+    mine, other = recipe.words
+    for parameter, value in recipe.meant.parameters:
+        own = mine.get(parameter, "")
+        standing = given.get(own.partition("=")[0], "")
+        if own or parameter in other:
+            told = f"{own} ({standing})" if own and standing else own or "always"
+            found.append((told, f"{parameter} = {value}", other.get(parameter, "has no argument")))
+    return found
 
 
 def _given(binding: Binding, option: str, case: Case) -> str:
@@ -77,15 +72,21 @@ def _unmatched(recipe: Recipe) -> Iterator[RenderableType]:
         ]
         if changed:
             yield Text(f"so that it has {', '.join(changed)}.")
+        if recipe.instead:
+            yield Text(f"Can do it: {', '.join(recipe.instead)}.")
         yield ""
 
 
 def _codes(recipe: Recipe) -> Iterator[RenderableType]:
-    """Both calls, and which weight is what; for what is more than one call, all of it."""
-    for binding, case in ((recipe.pair.source, recipe.meant), (recipe.pair.target, recipe.written)):
-        code = snippet(binding, case) if binding.row is None else _call(binding, case)
+    for code in codes(recipe):
         yield Syntax(code, "python", background_color="default", word_wrap=True)
         yield ""
+
+
+def codes(recipe: Recipe) -> list[str]:
+    """Both calls, and which weight is what; for what is more than one call, all of it."""
+    both = ((recipe.pair.source, recipe.meant), (recipe.pair.target, recipe.written))
+    return [snippet(b, case) if b.row is None or b.composition else _call(b, case) for b, case in both]
 
 
 def _call(binding: Binding, case: Case) -> str:
@@ -107,12 +108,24 @@ def _call(binding: Binding, case: Case) -> str:
 def _proof(recipe: Recipe) -> RenderableType:
     """In how many cases both gave what is right; a line for each of the others."""
     proof = recipe.proof
-    total = proof.equal + len(proof.others)
-    if not total:
-        return Text("They were not run side by side: no case is within reach of both.", "yellow")
-    told = f"Run side by side: equal within rounding, gradients too, in {proof.equal} of {total} cases."
+    if not proof.total:
+        return Text(proved(recipe), "yellow")
+    told = proved(recipe)
     others = [f"  {one.case}: {_said(one)} against {_said(other)}" for one, other in proof.others[:8]]
     return Group(told, *(Text(line, "yellow") for line in others))
+
+
+def proved(recipe: Recipe) -> str:
+    """What running both came to, in a sentence or two."""
+    proof = recipe.proof
+    if not proof.total:
+        return "They were not run side by side: no case is within reach of both."
+    told = f"Run side by side: equal within rounding, gradients too, in {proof.equal} of {proof.total} cases."
+    if proof.owned:
+        own = [f"{n}={v}" for n, v in recipe.written.parameters if v != recipe.meant.arguments[n]]
+        told += f" In {proof.owned} of the others the second is right by {', '.join(own)}, its own;"
+        told += f" what differs is {', '.join(proof.apart)}."
+    return told
 
 
 def _said(verdict: Verdict) -> str:

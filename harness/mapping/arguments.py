@@ -154,7 +154,7 @@ def pins(binding: Binding) -> dict[str, tuple[Value, str]]:
     found = {}
     for rule, reason in binding.where.items():
         match parse(rule, "eval").body:
-            case ast.Compare(left=ast.Name(id=name), ops=[ast.Eq()], comparators=[right]):
+            case ast.Compare(left=ast.Name(id=name), ops=[ast.Eq() | ast.Is()], comparators=[right]):
                 with contextlib.suppress(ValueError):
                     found[name] = ast.literal_eval(right), reason
     return found

@@ -15,7 +15,7 @@ from ..running.provenance import target_facts
 from .arguments import Argument, Desk
 from .sheets import Sheet, sheet
 
-__all__ = ["Atlas", "atlas", "subjects"]
+__all__ = ["Atlas", "atlas", "joined", "subjects"]
 
 
 class Atlas(msgspec.Struct, frozen=True):
@@ -32,6 +32,13 @@ class Atlas(msgspec.Struct, frozen=True):
     arguments: tuple[Argument, ...]
     functions: tuple[tuple[str, str], ...] = ()
     sheets: tuple[Sheet, ...] = ()
+
+
+def joined(parts: Sequence[Atlas]) -> Atlas:
+    """What several atlases have measured, in one."""
+    return Atlas(
+        *(tuple(one for part in parts for one in getattr(part, name)) for name in Atlas.__struct_fields__)
+    )
 
 
 def subjects(specs: Sequence[Spec], framework: str) -> list[tuple[Spec, Binding]]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ast
 import difflib
+import itertools
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...adapters.binding import Binding, bindings
 from ...errors import Usage
 from ...specs import all_specs
-from ...specs.language.case import Case
+from ...specs.language.case import Case, encode
 from ...specs.language.spec import Parameter, Spec, Value, evaluate
-from ..plan import selection
-from ..record import Verdict
+from ..plan import implementations, selection
+from ..record import Verdict, problems_of
 from .arguments import (
     Argument,
     Desk,
@@ -21,7 +22,6 @@ from .arguments import (
     bases,
     in_scope,
     is_defined,
-    own_value,
     pins,
     under,
 )
@@ -43,10 +43,24 @@ class Pair:
 
 @dataclass(frozen=True)
 class Proof:
-    """What came of running both: cases in which both are right, and the others with what is wrong."""
+    """What came of running both.
+
+    Args:
+        equal: cases in which both are right.
+        others: the verdicts of the rest.
+        owned: cases among the others in which the second is right by what it can do itself.
+        apart: arrays that differ in them.
+    """
 
     equal: int = 0
     others: tuple[tuple[Verdict, Verdict], ...] = ()
+    owned: int = 0
+    apart: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """Cases that both were asked."""
+        return self.equal + len(self.others)
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,8 @@ class Recipe:
         unmatched: why the second cannot do what the first does.
         proof: what came of running both, held to what the first means.
         idle: parameters whose defaults have no effect beside the others, so that no case has them.
+        words: for both, the own argument with its value that settles each parameter.
+        instead: APIs of the second's framework that can do what the first does, where the second cannot.
     """
 
     pair: Pair
@@ -70,6 +86,8 @@ class Recipe:
     unmatched: tuple[str, ...] = ()
     proof: Proof = field(default_factory=Proof)
     idle: tuple[str, ...] = ()
+    words: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
+    instead: tuple[str, ...] = ()
 
     @property
     def exact(self) -> bool:
@@ -104,7 +122,8 @@ def port(two: Pair, given: Mapping[str, str], source: Desk, target: Desk) -> Rec
 
     Args:
         two: what is ported, and to what.
-        given: own arguments of the first with their values as Python writes them; others have their defaults.
+        given: own arguments of the first, or parameters of the layer that it has no argument for, with their
+            values as Python writes them; others have their defaults.
         source: asks the first.
         target: asks the second.
 
@@ -112,39 +131,75 @@ def port(two: Pair, given: Mapping[str, str], source: Desk, target: Desk) -> Rec
         Usage: an argument is unknown, has a value that the spec has no word for, or must be given.
     """
     options = {} if two.source.composition else source.options(two.source, two.spec)
-    if unknown := [name for name in given if name not in options]:
-        known = ", ".join(options) or "none"
+    free = {p.name: p for p in two.spec.parameters if p.name not in options}
+    if unknown := [name for name in given if name not in options and name not in free]:
+        known = ", ".join((*options, *free)) or "none"
         raise Usage(f"{two.source.api} has no argument {unknown[0]!r} here; it has: {known}")
     taken = {name: value for name, (value, _) in pins(two.target).items()}
     values = taken | {name: value for name, (value, _) in pins(two.source).items()}
+    settled = {name: _value(free[name], text) for name, text in given.items() if name not in options}
     arguments = list[tuple[str, str, str]]()
     for option, parameters in sorted(options.items(), key=lambda item: item[0] not in given):
         if option in given:
-            values |= _meaning(two, option, parameters, given[option])
+            values |= _meaning(two, source, option, parameters, given[option])
+            settled |= dict.fromkeys(parameters)
             arguments.append((option, given[option], "given"))
-        else:
+        elif not set(parameters) <= set(settled):
             found = source.measured(two.source, two.spec, option, parameters)
             values |= _default(two, found, values)
             arguments.append((option, found.default, found.standing))
-    said = {name for option in given for name in options[option]}
-    meant = _case(two, values, said)
+    values |= {name: value for name, value in settled.items() if name in free and name in given}
+    said = {name for option in given for name in options.get(option, (option,))}
+    meant = _agreeing(two, _case(two, values, said), {*values, *said})
     unmatched = tuple(why for rule, why in two.target.where.items() if not evaluate(rule, meant.names))
     written = under(meant, taken) if unmatched else meant
     proof = _proof(two, meant, taken if unmatched else {}, source, target)
     idle = tuple(name for name, value in values.items() if meant.arguments[name] != value)
-    return Recipe(two, meant, written, tuple(arguments), unmatched, proof, idle)
+    words = _words(two.source, source, meant), _words(two.target, target, written)
+    instead = _instead(two, meant) if unmatched else ()
+    return Recipe(two, meant, written, tuple(arguments), unmatched, proof, idle, words, instead)
 
 
-def _meaning(two: Pair, option: str, parameters: Sequence[str], text: str) -> dict[str, Value]:
+def _value(parameter: Parameter, text: str) -> Value:
+    """The value of a parameter that a text means: as a case id has it, or as Python writes it."""
+    for known in parameter.values:
+        if text in (encode(known), repr(known)):
+            return known
+    listed = ", ".join(map(encode, parameter.values))
+    raise Usage(f"{parameter.name}, {parameter.meaning}, is one of {listed}; got {text}")
+
+
+def _words(binding: Binding, desk: Desk, case: Case) -> dict[str, str]:
+    """Own argument and value, for each parameter that one settles."""
+    found = dict[str, list[str]]()
+    if not binding.composition or binding.row:
+        for option, parameters in desk.options(binding, case.spec).items():
+            if value := desk.own(binding, option, case):
+                for parameter in parameters:
+                    found.setdefault(parameter, []).append(f"{option}={value}")
+    return {parameter: ", ".join(told) for parameter, told in found.items()}
+
+
+def _instead(two: Pair, meant: Case) -> tuple[str, ...]:
+    """What else of the same framework can be asked the case."""
+    known = implementations(two.spec, [two.target.framework])
+    return tuple(b.api for b in known if b is not two.target and in_scope(b, meant))
+
+
+def _meaning(two: Pair, source: Desk, option: str, parameters: Sequence[str], text: str) -> dict[str, Value]:
     """The values of parameters under which an argument is given what ``text`` says."""
-    base = bases(two.source, two.spec)[0]
-    for case in _under_all(base, parameters, text):
-        own = own_value(two.source, option, case)
-        if own and _equal(own, text):
-            return {name: case.arguments[name] for name in parameters}
-    listed = {own_value(two.source, option, case) for case in _under_all(base, parameters)}
-    known = ", ".join(sorted(filter(None, listed)))
-    raise Usage(f"{two.spec.name} has no word for {option}={text} of {two.source.api}; it has for {known}")
+    known = bases(two.source, two.spec)
+    ranks = {tuple(len(base.names[i.name]) for i in two.spec.inputs): base for base in reversed(known)}
+    for base in ranks.values():  # what an argument is called may depend on the number of axes
+        for case in _under_all(base, parameters, text):
+            own = source.own(two.source, option, case)
+            if own and _equal(own, text):
+                return {name: case.arguments[name] for name in parameters}
+    listed = {
+        source.own(two.source, option, c) for base in ranks.values() for c in _under_all(base, parameters)
+    }
+    words = ", ".join(sorted(filter(None, listed)))
+    raise Usage(f"{two.spec.name} has no word for {option}={text} of {two.source.api}; it has for {words}")
 
 
 def _under_all(base: Case, parameters: Sequence[str], text: str = "") -> Iterator[Case]:
@@ -217,6 +272,16 @@ def _case(two: Pair, values: Mapping[str, Value], said: Container[str]) -> Case:
     raise Usage(f"no case of {two.spec.name} has {told} on {two.source.api}")
 
 
+def _agreeing(two: Pair, meant: Case, fixed: Container[str]) -> Case:
+    """The case under facets that neither has an argument for, so that both can be asked it."""
+    loose = [p for p in two.spec.parameters if p.facet and p.name not in fixed]
+    for values in itertools.islice(itertools.product(*(p.values for p in loose)), MOST):
+        case = under(meant, {p.name: value for p, value in zip(loose, values, strict=True)})
+        if in_scope(two.source, case) and in_scope(two.target, case):
+            return case
+    return meant
+
+
 def _proof(two: Pair, meant: Case, taken: Mapping[str, Value], source: Desk, target: Desk) -> Proof:
     """Run both on every size and kind of data that the spec has, and hold both to what the first means.
 
@@ -225,7 +290,7 @@ def _proof(two: Pair, meant: Case, taken: Mapping[str, Value], source: Desk, tar
     every = (under(c, meant.arguments) for c in selection(two.spec, "standard", ("float32",)) if c.valid)
     pairs = {case.id: (case, under(case, taken)) for case in every if admitted(two.source, case)}
     asked = [(one, other) for one, other in pairs.values() if admitted(two.target, other) and is_defined(one)]
-    equal, others = 0, []
+    equal, owned, others = 0, 0, []
     for one, other in asked[:: max(1, len(asked) // MOST)]:
         first = source.verdict(two.source, one)
         second = target.verdict(two.target, other, meant=one.arguments if taken else None)
@@ -233,4 +298,7 @@ def _proof(two: Pair, meant: Case, taken: Mapping[str, Value], source: Desk, tar
             equal += 1
         else:
             others.append((first, second))
-    return Proof(equal, tuple(others))
+            owned += bool(taken) and target.verdict(two.target, other).outcome == "conforms"
+    wrong = (problem.worst for _, second in others for problem in problems_of(second))
+    apart = dict.fromkeys(worst.array for worst in wrong if worst is not None)
+    return Proof(equal, tuple(others), owned, tuple(apart))
