@@ -12,9 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import KernelFails, Report, check, conforms
+    from .api import KernelFails, Report, check, conforms, port
 
-__all__ = ["KernelFails", "Report", "__version__", "check", "conforms"]
+__all__ = ["KernelFails", "Report", "__version__", "check", "conforms", "port"]
 
 try:
     __version__ = version("assay")

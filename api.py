@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,24 @@ from .harness.checking.check import Checker, OnProbe
 from .harness.checking.examination import Options
 from .harness.checking.kernels import InProcess, InWorker, KernelProcess
 from .harness.checking.probes import CheckScope
+from .harness.mapping.desks import recipe_of
+from .harness.mapping.porting import Recipe
 from .harness.plan import select_specs
 from .harness.running.processes import KernelSettings
 from .reports.check import KernelFails, Report
 from .specs.language.case import encode
 
-__all__ = ["Declared", "KernelFails", "Report", "check", "check_file", "conforms", "declared", "prepare"]
+__all__ = [
+    "Declared",
+    "KernelFails",
+    "Report",
+    "check",
+    "check_file",
+    "conforms",
+    "declared",
+    "port",
+    "prepare",
+]
 
 Function = Callable[..., Any]
 Kernelish = TypeVar("Kernelish", bound=Function)
@@ -180,6 +193,27 @@ def conforms(spec: str, **options: Any) -> Callable[[Kernelish], Kernelish]:
 def declared(value: Any) -> Declared | None:
     """What was declared of a kernel, if anything was."""
     return _declared.get(id(value))
+
+
+def port(source: str, target: str, *, spec: str = "", python: Path | None = None, **options: Any) -> Recipe:
+    """How one API does what another does, proved by running both.
+
+    ``assay.port("keras.layers.BatchNormalization", "torch.nn.BatchNorm2d", epsilon=1e-5).exact`` is whether
+    nothing stands in the way; ``words`` holds the arguments of both, ``proof`` what came of running them.
+
+    Args:
+        source: the API that is ported.
+        target: the API that it is ported to.
+        spec: the layer that is meant, where the two have several in common.
+        python: the interpreter whose frameworks are asked; this one if None.
+        options: own arguments of the first, or parameters of the layer; others have their defaults, which
+            are measured.
+
+    Raises:
+        Usage: an API or an argument is unknown, or has a value that the spec has no word for.
+    """
+    given = {name: value if isinstance(value, str) else repr(value) for name, value in options.items()}
+    return recipe_of(source, target, given, spec, python or Path(sys.executable))
 
 
 def check_file(

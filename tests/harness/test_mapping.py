@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
+import assay
 from assay.adapters.binding import bindings, load_bindings
 from assay.adapters.recording import changed, recorded
 from assay.cli import main
@@ -22,9 +24,12 @@ from assay.harness.mapping.sheets import sheet
 from assay.harness.running.processes import Worker, WorkerSettings
 from assay.harness.running.provenance import target_facts
 from assay.reports.atlas import counted, family_page, index_page
+from assay.reports.port import meanings, proved
 from assay.specs import all_specs
+from assay.specs.recipes import asked_recipes
 
 SPECS = all_specs()
+RECIPES = Path(__file__).parents[2] / "docs/recipes.md"
 SILENT = Path(__file__).with_name("silent_bindings.py")
 
 
@@ -333,3 +338,57 @@ def test_what_a_call_overwrites_is_seen(desk):
 def test_the_law_of_weights_is_told_by_their_numbers(drawn, law):
     numbers = drawn(np.random.default_rng(3)).ravel()
     assert law_of(numbers, (5, 17), {"weight": (5, 17)}, "torch").startswith(law)
+
+
+# --- what people ask ---
+
+
+def test_a_parameter_of_the_layer_may_be_said_where_no_argument_means_it_alone(desk):
+    two = pair(
+        "torch.nn.CrossEntropyLoss", "torch.nn.functional.cross_entropy", "sparse_softmax_cross_entropy"
+    )
+    assert port(two, {"weighted": "true"}, desk, desk).meant.arguments["weighted"] is True
+    with pytest.raises(Usage, match="is one of false, true; got heavily"):
+        port(two, {"weighted": "heavily"}, desk, desk)
+
+
+def test_the_argument_of_a_word_that_depends_on_the_rank_is_understood(desk):
+    two = pair("torch.nn.functional.interpolate", "torch.nn.UpsamplingBilinear2d")
+    recipe = port(two, {"mode": "bilinear", "align_corners": "True"}, desk, desk)
+    assert recipe.meant.arguments["coordinates"] == "align_corners"
+    assert recipe.exact
+
+
+def test_functions_are_ported_as_rows_are(desk):
+    two = pair("torch.nn.EmbeddingBag", "torch.nn.functional.embedding_bag")
+    recipe = port(two, {"mode": "sum"}, desk, desk)
+    assert recipe.words[1]["mode"] == "mode='sum'"
+    assert recipe.exact
+
+
+def test_what_alone_differs_is_told_with_the_facet(desk):
+    recipe = port(pair("torch.nn.ReflectionPad2d", "torch.nn.ReplicationPad2d"), {}, desk, desk)
+    assert recipe.proof.owned == len(recipe.proof.others) > 0
+    assert "mode=replicate, its own; what differs is" in proved(recipe)
+
+
+def test_every_recipe_that_is_asked_stands_on_the_page_with_its_proof():
+    page = RECIPES.read_text("utf-8")
+    for asked in asked_recipes():
+        part = page.partition(f"## {asked.title}\n")[2].partition("\n## ")[0]
+        assert asked.command in part
+        assert re.search(r"gradients too, in [1-9]\d* of \d+ cases", part)
+
+
+def test_the_page_of_recipes_says_what_a_run_says(desk):
+    (asked,) = [one for one in asked_recipes() if one.source == "torch.nn.GroupNorm"]
+    recipe = port(pair(asked.source, asked.target, asked.spec), asked.given, desk, desk)
+    page = RECIPES.read_text("utf-8")
+    assert proved(recipe) in page.partition(f"## {asked.title}\n")[2]
+    assert all(" | ".join(row) in page for row in meanings(recipe))
+
+
+def test_a_recipe_is_made_from_python():
+    recipe = assay.port("torch.nn.LayerNorm", "torch.nn.functional.layer_norm", eps=3e-4)
+    assert recipe.exact
+    assert recipe.words[1]["epsilon"] == "eps=0.0003"
