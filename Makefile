@@ -13,7 +13,7 @@ UNDERWAY := $(VENV)/.assay-setting-up
 TREE     := $(VENV)/.assay-tree
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test audit proof answers atlas losses smoke seeds modes paths mutants report lint clean recipes
+.PHONY: help setup test audit proof answers atlas losses recipes smoke seeds modes paths mutants report lint clean
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [OUT=$(OUT)] [TIER=$(TIER)] [JOBS=$(JOBS)] [SEEDS=$(SEEDS)]"

@@ -17,8 +17,8 @@ from assay.cli import main
 from assay.errors import Usage
 from assay.harness.mapping.arguments import Desk, bases, options_of, own_value, pins
 from assay.harness.mapping.atlas import atlas
-from assay.harness.mapping.losses import where_nothing_counts
 from assay.harness.mapping.laws import law_of
+from assay.harness.mapping.losses import where_nothing_counts
 from assay.harness.mapping.porting import pair, port
 from assay.harness.mapping.sheets import sheet
 from assay.harness.running.processes import Worker, WorkerSettings
