@@ -13,7 +13,7 @@ UNDERWAY := $(VENV)/.assay-setting-up
 TREE     := $(VENV)/.assay-tree
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test audit proof answers atlas losses recipes smoke seeds modes paths mutants report lint clean
+.PHONY: help setup test audit proof answers atlas losses recipes smoke seeds modes paths mutants report lint clean findings
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [OUT=$(OUT)] [TIER=$(TIER)] [JOBS=$(JOBS)] [SEEDS=$(SEEDS)]"
@@ -62,6 +62,8 @@ losses: setup ## compare what frameworks offer for each loss, and measure empty 
 	$(BIN)/assay losses --out docs/losses.md
 recipes: setup ## run the recipes of specs/recipes.toml, two minutes; writes docs/recipes.md
 	$(BIN)/assay recipes --out docs/recipes.md
+findings: setup ## write docs/findings.md anew from the findings on file, specs/findings
+	$(BIN)/assay findings --out docs/findings.md
 
 smoke: setup ## choose the cases of the smoke tier by what the judge catches in them, half an hour; writes specs/smoke.txt
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/smoke.py --jobs $(JOBS)

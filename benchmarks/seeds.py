@@ -1,7 +1,7 @@
 """Other numbers, the same answers: the smoke tier under many seeds is a test of false alarms.
 
 `make seeds` puts every case of the smoke tier to every framework with SEEDS draws of its numbers. Each
-failing verdict must be explained by a finding of docs/findings.md; what is not is a false alarm of ours or a
+failing verdict must be a finding on file (docs/findings.md); what is not is a false alarm of ours or a
 finding that is not on file, and is printed with the command that shows it. The figures go into
 benchmarks/seeds.json, from which docs/judge-power.md tells them.
 

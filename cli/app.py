@@ -39,6 +39,7 @@ from ..specs.language.cases import DTYPE_ORDER
 from .atlas import atlas
 from .coverage import coverage
 from .ending import DEBUG, CannotRun, Defect, keeping, status_of, unread
+from .findings import findings
 from .gate import gate, waive
 from .kernel import check, export, judge
 from .losses import losses
@@ -367,6 +368,7 @@ app.command(atlas)
 app.command(check)
 app.command(coverage)
 app.command(export)
+app.command(findings)
 app.command(judge)
 app.command(losses)
 app.command(gate)

@@ -20,6 +20,7 @@ __all__ = [
     "FAILING",
     "OUTCOMES",
     "Implementation",
+    "Known",
     "Margin",
     "Outcome",
     "Problem",
@@ -153,7 +154,8 @@ class Verdict(msgspec.Struct, frozen=True):
     Outcome, check and message are those of the worst problem; ``further`` holds the others, worst first.
     ``in_force`` says what shows that the target's mode ran the call, where that is not eager. ``inputs`` and
     ``digest`` are fingerprints of every bit that was handed over and that came back. Both are
-    empty where nothing was asked, and ``digest`` also where nothing came back.
+    empty where nothing was asked, and ``digest`` also where nothing came back. ``findings`` names the entries
+    on file that account for all that is wrong with a verdict that fails; where it is empty, something is new.
     """
 
     case: str
@@ -174,6 +176,7 @@ class Verdict(msgspec.Struct, frozen=True):
     seconds: float = 0.0
     in_force: str = ""
     reproduction: str | None = None
+    findings: tuple[str, ...] = ()
 
     @property
     def spec(self) -> str:
@@ -184,6 +187,11 @@ class Verdict(msgspec.Struct, frozen=True):
     def failing(self) -> bool:
         """Whether a gate does not let it pass."""
         return self.outcome in FAILING
+
+    @property
+    def new(self) -> bool:
+        """Whether it fails, and no finding on file accounts for that."""
+        return self.failing and not self.findings
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -245,8 +253,30 @@ class SpecFacts(msgspec.Struct, frozen=True):
     sources: tuple[tuple[str, str], ...]
 
 
+class Known(msgspec.Struct, frozen=True):
+    """What a run says of a finding on file.
+
+    Args:
+        id: its name.
+        title: what happens, in a sentence.
+        standing: ``defect``, ``limit`` or ``convention``.
+        link: where it is reported, if it is.
+        shown: number of verdicts that it accounts for.
+        conforming: its examples that conform, each as a case and an implementation with its target.
+        stale: whether examples of it were asked on versions that it is known of, and none shows it.
+    """
+
+    id: str
+    title: str
+    standing: str
+    link: str = ""
+    shown: int = 0
+    conforming: tuple[tuple[str, str, str], ...] = ()
+    stale: bool = False
+
+
 class Record(msgspec.Struct, frozen=True):
-    """One run."""
+    """One run; ``findings`` are those on file that it shows, or should and does not."""
 
     assay: str
     started: str
@@ -261,6 +291,7 @@ class Record(msgspec.Struct, frozen=True):
     verdicts: tuple[Verdict, ...]
     timings: dict[str, float] = {}
     format: int = FORMAT
+    findings: tuple[Known, ...] = ()
 
 
 def read(path: Path) -> Record:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import findings
 import pytest
 
+from assay.harness.judging import findings as on_file
+from assay.harness.judging.findings import Finding, Shows, accounts, attributed
 from assay.harness.record import Record, Target, Verdict
 
 pytestmark = pytest.mark.xdist_group("frameworks")
@@ -37,14 +39,18 @@ def test_every_implementation_conforms_somewhere_or_is_a_known_finding(record):
     assert {(i.spec, i.api) for i in record.implementations} <= conforming | others
 
 
-def test_every_failing_verdict_is_explained_by_a_finding(record):
+def test_every_failing_verdict_is_a_finding_on_file(record):
     targets = {target.name: target for target in record.targets}
-    unexplained = [
-        (v.case, v.implementation, v.outcome, v.message)
+    new = [
+        (v.case, v.implementation, v.outcome, v.told)
         for v in record.verdicts
-        if v.failing and not findings.explanations(v, targets[v.target])
+        if v.failing and not accounts(v, targets[v.target])
     ]
-    assert unexplained == []
+    assert new == []
+
+
+def test_no_finding_is_stale(record):
+    assert [known.id for known in attributed(record).findings if known.stale] == []
 
 
 def in_mode(mode, outcome="differs", check="gradients"):
@@ -54,14 +60,16 @@ def in_mode(mode, outcome="differs", check="gradients"):
     return Record("", "", 0.0, "smoke", True, "", {}, (target,), (), (), (verdict,))
 
 
-def unexplained(monkeypatch, rows, *records):
-    monkeypatch.setattr(findings, "table", lambda: rows)
+def unexplained(monkeypatch, shows, *records):
+    one = Finding("a-gradient", "a gradient is wrong", "defect", "elu", "it is wrong", verdicts=tuple(shows))
+    entries = sorted(((each, one) for each in one.verdicts), key=lambda pair: not pair[0].mode)
+    monkeypatch.setattr(on_file, "_entries", lambda: entries)
     plain = findings.in_default_modes(records)
     return [command for record in records for command in findings.unexplained(record, plain)]
 
 
-ANYWHERE = findings.Row("elu", "*", "differs", "a gradient", "", "")
-COMPILED = findings.Row("elu", "*", "differs", "a compiled gradient", "", "compiled")
+ANYWHERE = Shows("elu", outcome="differs")
+COMPILED = Shows("elu", outcome="differs", mode="compiled")
 
 
 def test_a_finding_of_one_mode_explains_no_other(monkeypatch):

@@ -11,14 +11,14 @@ from __future__ import annotations
 import datetime
 import fnmatch
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from ...specs.language.case import Case
+from ...specs.language.case import BREAKS, Case
 from ...specs.language.expression import ExpressionError, checked, evaluate
 from ..record import Outcome, Problem, Target, Verdict
 from .expectation import Expectation
@@ -87,11 +87,7 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"{self.name!r} gives no reason; say in a sentence why it is so")
         if bool(self.parameters) == bool(self.outcome):
             raise ValueError(f"{self.name!r} must name either the outcome that is expected or parameters")
-        for package, versions in self.versions.items():
-            try:
-                SpecifierSet(versions)
-            except InvalidSpecifier:
-                raise ValueError(f"{self.name!r}: {versions!r} is no version range of {package}") from None
+        checked_versions(self.name, self.versions)
         try:
             checked(self.when)
         except ExpressionError as error:
@@ -117,17 +113,7 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Raises:
             NoValue: the condition has no value in this case.
         """
-        return fits(case.id, self.case) and fits(case.dtype, self.dtype) and self._meant(case)
-
-    def _meant(self, case: Case) -> bool:
-        names = case.names | {"broken": case.breaks.label if case.breaks else ""}
-        try:
-            return bool(evaluate(self.when, names))
-        except Exception as error:
-            raise NoValue(
-                f"{self.name!r}: the condition {self.when!r} raises {type(error).__name__}: {error}, "
-                f"in the case {case.id}"
-            ) from error
+        return fits(case.id, self.case) and fits(case.dtype, self.dtype) and meant(self.name, self.when, case)
 
     def excuses(self, problem: Problem, profile: str | None = None) -> bool:
         """Whether a problem, in a verdict that names this rounding profile, is what this deviation means."""
@@ -148,6 +134,34 @@ def unexplained(verdict: Verdict) -> tuple[Problem, ...]:
     """What an entry must account for: each problem that is no deviation, or else the verdict as it stands."""
     problems = tuple(problem for problem in verdict.problems if problem.outcome != "deviates")
     return problems or (Problem(verdict.outcome, verdict.check, verdict.message),)
+
+
+def meant(name: str, when: str, case: Case) -> bool:
+    """Whether the condition of the entry of a name holds in a case.
+
+    ``broken`` is the label of the constraint that an invalid case breaks, and ``breach`` the change by which
+    it does.
+
+    Raises:
+        NoValue: the condition has no value in this case.
+    """
+    constraint = case.breaks
+    broken, breach = (constraint.label, case.data.removeprefix(BREAKS)) if constraint else ("", "")
+    try:
+        return bool(evaluate(when, case.names | {"broken": broken, "breach": breach}))
+    except Exception as error:
+        raise NoValue(
+            f"{name!r}: the condition {when!r} raises {type(error).__name__}: {error}, in the case {case.id}"
+        ) from error
+
+
+def checked_versions(name: str, versions: Mapping[str, str]) -> None:
+    """Raises ValueError where the entry of a name has a version range that cannot be read."""
+    for package, allowed in versions.items():
+        try:
+            SpecifierSet(allowed)
+        except InvalidSpecifier:
+            raise ValueError(f"{name!r}: {allowed!r} is no version range of {package}") from None
 
 
 def _family(framework: str) -> str:

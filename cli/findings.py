@@ -1,0 +1,59 @@
+"""The command ``assay findings``: what is known to be wrong with frameworks, and the page of it."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from ..errors import Usage
+from ..harness.judging.findings import Finding, families
+from ..harness.judging.findings import findings as on_file
+from ..reports.console import Screen
+from ..reports.findings import finding_page, finding_table, findings_page
+
+__all__ = ["findings", "named"]
+
+
+def findings(
+    name: Annotated[str, Parameter(name="ID")] = "",
+    *,
+    out: Path | None = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """List the findings on file, or show one: what happens, what is right, the cause, and what shows it.
+
+    Parameters
+    ----------
+    name
+        Name of a finding, as reports print it; all are listed if none is given.
+    out
+        A Markdown file: writes the page of all findings instead of printing.
+    as_json
+        Print JSON instead.
+    """
+    chosen = [named(name)] if name else [*on_file().values()]
+    if as_json:
+        print(json.dumps(msgspec.to_builtins(chosen), indent=2, ensure_ascii=False))
+    elif out:
+        out.write_text(findings_page(families().values()), "utf-8")
+    else:
+        Screen().print(finding_page(chosen[0]) if name else finding_table(chosen))
+
+
+def named(name: str) -> Finding:
+    """The finding of a name.
+
+    Raises:
+        Usage: there is none; suggests the nearest names.
+    """
+    known = on_file()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else "; see `assay findings`"
+        raise Usage(f"no finding is called {name!r}{hint}")
+    return known[name]
