@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from assay.cli import main
-from assay.harness.judging.deviations import fits
-from assay.harness.judging.findings import findings
 from assay.harness import record as records
 from assay.harness.gating.compare import KINDS, read_gate
+from assay.harness.judging.deviations import fits
+from assay.harness.judging.findings import findings
 from assay.harness.running import explain
 from assay.harness.running.ask import ask
 from assay.harness.running.processes import Worker
