@@ -25,6 +25,7 @@ from ..adapters.binding import bindings, load_bindings
 from ..errors import Usage
 from ..harness import record as records
 from ..harness.auditing.audit import run_audit
+from ..harness.judging.findings import with_findings
 from ..harness.plan import checked_dtypes, implementations, plan, reseeded, select_specs
 from ..harness.running.explain import Explanation
 from ..harness.running.explain import explain as look
@@ -48,6 +49,9 @@ from .paths import paths
 from .port import port, recipes
 
 __all__ = ["app", "main"]
+
+NEW = "new"
+"""What ``--fail-on`` calls a verdict that fails and that no finding on file accounts for."""
 
 app = cyclopts.App(
     name="assay",
@@ -114,7 +118,8 @@ def run(
     resume
         Go on where an interrupted run in the same folder stopped.
     fail_on
-        Outcomes, joined by commas, that make the exit status 1; 'findings' means every failing one.
+        Outcomes, joined by commas, that make the exit status 1; 'findings' means every failing one,
+        'new' those that are no finding on file.
     time_limit
         Seconds after which a call counts as hung.
     """
@@ -145,7 +150,7 @@ def run(
                 f"Interrupted. {out}/run.json holds what was learned; add --resume to go on."
             ) from None
         _reported(record, out, console)
-    return int(any(verdict.outcome in failing for verdict in record.verdicts))
+    return int(any(v.outcome in failing or (NEW in failing and v.new) for v in record.verdicts))
 
 
 @app.command(name="list")
@@ -316,7 +321,7 @@ def report(file: Path, *, out: Path | None = None) -> None:
     out
         Folder of the reports; by default the record's own.
     """
-    _reported(records.read(file), out or file.parent, Screen())
+    _reported(with_findings(records.read(file)), out or file.parent, Screen())
 
 
 @app.command
@@ -404,9 +409,9 @@ def _status(arguments: Sequence[str] | None, errors: Screen) -> int:
 def _outcomes(text: str) -> frozenset[str]:
     """The outcomes that ``--fail-on`` names."""
     named = frozenset(filter(None, (part.strip() for part in text.split(","))))
-    unknown = named - set(records.OUTCOMES) - {"findings"}
+    unknown = named - set(records.OUTCOMES) - {"findings", NEW}
     if unknown:
-        allowed = ", ".join((*records.OUTCOMES, "findings"))
+        allowed = ", ".join((*records.OUTCOMES, "findings", NEW))
         raise Usage(f"--fail-on: no outcome is called {sorted(unknown)[0]!r}; allowed are {allowed}")
     return (named - {"findings"}) | frozenset(records.FAILING if "findings" in named else ())
 

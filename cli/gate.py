@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from cyclopts import Parameter
@@ -63,6 +63,7 @@ def gate(
     bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = (),
     out: Path = Path("gate"),
     resume: Annotated[bool, Parameter(negative="")] = False,
+    fail_on: Literal["", "new"] = "",
     time_limit: float = 120.0,
     start_limit: float = 300.0,
 ) -> int:
@@ -109,6 +110,8 @@ def gate(
         Folder of the results.
     resume
         Go on where an interrupted gate in the same folder stopped.
+    fail_on
+        'new': what fails and is a finding on file does not make the exit status 1.
     time_limit
         Seconds after which a call counts as hung.
     start_limit
@@ -147,7 +150,7 @@ def gate(
         _reported(compared, out, screen)
         if failure is not None and not isinstance(failure, (KeyboardInterrupt, *EXPECTED)):
             raise failure
-    return compared.status
+    return compared.status_of_new if fail_on == "new" else compared.status
 
 
 def _ended_early(compared: Gate, failure: BaseException) -> Gate:

@@ -27,7 +27,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from ..harness.record import Record, Target, Verdict
+from ..harness.record import Known, Record, Target, Verdict
 from .overview import (
     MARKS,
     WORST_FIRST,
@@ -181,13 +181,13 @@ def _mark(outcome: str, ascii_only: bool) -> str:
 
 
 class _Findings:
-    """What a gate does not let pass, worst first: what, where, how much, and how to look closer."""
+    """What a gate does not let pass, what is new first: what, where, how much, and how to look closer."""
 
     def __init__(self, overview: Overview, limit: int) -> None:
         self._overview, self._limit = overview, limit
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        findings = self._overview.findings
+        findings = [finding for finding in self._overview.findings if not finding.known]
         grid = Table.grid(padding=(0, 1))
         grid.add_column(no_wrap=True)
         grid.add_column(overflow="fold")
@@ -196,10 +196,27 @@ class _Findings:
             grid.add_row(mark, _headline(finding, options.ascii_only))
             grid.add_row("", _closer(finding, options.max_width - 4))
         if findings:
-            yield Text.assemble("\n", (plural(len(findings), "finding"), "bold"))
+            yield Text.assemble("\n", (f"{plural(len(findings), 'finding')} not on file", "bold"))
             yield grid
         if len(findings) > self._limit:
             yield Text(f"and {plural(len(findings) - self._limit, 'more finding')}", "dim")
+        yield from _known(self._overview.shown, self._limit)
+
+
+def _known(shown: Sequence[Known], limit: int) -> Iterator[ConsoleRenderable]:
+    """Each finding on file that accounts for verdicts, with their number; no more than the limit."""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for known in shown[:limit]:
+        named = Text.assemble((known.id, "blue"), f": {known.title}")
+        grid.add_row(Text(f"{known.shown:,}", "dim"), named)
+    if shown:
+        head = f"{plural(len(shown), 'finding')} on file"
+        yield Text.assemble("\n", (head, "bold"), ", which `assay findings ID` shows, with their verdicts")
+        yield grid
+    if len(shown) > limit:
+        yield Text(f"and {plural(len(shown) - limit, 'more finding')} on file", "dim")
 
 
 def _headline(finding: Finding, ascii_only: bool) -> Text:
@@ -261,6 +278,12 @@ class _Totals:
         asked = f"{plural(overview.cases, 'case')}, {plural(len(overview.record.verdicts), 'verdict')}"
         totals = Text(", ").join(counts) if counts else Text("nothing was asked")
         yield Text.assemble(totals, f"; {asked} in {duration(overview.record.seconds)}")
+        for news in overview.news:
+            yield Text(news, "yellow" if "is stale" in news else "green")
+        if overview.failing:
+            fail = "fails" if overview.failing == 1 else "fail"
+            style = "bold red" if overview.new else "bold"
+            yield Text(f"{plural(overview.failing, 'verdict')} {fail}: {overview.split}.", style)
 
 
 class Bar:

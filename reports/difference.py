@@ -30,7 +30,7 @@ KIND_MARKS = {
 ANNOTATIONS = 10
 """Most annotations of one step that GitHub shows."""
 
-Key = tuple[bool, str, str, str, str]
+Key = tuple[bool, str, str, str, str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,11 @@ class Group:
     def known(self) -> str:
         """The deviation or waiver that accounts for them; empty if none does."""
         return self.changes[0].known
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """The findings on file that account for what fails, or failed before."""
+        return self.changes[0].findings
 
     @property
     def failing(self) -> bool:
@@ -115,7 +120,8 @@ class Difference:
         """The changes by layer and cause: failing ones first, then by class, layer and size."""
         found: defaultdict[Key, list[Change]] = defaultdict(list)
         for change in self.gate.changes:
-            found[change.failing, change.kind, change.spec, change.cause, change.known].append(change)
+            key = change.failing, change.kind, change.spec, change.cause, change.known, change.findings
+            found[key].append(change)
         order = list(KINDS)
         ranked = sorted(
             found.values(),
@@ -137,8 +143,9 @@ class Difference:
     def headline(self) -> str:
         """The gate in one sentence."""
         gate = self.gate
-        changed = len(gate.failing)
-        parts = [f"{plural(changed, 'change')} that nobody knows of"] if changed else []
+        changed, known = len(gate.failing), sum(not change.unheard for change in gate.failing)
+        told = f", {known:,} of them known as findings" if known else ""
+        parts = [f"{plural(changed, 'change')} that nobody knows of{told}"] if changed else []
         if gate.complaints:
             parts.append(f"{plural(len(gate.complaints), 'waiver')} not true any more")
         if not parts:
@@ -193,6 +200,12 @@ class Difference:
         for tally in self.gate.tallies:
             found[tally.spec].append(tally)
         return {spec: tuple(tallies) for spec, tallies in found.items()}
+
+    def named(self, group: Group) -> tuple[str, ...]:
+        """The findings on file of a group, by name and title, behind what they are to it."""
+        word = "mended" if group.kind == "fixed" else "the finding"
+        titles = self.gate.findings
+        return tuple(f"{word} {name}: {titles.get(name, '')}".rstrip(": ") for name in group.findings)
 
     def accept(self, group: Group) -> str:
         """The command that accepts a group."""

@@ -82,6 +82,8 @@ class _Changes:
             mark = KIND_MARKS[group.kind]
             sign = mark.ascii if options.ascii_only else mark.glyph
             grid.add_row(Text(sign, STYLES[group.kind]), _what(group))
+            for named in difference.named(group):
+                grid.add_row("", Text(named, "blue"))
             if group.failing:
                 told = group.example.message.partition("\n")[0][:300]
                 lines = [] if told.startswith(group.cause) else [told]
@@ -188,6 +190,7 @@ def _item(group: differences.Group, difference: Difference) -> str:
         f"{plural(len(group.changes), 'case')} in {', '.join(group.dtypes)} of "
         f"{', '.join(code(name) for name in group.implementations)} on {', '.join(map(plain, group.targets))}"
     ]
+    facts += map(plain, difference.named(group))
     if group.known:
         facts.append(f"known as {code(group.known)}")
     if group.failing:
@@ -243,7 +246,8 @@ def _changed(writer: Writer, change: Change, gate: Gate) -> ElementTree.Element:
     verdict = change.verdict
     sides = ((gate.baseline.label, change.before), (gate.candidate.label, change.after))
     told = [f"{label}: {v.outcome} {v.message}" if v else f"{label}: not there" for label, v in sides]
-    text = "\n".join((f"{change.kind}: {change.cause}", *told))
+    named = [f"the finding {name}: {gate.findings.get(name, '')}" for name in change.findings]
+    text = "\n".join((f"{change.kind}: {change.cause}", *told, *named))
     names = class_of(verdict), f"{verdict.case} {change.kind}"
     if not change.failing:
         known = f"\nknown as {change.known}" if change.known else ""

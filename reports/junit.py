@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from xml.etree import ElementTree
 
 from ..harness.record import Record, Verdict
@@ -46,7 +47,7 @@ def render(record: Record) -> str:
     groups: defaultdict[tuple[str, str], list[Verdict]] = defaultdict(list)
     for verdict in record.verdicts:
         groups[verdict.target, verdict.spec].append(verdict)
-    writer = Writer(record.started)
+    writer = Writer(record.started, {known.id: known.title for known in record.findings})
     suites = [
         writer.suite(f"{target} {spec}", [writer.testcase(verdict) for verdict in verdicts])
         for (target, spec), verdicts in groups.items()
@@ -70,8 +71,8 @@ def document(suites: Iterable[ElementTree.Element], seconds: float) -> str:
 class Writer:
     """Keeps names unique and the text within its budget."""
 
-    def __init__(self, started: str) -> None:
-        self._started = started
+    def __init__(self, started: str, titles: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._started, self._titles = started, titles
         self._seen: Counter[tuple[str, str]] = Counter()
         self._budget = BUDGET
 
@@ -93,9 +94,16 @@ class Writer:
         if kind == "skipped":
             return self.test(*names, verdict.seconds, kind, "", message)
         if kind:
-            return self.test(*names, verdict.seconds, kind, verdict.outcome, message, _text(verdict))
+            known = [f"known as {self.named(name)}" for name in verdict.findings]
+            said = "\n".join((*known, _text(verdict)))
+            told = f"{'; '.join(known)}: {message}" if known else message
+            return self.test(*names, verdict.seconds, kind, verdict.outcome, told, said)
         said = f"deviates as on file: {verdict.deviation}\n{verdict.told}"
         return self.test(*names, verdict.seconds, text=said if verdict.outcome == "deviates" else "")
+
+    def named(self, finding: str) -> str:
+        """A finding on file by name and title."""
+        return f"{finding} ({self._titles[finding]})" if finding in self._titles else finding
 
     def test(
         self,

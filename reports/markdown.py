@@ -6,6 +6,7 @@ was left out. What matters most comes first.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -44,7 +45,8 @@ def render(record: Record) -> str:
     page.add(_totals(overview), "outcomes")
     page.table("Environment", _environment(overview), "target", "of the environment")
     page.table("Specs and targets", _matrix(overview), "row", "of the matrix")
-    page.items("Findings", overview.findings, _finding, "finding")
+    told = functools.partial(_finding, overview=overview)
+    page.items("Findings", overview.findings, told, "finding")
     page.items("Deviations on file", overview.deviations, _quiet, "deviation")
     page.items("Unresolved", overview.unresolved, _quiet, "case that nothing bounds")
     page.items("Unsupported", overview.gaps, _quiet, "unsupported implementation")
@@ -104,7 +106,9 @@ def _head(overview: Overview) -> str:
     record = overview.record
     failing = overview.failing
     verdict = (
-        f"{plural(failing, 'verdict')} fail{'s' if failing == 1 else ''}" if failing else "nothing fails"
+        f"{plural(failing, 'verdict')} fail{'s' if failing == 1 else ''}: {overview.split}"
+        if failing
+        else "nothing fails"
     )
     counts = ", ".join(
         (
@@ -122,6 +126,8 @@ def _head(overview: Overview) -> str:
     ]
     if not record.complete:
         lines += ["", "**The run is incomplete: it ended before every case was asked.**"]
+    for news in overview.news:
+        lines += ["", plain(news)]
     for target in overview.targets:
         if not target.available:
             lines += ["", f"**{plain(target.name)} was not tested:** {plain(target.reason)}"]
@@ -156,8 +162,9 @@ def _cells(overview: Overview, spec: str) -> Iterator[str]:
         yield ", ".join(reversed(found))
 
 
-def _finding(finding: Finding) -> str:
+def _finding(finding: Finding, overview: Overview) -> str:
     worst = finding.worst
+    known = "".join(f"known as {plain(named)}<br>" for named in overview.named(finding.known))
     facts = [plural(len(finding.verdicts), "case"), finding.measure, ", ".join(map(plain, finding.targets))]
     if finding.scope:
         facts.append(plain(finding.scope))
@@ -167,7 +174,7 @@ def _finding(finding: Finding) -> str:
     return (
         f"- **{MARKS[finding.outcome].glyph} {finding.outcome}**{check} {code(finding.spec)} in "
         f"{code(finding.implementation)}: {'; '.join(fact for fact in facts if fact)}<br>"
-        f"{plain(worst.told)}<br>{code(command('explain', worst), 1_000)}"
+        f"{known}{plain(worst.told)}<br>{code(command('explain', worst), 1_000)}"
     )
 
 

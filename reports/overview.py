@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..harness.record import FAILING, Record, SpecFacts, Target, Verdict
+from ..harness.record import FAILING, Known, Record, SpecFacts, Target, Verdict
 
 __all__ = [
     "MARKS",
@@ -98,7 +98,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Finding:
-    """Verdicts that are not plainly good, and alike: same spec, implementation, outcome and check."""
+    """Verdicts that are not plainly good, and alike: same spec, implementation, outcome and check.
+
+    Those that fail are all new, or all known as findings on file.
+    """
 
     spec: str
     implementation: str
@@ -115,6 +118,13 @@ class Finding:
     def targets(self) -> tuple[str, ...]:
         """Where it was seen."""
         return tuple(dict.fromkeys(verdict.target for verdict in self.verdicts))
+
+    @functools.cached_property
+    def known(self) -> tuple[str, ...]:
+        """The names of the findings on file that account for all of them; none where any is new."""
+        if any(verdict.new for verdict in self.verdicts):
+            return ()
+        return tuple(dict.fromkeys(name for verdict in self.verdicts for name in verdict.findings))
 
     @functools.cached_property
     def scope(self) -> str:
@@ -155,6 +165,43 @@ class Overview:
     def failing(self) -> int:
         """Number of verdicts that a gate does not let pass."""
         return sum(self.totals[outcome] for outcome in FAILING)
+
+    @functools.cached_property
+    def new(self) -> int:
+        """Number of failing verdicts that no finding on file accounts for."""
+        return sum(verdict.new for verdict in self.record.verdicts)
+
+    @functools.cached_property
+    def shown(self) -> tuple[Known, ...]:
+        """The findings on file that account for verdicts, the widest first."""
+        return tuple(sorted((k for k in self.record.findings if k.shown), key=lambda known: -known.shown))
+
+    @property
+    def split(self) -> str:
+        """How many failing verdicts are new: ``2 new, 500 known as 97 findings``; empty where none fails."""
+        known = self.failing - self.new
+        told = f", {known:,} known as {plural(len(self.shown), 'finding')}" if known else ""
+        return f"{self.new:,} new{told}" if self.failing else ""
+
+    @functools.cached_property
+    def news(self) -> tuple[str, ...]:
+        """What is good news of findings on file, and which of them are stale, in sentences."""
+        good = [
+            f"{api} conforms in {case} on {target}, where it showed the finding {known.id}: {known.title}"
+            for known in self.record.findings
+            for case, api, target in known.conforming
+        ]
+        stale = [
+            f"the finding {known.id} is stale: no example of it shows it any more ({known.title})"
+            for known in self.record.findings
+            if known.stale
+        ]
+        return (*good, *stale)
+
+    def named(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Findings on file by name and title."""
+        titles = {known.id: known.title for known in self.record.findings}
+        return tuple(f"{name}: {titles[name]}" if name in titles else name for name in names)
 
     @functools.cached_property
     def cases(self) -> int:
@@ -211,7 +258,7 @@ class Overview:
 
     @functools.cached_property
     def findings(self) -> tuple[Finding, ...]:
-        """What a gate does not let pass, grouped, worst first."""
+        """What a gate does not let pass, grouped, what is new first, then worst first."""
         return self._grouped(FAILING)
 
     @functools.cached_property
@@ -239,7 +286,7 @@ class Overview:
 
     def _grouped(self, outcomes: Iterable[str]) -> tuple[Finding, ...]:
         wanted = frozenset(outcomes)
-        groups: defaultdict[tuple[str, str, str, str], list[Verdict]] = defaultdict(list)
+        groups: defaultdict[tuple[str, str, str, str, bool], list[Verdict]] = defaultdict(list)
         for verdict in self.record.verdicts:
             if verdict.outcome in wanted:
                 kind = {
@@ -247,15 +294,15 @@ class Overview:
                     "unresolved": verdict.message,
                     "unsupported": verdict.message,
                 }.get(verdict.outcome)
-                groups[verdict.spec, verdict.implementation, verdict.outcome, kind or verdict.check].append(
-                    verdict
-                )
-        found = [Finding(*key, tuple(verdicts)) for key, verdicts in groups.items()]
+                key = verdict.spec, verdict.implementation, verdict.outcome, kind or verdict.check
+                groups[(*key, verdict.new)].append(verdict)
+        found = [Finding(*key[:4], tuple(verdicts)) for key, verdicts in groups.items()]
         return tuple(sorted(found, key=_severity))
 
 
-def _severity(finding: Finding) -> tuple[int, float, int]:
-    return WORST_FIRST.index(finding.outcome), -(finding.margin or 0.0), -len(finding.verdicts)
+def _severity(finding: Finding) -> tuple[bool, int, float, int]:
+    worst = WORST_FIRST.index(finding.outcome), -(finding.margin or 0.0), -len(finding.verdicts)
+    return bool(finding.known), *worst
 
 
 def worst_first(counts: Counts) -> Iterator[str]:

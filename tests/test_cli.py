@@ -85,7 +85,23 @@ def test_findings_fail_a_run_only_where_it_is_asked_for(tmp_path):
     arguments = ["run", "--case", GELU, "--framework", "torch", "--out", str(tmp_path)]
     assert main(arguments) == 0
     assert main([*arguments, "--fail-on", "findings"]) == 1
+    assert main([*arguments, "--fail-on", "new"]) == 0
     assert main([*arguments, "--fail-on", "crashed,hung"]) == 0
+
+
+def test_findings_are_listed_and_shown(capsys):
+    assert main(["findings", "--json"]) == 0
+    names = [entry["id"] for entry in json.loads(capsys.readouterr().out)]
+    assert "keras-sparsemax" in names
+    assert main(["findings", "keras-sparsemax"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Martins and Astudillo" in shown
+    assert "https://github.com/keras-team/keras/issues/23425" in shown
+
+
+def test_a_finding_that_is_not_there_is_refused_with_the_nearest(capsys):
+    assert main(["findings", "keras-sparsmax"]) == 2
+    assert "did you mean keras-sparsemax" in " ".join(capsys.readouterr().err.split())
 
 
 def test_list_names_every_spec_and_its_implementations(capsys):

@@ -16,6 +16,7 @@ import msgspec
 from packaging.utils import canonicalize_name
 
 from ...errors import Usage
+from ..judging.findings import with_findings
 from ..judging.meant import MEANT
 from ..record import Record, Target, Verdict
 from ..running.provenance import version
@@ -88,6 +89,17 @@ class Change(msgspec.Struct, frozen=True):
         return self.verdict.spec
 
     @property
+    def findings(self) -> tuple[str, ...]:
+        """The findings on file that account for what fails, or for what failed and does no more."""
+        verdicts = [verdict for verdict in (self.after, self.before) if verdict is not None]
+        return next((verdict.findings for verdict in verdicts if verdict.failing), ())
+
+    @property
+    def unheard(self) -> bool:
+        """Whether the gate does not let it pass, and what fails is no finding on file."""
+        return self.failing and not (self.after is not None and self.after.failing and self.after.findings)
+
+    @property
     def failing(self) -> bool:
         """Whether the gate does not let it pass: what is new passes if it is right."""
         wrong = self.after is not None and self.after.failing
@@ -113,7 +125,8 @@ class Gate(msgspec.Struct, frozen=True):
     """Two runs compared.
 
     ``troubles`` say what could not be compared, ``complaints`` which waivers are not true any more, ``notes``
-    what else differs between the two runs; ``accept`` is the command that makes the candidate the baseline.
+    what else differs between the two runs; ``accept`` is the command that makes the candidate the baseline;
+    ``findings`` are the titles of those on file that changes name.
     """
 
     assay: str
@@ -126,6 +139,7 @@ class Gate(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     accept: str = ""
     format: int = FORMAT
+    findings: dict[str, str] = {}
 
     @property
     def failing(self) -> tuple[Change, ...]:
@@ -144,6 +158,12 @@ class Gate(msgspec.Struct, frozen=True):
     def status(self) -> int:
         """Exit status: 1 where something changed or a waiver is not true, 3 where not all could be asked."""
         return 1 if self.failing or self.complaints else 3 if self.troubles else 0
+
+    @property
+    def status_of_new(self) -> int:
+        """The exit status, if findings on file may fail."""
+        unheard = any(change.unheard for change in self.changes)
+        return 1 if unheard or self.complaints else 3 if self.troubles else 0
 
     @property
     def versions(self) -> dict[str, tuple[str, str]]:
@@ -169,6 +189,7 @@ Usual = Mapping[tuple[str, ...], int]
 
 def compare(baseline: Record, candidate: Record, labels: tuple[str, str] = ("baseline", "candidate")) -> Gate:
     """The two records, case by case; waivers are applied afterwards."""
+    baseline, candidate = with_findings(baseline), with_findings(candidate)
     olds, news = _by_key(baseline), _by_key(candidate)
     asked = _Asked(baseline), _Asked(candidate)
     changes: list[Change] = []
@@ -195,6 +216,7 @@ def compare(baseline: Record, candidate: Record, labels: tuple[str, str] = ("bas
         changes=tuple(sorted(changes, key=lambda change: order.index(change.kind))),
         troubles=(*_troubles(baseline, candidate, labels), *_counted(unasked)),
         notes=tuple(_notes(baseline, candidate)),
+        findings={known.id: known.title for record in (baseline, candidate) for known in record.findings},
     )
 
 
@@ -292,6 +314,9 @@ def _notes(baseline: Record, candidate: Record) -> Iterator[str]:
         old, new = baseline.machine.get(name, ""), candidate.machine.get(name, "")
         if old != new:
             yield f"the machine's {name}: {old or 'unknown'}, now {new or 'unknown'}"
+    for known in candidate.findings:
+        if known.stale:
+            yield f"the finding {known.id} is stale: no example of it shows it any more ({known.title})"
     olds = {target.name: target for target in baseline.targets}
     for target in candidate.targets:
         before = olds.get(target.name)

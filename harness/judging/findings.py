@@ -33,6 +33,7 @@ __all__ = [
     "families",
     "findings",
     "read_family",
+    "with_findings",
 ]
 
 FOLDER = Path(__file__).resolve().parents[2] / "specs" / "findings"
@@ -282,6 +283,12 @@ def attributed(record: Record) -> Record:
             answers[verdict.case, verdict.implementation].append((verdict, targets[verdict.target]))
     known = (_known(one, shown[one.id], answers) for one in findings().values())
     return msgspec.structs.replace(record, verdicts=verdicts, findings=tuple(filter(None, known)))
+
+
+def with_findings(record: Record) -> Record:
+    """The record, attributed where that was not done when it was written."""
+    told = record.findings or any(verdict.findings for verdict in record.verdicts)
+    return record if told else attributed(record)
 
 
 Answers = Mapping[tuple[str, str], Sequence[tuple[Verdict, Target]]]

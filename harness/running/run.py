@@ -24,6 +24,7 @@ from ...adapters.binding import Binding
 from ...specs.language.case import Case
 from ..judging.cache import CachedExpectation
 from ..judging.expectation import Expectation
+from ..judging.findings import attributed
 from ..plan import Question, refusal
 from ..record import Record, Target, Timings, Verdict, write
 from .ask import Request, ask
@@ -197,7 +198,7 @@ class Run:
     def _record(self, started: datetime.datetime, seconds: float, complete: bool) -> Record:
         specs = {question.case.spec.name: question.case.spec for question in self.settings.questions}
         targets = [self._targets[w.target] for w in self.settings.workers if w.target in self._targets]
-        return Record(
+        record = Record(
             assay=version(),
             started=started.isoformat(timespec="seconds"),
             seconds=round(seconds, 3),
@@ -211,6 +212,7 @@ class Run:
             verdicts=tuple(sorted(self._stream.verdicts, key=self._place)),
             timings={name: round(value, 3) for name, value in self.timings.items()},
         )
+        return attributed(record)
 
     def _place(self, verdict: Verdict) -> tuple[int, int, str]:
         """Where a verdict stands in the record, whoever gave it first."""

@@ -184,8 +184,8 @@ def test_the_headline_says_what_came_of_it() -> None:
     headline = {
         "Nothing was asked": record(),
         "Nothing fails in 1 verdict": record(verdict()),
-        "<b>1</b> of 2 verdicts fails": record(verdict(), differing()),
-        "<b>2</b> of 2 verdicts fail": record(differing(), verdict("hung")),
+        "<b>1</b> of 2 verdicts fails: 1 new": record(verdict(), differing()),
+        "<b>2</b> of 2 verdicts fail: 2 new": record(differing(), verdict("hung")),
     }
     for said, shown in headline.items():
         assert f"<h1>{said}.</h1>" in html.render(shown)

@@ -15,7 +15,7 @@ from assay.reports.overview import Overview
 def test_everything_is_there_when_there_is_room() -> None:
     scaled = at_scale(cases=20)
     text, overview = markdown.render(scaled), Overview(scaled)
-    assert text.startswith(f"# assay: {overview.failing} verdicts fail\n")
+    assert text.startswith(f"# assay: {overview.failing} verdicts fail: {overview.split}\n")
     assert all(f"`{spec.name}`" in text for spec in overview.specs)
     assert text.count("assay explain") == len(overview.findings)
     assert f"`{scaled.command}`" in text
@@ -73,5 +73,5 @@ def test_nothing_asked_absent_targets_and_an_early_end_are_said() -> None:
 def test_one_verdict_is_singular() -> None:
     shown: Record = record(differing())
     assert markdown.render(shown).startswith(
-        "# assay: 1 verdict fails\n\n1 verdict, 1 case, 1 spec, 4 targets"
+        "# assay: 1 verdict fails: 1 new\n\n1 verdict, 1 case, 1 spec, 4 targets"
     )

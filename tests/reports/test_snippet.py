@@ -129,7 +129,7 @@ def test_code_on_the_page_names_nothing_of_ours():
 RUN_ALL = """
 import importlib, sys
 sys.path[:0] = {folders!r}
-from findings import explanations
+from assay.harness.judging.findings import accounts
 from test_snippet import SHOWN
 from assay.adapters.framework import framework
 from assay.harness.judging.expectation import Expectation
@@ -155,7 +155,7 @@ for binding, case in SHOWN.values():
             exec(snippet(binding, case), roots | given)
         except Exception as error:
             refused = Verdict(case.id, binding.api, {name!r}, "rejects")
-            if not explanations(refused, target):
+            if not accounts(refused, target):
                 sys.exit(f"{{binding.key}} {{case.id}}: {{type(error).__name__}}: {{error}}")
 """
 
