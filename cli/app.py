@@ -40,7 +40,7 @@ from ..specs.language.cases import DTYPE_ORDER
 from .atlas import atlas
 from .coverage import coverage
 from .ending import DEBUG, CannotRun, Defect, keeping, status_of, unread
-from .findings import findings
+from .findings import findings, upstream
 from .gate import gate, waive
 from .kernel import check, export, judge
 from .losses import losses
@@ -380,6 +380,7 @@ app.command(gate)
 app.command(paths)
 app.command(port)
 app.command(recipes)
+app.command(upstream)
 app.command(waive)
 
 

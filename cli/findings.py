@@ -1,9 +1,11 @@
-"""The command ``assay findings``: what is known to be wrong with frameworks, and the page of it."""
+"""The commands ``assay findings`` and ``assay upstream``: what is known to be wrong, and an issue of it."""
 
 from __future__ import annotations
 
 import difflib
 import json
+import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +15,16 @@ from cyclopts import Parameter
 from ..errors import Usage
 from ..harness.judging.findings import Finding, families
 from ..harness.judging.findings import findings as on_file
+from ..harness.running.upstream import evidence
 from ..reports.console import Screen
 from ..reports.findings import finding_page, finding_table, findings_page
+from ..reports.upstream import issue
+from .options import Names
 
-__all__ = ["findings", "named"]
+__all__ = ["findings", "named", "upstream"]
+
+OTHERS = ("torch", "tensorflow", "jax")
+"""Whose answers an issue tells beside those of the framework that it is about."""
 
 
 def findings(
@@ -43,6 +51,34 @@ def findings(
         out.write_text(findings_page(families().values()), "utf-8")
     else:
         Screen().print(finding_page(chosen[0]) if name else finding_table(chosen))
+
+
+def upstream(
+    name: Annotated[str, Parameter(name="ID")],
+    *,
+    framework: Names = OTHERS,
+    python: Path = Path(sys.executable),
+    out: Path | None = None,
+) -> None:
+    """Write an issue about a finding, ready to file: the framework is asked again, and its answer is told.
+
+    Parameters
+    ----------
+    name
+        Name of a finding, as reports print it.
+    framework
+        Whose answers are told beside those of the finding's own framework; may be given many times.
+    python
+        The interpreter whose frameworks are asked.
+    out
+        A Markdown file to write instead of printing.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        text = issue(evidence(named(name), framework, str(python), Path(folder)))
+    if out:
+        out.write_text(text, "utf-8")
+    else:
+        print(text, end="")
 
 
 def named(name: str) -> Finding:

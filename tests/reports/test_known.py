@@ -1,4 +1,4 @@
-"""Every report names the findings on file beside the verdicts that they account for, and counts what is new."""
+"""Every report names the findings on file beside the verdicts they account for, and counts what is new."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def test_the_junit_document_names_it_in_the_failures_that_are_known():
 
 def test_what_is_new_comes_first_whatever_its_outcome():
     groups = Overview(SHOWN).findings
-    assert [(group.outcome, group.known) for group in groups] == [("inaccurate", ()), ("differs", ("a-tail",))]
+    told = [(group.outcome, group.known) for group in groups]
+    assert told == [("inaccurate", ()), ("differs", ("a-tail",))]
     same = record(differing(), differing(findings=("a-tail",)), findings=(TAIL,))
     assert [group.known for group in Overview(same).findings] == [(), ("a-tail",)]
 
