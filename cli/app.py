@@ -47,6 +47,7 @@ from .losses import losses
 from .options import ALL_FRAMEWORKS, Device, Names, Paths, Tier
 from .paths import paths
 from .port import port, recipes
+from .records import query
 
 __all__ = ["app", "main"]
 
@@ -80,6 +81,7 @@ def run(
     python: Path = Path(sys.executable),
     out: Path = Path("report"),
     resume: Annotated[bool, Parameter(negative="")] = False,
+    compact: Annotated[bool, Parameter(negative="")] = False,
     fail_on: str = "",
     time_limit: float = 120.0,
 ) -> int:
@@ -117,6 +119,8 @@ def run(
         Folder of the results.
     resume
         Go on where an interrupted run in the same folder stopped.
+    compact
+        Keep the record as run.jsonl.gz, a fifth of the size, in place of run.json.
     fail_on
         Outcomes, joined by commas, that make the exit status 1; 'findings' means every failing one,
         'new' those that are no finding on file.
@@ -139,16 +143,15 @@ def run(
         tier="chosen cases" if case else tier,
         command=shlex.join(["assay", *sys.argv[1:]]),
         resume=resume,
+        file=records.COMPACT if compact else "run.json",
     )
-    console = Screen()
-    with keeping(out / "run.json", out / "verdicts.jsonl"):
+    console, file = Screen(), out / settings.file
+    with keeping(file, out / "verdicts.jsonl"):
         try:
             record = _asked(settings, console)
         except KeyboardInterrupt:
-            write_all(records.read(out / "run.json"), out)
-            raise CannotRun(
-                f"Interrupted. {out}/run.json holds what was learned; add --resume to go on."
-            ) from None
+            write_all(records.read(file), out)
+            raise CannotRun(f"Interrupted. {file} holds what was learned; add --resume to go on.") from None
         _reported(record, out, console)
     return int(any(v.outcome in failing or (NEW in failing and v.new) for v in record.verdicts))
 
@@ -381,6 +384,7 @@ app.command(paths)
 app.command(port)
 app.command(recipes)
 app.command(upstream)
+app.command(query)
 app.command(waive)
 
 

@@ -1,15 +1,21 @@
-"""The record of a run: one JSON document from which every report is drawn, and nothing else.
+"""The record of a run: one document from which every report is drawn, and nothing else.
 
 The types here are its schema (``assay.harness.record.schema()``). A record must be readable without the
-frameworks, without the specs of the version that wrote it, and after years.
+frameworks, without the specs of the version that wrote it, and after years. It is kept as one JSON document,
+or as JSON Lines, where the first line is all but the verdicts (`Head`), and each further line is a verdict:
+what is large can then be written, read and searched piece by piece.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import itertools
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import IO, Any, Literal, Protocol
 
 import msgspec
 
@@ -17,8 +23,10 @@ from ..errors import Usage
 
 __all__ = [
     "CHECKS",
+    "COMPACT",
     "FAILING",
     "OUTCOMES",
+    "Head",
     "Implementation",
     "Known",
     "Margin",
@@ -30,10 +38,12 @@ __all__ = [
     "Timings",
     "Verdict",
     "Worst",
+    "opened",
     "problems_of",
     "read",
     "schema",
     "write",
+    "written",
 ]
 
 Timings = defaultdict[str, float]
@@ -41,6 +51,18 @@ Timings = defaultdict[str, float]
 
 FORMAT = 1
 """Version of the document's format."""
+
+COMPACT = "run.jsonl.gz"
+"""Name of a record that is kept as JSON Lines and compressed."""
+
+SCRIPTS = 4
+"""How many of verdicts that are alike keep their scripts in JSON Lines; ``assay repro`` prints any other."""
+
+DIGITS = 6
+"""Digits of margins in JSON Lines."""
+
+CHUNK = 1 << 22
+"""Bytes of lines that are read at once."""
 
 Outcome = Literal[
     "conforms",
@@ -77,7 +99,7 @@ CHECKS = ("raised", "structure", "special values", "values", "states", "gradient
 """What an answer is judged by, in the order of its use to a reader."""
 
 
-class Worst(msgspec.Struct, frozen=True):
+class Worst(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The element that decided: where it is, what was got, what was expected, what would have passed."""
 
     array: str
@@ -90,7 +112,7 @@ class Worst(msgspec.Struct, frozen=True):
     size: int
 
 
-class Margin(msgspec.Struct, frozen=True):
+class Margin(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Largest error of one array as a fraction of its tolerance; at most 1 where it conforms.
 
     ``rms`` is the root of the mean squared error of ``size`` elements, in carried standard deviations; a
@@ -110,7 +132,7 @@ class Margin(msgspec.Struct, frozen=True):
                 msgspec.structs.force_setattr(self, name, sys.float_info.max)
 
 
-class Problem(msgspec.Struct, frozen=True):
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One thing that is wrong with an answer; ``deviation`` names the entry on file that says so, if any."""
 
     outcome: Outcome
@@ -148,7 +170,7 @@ def problems_of(told: Told) -> tuple[Problem, ...]:
     return (Problem(*fields), *told.further)
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What came of one case on one implementation.
 
     Outcome, check and message are those of the worst problem; ``further`` holds the others, worst first.
@@ -294,28 +316,135 @@ class Record(msgspec.Struct, frozen=True):
     findings: tuple[Known, ...] = ()
 
 
+class Head(msgspec.Struct, frozen=True, tag_field="holds", tag="head"):
+    """The first of a record's JSON Lines: all that a `Record` holds beside its verdicts."""
+
+    assay: str
+    started: str
+    seconds: float
+    tier: str
+    complete: bool
+    command: str
+    machine: dict[str, str]
+    targets: tuple[Target, ...]
+    specs: tuple[SpecFacts, ...]
+    implementations: tuple[Implementation, ...]
+    timings: dict[str, float] = {}
+    format: int = FORMAT
+
+    @classmethod
+    def of(cls, record: Record) -> Head:
+        """The head of a record."""
+        return cls(**{name: getattr(record, name) for name in cls.__struct_fields__})
+
+    def record(self, verdicts: Iterable[Verdict]) -> Record:
+        """The record with this head."""
+        fields = {name: getattr(self, name) for name in self.__struct_fields__}
+        return Record(**fields, verdicts=tuple(verdicts))
+
+
 def read(path: Path) -> Record:
     """The record in a file.
 
     Raises:
         ValueError: the file is no record; says why.
     """
+    with opened(path) as (head, verdicts):
+        return head.record(verdicts)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[tuple[Head, Iterator[Verdict]]]:
+    """The head of the record in a file, and its verdicts, which are read as they are asked for.
+
+    Raises:
+        ValueError: the file is no record, or holds a verdict that is none; says why.
+    """
     if not path.is_file():
         raise Usage(f"there is no file {path}; `assay run` writes a run.json into its folder --out")
-    try:
-        record = msgspec.json.decode(path.read_bytes(), type=Record)
-    except msgspec.DecodeError as error:
-        raise Usage(f"{path} is no assay record: {error}") from error
-    if record.format != FORMAT:
-        raise Usage(f"{path} has format {record.format}; this assay reads format {FORMAT}")
-    return record
+    with path.open("rb") as raw:
+        compressed = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        file: IO[bytes] = gzip.GzipFile(fileobj=raw) if compressed else raw
+        try:
+            first = file.readline()
+            in_lines = first.startswith(HEAD)
+            head, verdicts = _in_lines(first, file) if in_lines else _in_one(first + file.read())
+            if head.format != FORMAT:
+                raise Usage(f"{path} has format {head.format}; this assay reads format {FORMAT}")
+            yield head, verdicts
+        except (msgspec.DecodeError, EOFError, gzip.BadGzipFile) as error:
+            raise Usage(f"{path} is no assay record: {error}") from error
+
+
+HEAD = b'{"holds":"head"'
+"""How JSON Lines begin."""
+
+
+def _in_one(data: bytes) -> tuple[Head, Iterator[Verdict]]:
+    record = msgspec.json.decode(data, type=Record)
+    return Head.of(record), iter(record.verdicts)
+
+
+def _in_lines(first: bytes, file: IO[bytes]) -> tuple[Head, Iterator[Verdict]]:
+    return msgspec.json.decode(first, type=Head), _verdicts(file)
+
+
+def _verdicts(file: IO[bytes]) -> Iterator[Verdict]:
+    decoder = msgspec.json.Decoder(Verdict)
+    while lines := file.readlines(CHUNK):
+        yield from decoder.decode_lines(b"".join(lines))
 
 
 def write(record: Record, path: Path) -> None:
-    """Write ``record`` to a file, whole or not at all. Raises OSError."""
+    """Write ``record`` to a file, whole or not at all. Raises OSError.
+
+    A name that ends in ``.jsonl`` or ``.jsonl.gz`` asks for JSON Lines, where margins have `DIGITS` digits,
+    and of verdicts that are alike the first `SCRIPTS` keep the script that reproduces them; any other for one
+    JSON document.
+    """
+    if ".jsonl" in path.suffixes:
+        written(Head.of(record), record.verdicts, path)
+        return
     draft = path.with_suffix(".tmp")
     draft.write_bytes(msgspec.json.encode(record))
     draft.replace(path)
+
+
+def written(head: Head, verdicts: Iterable[Verdict], path: Path) -> None:
+    """Write JSON Lines, whole or not at all, compressed where the name ends in ``.gz``. Raises OSError."""
+    draft, encoder = path.with_suffix(".tmp"), msgspec.json.Encoder()
+    # The time and the name in a header of gzip would make two files of one record differ.
+    with draft.open("wb") as raw, contextlib.ExitStack() as stack:
+        file: IO[bytes] = raw
+        if path.suffix == ".gz":
+            file = stack.enter_context(gzip.GzipFile("", "wb", 6, raw, mtime=0))
+        lines = encoder.encode_lines([head])
+        told = _shortened(verdicts)
+        while lines:
+            file.write(lines)
+            lines = encoder.encode_lines(list(itertools.islice(told, 4096)))
+    draft.replace(path)
+
+
+def _shortened(verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
+    """The verdicts as JSON Lines keep them."""
+    seen = Counter[tuple[str, ...]]()
+    for verdict in verdicts:
+        script = verdict.reproduction
+        if script is not None:
+            kind = verdict.spec, verdict.implementation, verdict.target, verdict.outcome, verdict.check
+            seen[kind] += 1
+            script = script if seen[kind] <= SCRIPTS else None
+        margins = tuple(map(_rounded, verdict.margins))
+        yield msgspec.structs.replace(verdict, margins=margins, reproduction=script)
+
+
+def _rounded(margin: Margin) -> Margin:
+    """The margin in `DIGITS` digits, on the side of 1 where it was: what conforms goes on to."""
+    worst, rms = (float(f"{value:.{DIGITS}g}") for value in (margin.worst, margin.rms))
+    worst = worst if (worst > 1) == (margin.worst > 1) else margin.worst
+    return Margin(margin.array, worst, rms, margin.unresolved, margin.size)
 
 
 def schema() -> dict[str, Any]:

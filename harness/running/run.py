@@ -54,6 +54,7 @@ class RunSettings:
     tier: str = "standard"
     command: str = ""
     resume: bool = False
+    file: str = "run.json"
 
 
 class Run:
@@ -78,7 +79,7 @@ class Run:
         return {name: sum(map(len, queue)) for name, queue in self._queues.items()}
 
     def execute(self) -> Record:
-        """Ask everything, and write ``run.json``.
+        """Ask everything, and write the record.
 
         An interrupt, a full disk or a defect of ours ends the run early: the record then holds what was
         learned so far and says that it is not complete, and the exception is raised again.
@@ -99,7 +100,7 @@ class Run:
         record = self._record(started, time.monotonic() - begun, complete=failure is None)
         self.record = record
         with contextlib.suppress(OSError) if failure else contextlib.nullcontext():
-            write(record, self.settings.folder / "run.json")
+            write(record, self.settings.folder / self.settings.file)
         if failure is not None:
             raise failure
         return record
