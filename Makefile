@@ -98,9 +98,10 @@ mutants: setup ## mutation testing of the judge and the error rules, half an hou
 	$(BIN)/python -m pip install --quiet --no-build-isolation --constraint constraints.txt --editable ".[mutation]"
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/mutation/run.py $(SOURCES)
 
-report: setup ## put the cases of TIER to every framework; the page is OUT/index.html (TIER=standard: every pair of options)
+report: setup ## put the cases of TIER to every framework; it begins at OUT/site/index.html (TIER=standard: every pair of options)
 	@status=0; $(BIN)/assay run --tier $(TIER) --out $(OUT) || status=$$?; \
-	if [ -f $(OUT)/index.html ]; then echo "The report: $(abspath $(OUT))/index.html"; fi; exit $$status
+	if [ -f $(OUT)/run.json ]; then $(BIN)/assay report $(OUT)/run.json --site && \
+	  echo "The report: $(abspath $(OUT))/site/index.html, or in one page $(abspath $(OUT))/index.html"; fi; exit $$status
 
 clean: ## remove what the other targets made, the environment included
 	@if [ -e $(READY) ] || [ -e $(UNDERWAY) ]; then rm -rf $(VENV); fi

@@ -34,7 +34,7 @@ from ..harness.running.provenance import version
 from ..harness.running.run import Run, RunSettings
 from ..reports import write_all
 from ..reports.audit import audit_details, audit_summary
-from ..reports.console import Bar, Progress, Screen, table
+from ..reports.console import Bar, Progress, Screen
 from ..reports.pages import explanation_page, spec_page, spec_table
 from ..specs.language.cases import DTYPE_ORDER
 from .atlas import atlas
@@ -47,7 +47,7 @@ from .losses import losses
 from .options import ALL_FRAMEWORKS, Device, Names, Paths, Tier
 from .paths import paths
 from .port import port, recipes
-from .records import query
+from .records import query, report, reported
 
 __all__ = ["app", "main"]
 
@@ -154,6 +154,8 @@ def run(
             raise CannotRun(f"Interrupted. {file} holds what was learned; add --resume to go on.") from None
         _reported(record, out, console)
     return int(any(v.outcome in failing or (NEW in failing and v.new) for v in record.verdicts))
+        reported(record, out, console)
+    return int(any(verdict.outcome in failing for verdict in record.verdicts))
 
 
 @app.command(name="list")
@@ -385,6 +387,7 @@ app.command(port)
 app.command(recipes)
 app.command(upstream)
 app.command(query)
+app.command(report)
 app.command(waive)
 
 
@@ -419,14 +422,6 @@ def _outcomes(text: str) -> frozenset[str]:
         allowed = ", ".join((*records.OUTCOMES, "findings", NEW))
         raise Usage(f"--fail-on: no outcome is called {sorted(unknown)[0]!r}; allowed are {allowed}")
     return (named - {"findings"}) | frozenset(records.FAILING if "findings" in named else ())
-
-
-def _reported(record: records.Record, folder: Path, console: Screen) -> None:
-    """Write the reports of a record, then show it: the reports are there whoever reads the screen."""
-    written = write_all(record, folder)
-    console.print(table(record))
-    for path in written:
-        console.print(f"[dim]wrote[/dim] {escape(str(path))}")
 
 
 def _asked(settings: RunSettings, console: Screen) -> records.Record:

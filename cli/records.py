@@ -5,18 +5,68 @@ from __future__ import annotations
 import csv
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
 from ..errors import Usage
-from ..reports.console import Screen
+from ..harness import record as records
+from ..reports import write_all
+from ..reports.console import Screen, table
 from ..reports.query import Answer
 from ..reports.query import query as asked
 
-__all__ = ["query"]
+__all__ = ["query", "report", "reported"]
+
+
+def report(
+    *files: Path,
+    out: Path | None = None,
+    site: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Render the reports of a record again, from the record alone; or a site of one or many records.
+
+    Parameters
+    ----------
+    files
+        Records, as run.json or run.jsonl.gz; of several a site is made.
+    out
+        Folder of the reports; by default the record's own, and of a site its folder site.
+    site
+        Make a site, with a page for each spec and each API, in place of one page.
+    """
+    if not files:
+        raise Usage("give a record, such as report/run.json")
+    read = {name: records.read(file) for name, file in _names(files).items()}
+    first = next(iter(read.values()))
+    if site or len(files) > 1:
+        from ..reports.site import write_site  # its templates take a while to load
+
+        folder = out or files[0].parent / "site"
+        pages = write_site(read, folder)
+        Screen().print(f"wrote {len(pages):,} pages; the first is {escape(str(folder / 'index.html'))}")
+    else:
+        reported(first, out or files[0].parent, Screen())
+
+
+def reported(record: records.Record, folder: Path, console: Screen) -> None:
+    """Write the reports of a record, then show it: the reports are there whoever reads the screen."""
+    written = write_all(record, folder)
+    console.print(table(record))
+    for path in written:
+        console.print(f"[dim]wrote[/dim] {escape(str(path))}")
+
+
+def _names(files: tuple[Path, ...]) -> dict[str, Path]:
+    """The files by short names: their own without endings, or all of their paths where two have the same."""
+    short = [file.name.partition(".")[0] for file in files]
+    names = short if len(set(short)) == len(short) else [str(file) for file in files]
+    if len(set(names)) < len(names):
+        raise Usage("a record was given twice")
+    return dict(zip(names, files, strict=True))
 
 
 def query(*words: str, form: Literal["table", "csv", "json"] = "table") -> None:
@@ -42,16 +92,16 @@ def query(*words: str, form: Literal["table", "csv", "json"] = "table") -> None:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerows([answer.columns, *answer.rows])
     else:
-        Screen().print(_table(answer))
+        Screen().print(_answer(answer))
 
 
-def _table(answer: Answer) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
+def _answer(answer: Answer) -> Table:
+    shown = Table(box=None, header_style="bold", pad_edge=False)
     for column in answer.columns:
-        table.add_column(escape(column), overflow="fold")
+        shown.add_column(escape(column), overflow="fold")
     for row in answer.rows:
-        table.add_row(*("" if value is None else escape(_shown(value)) for value in row))
-    return table
+        shown.add_row(*("" if value is None else escape(_shown(value)) for value in row))
+    return shown
 
 
 def _shown(value: object) -> str:

@@ -13,7 +13,7 @@ import msgspec
 from ..harness.record import Record
 from . import console, junit, markdown
 
-__all__ = ["FORMATS", "render", "write_all"]
+__all__ = ["FORMATS", "ONE_PAGE", "render", "write_all"]
 
 
 def _json(record: Record) -> str:
@@ -50,11 +50,23 @@ def render(record: Record, format: str) -> str:
     return FORMATS[format](record)
 
 
+ONE_PAGE = 60_000
+"""Most verdicts of a report in one page, which a browser opens in a few seconds; of more, a site is made."""
+
+
 def write_all(record: Record, folder: Path) -> list[Path]:
-    """Write the `FILES` of a report into ``folder``, which is made if it is missing; returns their paths."""
+    """Write the `FILES` of a report into ``folder``, which is made if it is missing; returns their paths.
+
+    Where one page would be too large, a site in the folder ``site`` takes its place.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, format in FILES.items():
+        if format == "html" and len(record.verdicts) > ONE_PAGE:
+            from .site import write_site
+
+            written.append(write_site({"run": record}, folder / "site")[0])
+            continue
         path = folder / name
         path.write_bytes(render(record, format).encode("utf-8", "replace"))
         written.append(path)

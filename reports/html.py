@@ -42,7 +42,7 @@ from .overview import (
 )
 from .prose import prose
 
-__all__ = ["render"]
+__all__ = ["TEMPLATES", "Numbered", "embedded", "environment", "render", "three_digits"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -72,13 +72,14 @@ def render(record: Record) -> str:
             script=do_mark_safe(script),
             script_digest=digest,
             style=do_mark_safe((TEMPLATES / "report.css").read_text("utf-8")),
-            data=_embedded(_data(overview)),
+            data=embedded(_data(overview)),
         )
     )
 
 
 @functools.cache
 def environment() -> jinja2.Environment:
+    """The templates of pages, with what they may say."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -108,7 +109,7 @@ def environment() -> jinja2.Environment:
     return environment
 
 
-def _embedded(data: Any) -> str:
+def embedded(data: Any) -> str:
     """JSON in which nothing can end the element that holds it."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     for character in "<>&\u2028\u2029":
@@ -233,7 +234,7 @@ def _spectra(verdicts: Iterable[Verdict]) -> dict[str, Spectrum]:
 # --- the verdicts as data ----------------------------------------------------------------------------------
 
 
-class _Table:
+class Numbered:
     """Every value once, in the order of first use."""
 
     def __init__(self, values: Iterable[Any] = ()) -> None:
@@ -247,13 +248,14 @@ class _Table:
 
     @property
     def values(self) -> list[Any]:
+        """Every value once."""
         return list(self.numbers)
 
 
 def _data(overview: Overview) -> dict[str, Any]:
     """The verdicts, column by column, each text stored once."""
-    cells = _Table(map(_key, overview.cells))
-    cases, profiles, strings = _Table(), _Table(), _Table([""])
+    cells = Numbered(map(_key, overview.cells))
+    cases, profiles, strings = Numbered(), Numbered(), Numbered([""])
     details = _Details(strings)
     columns: dict[str, list[Any]] = {
         name: [] for name in ("cell", "case", "outcome", "margin", "profile", "detail")
@@ -264,7 +266,7 @@ def _data(overview: Overview) -> dict[str, Any]:
         columns["cell"].append(cells.number((verdict.spec, verdict.implementation, verdict.target)))
         columns["case"].append(cases.number(verdict.case))
         columns["outcome"].append(WORST_FIRST.index(verdict.outcome))
-        columns["margin"].append(_number(largest_margin(verdict)))
+        columns["margin"].append(three_digits(largest_margin(verdict)))
         columns["profile"].append(profiles.number(verdict.profile or ""))
         columns["detail"].append(details.add(verdict))
     families = {spec.name: spec.family for spec in overview.specs}
@@ -303,7 +305,7 @@ def _key(cell: Cell) -> tuple[str, str, str]:
     return cell.spec, cell.implementation, cell.target
 
 
-def _conditions(record: Record, cells: _Table) -> dict[int, list[list[str]]]:
+def _conditions(record: Record, cells: Numbered) -> dict[int, list[list[str]]]:
     """By cell, the conditions under which an implementation exists, with their reasons."""
     return {
         cells.number((i.spec, i.api, i.target)): [[rule, reason] for rule, reason in i.where.items()]
@@ -315,7 +317,7 @@ def _conditions(record: Record, cells: _Table) -> dict[int, list[list[str]]]:
 class _Details:
     """What is told of one verdict, texts by their number."""
 
-    def __init__(self, strings: _Table) -> None:
+    def __init__(self, strings: Numbered) -> None:
         self.rows: list[list[Any]] = []
         self.left_out = 0
         self._strings = strings
@@ -336,7 +338,7 @@ class _Details:
                 [self._margin(margin) for margin in verdict.margins] if told else [],
                 self._worst(verdict.worst) if verdict.worst else None,
                 verdict.digest if told else "",
-                _number(verdict.seconds),
+                three_digits(verdict.seconds),
                 self._script(verdict.reproduction),
             ]
         )
@@ -348,14 +350,14 @@ class _Details:
     def _margin(self, margin: Margin) -> list[Any]:
         return [
             self._text(margin.array),
-            _number(margin.worst, missing=-1),
-            _number(margin.rms),
+            three_digits(margin.worst, missing=-1),
+            three_digits(margin.rms),
             margin.unresolved,
         ]
 
     def _worst(self, worst: Worst) -> list[Any]:
         shown = (worst.got, worst.expected, worst.tolerance)
-        return [worst.array, worst.index, *shown, _number(worst.error_ulps), worst.wrong, worst.size]
+        return [worst.array, worst.index, *shown, three_digits(worst.error_ulps), worst.wrong, worst.size]
 
     def _script(self, script: str | None) -> list[int]:
         """The script as numbers of its lines, most of which many scripts share."""
@@ -368,7 +370,7 @@ class _Details:
         return [self._strings.number(line) for line in script.split("\n")]
 
 
-def _number(value: float | None, missing: float | None = None) -> float | int | None:
+def three_digits(value: float | None, missing: float | None = None) -> float | int | None:
     """Three digits of a number; -1 for infinity, which JSON has not."""
     if value is None:
         return missing
