@@ -32,6 +32,8 @@ from ..harness.running.explain import explain as look
 from ..harness.running.processes import WorkerSettings, checked_framework, paths_of
 from ..harness.running.provenance import version
 from ..harness.running.run import Run, RunSettings
+from ..harness.shards import Shard
+from ..harness.shards import shard as take
 from ..reports import write_all
 from ..reports.audit import audit_details, audit_summary
 from ..reports.console import Bar, Progress, Screen
@@ -47,7 +49,7 @@ from .losses import losses
 from .options import ALL_FRAMEWORKS, Device, Names, Paths, Tier
 from .paths import paths
 from .port import port, recipes
-from .records import query, report, reported
+from .records import merge, query, report, reported
 
 __all__ = ["app", "main"]
 
@@ -77,6 +79,8 @@ def run(
     case: Names = (),
     seeds: int = 1,
     path: Paths = (),
+    shard: str = "",
+    mode: str = "",
     bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = (),
     python: Path = Path(sys.executable),
     out: Path = Path("report"),
@@ -111,6 +115,11 @@ def run(
         How calls are run instead of the framework's default: compiled, xla, no_grad …, or all; may be given
         many times. `assay paths` lists them. Every configuration proves that it ran so; what a path refuses
         is a verdict with the reason.
+    shard
+        Ask one part of so many that take about as long, such as 3/8; assay merge joins their records.
+    mode
+        How functions are run instead of the framework's default: eager, jit, graph, xla or compiled. Every
+        configuration proves that it ran so; what a mode refuses is a verdict with the reason.
     bindings_from
         A Python file of further bindings; may be given many times.
     python
@@ -139,6 +148,11 @@ def run(
             WorkerSettings(name, device, mode, str(python), files, time_limit=time_limit)
             for name, mode in paths_of(framework, path)
         ],
+    part, chosen = Shard.parse(shard or "1/1"), select_specs(specs)
+    questions = reseeded(plan(chosen.values(), tier, checked_dtypes(dtype), case), seeds)
+    workers = [_worker(name, device, mode, python, bindings_from, time_limit) for name in framework]
+        questions=take(questions, part, {worker.family for worker in workers}),
+        workers=workers,
         folder=out,
         tier="chosen cases" if case else tier,
         command=shlex.join(["assay", *sys.argv[1:]]),
@@ -386,6 +400,7 @@ app.command(paths)
 app.command(port)
 app.command(recipes)
 app.command(upstream)
+app.command(merge)
 app.command(query)
 app.command(report)
 app.command(waive)

@@ -14,12 +14,16 @@ from rich.table import Table
 
 from ..errors import Usage
 from ..harness import record as records
+from ..harness.shards import merge as joined
 from ..reports import write_all
 from ..reports.console import Screen, table
 from ..reports.query import Answer
 from ..reports.query import query as asked
 
-__all__ = ["query", "report", "reported"]
+__all__ = ["merge", "query", "report", "reported"]
+
+TOLD = 20
+"""Most sentences of a kind that are printed."""
 
 
 def report(
@@ -58,6 +62,31 @@ def reported(record: records.Record, folder: Path, console: Screen) -> None:
     console.print(table(record))
     for path in written:
         console.print(f"[dim]wrote[/dim] {escape(str(path))}")
+
+
+def merge(*files: Path, out: Path) -> int:
+    """Join the records of the parts of a run; exit with 1 if something is missing or contradicts.
+
+    Parameters
+    ----------
+    files
+        Records of parts, as `assay run --shard 3/8` leaves them; a single one is written anew.
+    out
+        The record of the whole; JSON Lines if its name ends in .jsonl or .jsonl.gz.
+    """
+    if not files:
+        raise Usage("give the records of the parts, such as part-*/run.json")
+    found = joined({name: records.read(file) for name, file in _names(files).items()})
+    out.parent.mkdir(parents=True, exist_ok=True)
+    records.write(found.record, out)
+    screen = Screen()
+    for title, told in (("Missing", found.missing), ("Contradicts", found.contradictions)):
+        for sentence in told[:TOLD]:
+            screen.print(f"[bold red]{title}:[/] {escape(sentence)}", soft_wrap=True)
+        if len(told) > TOLD:
+            screen.print(f"… and {len(told) - TOLD:,} more of the kind.")
+    screen.print(f"wrote {escape(str(out))}: {len(found.record.verdicts):,} verdicts")
+    return int(bool(found.missing or found.contradictions))
 
 
 def _names(files: tuple[Path, ...]) -> dict[str, Path]:
