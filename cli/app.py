@@ -49,7 +49,7 @@ from .losses import losses
 from .options import ALL_FRAMEWORKS, Device, Names, Paths, Tier
 from .paths import paths
 from .port import port, recipes
-from .records import merge, query, report, reported
+from .records import history, merge, query, report, reported
 
 __all__ = ["app", "main"]
 
@@ -400,6 +400,7 @@ app.command(paths)
 app.command(port)
 app.command(recipes)
 app.command(upstream)
+app.command(history)
 app.command(merge)
 app.command(query)
 app.command(report)

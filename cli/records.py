@@ -9,18 +9,20 @@ from typing import Annotated, Literal
 
 import msgspec
 from cyclopts import Parameter
+from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
 
 from ..errors import Usage
 from ..harness import record as records
 from ..harness.shards import merge as joined
+from ..reports import history as histories
 from ..reports import write_all
 from ..reports.console import Screen, table
 from ..reports.query import Answer
 from ..reports.query import query as asked
 
-__all__ = ["merge", "query", "report", "reported"]
+__all__ = ["history", "merge", "query", "report", "reported"]
 
 TOLD = 20
 """Most sentences of a kind that are printed."""
@@ -62,6 +64,38 @@ def reported(record: records.Record, folder: Path, console: Screen) -> None:
     console.print(table(record))
     for path in written:
         console.print(f"[dim]wrote[/dim] {escape(str(path))}")
+
+
+def history(folder: Path, *, out: Path | None = None) -> None:
+    """What dated records tell: what fails since which version, what changed when, pass rates by family.
+
+    Parameters
+    ----------
+    folder
+        A folder of records, in it or below, each under a name of its own; their dates are inside.
+    out
+        Folder for history.md and history.svg; by default they are not written.
+    """
+    told = histories.history(folder)
+    text, screen = histories.markdown(told), Screen()
+    if out is None:
+        screen.print(Markdown(text.replace("![pass rates by family](history.svg)\n", _rates(told))))
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "history.md").write_text(text, "utf-8", "replace")
+    (out / "history.svg").write_text(histories.picture(told), "utf-8", "replace")
+    for name in ("history.md", "history.svg"):
+        screen.print(f"[dim]wrote[/dim] {escape(str(out / name))}")
+
+
+def _rates(told: histories.History) -> str:
+    """The pass rates as a list, where no picture can be shown."""
+    shown = (
+        f"- {family}: "
+        + ", ".join("–" if (r := e.rate(family)) is None else f"{r:.1%}" for e in told.editions)
+        for family in told.families
+    )
+    return "\n".join(shown) + "\n"
 
 
 def merge(*files: Path, out: Path) -> int:
