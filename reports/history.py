@@ -230,7 +230,7 @@ def _when(edition: Edition, target: str) -> str:
 
 # --- the picture -------------------------------------------------------------------------------------------
 
-ROW, COLUMN, LEFT, TOP = 22, 64, 190, 46
+ROW, COLUMN, LEFT, TOP = 22, 76, 190, 46
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1c1b19 }
 .soft { fill: #5e5a52; font-size: 11px }
