@@ -7,6 +7,8 @@ run, or a defect of assay's own. What went wrong is said in a sentence that says
 from __future__ import annotations
 
 import json
+import math
+import os
 import shlex
 import sys
 import tempfile
@@ -32,11 +34,12 @@ from ..harness.running.explain import explain as look
 from ..harness.running.processes import WorkerSettings, checked_framework, paths_of
 from ..harness.running.provenance import version
 from ..harness.running.run import Run, RunSettings
-from ..harness.shards import Shard
+from ..harness.shards import Shard, estimate
 from ..harness.shards import shard as take
 from ..reports import write_all
 from ..reports.audit import audit_details, audit_summary
 from ..reports.console import Bar, Progress, Screen
+from ..reports.overview import plural
 from ..reports.pages import explanation_page, spec_page, spec_table
 from ..specs.language.cases import DTYPE_ORDER
 from .atlas import atlas
@@ -152,6 +155,9 @@ def run(
     questions = reseeded(plan(chosen.values(), tier, checked_dtypes(dtype), case), seeds)
     workers = [_worker(name, device, mode, python, bindings_from, time_limit) for name in framework]
         questions=take(questions, part, {worker.family for worker in workers}),
+    families = {worker.family for worker in workers}
+    settings = RunSettings(
+        questions=take(questions, part, families),
         workers=workers,
         folder=out,
         tier="chosen cases" if case else tier,
@@ -160,6 +166,8 @@ def run(
         file=records.COMPACT if compact else "run.json",
     )
     console, file = Screen(), out / settings.file
+    if not resume:
+        _foretell(estimate(settings.questions, families), console)
     with keeping(file, out / "verdicts.jsonl"):
         try:
             record = _asked(settings, console)
@@ -168,6 +176,7 @@ def run(
             raise CannotRun(f"Interrupted. {file} holds what was learned; add --resume to go on.") from None
         _reported(record, out, console)
     return int(any(v.outcome in failing or (NEW in failing and v.new) for v in record.verdicts))
+            raise CannotRun(_interrupted(file)) from None
         reported(record, out, console)
     return int(any(verdict.outcome in failing for verdict in record.verdicts))
 
@@ -438,6 +447,28 @@ def _outcomes(text: str) -> frozenset[str]:
         allowed = ", ".join((*records.OUTCOMES, "findings", NEW))
         raise Usage(f"--fail-on: no outcome is called {sorted(unknown)[0]!r}; allowed are {allowed}")
     return (named - {"findings"}) | frozenset(records.FAILING if "findings" in named else ())
+
+
+LONG = 120.0
+"""Seconds from which on the length of a run is told before it begins."""
+
+
+def _foretell(work: float, console: Screen) -> None:
+    """Say how long a run will take, if that is long; the bars tell it better once answers come."""
+    cores = os.cpu_count() or 1
+    if work / cores >= LONG:
+        minutes, on = plural(math.ceil(work / cores / 60), "minute"), plural(cores, "core")
+        console.print(f"[dim]This takes about {minutes} on {on}; Ctrl-C keeps what came of it.[/dim]")
+
+
+def _interrupted(file: Path) -> str:
+    """Write the reports of what an interrupted run learned; says what is kept, and how to go on."""
+    record = records.read(file)
+    write_all(record, file.parent)
+    return (
+        f"Interrupted. {file} and the reports beside it hold what was learned: "
+        f"{plural(len(record.verdicts), 'verdict')}. The same command with --resume asks the rest."
+    )
 
 
 def _asked(settings: RunSettings, console: Screen) -> records.Record:

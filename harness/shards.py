@@ -18,7 +18,7 @@ from ..errors import Usage
 from .plan import Question, refusal
 from .record import Implementation, Record, SpecFacts, Target, Verdict
 
-__all__ = ["Merged", "Shard", "merge", "seconds", "shard"]
+__all__ = ["Merged", "Shard", "estimate", "merge", "seconds", "shard"]
 
 FIRST = {"torch": 0.004, "tensorflow": 0.10, "keras": 0.13, "jax": 0.75}
 """Seconds that the first call of a configuration takes, with compilation: means of a smoke tier."""
@@ -68,18 +68,32 @@ def shard(questions: Sequence[Question], part: Shard, frameworks: Collection[str
 
     What takes longest is given away first, each time to the part with the least to do.
     """
-    groups: defaultdict[object, list[Question]] = defaultdict(list)
-    for question in questions:
-        groups[question.case.spec.name, question.case.configuration].append(question)
-    costs = {key: seconds(group, frameworks) for key, group in groups.items()}
+    costs = _costs(questions, frameworks)
     parts = [(0.0, number) for number in range(1, part.of + 1)]
     chosen = set[object]()
-    for key in sorted(groups, key=lambda key: -costs[key]):
+    for key in sorted(costs, key=lambda key: -costs[key]):
         load, number = heapq.heappop(parts)
         heapq.heappush(parts, (load + costs[key], number))
         if number == part.number:
             chosen.add(key)
-    return [q for q in questions if (q.case.spec.name, q.case.configuration) in chosen]
+    return [question for question in questions if _configuration(question) in chosen]
+
+
+def estimate(questions: Iterable[Question], frameworks: Collection[str]) -> float:
+    """Seconds that all the questions take, on one core and without the starts of frameworks."""
+    return sum(_costs(questions, frameworks).values())
+
+
+def _configuration(question: Question) -> object:
+    return question.case.spec.name, question.case.configuration
+
+
+def _costs(questions: Iterable[Question], frameworks: Collection[str]) -> dict[object, float]:
+    """The estimated seconds of every configuration."""
+    groups: defaultdict[object, list[Question]] = defaultdict(list)
+    for question in questions:
+        groups[_configuration(question)].append(question)
+    return {key: seconds(group, frameworks) for key, group in groups.items()}
 
 
 @dataclass(frozen=True)

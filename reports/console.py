@@ -5,6 +5,7 @@ Both are plain text where there is no terminal, no colour or no Unicode.
 
 from __future__ import annotations
 
+import math
 import shlex
 import threading
 import time
@@ -329,7 +330,7 @@ class Progress:
         self._failing: Counter[str] = Counter()
         self._tasks: dict[str, TaskID] = {}
         self._bars = self._make_bars() if self._console.is_terminal else None
-        self._said = self._clock()
+        self._said = self._begun = self._clock()
 
     def __enter__(self) -> Progress:
         return self
@@ -364,7 +365,7 @@ class Progress:
             elif self._done[target] == self._totals[target]:
                 self._say(target, "done")
             elif self._clock() - self._said >= self._interval:
-                self._say(target, "")
+                self._say(target, self._left(target))
 
     def finish(self) -> None:
         """The run is over, or was cut off; may be called again."""
@@ -395,9 +396,15 @@ class Progress:
                 said = f"{failing:,} failing" if failing else ""
                 self._bars.update(self._tasks[name], total=total, completed=done, failing=said)
 
+    def _left(self, target: str) -> str:
+        """How long a target will still take at its pace so far."""
+        done = self._done[target]
+        left = (self._clock() - self._begun) * (self._totals[target] - done) / done
+        return f"about {duration(math.ceil(left))} left"
+
     def _say(self, target: str, how: str) -> None:
         self._said = self._clock()
         line = (
             f"{target}: {self._done[target]:,} of {self._totals[target]:,}, {self._failing[target]:,} failing"
         )
-        self._console.print(f"{line}, {how}" if how else line, highlight=False, markup=False)
+        self._console.print(f"{line}, {how}", highlight=False, markup=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.compared import CASE, record, verdict
 
-from assay.cli import main
+from assay.cli import app, main
 from assay.errors import Usage
 from assay.harness import record as records
 from assay.harness.gating import waivers
@@ -108,6 +108,31 @@ def test_a_run_that_a_defect_ends_says_where_what_was_learned_is_and_goes_on_fro
     monkeypatch.setattr(run, "ask", asked)
     assert main([*RUN, "--resume"]) == 0
     assert records.read(Path("out/run.json")).complete
+
+
+def test_an_interrupted_run_says_what_is_kept_and_how_to_go_on(monkeypatch, capsys):
+    def interrupted(settings, console):
+        Path("out").mkdir()
+        records.write(record(verdict(), complete=False), settings.folder / settings.file)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "_asked", interrupted)
+    assert main([*RUN, "--compact"]) == 3
+    said = " ".join(capsys.readouterr().err.split())
+    assert "out/run.jsonl.gz and the reports beside it hold what was learned: 1 verdict." in said
+    assert "with --resume" in said
+    assert Path("out/index.html").is_file()
+
+
+def test_a_long_run_says_how_long_it_takes_before_it_begins(monkeypatch, capsys):
+    monkeypatch.setattr(app, "_asked", raising(Usage("not today")))
+    monkeypatch.setattr(app, "LONG", 0.0)
+    assert main(RUN) == 2
+    assert "This takes about 1 minute on" in capsys.readouterr().out
+    monkeypatch.undo()
+    monkeypatch.setattr(app, "_asked", raising(Usage("not today")))
+    assert main(RUN) == 2
+    assert capsys.readouterr().out == ""
 
 
 def test_a_gate_whose_run_a_defect_ends_reports_what_was_learned_with_status_3(monkeypatch, capsys):

@@ -115,8 +115,8 @@ def test_progress_off_a_terminal_is_a_line_now_and_then() -> None:
             progress.advance(verdict(outcome))
     assert file.getvalue().splitlines() == [
         "torch/cpu: 5 cases",
-        "torch/cpu: 2 of 5, 1 failing",
-        "torch/cpu: 4 of 5, 2 failing",
+        "torch/cpu: 2 of 5, 1 failing, about 47 s left",
+        "torch/cpu: 4 of 5, 2 failing, about 18 s left",
         "torch/cpu: 5 of 5, 2 failing, done",
     ]
 
