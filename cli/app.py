@@ -27,7 +27,6 @@ from ..adapters.binding import bindings, load_bindings
 from ..errors import Usage
 from ..harness import record as records
 from ..harness.auditing.audit import run_audit
-from ..harness.judging.findings import with_findings
 from ..harness.plan import checked_dtypes, implementations, plan, reseeded, select_specs
 from ..harness.running.explain import Explanation
 from ..harness.running.explain import explain as look
@@ -83,7 +82,6 @@ def run(
     seeds: int = 1,
     path: Paths = (),
     shard: str = "",
-    mode: str = "",
     bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = (),
     python: Path = Path(sys.executable),
     out: Path = Path("report"),
@@ -120,9 +118,6 @@ def run(
         is a verdict with the reason.
     shard
         Ask one part of so many that take about as long, such as 3/8; assay merge joins their records.
-    mode
-        How functions are run instead of the framework's default: eager, jit, graph, xla or compiled. Every
-        configuration proves that it ran so; what a mode refuses is a verdict with the reason.
     bindings_from
         A Python file of further bindings; may be given many times.
     python
@@ -140,21 +135,16 @@ def run(
         Seconds after which a call counts as hung.
     """
     failing = _outcomes(fail_on)
-    for file in bindings_from:
-        load_bindings(file)
+    for own in bindings_from:
+        load_bindings(own)
     if seeds < 1:
         raise Usage("--seeds must be at least 1")
-    chosen, files = select_specs(specs), tuple(map(str, bindings_from))
-    settings = RunSettings(
-        questions=reseeded(plan(chosen.values(), tier, checked_dtypes(dtype), case), seeds),
-        workers=[
-            WorkerSettings(name, device, mode, str(python), files, time_limit=time_limit)
-            for name, mode in paths_of(framework, path)
-        ],
-    part, chosen = Shard.parse(shard or "1/1"), select_specs(specs)
+    part, chosen, files = Shard.parse(shard or "1/1"), select_specs(specs), tuple(map(str, bindings_from))
     questions = reseeded(plan(chosen.values(), tier, checked_dtypes(dtype), case), seeds)
-    workers = [_worker(name, device, mode, python, bindings_from, time_limit) for name in framework]
-        questions=take(questions, part, {worker.family for worker in workers}),
+    workers = [
+        WorkerSettings(name, device, mode, str(python), files, time_limit=time_limit)
+        for name, mode in paths_of(framework, path)
+    ]
     families = {worker.family for worker in workers}
     settings = RunSettings(
         questions=take(questions, part, families),
@@ -172,13 +162,9 @@ def run(
         try:
             record = _asked(settings, console)
         except KeyboardInterrupt:
-            write_all(records.read(file), out)
-            raise CannotRun(f"Interrupted. {file} holds what was learned; add --resume to go on.") from None
-        _reported(record, out, console)
-    return int(any(v.outcome in failing or (NEW in failing and v.new) for v in record.verdicts))
             raise CannotRun(_interrupted(file)) from None
         reported(record, out, console)
-    return int(any(verdict.outcome in failing for verdict in record.verdicts))
+    return int(any(v.outcome in failing or (NEW in failing and v.new) for v in record.verdicts))
 
 
 @app.command(name="list")
@@ -336,20 +322,6 @@ def audit(
     if not found.complete:
         raise CannotRun("The audit ended early: it was interrupted, or one of its processes was killed.")
     return int(bool(found.failing))
-
-
-@app.command
-def report(file: Path, *, out: Path | None = None) -> None:
-    """Render the reports of a record again, from the record alone.
-
-    Parameters
-    ----------
-    file
-        A run.json.
-    out
-        Folder of the reports; by default the record's own.
-    """
-    _reported(with_findings(records.read(file)), out or file.parent, Screen())
 
 
 @app.command

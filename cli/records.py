@@ -15,6 +15,7 @@ from rich.table import Table
 
 from ..errors import Usage
 from ..harness import record as records
+from ..harness.judging.findings import with_findings
 from ..harness.shards import merge as joined
 from ..reports import history as histories
 from ..reports import write_all
@@ -46,7 +47,7 @@ def report(
     """
     if not files:
         raise Usage("give a record, such as report/run.json")
-    read = {name: records.read(file) for name, file in _names(files).items()}
+    read = {name: with_findings(records.read(file)) for name, file in _names(files).items()}
     first = next(iter(read.values()))
     if site or len(files) > 1:
         from ..reports.site import write_site  # its templates take a while to load
