@@ -374,7 +374,7 @@ def _below_zero(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
 
 @_data_set("positive numbers over many powers of two: logarithms, and what is defined above 0 alone")
 def _above_zero(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
-    exponents = stream.integers(-dtype.precision, 7, shape)
+    exponents = stream.integers(-(dtype.precision // 2), 7, shape)
     return round_to(np.ldexp(1.0 + stream.uniform(shape), exponents), dtype)
 
 
