@@ -66,9 +66,13 @@ def _slope(x: Array, drawn: Array | None, lower: float, upper: float, training: 
     require(lower <= upper, f"lower must be at most upper, {upper}; got {lower}")
     if not training:
         return (lower + upper) / 2
+    return lower + (upper - lower) * _given(x, drawn)
+
+
+def _given(x: Array, drawn: Array | None) -> Array:
     require(drawn is not None, "drawn must be given in training")
     require_shape("drawn", drawn, x.shape, "that of x")
-    return lower + (upper - lower) * drawn
+    return drawn
 
 
 def gumbel_softmax(x: Array, noise: Array, *, tau: float = 1.0, axis: int = -1) -> Array:

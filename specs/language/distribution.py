@@ -100,4 +100,4 @@ def distribution_of(recovered: Input, names: Mapping[str, Any]) -> Distribution:
     """The distribution of a recovered input, in a case with these parameters, lengths and arrays."""
     known = {"normal": Normal, "uniform": Uniform, "gumbel": Gumbel}
     found = evaluate(recovered.distribution, {**names, **known}, tuple(known))
-    return found if isinstance(found, tuple(known.values())) else Bernoulli(found)
+    return found if isinstance(found, Normal | Uniform | Gumbel) else Bernoulli(found)

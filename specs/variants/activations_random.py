@@ -62,18 +62,6 @@ FAULTS = {
             where="training and batch > 1",
         ),
         Fault(
-            name="the mean slope in training",
-            results={"y": lambda x, lower, upper: np.where(x > 0, x, (lower + upper) / 2 * x)},
-            where="training",
-        ),
-        Fault(
-            name="gradient of the mean slope",
-            gradients={
-                "x": lambda x, cotangent, lower, upper: np.where(x > 0, 1.0, (lower + upper) / 2) * cotangent
-            },
-            where="training",
-        ),
-        Fault(
             name="gradient of slopes drawn anew",
             inputs={"drawn": lambda drawn: np.roll(drawn, 1)},
             spoils="gradients",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
+from support.complex_step import directional_derivative
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
@@ -95,6 +96,16 @@ def test_the_greatest_share_is_taken_for_all_and_its_gradient_for_that_of_the_sh
     g, none = carried(np.array([[1.0, 0.0]])), carried(np.zeros((1, 2)))
     assert_same(gumbel_softmax_hard_vjp(x, noise, (g, none)), ([[0.1875, -0.1875]],))
     assert_same(gumbel_softmax_hard_vjp(x, noise, (g, g)), ([[0.375, -0.375]],))
+
+
+@proves(gumbel_softmax_hard_vjp, by="complex step")
+@pytest.mark.parametrize("axis", [-1, 0])
+def test_the_gradient_of_the_one_hot_is_the_derivative_of_the_shares(axis):
+    own, v = Stream("random/own").normal(X.shape), Stream("random/v").normal(X.shape)
+    (tangent,) = directional_derivative(lambda x: (gumbel_softmax(x, NOISE, tau=0.5, axis=axis),), [X], [v])
+    cotangents = (carried(G), carried(own))
+    (gradient,) = gumbel_softmax_hard_vjp(carried(X), NOISE, cotangents, tau=0.5, axis=axis)
+    assert_same(np.sum(gradient * v), np.sum((G + own) * tangent))
 
 
 @proves(gumbel_softmax_hard, gumbel_softmax_hard_vjp, by="law")
