@@ -95,7 +95,7 @@ def minimal_gated_unit_vjp(
 ) -> tuple[Array | None, ...]:
     """Gradient of `minimal_gated_unit`: what flows into f, from the blend and from the reset, times f'."""
     weights = kernel, recurrent_kernel, bias, recurrent_bias
-    form = {"weights": weights, "reset": reset, "update": update}
+    form: dict[str, Any] = {"weights": weights, "reset": reset, "update": update}
     carries = carries_of(functools.partial(_step, **form), steps_of(x), (h,))
     back = functools.partial(_step_gradient, **form)
     by_step, (into_h,), by_weights = back_through_time(back, steps_of(x), carries, cotangents)
