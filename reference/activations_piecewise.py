@@ -6,6 +6,8 @@ gradient is the slope of one side, ``left`` or ``right``, as a facet says, or by
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .checks import Array, require
@@ -159,6 +161,65 @@ def relu6(x: Array) -> Array:
 def relu6_vjp(x: Array, cotangent: Array) -> tuple[Array]:
     """Gradient of `relu6`: the cotangent between 0 and 6; 0 at both, beyond them, and where x is NaN."""
     return (np.where((x > 0.0) & (x < 6.0), cotangent, 0.0),)
+
+
+def bounded_relu(
+    x: Array,
+    *,
+    max_value: float | None = None,
+    negative_slope: float = 0.0,
+    threshold: float = 0.0,
+    at_threshold: str = "above",
+    nan: str = "kept",
+) -> Array:
+    """Rectified linear unit with a bound, a slope and a threshold.
+
+    ``bounded_relu(x) = min(x, m)`` where ``x ≥ t``, and ``s (x - t)`` below
+
+    Args:
+        x: any shape.
+        max_value: ``m``; none if None.
+        negative_slope: ``s``.
+        threshold: ``t``.
+        at_threshold: ``above``: as above, where x is just the threshold; ``apart``: there it is 0.
+        nan: NaN is ``kept``, or ``lost``: not above the threshold, it is 0.
+
+    Returns:
+        The shape of ``x``.
+
+    Raises:
+        ValueError: ``at_threshold`` is neither.
+
+    Source: keras.layers.ReLU.
+    """
+    known = at_threshold in ("above", "apart")
+    require(known, f"at_threshold must be above or apart; got {at_threshold!r}")
+    above = x >= threshold if at_threshold == "above" else x > threshold
+    held = x if max_value is None else np.minimum(x, max_value)
+    below = negative_slope * (x - threshold) if negative_slope else np.zeros_like(x)
+    return np.where(x != x, 0.0 if nan == "lost" else x, np.where(above, held, below))
+
+
+def bounded_relu_vjp(
+    x: Array,
+    cotangent: Array,
+    *,
+    max_value: float | None = None,
+    negative_slope: float = 0.0,
+    threshold: float = 0.0,
+    at_threshold: str = "above",
+    kink_gradient: str = "inside",
+) -> tuple[Array]:
+    """Gradient of `bounded_relu`: the cotangent up to the bound, ``s`` times it below the threshold.
+
+    At the bound it is the slope ``inside``, 1, or ``outside``, 0. Just at a threshold that is ``apart``, and
+    where x is NaN, it is 0.
+    """
+    above = x >= threshold if at_threshold == "above" else x > threshold
+    bound = math.inf if max_value is None else max_value
+    inside = x <= bound if kink_gradient == "inside" else x < bound
+    slope = np.where(above, np.where(inside, 1.0, 0.0), np.where(x < threshold, negative_slope, 0.0))
+    return (cotangent * slope,)
 
 
 def hard_tanh(x: Array, *, bounds: tuple[float, float] = (-1.0, 1.0)) -> Array:

@@ -75,6 +75,27 @@ relu6 = kinked(
     Source("Krizhevsky (2010)", "https://www.cs.toronto.edu/~kriz/conv-cifar10-aug2010.pdf"),
 )
 
+bounded_relu = plain(
+    reference.bounded_relu,
+    Source("keras.layers.ReLU", "https://keras.io/api/layers/activation_layers/relu/"),
+    data=("normal", "zeros", "kinks", "wide", "nan", "infinities"),
+    parameters=(
+        Parameter("max_value", (4.0, 6.0, None), "the bound"),
+        Parameter("negative_slope", (0.0, 0.25), "the slope below the threshold"),
+        Parameter("threshold", (0.0, 0.5), "from where on x is let through"),
+        Parameter(
+            "at_threshold",
+            ("above", "apart"),
+            "whether x that is just the threshold is let through, or neither that nor below",
+            facet=True,
+        ),
+        side("kink_gradient", ("inside", "outside"), "at the bound"),
+        nan_in_where(),
+    ),
+    # One of these is relu, the other leaky_relu.
+    excluded=("max_value is None and threshold == 0", "nan == 'lost' and data != 'nan'"),
+)
+
 hard_tanh = kinked(
     reference.hard_tanh,
     Source("Collobert (2004)", "https://ronan.collobert.com/pub/2004_phdthesis_lip6.pdf"),

@@ -49,3 +49,17 @@ function("sparse_plus", "keras.activations.sparse_plus")
 function("sparse_plus", "keras.ops.sparse_plus")
 function("sparse_sigmoid", "keras.activations.sparse_sigmoid", where=PASS, fixed=OUTSIDE)
 function("sparse_sigmoid", "keras.ops.sparse_sigmoid", where=PASS, fixed=OUTSIDE)
+BOUNDED = {name: name for name in ("max_value", "negative_slope", "threshold")}
+# Of half types other numbers meet a threshold or a bound, too.
+ELSEWHERE = "data not in ('zeros', 'kinks') and dtype not in ('bfloat16', 'float16')"
+PATHS = {
+    f"at_threshold == 'apart' or {ELSEWHERE}": "takes 0 where x is just the threshold",
+    f"kink_gradient == ('outside' if max_value == 6 and threshold == 0 else 'inside') or {ELSEWHERE}": (
+        "clips to a bound, which lets the cotangent through at it, but for 6"
+    ),
+    "nan == ('kept' if threshold == 0 or negative_slope != 0 else 'lost') or data != 'nan'": (
+        "compares NaN with a threshold, which it does not pass"
+    ),
+}
+function("bounded_relu", "keras.activations.relu", BOUNDED, where=PATHS)
+layer("bounded_relu", "keras.layers.ReLU", BOUNDED | DTYPE, where=PATHS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..binding import takes
+from .framework import binds, torch
 from .modules import function, module
 
 LEFT = takes("zero_gradient", "left", "takes the slope left of zero", "zeros", "specials")
@@ -45,3 +46,20 @@ function("hard_shrink", "torch.nn.functional.hardshrink", LAMBDA, where=KEPT)
 module("hard_shrink", "torch.nn.Hardshrink", LAMBDA, where=KEPT)
 function("threshold", "torch.nn.functional.threshold", THRESHOLD, where=KEPT)
 module("threshold", "torch.nn.Threshold", THRESHOLD, where=KEPT)
+
+
+@binds(
+    "bounded_relu",
+    "torch.where(torch.clamp)",
+    where={"data != 'nan'": "has the slope below the threshold where x is NaN"},
+    fixed={
+        "at_threshold": ("above", "lets through what is just the threshold"),
+        "kink_gradient": ("inside", "lets the cotangent through at the bound"),
+        "nan": ("kept", "keeps NaN"),
+    },
+    composition=True,
+)
+def bounded_relu(x, *, max_value, negative_slope, threshold):
+    held = x if max_value is None else x.clamp(max=max_value)
+    below = negative_slope * (x - threshold) if negative_slope else torch.zeros_like(x)
+    return torch.where(x >= threshold, held, below)

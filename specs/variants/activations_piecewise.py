@@ -85,6 +85,27 @@ FAULTS = {
         at(6.0, 1.0),
         at(0.0, 0.5),
     ),
+    "bounded_relu": (
+        Fault(
+            name="a line through 0 below the threshold",
+            results={
+                "y": lambda result, x, negative_slope, threshold: np.where(
+                    x < threshold, negative_slope * x, result
+                )
+            },
+            where="negative_slope != 0 and threshold != 0",
+        ),
+        Fault(
+            name="what is above the threshold less the threshold",
+            results={"y": lambda result, x, threshold: np.where(x > threshold, result - threshold, result)},
+            where="threshold != 0",
+        ),
+        Fault(
+            name="not held at the bound",
+            results={"y": lambda result, x, threshold: np.where(x > threshold, x, result)},
+            where="max_value is not None",
+        ),
+    ),
     "hard_tanh": (
         Fault(name="tanh", results={"y": lambda x: np.tanh(x)}),
         Fault(

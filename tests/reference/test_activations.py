@@ -50,6 +50,8 @@ from assay.reference.activations import (
     tanh_shrink,
 )
 from assay.reference.activations_piecewise import (
+    bounded_relu,
+    bounded_relu_vjp,
     celu,
     celu_vjp,
     crelu,
@@ -321,6 +323,8 @@ def test_an_axis_that_is_none_is_named(function, axis):
         function(X, axis=axis)
 
 
+BOUNDED = {"max_value": 4.0, "negative_slope": 0.25, "threshold": 0.5}
+
 FIGURES = [
     (identity, {}, [-3.0, 0.5], [-3.0, 0.5]),
     (sigmoid, {}, ODDS, [0.25, 0.5, 0.75, 0.9]),
@@ -340,6 +344,8 @@ FIGURES = [
     (elu, {"alpha": 3.0}, [-np.log(3.0), 2.0], [-2.0, 2.0]),
     (celu, {"alpha": 0.5}, [-0.5 * np.log(2.0), 2.0], [-0.25, 2.0]),
     (relu6, {}, [-1.0, 0.5, 7.0], [0.0, 0.5, 6.0]),
+    (bounded_relu, BOUNDED, [-1.5, 0.5, 3.0, 7.0], [-0.5, 0.5, 3.0, 4.0]),
+    (bounded_relu, {**BOUNDED, "at_threshold": "apart"}, [-1.5, 0.5, 3.0, 7.0], [-0.5, 0.0, 3.0, 4.0]),
     (softmin, {}, [[0.0, -np.log(3.0)]], [[0.25, 0.75]]),
     (hard_tanh, {"bounds": (-0.5, 2.0)}, [-1.0, 1.0, 3.0], [-0.5, 1.0, 2.0]),
     (hard_sigmoid, {}, [-4.0, -3.0, 0.0, 1.5, 3.0, 4.0], [0.0, 0.0, 0.5, 0.75, 1.0, 1.0]),
@@ -371,6 +377,13 @@ KINKS = [
     (celu_vjp, {"alpha": 0.5}, [0.0, np.nan], [1.0, np.nan]),
     (celu_vjp, {"alpha": 0.5, "nan_gradient": "zero"}, [0.0, np.nan], [1.0, 0.0]),
     (relu6_vjp, {}, [0.0, 1.0, 6.0, np.nan], [0.0, 1.0, 0.0, 0.0]),
+    (bounded_relu_vjp, BOUNDED, [0.0, 0.5, 4.0, 5.0, np.nan], [0.25, 1.0, 1.0, 0.0, 0.0]),
+    (
+        bounded_relu_vjp,
+        {**BOUNDED, "at_threshold": "apart", "kink_gradient": "outside"},
+        [0.0, 0.5, 4.0, 5.0],
+        [0.25, 0.0, 0.0, 0.0],
+    ),
     (hard_tanh_vjp, {}, [-1.0, 0.0, 1.0, np.nan], [0.0, 1.0, 0.0, 1.0]),
     (
         hard_tanh_vjp,

@@ -69,6 +69,11 @@ DEFINITIONS: dict[str, tuple[str, Options, Definition]] = {
     "leaky_relu": ("leaky_relu", {"slope": 0.25}, negative(0.25)),
     "elu": ("elu", {"alpha": 0.5}, exponential_below(0.5)),
     "celu": ("celu", {"alpha": 0.5}, exponential_below(0.5, 0.5)),
+    "bounded_relu": (
+        "bounded_relu",
+        {"max_value": 4.0, "negative_slope": 0.25, "threshold": 0.5},
+        lambda x: min(x, mpmath.mpf(4)) if x >= 0.5 else (x - mpmath.mpf(0.5)) / 4,
+    ),
     "relu6": ("relu6", {}, lambda x: held(x, 0, 6)),
     "hard_tanh": ("hard_tanh", {"bounds": (-0.5, 2.0)}, lambda x: held(x, -0.5, 2)),
     "hard_sigmoid": ("hard_sigmoid", {}, lambda x: held(x / 6 + mpmath.mpf(0.5), 0, 1)),
