@@ -64,7 +64,6 @@ PINNED = {
     "indices_high": "79dc902b",
     "long_context": "acc86c55",
     "below_zero": "f3f5361a",
-    "above_zero": "4b194c64",
     "every": "8adcda1a",
     "blank": "5156d44d",
     "above_zero": "ebd400d9",
