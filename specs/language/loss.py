@@ -64,5 +64,6 @@ def loss(
         inputs=inputs + (SAMPLE_WEIGHTS,) * weighted,
         parameters=(*shared, *parameters, *(ROW_MEAN,) * row_mean),
         excluded=(*follows, *excluded),
-        **{"empty": (), **more},
+        empty=(),  # what a mean of nothing is, is a question of its own
+        **more,
     )
