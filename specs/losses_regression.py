@@ -31,6 +31,7 @@ mean_squared_error = loss(
     (PREDICTIONS, TARGETS),
     Parameter("factor", (1.0, 0.5), "of the square: 1/2 makes the gradient the error itself", facet=True),
     row_mean=True,
+    weighted=True,
     sizes=SIZES,
     data=DATA,
     # There neither a square nor a gradient stays within the range.
@@ -42,6 +43,7 @@ huber = loss(
     (PREDICTIONS, TARGETS),
     Parameter("delta", (1.0, 0.3), "where the square turns into a line"),
     row_mean=True,
+    weighted=True,
     sizes=SIZES,
     data=DATA,
     constraints=(

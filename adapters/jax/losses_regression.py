@@ -11,9 +11,12 @@ WHOLE = {"factor": (1.0, "squared_error is the whole square")} | NO_ROW_MEAN
 HALF = {"factor": (0.5, "l2_loss is half the square")} | NO_ROW_MEAN
 FORM = {"on": "predictions, targets", "returns": "reduced(y, reduction)"}
 
-function("mean_squared_error", "optax.squared_error", **FORM, fixed=WHOLE)
-function("mean_squared_error", "optax.l2_loss", **FORM, fixed=HALF)
-function("huber", "optax.huber_loss", {"delta": "delta"}, **FORM, fixed=NO_ROW_MEAN)
+UNWEIGHTED = {"weighted": (False, "nothing is weighted")}
+UNWEIGHTED_FORM = FORM | {"unused": ("sample_weights",)}
+
+function("mean_squared_error", "optax.squared_error", **UNWEIGHTED_FORM, fixed=WHOLE | UNWEIGHTED)
+function("mean_squared_error", "optax.l2_loss", **UNWEIGHTED_FORM, fixed=HALF | UNWEIGHTED)
+function("huber", "optax.huber_loss", {"delta": "delta"}, **UNWEIGHTED_FORM, fixed=NO_ROW_MEAN | UNWEIGHTED)
 
 SMOOTH_L1 = {
     "beta > 0": "for beta = 0 the branches would divide by it",
@@ -28,10 +31,13 @@ def smooth_l1(predictions, targets, *, beta, reduction):
     return reduced(jnp.where(size < beta, jnp.square(small) * 0.5 / beta, size - 0.5 * beta), reduction)
 
 
-ABSOLUTE = {
-    "weighted": (False, "nothing is weighted"),
-    "nan_sign": ("negative", "JAX takes the side of x >= 0"),
-} | NO_ROW_MEAN
+ABSOLUTE = (
+    UNWEIGHTED
+    | {
+        "nan_sign": ("negative", "JAX takes the side of x >= 0"),
+    }
+    | NO_ROW_MEAN
+)
 
 function(
     "mean_absolute_error",

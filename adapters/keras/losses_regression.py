@@ -13,17 +13,15 @@ BOTH, REDUCED = "targets, predictions", "reduced(y, reduction)"
 CLASS = {"reduction": "class_reduction(reduction)", "dtype": "dtype_of(predictions)"}
 DELTA = {"delta": "delta"}
 
-instance("mean_squared_error", "keras.losses.MeanSquaredError", CLASS, on=BOTH, where=ROW_MEAN, fixed=WHOLE)
-function(
-    "mean_squared_error",
-    "keras.losses.mean_squared_error",
-    on=BOTH,
-    returns=REDUCED,
-    where=ROW_MEAN,
-    fixed=WHOLE,
-)
-instance("huber", "keras.losses.Huber", DELTA | CLASS, on=BOTH, where=ROW_MEAN)
-function("huber", "keras.losses.huber", DELTA, on=BOTH, returns=REDUCED, where=ROW_MEAN)
+COUNTED = {"reduction != 'mean_counted'": "Keras counts no weights"}
+UNWEIGHTED = {"weighted": (False, "the function takes no weights")}
+WITH_WEIGHTS = {"on": f"{BOTH}, sample_weights", "where": ROW_MEAN | COUNTED}
+WITHOUT = {"on": BOTH, "returns": REDUCED, "unused": ("sample_weights",), "where": ROW_MEAN}
+
+instance("mean_squared_error", "keras.losses.MeanSquaredError", CLASS, **WITH_WEIGHTS, fixed=WHOLE)
+function("mean_squared_error", "keras.losses.mean_squared_error", **WITHOUT, fixed=WHOLE | UNWEIGHTED)
+instance("huber", "keras.losses.Huber", DELTA | CLASS, **WITH_WEIGHTS)
+function("huber", "keras.losses.huber", DELTA, **WITHOUT, fixed=UNWEIGHTED)
 
 SMOOTH_L1 = {
     "beta > 0": "for beta = 0 the branches would divide by it",
@@ -41,26 +39,9 @@ def smooth_l1(predictions, targets, *, beta, reduction):
 
 
 NAN = {"nan_sign": ("nan", "the sign of NaN is NaN in TensorFlow")}
-COUNTED = {"reduction != 'mean_counted'": "Keras counts no weights"}
-UNWEIGHTED = {"weighted": (False, "the function takes no weights")}
 
-instance(
-    "mean_absolute_error",
-    "keras.losses.MeanAbsoluteError",
-    CLASS,
-    on=f"{BOTH}, sample_weights",
-    where=ROW_MEAN | COUNTED,
-    fixed=NAN,
-)
-function(
-    "mean_absolute_error",
-    "keras.losses.mean_absolute_error",
-    on=BOTH,
-    returns=REDUCED,
-    unused=("sample_weights",),
-    where=ROW_MEAN,
-    fixed=NAN | UNWEIGHTED,
-)
+instance("mean_absolute_error", "keras.losses.MeanAbsoluteError", CLASS, **WITH_WEIGHTS, fixed=NAN)
+function("mean_absolute_error", "keras.losses.mean_absolute_error", **WITHOUT, fixed=NAN | UNWEIGHTED)
 instance("log_cosh", "keras.losses.LogCosh", CLASS, on=BOTH, where=ROW_MEAN)
 function("log_cosh", "keras.losses.log_cosh", on=BOTH, returns=REDUCED, where=ROW_MEAN)
 instance(

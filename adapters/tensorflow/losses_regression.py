@@ -11,18 +11,36 @@ SQUARE = {"factor": (1.0, "this loss is the whole square")} | NO_ROW_MEAN
 HALF = {"factor": (0.5, "l2_loss is half the square"), "reduction": ("sum", "l2_loss is a sum")} | NO_ROW_MEAN
 BOTH = "targets, predictions"
 REDUCED = {"reduction": "v1_reduction(reduction)"}
+WEIGHTS = {"weights": "1.0 if sample_weights is None else sample_weights[:, None]"}
+NAN = {"nan_sign": ("nan", "the sign of NaN is NaN in TensorFlow")}
+UNWEIGHTED = {"weighted": (False, "the function takes no weights")}
 
-function("mean_squared_error", "tf.compat.v1.losses.mean_squared_error", REDUCED, on=BOTH, fixed=SQUARE)
+function(
+    "mean_squared_error", "tf.compat.v1.losses.mean_squared_error", WEIGHTS | REDUCED, on=BOTH, fixed=SQUARE
+)
 function(
     "mean_squared_error",
     "tf.math.squared_difference",
     on="predictions, targets",
     returns="reduced(y, reduction)",
-    fixed=SQUARE,
+    unused=("sample_weights",),
+    fixed=SQUARE | UNWEIGHTED,
     composition=True,
 )
-function("mean_squared_error", "tf.nn.l2_loss", on="predictions - targets", fixed=HALF)
-function("huber", "tf.compat.v1.losses.huber_loss", {"delta": "delta"} | REDUCED, on=BOTH, fixed=NO_ROW_MEAN)
+function(
+    "mean_squared_error",
+    "tf.nn.l2_loss",
+    on="predictions - targets",
+    unused=("sample_weights",),
+    fixed=HALF | UNWEIGHTED,
+)
+function(
+    "huber",
+    "tf.compat.v1.losses.huber_loss",
+    {"delta": "delta"} | WEIGHTS | REDUCED,
+    on=BOTH,
+    fixed=NO_ROW_MEAN,
+)
 
 SMOOTH_L1 = {
     "beta > 0": "for beta = 0 the branches would divide by it",
@@ -36,9 +54,6 @@ def smooth_l1(predictions, targets, *, beta, reduction):
     small = tf.where(size < beta, size, tf.zeros_like(size))
     return reduced(tf.where(size < beta, tf.square(small) * 0.5 / beta, size - 0.5 * beta), reduction)
 
-
-WEIGHTS = {"weights": "1.0 if sample_weights is None else sample_weights[:, None]"}
-NAN = {"nan_sign": ("nan", "the sign of NaN is NaN in TensorFlow")}
 
 function(
     "mean_absolute_error",

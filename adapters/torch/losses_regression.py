@@ -10,10 +10,6 @@ NO_ROW_MEAN = {"row_mean": (False, "torch reduces over all elements at once")}
 SQUARE = NO_ROW_MEAN | {"factor": (1.0, "torch has the whole square only")}
 SIGN = {"data not in ('nan', 'infinities') or nan_sign == ('nan' if beta > 0 else 'zero')": "0 is sign(NaN)"}
 
-function("mean_squared_error", "torch.nn.functional.mse_loss", REDUCED, on=BOTH, fixed=SQUARE)
-module("mean_squared_error", "torch.nn.MSELoss", REDUCED, on=BOTH, fixed=SQUARE)
-function("huber", "torch.nn.functional.huber_loss", REDUCED | {"delta": "delta"}, on=BOTH, fixed=NO_ROW_MEAN)
-module("huber", "torch.nn.HuberLoss", REDUCED | {"delta": "delta"}, on=BOTH, fixed=NO_ROW_MEAN)
 function("smooth_l1", "torch.nn.functional.smooth_l1_loss", REDUCED | {"beta": "beta"}, on=BOTH, where=SIGN)
 module("smooth_l1", "torch.nn.SmoothL1Loss", REDUCED | {"beta": "beta"}, on=BOTH, where=SIGN)
 
@@ -29,12 +25,41 @@ def each(weights, like):
     return None if weights is None else weights[:, None].expand_as(like)
 
 
+WEIGHTED_FORM = {"on": BOTH, "defaults": {"weight": None}}
+UNWEIGHTED = {"weighted": (False, "the module takes no weights")}
+UNWEIGHTED_FORM = {"on": BOTH, "unused": ("sample_weights",)}
+DIVIDED = {"reduction": "'mean' if reduction == 'mean_weights' else reduction"} | WEIGHT
+
+function(
+    "mean_squared_error",
+    "torch.nn.functional.mse_loss",
+    DIVIDED,
+    **WEIGHTED_FORM,
+    where=DIVIDES,
+    fixed=SQUARE,
+)
+module("mean_squared_error", "torch.nn.MSELoss", REDUCED, **UNWEIGHTED_FORM, fixed=SQUARE | UNWEIGHTED)
+function(
+    "huber",
+    "torch.nn.functional.huber_loss",
+    REDUCED | {"delta": "delta"} | WEIGHT,
+    **WEIGHTED_FORM,
+    where={"reduction in ('mean', 'none', 'sum')": "a mean divides by the number of losses, weighted or not"},
+    fixed=NO_ROW_MEAN,
+)
+module(
+    "huber",
+    "torch.nn.HuberLoss",
+    REDUCED | {"delta": "delta"},
+    **UNWEIGHTED_FORM,
+    fixed=NO_ROW_MEAN | UNWEIGHTED,
+)
+
 function(
     "mean_absolute_error",
     "torch.nn.functional.l1_loss",
-    {"reduction": "'mean' if reduction == 'mean_weights' else reduction"} | WEIGHT,
-    on=BOTH,
-    defaults={"weight": None},
+    DIVIDED,
+    **WEIGHTED_FORM,
     where=DIVIDES,
     fixed=ABSOLUTE,
 )
@@ -42,9 +67,8 @@ module(
     "mean_absolute_error",
     "torch.nn.L1Loss",
     REDUCED,
-    on=BOTH,
-    unused=("sample_weights",),
-    fixed=ABSOLUTE | {"weighted": (False, "the module takes no weights")},
+    **UNWEIGHTED_FORM,
+    fixed=ABSOLUTE | UNWEIGHTED,
 )
 
 POISSON = REDUCED | {"log_input": "rates is None", "full": "full", "eps": "epsilon"}

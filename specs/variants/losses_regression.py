@@ -16,7 +16,9 @@ Array = Any
 # --- what all of them share ---
 
 
-def mean_of_overflowing_sum(predictions: Array, targets: Array, *, delta: float = 1.0) -> Array:
+def mean_of_overflowing_sum(
+    predictions: Array, targets: Array, sample_weights: Array | None = None, *, delta: float = 1.0
+) -> Array:
     """Huber loss, whose mean is the quotient of a sum that large losses overflow."""
     return np.mean(huber(predictions, targets, delta=delta, reduction="none"))
 
@@ -37,6 +39,7 @@ SHARED = (
 def expanded_square(
     predictions: Array,
     targets: Array,
+    sample_weights: Array | None = None,
     *,
     factor: float = 1.0,
     reduction: str = "mean",
@@ -44,12 +47,13 @@ def expanded_square(
 ) -> Array:
     """``x² - 2 x t + t²``, whose digits cancel where both are large."""
     squares = np.square(predictions) - 2 * predictions * targets + np.square(targets)
-    return reduce(factor * squares, reduction, row_mean=row_mean)
+    return reduce(factor * squares, reduction, row_mean=row_mean, weights=sample_weights)
 
 
 def square_by_product(
     predictions: Array,
     targets: Array,
+    sample_weights: Array | None = None,
     *,
     factor: float = 1.0,
     reduction: str = "mean",
@@ -59,14 +63,15 @@ def square_by_product(
     errors = targets - predictions
     losses = (errors * factor) * errors
     losses = np.sum(losses, axis=-1) * (1.0 / losses.shape[-1]) if row_mean else losses
-    if reduction == "none":
-        return losses
-    return np.sum(losses) * (1.0 / losses.size if reduction == "mean" else 1.0)
+    if reduction != "mean":
+        return reduce(losses, reduction, weights=sample_weights)
+    return np.sum(weighted(losses, sample_weights)) * (1.0 / losses.size)
 
 
 def huber_by_clipping(
     predictions: Array,
     targets: Array,
+    sample_weights: Array | None = None,
     *,
     delta: float = 1.0,
     reduction: str = "mean",
@@ -76,12 +81,13 @@ def huber_by_clipping(
     size = np.abs(predictions - targets)
     quadratic = np.minimum(size, delta)
     losses = 0.5 * quadratic * quadratic + delta * (size - quadratic)
-    return reduce(losses, reduction, row_mean=row_mean)
+    return reduce(losses, reduction, row_mean=row_mean, weights=sample_weights)
 
 
 def pseudo_huber(
     predictions: Array,
     targets: Array,
+    sample_weights: Array | None = None,
     *,
     delta: float = 1.0,
     reduction: str = "mean",
@@ -89,7 +95,9 @@ def pseudo_huber(
 ) -> Array:
     """``δ² (√(1 + (e/δ)²) - 1)``."""
     scaled = (predictions - targets) / delta
-    return reduce(delta**2 * (np.sqrt(1 + np.square(scaled)) - 1), reduction, row_mean=row_mean)
+    return reduce(
+        delta**2 * (np.sqrt(1 + np.square(scaled)) - 1), reduction, row_mean=row_mean, weights=sample_weights
+    )
 
 
 def huber_with_line(
@@ -119,8 +127,10 @@ def smooth_l1_dividing_by_zero(
 
 
 def weighted(losses: Array, sample_weights: Array | None) -> Array:
-    """Losses, times the weights of their samples."""
-    return losses if sample_weights is None else losses * sample_weights[:, np.newaxis]
+    """Losses, of elements or of rows, times the weights of their samples."""
+    if sample_weights is None:
+        return losses
+    return losses * np.reshape(sample_weights, (-1, *(1,) * (losses.ndim - 1)))
 
 
 def absolute_by_maximum(
@@ -385,6 +395,7 @@ FAULTS = {
                     factor * np.abs(predictions - targets), reduction, row_mean=row_mean
                 )
             },
+            where="not weighted",
         ),
         Fault(
             name="root of the mean",
@@ -396,7 +407,7 @@ FAULTS = {
             results={
                 "y": lambda predictions, targets, factor: factor * np.square(np.mean(predictions - targets))
             },
-            where="reduction == 'mean'",
+            where="reduction == 'mean' and not weighted",
         ),
         Fault(
             name="gradient is the sign of the error",
@@ -414,7 +425,7 @@ FAULTS = {
             name="infinite mean of large losses",
             reference=mean_of_overflowing_sum,
             rounds=True,
-            where="reduction == 'mean' and not row_mean and data == 'large'",
+            where="reduction == 'mean' and not row_mean and not weighted and data == 'large'",
         ),
         Fault(
             name="line not lowered by half of delta",
@@ -423,6 +434,7 @@ FAULTS = {
                     predictions, targets, delta * np.abs(predictions - targets), delta, reduction, row_mean
                 )
             },
+            where="not weighted",
         ),
         Fault(
             name="line of slope 1",
@@ -436,6 +448,7 @@ FAULTS = {
                     row_mean,
                 )
             },
+            where="not weighted",
         ),
         Fault(
             name="square beyond delta as well",
@@ -449,6 +462,7 @@ FAULTS = {
                     row_mean,
                 )
             },
+            where="not weighted",
         ),
         Fault(name="pseudo-Huber", reference=pseudo_huber),
         Fault(
