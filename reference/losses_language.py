@@ -11,6 +11,8 @@ from .losses_classification import sparse_softmax_cross_entropy, sparse_softmax_
 from .reductions import reduce, spread
 
 __all__ = [
+    "DIVERGENCES",
+    "LEVELS",
     "NORMALIZERS",
     "PREFERENCES",
     "dpo_loss",
@@ -32,6 +34,12 @@ PREFERENCES = ("sigmoid", "robust", "ipo", "hinge")
 
 NORMALIZERS = ("sequences", "tokens", "places")
 """What the losses of tokens are divided by."""
+
+LEVELS = ("tokens", "sequences")
+"""What has a ratio of its own."""
+
+DIVERGENCES = ("exponential", "square", "difference")
+"""How far a policy has moved from its reference, as it is estimated from one token."""
 
 
 # --- cross entropies of tokens ---
@@ -320,11 +328,13 @@ def grpo_loss(
     high: float = 0.2,
     beta: float = 0.0,
     normalizer: str = "sequences",
+    level: str = "tokens",
+    divergence: str = "exponential",
 ) -> Array:
     """Group-relative policy optimization: the clipped objective of tokens, and how far the policy has moved.
 
     ``-min(r A, clip(r, 1 - ε_l, 1 + ε_h) A) + β (exp(d) - d - 1)`` of each token, with ``r = π / π_old`` and
-    ``d = log ρ - log π``
+    ``d = log ρ - log π``; of sequences r is the geometric mean over the tokens that count
 
     Args:
         log_probs: ``(batch, tokens)``; ``log π``.
@@ -338,23 +348,26 @@ def grpo_loss(
         normalizer: the mean over the ``sequences`` of the mean over the tokens of each; the sum over all
             divided by the number of ``tokens`` that count, or of all ``places``. What is divided by is at
             least 1, so that sequences without tokens count 0.
+        level: whether ``tokens`` have ratios, or ``sequences`` whose tokens share one.
+        divergence: what β weighs: ``exponential`` as above, the ``square`` d²/2, or the ``difference`` -d.
 
     Returns:
         A scalar.
 
     Raises:
-        ValueError: shapes that do not fit, or an unknown ``normalizer``.
+        ValueError: shapes that do not fit, or an unknown option.
 
     Source: Shao et al. (2024), DeepSeekMath, arXiv:2402.03300, equations 3 and 4; Yu et al. (2025), DAPO,
-    arXiv:2503.14476, for ``tokens``; Liu et al. (2025), arXiv:2503.20783, for ``places``.
+    arXiv:2503.14476, for ``tokens``; Liu et al. (2025), arXiv:2503.20783, for ``places``; Zheng et al.
+    (2025), Group sequence policy optimization, arXiv:2507.18071, for the ratio of sequences; Schulman (2020),
+    Approximating KL divergence, for the three estimates.
     """
     _check_tokens(log_probs, old_log_probs, reference_log_probs, advantages, mask)
-    ratio, each = np.exp(log_probs - old_log_probs), advantages[:, np.newaxis]
+    ratio, each = _ratio(log_probs, old_log_probs, mask, level), advantages[:, np.newaxis]
     held = np.minimum(np.maximum(ratio, 1.0 - low), 1.0 + high)
     losses = -np.minimum(ratio * each, held * each)
     if beta:
-        moved = reference_log_probs - log_probs
-        losses = losses + beta * (np.exp(moved) - moved - 1.0)
+        losses = losses + beta * _moved(reference_log_probs - log_probs, divergence)
     return np.sum(np.where(mask, losses, 0.0) / _divisors(mask, normalizer))
 
 
@@ -370,21 +383,59 @@ def grpo_loss_vjp(
     high: float = 0.2,
     beta: float = 0.0,
     normalizer: str = "sequences",
+    level: str = "tokens",
+    divergence: str = "exponential",
     bound_gradient: float = 1.0,
 ) -> tuple[Array]:
     """Gradient of `grpo_loss`: ``-r A`` where the objective is not clipped, and ``β (1 - exp(d))``.
 
-    Where a ratio of 1 lies just on both bounds it is ``bound_gradient`` times the former.
+    Where a ratio of 1 lies just on both bounds it is ``bound_gradient`` times the former. The ratio of a
+    sequence gives each of its n tokens a share of 1/n. Of a square the latter is ``-β d``, of a difference β.
     """
     _check_tokens(log_probs, old_log_probs, reference_log_probs, advantages, mask)
-    ratio, each = np.exp(log_probs - old_log_probs), advantages[:, np.newaxis]
+    ratio, each = _ratio(log_probs, old_log_probs, mask, level), advantages[:, np.newaxis]
     # The lesser of the two is the one that is not clipped: of good tokens up to the upper bound.
     free = np.where(each > 0, ratio <= 1.0 + high, ratio >= 1.0 - low) * 1.0
     bound = (log_probs == old_log_probs) & (low == 0) & (high == 0)
     slope = -(np.where(bound, bound_gradient, free) * (ratio * each))
+    divisors = _divisors(mask, normalizer)
+    if level == "sequences":
+        # The tokens of a sequence are divided alike, so their slopes are summed before.
+        slope = np.sum(np.where(mask, slope, 0.0), axis=-1, keepdims=True) / _counted(mask)
     if beta:
-        slope = slope + beta * (1.0 - np.exp(reference_log_probs - log_probs))
-    return (np.where(mask, cotangent * slope / _divisors(mask, normalizer), 0.0),)
+        slope = slope + beta * _moved_slope(reference_log_probs - log_probs, divergence)
+    return (np.where(mask, cotangent * slope / divisors, 0.0),)
+
+
+def _counted(mask: Array) -> Array:
+    """How many tokens of each sequence count, at least 1."""
+    return np.maximum(np.sum(mask, axis=-1, keepdims=True), 1.0)
+
+
+def _ratio(log_probs: Array, old_log_probs: Array, mask: Array, level: str) -> Array:
+    """How much more likely a token is than before, or a sequence by the geometric mean of its tokens."""
+    require(level in LEVELS, f"level must be one of {', '.join(LEVELS)}; got {level!r}")
+    apart = log_probs - old_log_probs
+    if level == "tokens":
+        return np.exp(apart)
+    mean = np.sum(np.where(mask, apart, 0.0), axis=-1, keepdims=True) / _counted(mask)
+    return np.broadcast_to(np.exp(mean), log_probs.shape)
+
+
+def _moved(apart: Array, divergence: str) -> Array:
+    """An estimate of the divergence of a policy from its reference, from ``log ρ - log π`` of a token."""
+    known = ", ".join(DIVERGENCES)
+    require(divergence in DIVERGENCES, f"divergence must be one of {known}; got {divergence!r}")
+    if divergence == "exponential":
+        return np.exp(apart) - apart - 1.0
+    return 0.5 * np.square(apart) if divergence == "square" else -apart
+
+
+def _moved_slope(apart: Array, divergence: str) -> Array | float:
+    """Slope of `_moved` with respect to ``log π``."""
+    if divergence == "exponential":
+        return 1.0 - np.exp(apart)
+    return -apart if divergence == "square" else 1.0
 
 
 def _divisors(mask: Array, normalizer: str) -> Array:
@@ -393,7 +444,7 @@ def _divisors(mask: Array, normalizer: str) -> Array:
         normalizer in NORMALIZERS, f"normalizer must be one of {', '.join(NORMALIZERS)}; got {normalizer!r}"
     )
     if normalizer == "sequences":
-        return np.maximum(np.sum(mask, axis=-1, keepdims=True), 1.0) * len(mask)
+        return _counted(mask) * len(mask)
     return np.array(max(float(np.sum(mask) if normalizer == "tokens" else mask.size), 1.0))
 
 

@@ -115,6 +115,8 @@ grpo_loss = Spec(
         Parameter("low", (0.25, 0.0), "how far below 1 a ratio counts"),
         Parameter("high", (0.25, 0.5, 0.0), "how far above 1 a ratio counts"),
         Parameter("beta", (0.0, 0.125), "weight of how far the policy has moved"),
+        Parameter("level", reference.LEVELS, "what has a ratio of its own"),
+        Parameter("divergence", reference.DIVERGENCES, "how far the policy has moved, estimated"),
         Parameter("bound_gradient", (1.0, 0.625), "slope of a ratio that lies on both bounds", facet=True),
     ),
     sizes=((4, 5), (1, 3)),
@@ -124,11 +126,16 @@ grpo_loss = Spec(
     excluded=(
         "(low == 0) != (high == 0)",
         "bound_gradient != 1 and (low > 0 or data == 'normal')",
+        # Whether the ratio of a sequence lies on bounds that meet is a matter of rounding.
+        "level == 'sequences' and low == 0",
+        "divergence != 'exponential' and beta == 0",
     ),
     sources=(
         Source("Shao et al. (2024), DeepSeekMath", "https://arxiv.org/abs/2402.03300"),
         Source("Yu et al. (2025), DAPO", "https://arxiv.org/abs/2503.14476"),
         Source("Liu et al. (2025), Understanding R1-Zero-like training", "https://arxiv.org/abs/2503.20783"),
+        Source("Zheng et al. (2025), Group sequence policy optimization", "https://arxiv.org/abs/2507.18071"),
+        Source("Schulman (2020), Approximating KL divergence", "http://joschu.net/blog/kl-approx.html"),
     ),
 )
 

@@ -78,16 +78,36 @@ def dpo_loss(
     composition=True,
 )
 def grpo_loss(
-    log_probs, old_log_probs, reference_log_probs, advantages, mask, *, low, high, beta, normalizer
+    log_probs,
+    old_log_probs,
+    reference_log_probs,
+    advantages,
+    mask,
+    *,
+    low,
+    high,
+    beta,
+    normalizer,
+    level,
+    divergence,
 ):
-    ratio, each = jnp.exp(log_probs - old_log_probs), advantages[:, None]
+    apart, each = log_probs - old_log_probs, advantages[:, None]
+    counted = jnp.maximum(jnp.sum(mask, axis=-1), 1)
+    if level == "sequences":
+        apart = (jnp.sum(apart * mask, axis=-1) / counted)[:, None]
+    ratio = jnp.exp(apart)
     losses = -jnp.minimum(ratio * each, jnp.clip(ratio, 1 - low, 1 + high) * each)
     if beta:
         moved = reference_log_probs - log_probs
-        losses = losses + beta * (jnp.exp(moved) - moved - 1)
+        forms = {
+            "exponential": jnp.exp(moved) - moved - 1,
+            "square": 0.5 * moved**2,
+            "difference": -moved,
+        }
+        losses = losses + beta * forms[divergence]
     losses = losses * mask
     if normalizer == "sequences":
-        return jnp.mean(jnp.sum(losses, axis=-1) / jnp.maximum(jnp.sum(mask, axis=-1), 1))
+        return jnp.mean(jnp.sum(losses, axis=-1) / counted)
     return jnp.sum(losses) / (jnp.maximum(jnp.sum(mask), 1) if normalizer == "tokens" else mask.size)
 
 

@@ -101,16 +101,36 @@ def dpo_loss(
     composition=True,
 )
 def grpo_loss(
-    log_probs, old_log_probs, reference_log_probs, advantages, mask, *, low, high, beta, normalizer
+    log_probs,
+    old_log_probs,
+    reference_log_probs,
+    advantages,
+    mask,
+    *,
+    low,
+    high,
+    beta,
+    normalizer,
+    level,
+    divergence,
 ):
-    ratio, each = torch.exp(log_probs - old_log_probs), advantages[:, None]
+    apart, each = log_probs - old_log_probs, advantages[:, None]
+    counted = mask.sum(dim=-1).clamp(min=1)
+    if level == "sequences":
+        apart = ((apart * mask).sum(dim=-1) / counted)[:, None]
+    ratio = torch.exp(apart)
     losses = -torch.min(ratio * each, torch.clamp(ratio, 1 - low, 1 + high) * each)
     if beta:
         moved = reference_log_probs - log_probs
-        losses = losses + beta * (torch.exp(moved) - moved - 1)
+        forms = {
+            "exponential": torch.exp(moved) - moved - 1,
+            "square": 0.5 * moved**2,
+            "difference": -moved,
+        }
+        losses = losses + beta * forms[divergence]
     losses = losses * mask
     if normalizer == "sequences":
-        return (losses.sum(dim=-1) / mask.sum(dim=-1).clamp(min=1)).mean()
+        return (losses.sum(dim=-1) / counted).mean()
     return losses.sum() / (mask.sum().clamp(min=1) if normalizer == "tokens" else mask.numel())
 
 

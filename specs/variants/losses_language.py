@@ -132,16 +132,28 @@ def grpo_by_cases(
     high: float = 0.2,
     beta: float = 0.0,
     normalizer: str = "sequences",
+    level: str = "tokens",
+    divergence: str = "exponential",
     clipped: bool = False,
+    summed: bool = False,
 ) -> Array:
-    """Clipped above for good tokens and below for bad ones; or wrong, for all on both sides."""
-    ratio, each = np.exp(log_probs - old_log_probs), advantages[:, np.newaxis]
+    """Clipped above for good tokens and below for bad ones; or wrong, for all, or the product of ratios."""
+    apart, each = log_probs - old_log_probs, advantages[:, np.newaxis]
+    if level == "sequences":
+        count = 1.0 if summed else np.maximum(np.sum(mask, axis=-1, keepdims=True), 1.0)
+        apart = np.sum(np.where(mask, apart, 0.0) / count, axis=-1, keepdims=True) + 0.0 * apart
+    ratio = np.exp(apart)
     above, below = np.minimum(ratio, 1.0 + high), np.maximum(ratio, 1.0 - low)
     held = np.maximum(above, 1.0 - low) if clipped else np.where(each > 0, above, below)
     losses = -(held * each)
     if beta:
         moved = reference_log_probs - log_probs
-        losses = losses + (beta * (np.exp(moved) - 1.0) - beta * moved)
+        estimates = {
+            "exponential": beta * (np.exp(moved) - 1.0) - beta * moved,
+            "square": moved * (0.5 * beta * moved),
+            "difference": beta * (log_probs - reference_log_probs),
+        }
+        losses = losses + estimates[divergence]
     kept = np.where(mask, losses, 0.0)
     if normalizer == "sequences":
         return np.mean(np.sum(kept, axis=-1) / np.maximum(np.sum(mask, axis=-1), 1.0))
@@ -241,6 +253,11 @@ FAULTS = {
             reference=functools.partial(grpo_by_cases, clipped=True),
         ),
         Fault(
+            name="ratio of a sequence not averaged over its tokens",
+            reference=functools.partial(grpo_by_cases, summed=True),
+            where="level == 'sequences'",
+        ),
+        Fault(
             name="no gradient on the bounds",
             parameters={"bound_gradient": "0.0"},
             where="low == 0 and data == 'ties'",
@@ -271,18 +288,12 @@ FAULTS = {
 CONTROLS = {
     "linear_cross_entropy": (Control(name="in chunks", reference=linear_in_chunks),),
     "token_cross_entropy": (
-        Control(
-            name="by shares",
-            reference=token_cross_entropy_by_shares,
-            where="data in ('normal', 'nan')",
-        ),
+        Control(name="by shares", reference=token_cross_entropy_by_shares, normwise=True),
     ),
-    "token_log_probs": (
-        Control(name="by the softmax", reference=log_probs_by_softmax, where="data != 'offset'"),
-    ),
-    "dpo_loss": (Control(name="by softplus", reference=dpo_by_softplus, where="data == 'normal'"),),
+    "token_log_probs": (Control(name="by the softmax", reference=log_probs_by_softmax, normwise=True),),
+    "dpo_loss": (Control(name="by softplus", reference=dpo_by_softplus, normwise=True),),
     "grpo_loss": (Control(name="by cases", reference=grpo_by_cases),),
-    "jsd_distillation": (Control(name="of shares", reference=jsd_by_entropies, where="data == 'normal'"),),
+    "jsd_distillation": (Control(name="of shares", reference=jsd_by_entropies, normwise=True),),
 }
 
 # A softmax takes no notice of what is added to all of its logits.

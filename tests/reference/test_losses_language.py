@@ -192,6 +192,40 @@ def test_the_clipped_objective_token_by_token(normalizer):
 
 
 @proves(grpo_loss, grpo_loss_vjp, by="worked figures")
+def test_the_tokens_of_a_sequence_share_the_geometric_mean_of_their_ratios():
+    # Ratios of 4 and 1 have the mean 2, within a bound of 3, and a masked token counts nothing.
+    new, zero = np.array([[np.log(4.0), 0.0, 7.0]]), np.zeros((1, 3))
+    given = carried(new), zero, zero, np.array([3.0]), np.array([[True, True, False]])
+    options = {"low": 0.5, "high": 2.0, "level": "sequences"}
+    assert_same(grpo_loss(*given, **options), -6.0)
+    assert_same(grpo_loss_vjp(*given, ONE, **options)[0], [[-3.0, -3.0, 0.0]])
+    held = {**options, "high": 0.5}
+    assert_same(grpo_loss(*given, **held), -4.5)
+    assert_same(grpo_loss_vjp(*given, ONE, **held)[0], np.zeros((1, 3)))
+
+
+@proves(grpo_loss, grpo_loss_vjp, by="worked figures")
+@pytest.mark.parametrize(
+    ("divergence", "value", "slope"),
+    [("exponential", 1.0, -1.0), ("square", 2.0, -2.0), ("difference", -2.0, 1.0)],
+)
+def test_how_far_a_policy_has_moved_is_estimated_in_three_ways(divergence, value, slope):
+    # The reference is by log ρ - log π = log 2, or by 2, more likely: 2 - log 2 - 1, 2²/2 and -2.
+    apart = np.log(2.0) if divergence == "exponential" else 2.0
+    expected = value - mpmath.log(2) if divergence == "exponential" else value
+    given = (
+        np.zeros((1, 1)),
+        np.zeros((1, 1)),
+        carried(np.array([[apart]])),
+        np.zeros(1),
+        np.ones((1, 1), bool),
+    )
+    options = {"beta": 1.0, "divergence": divergence}
+    assert_same(grpo_loss(*given, **options), expected)
+    assert_same(grpo_loss_vjp(*given, ONE, **options)[0], [[slope]])
+
+
+@proves(grpo_loss, grpo_loss_vjp, by="worked figures")
 @pytest.mark.parametrize("bound_gradient", [1.0, 0.625])
 def test_a_policy_that_has_not_moved_lies_on_bounds_that_meet(bound_gradient):
     at, mask = np.zeros((1, 2)), np.array([[True, False]])
