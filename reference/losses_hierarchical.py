@@ -55,7 +55,7 @@ def adaptive_log_probs(
     second = None
     if second_down is not None:
         second = part(log_softmax, part(dense, part(dense, inputs, second_down, None), second_up, None))
-    return part(_unfold, of_head, first, second)  # type: ignore[no-any-return]
+    return part(_unfold, of_head, first, second)
 
 
 adaptive_log_probs_vjp = chained(adaptive_log_probs)
