@@ -35,6 +35,7 @@ __all__ = [
     "elements",
     "is_loss",
     "losses",
+    "settled",
     "where_nothing_counts",
 ]
 
@@ -57,6 +58,13 @@ ELEMENTS = (
 
 MEANS = ("mean", "mean_weights", "mean_rows", "batchmean")
 """Reductions that divide, of which the first that an implementation has is asked."""
+
+
+TIMES = 3
+"""How often a question is put: memory that was never written holds something else at times."""
+
+UNSET = "unset memory"
+"""Said of a result that was never written."""
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -189,8 +197,23 @@ def where_nothing_counts(worker: Worker, binding: Binding, spec: Spec, target: T
     for situation, make in SITUATIONS.items():
         questions = (made for case in sorted(cases, key=_divides) if (made := make(case)))
         if question := next(questions, None):
-            said = _said(worker, binding, *question)
-            yield Nothing(spec.name, binding.api, target.name, situation, said)
+            said = [_said(worker, binding, *question) for _ in range(TIMES)]
+            yield Nothing(spec.name, binding.api, target.name, situation, settled(situation, said))
+
+
+def settled(situation: str, said: Sequence[str]) -> str:
+    """What was said each time; a loss of no samples that is a number, but for 0, was never written."""
+    if len(set(said)) > 1 or (situation == "no samples" and _is_number(said[0])):
+        return UNSET
+    return said[0]
+
+
+def _is_number(said: str) -> bool:
+    """Whether something is a finite number that is not 0."""
+    try:
+        return float(said) not in (0.0, math.inf, -math.inf) and said != "NaN"
+    except ValueError:
+        return False
 
 
 def _divides(case: Case) -> tuple[bool, bool, int]:

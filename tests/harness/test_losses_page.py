@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from assay.adapters.binding import bindings
-from assay.harness.mapping.losses import Losses, Nothing, elements, is_loss
+from assay.harness.mapping.losses import Losses, Nothing, elements, is_loss, settled
 from assay.harness.plan import implementations
 from assay.reports.losses import Column, Compared, losses_page
 from assay.specs import all_specs
@@ -48,6 +50,21 @@ def test_differences_are_loud_and_agreement_is_quiet():
     assert column.differs
     assert [column.cell(api) for api in column.cells] == ["0.0", "0.0", "**1e-07**", "–"]
     assert not Column("epsilon", "", {"one": "0.0", "four": "–"}).differs
+
+
+@pytest.mark.parametrize(
+    ("situation", "said", "expected"),
+    [
+        ("no samples", ["NaN", "NaN"], "NaN"),
+        ("no samples", ["0", "0"], "0"),
+        ("no samples", ["0", "3e+17"], "unset memory"),
+        ("no samples", ["-3e+17", "-3e+17"], "unset memory"),
+        ("all masked", ["0.5", "0.5"], "0.5"),
+        ("no samples", ["raises", "raises"], "raises"),
+    ],
+)
+def test_a_number_that_nothing_comes_to_is_what_memory_held(situation, said, expected):
+    assert settled(situation, said) == expected
 
 
 def test_what_was_measured_stands_beside_what_can_be_asked():
