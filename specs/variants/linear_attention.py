@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -68,6 +69,7 @@ def what_is_written_decays(
 def begun_anew(function: Mixer) -> Mixer:
     """The function, which forgets what lies behind when it has done 16 steps."""
 
+    @functools.wraps(function)  # by its signature a variant is told of options
     def forward(*arrays: Any, **options: Any) -> tuple[Array, Array]:
         *sequences, state = arrays
         first, _ = function(*(x if x is None else x[:, :16] for x in sequences), state, **options)
@@ -157,11 +159,21 @@ def only_what_is_written_is_weighed(held: Array, k: Array, v: Array, beta: Array
 
 
 def heads_a_number_of_groups_apart(
-    query: Array, key: Array, value: Array, beta: Array, gate: Any, state: Any, **options: Any
+    query: Array,
+    key: Array,
+    value: Array,
+    beta: Array,
+    gate: Any,
+    state: Any,
+    *,
+    normalise: bool,
+    epsilon: float,
+    scale: float | None,
 ) -> tuple[Array, Array]:
     """Head h of the values served by head ``h mod groups``."""
     repeats = value.shape[2] // key.shape[2]
     query, key = (np.tile(x, (1, 1, repeats, 1)) for x in (query, key))
+    options: dict[str, Any] = {"normalise": normalise, "epsilon": epsilon, "scale": scale}
     return gated_delta_rule(query, key, value, beta, gate, state, **options)
 
 

@@ -18,11 +18,12 @@ def cut(x: Array, *, format: str, scope: str, epsilon: float, epsilon_at: str) -
     return np.trunc(x / (scale[:, None] if scope == "row" else scale)), scale
 
 
-def nothing_by_nothing(x: Array, **options: Any) -> tuple[Array, Array]:
+def nothing_by_nothing(
+    x: Array, *, format: str, scope: str, epsilon: float, epsilon_at: str
+) -> tuple[Array, Array]:
     """Rows of zeros divided by the scale 0."""
-    codes, scale = quantize(x, **options)
-    per_row = options["scope"] == "row"
-    greatest = np.max(np.abs(x), axis=1, keepdims=True) if per_row else np.max(np.abs(x))
+    codes, scale = quantize(x, format=format, scope=scope, epsilon=epsilon, epsilon_at=epsilon_at)
+    greatest = np.max(np.abs(x), axis=1, keepdims=True) if scope == "row" else np.max(np.abs(x))
     return np.where(greatest == 0, np.nan, codes), scale
 
 

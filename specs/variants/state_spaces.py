@@ -60,10 +60,11 @@ def gated_before_the_skip(
     z: Array,
     bias: Any,
     state: Any,
-    **options: Any,
+    *,
+    softplus: bool,
 ) -> tuple[Array, Array]:
     """``C h silu(z) + D x``."""
-    y, held = selective_scan(x, delta, a, b, c, None, z, bias, state, **options)
+    y, held = selective_scan(x, delta, a, b, c, None, z, bias, state, softplus=softplus)
     return y + d * x, held
 
 
@@ -77,7 +78,8 @@ def bias_behind_the_softplus(
     z: Any,
     bias: Array,
     state: Any,
-    **options: Any,
+    *,
+    softplus: bool,
 ) -> tuple[Array, Array]:
     """``softplus(δ) + bias``."""
     sizes = sizes_of(delta, None, True) + bias
@@ -100,13 +102,14 @@ def scan_begun_anew(
     z: Any,
     bias: Any,
     state: Any,
-    **options: Any,
+    *,
+    softplus: bool,
 ) -> tuple[Array, Array]:
     """States that are forgotten behind 16 steps."""
     pieces = [
         selective_scan(
             *(x[:, s], delta[:, s], a, b[:, s], c[:, s], d, z if z is None else z[:, s], bias, before),
-            **options,
+            softplus=softplus,
         )
         for s, before in ((slice(16), state), (slice(16, None), None))
     ]
