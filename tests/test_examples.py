@@ -25,6 +25,7 @@ ATTENTION = ALONE | {
 }
 #: Few sizes: each is compiled.
 PALLAS = {"sizes": [(3, 2, 17), (2, 1, 33)]}
+QUANTIZE = {"format": "int8", "scope": "row", "epsilon_at": "floor"}
 HALVES_TOO = {"dtypes": ("float32", "bfloat16", "float16", "float64")}
 
 #: File and function, spec, options, and whether it has gradients.
@@ -34,6 +35,7 @@ KERNELS = [
     ("pallas_rms_norm.py:rms_norm", "rms_norm", PALLAS, True),
     ("numba_layer_norm.py:layer_norm", "layer_norm", {}, False),
     ("c_gelu.py:gelu", "gelu", {}, False),
+    ("c_quantize.py:quantize", "quantize", QUANTIZE, False),
     ("torch_silu.py:silu", "silu", HALVES_TOO, True),
     ("torch_rotary_embedding.py:rotary_embedding", "rotary_embedding", {}, True),
     ("torch_fused_add_rms_norm.py:fused_add_rms_norm", "fused_add_rms_norm", {}, True),
@@ -59,6 +61,7 @@ TWINS = [
     ("numba_layer_norm.py:broken", "layer_norm", {}, "values", "layer_norm/default/float32/offset"),
     ("c_gelu.py:broken", "gelu", {}, "values", "it computes approximate=true"),
     ("c_gelu.py:overrun", "gelu", {}, "bounds", "writes outside of output 0: 1 element(s) past its end"),
+    ("c_quantize.py:broken", "quantize", QUANTIZE, "values", "quantize/default/float32/normal"),
     ("torch_silu.py:broken", "silu", {}, "gradients", "gradient of x"),
     (
         "torch_rotary_embedding.py:broken",
