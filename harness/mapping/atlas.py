@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
@@ -16,6 +17,10 @@ from .arguments import Argument, Desk
 from .sheets import Sheet, sheet
 
 __all__ = ["Atlas", "atlas", "joined", "subjects"]
+
+
+AT_ONCE = 2
+"""Frameworks that are asked at the same time."""
 
 
 class Atlas(msgspec.Struct, frozen=True):
@@ -58,25 +63,27 @@ def atlas(
         workers: a worker for each target.
         advance: called with a target for each implementation that is done.
     """
-    targets, found, functions = list[Target](), list[Argument](), list[tuple[str, str]]()
-    sheets = list[Sheet]()
-    for settings in workers:
-        worker = Worker(settings)
-        try:
-            target = target_facts(settings, worker.start())
-        except Unstarted as error:
-            targets.append(target_facts(settings, {}, str(error)))
-            continue
-        targets.append(target)
-        try:
-            desk = Desk(worker, target)
-            for spec, binding in subjects(specs, settings.family):
-                if binding.composition and binding.row is None:
-                    functions.append((spec.name, binding.api))
-                else:
-                    found += desk.arguments(binding, spec)
-                    sheets.append(sheet(desk, binding, spec))
-                advance(settings.target)
-        finally:
-            worker.stop()
-    return Atlas(tuple(targets), tuple(found), tuple(functions), tuple(sheets))
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        return joined(list(pool.map(lambda settings: _measured(specs, settings, advance), workers)))
+
+
+def _measured(specs: Sequence[Spec], settings: WorkerSettings, advance: Callable[[str], None]) -> Atlas:
+    """What one worker shows."""
+    worker = Worker(settings)
+    try:
+        target = target_facts(settings, worker.start())
+    except Unstarted as error:
+        return Atlas((target_facts(settings, {}, str(error)),), ())
+    found, functions, sheets = list[Argument](), list[tuple[str, str]](), list[Sheet]()
+    try:
+        desk = Desk(worker, target)
+        for spec, binding in subjects(specs, settings.family):
+            if binding.composition and binding.row is None:
+                functions.append((spec.name, binding.api))
+            else:
+                found += desk.arguments(binding, spec)
+                sheets.append(sheet(desk, binding, spec))
+            advance(settings.target)
+    finally:
+        worker.stop()
+    return Atlas((target,), tuple(found), tuple(functions), tuple(sheets))
