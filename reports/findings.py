@@ -31,7 +31,7 @@ def findings_page(families: Iterable[Family]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"said": said, "ranges": ranges}
+    environment.globals |= {"said": said, "ranges": ranges, "unnoticed": unnoticed}
     text = environment.get_template("findings.md.jinja").render(
         families=chapters,
         counts=Counter(one.standing for one in found),
@@ -60,6 +60,19 @@ def ranges(one: Finding) -> str:
     return ", ".join(f"{package} {allowed}" for package, allowed in one.versions.items())
 
 
+def unnoticed(one: Finding) -> str:
+    """Which rules of frameworks' own tests would let the finding pass, if they asked its examples."""
+    sized = [example for example in one.examples if example.got and example.expected]
+    rules = dict.fromkeys(rule for example in sized for rule in example.unnoticed)
+    if not rules:
+        return ""
+    example = next(example for example in sized if example.unnoticed)
+    return (
+        f"{example.got} for {example.expected} (`{example.case}` in {example.implementation}) "
+        f"is within the default tolerance of {' and '.join(rules)}."
+    )
+
+
 def finding_table(found: Iterable[Finding]) -> Table:
     """Findings in a table: name, standing and title."""
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -82,6 +95,7 @@ def finding_page(one: Finding) -> RenderableType:
     reported = [f"{link.url} {f'({link.state})' if link.state else ''}".rstrip() for link in one.links]
     lists = {
         "Reported": reported,
+        "Would tests notice?": [unnoticed(one)] if unnoticed(one) else [],
         "Known of": [ranges(one)] if one.versions else [],
         "Accounts for": [said(shows) for shows in one.verdicts],
         "Shown by": [_asking(one, place) for place in range(len(one.examples))],

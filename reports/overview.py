@@ -294,8 +294,9 @@ class Overview:
                     "unresolved": verdict.message,
                     "unsupported": verdict.message,
                 }.get(verdict.outcome)
-                key = verdict.spec, verdict.implementation, verdict.outcome, kind or verdict.check
-                groups[(*key, verdict.new)].append(verdict)
+                check = kind or verdict.check
+                key = verdict.spec, verdict.implementation, verdict.outcome, check, verdict.new
+                groups[key].append(verdict)
         found = [Finding(*key[:4], tuple(verdicts)) for key, verdicts in groups.items()]
         return tuple(sorted(found, key=_severity))
 

@@ -21,6 +21,7 @@ from ...specs.language.case import Case, parse
 from ...specs.language.expression import ExpressionError, checked
 from ..record import Known, Problem, Record, Target, Verdict
 from .deviations import Globs, NoValue, checked_versions, fits, meant, unexplained
+from .noticing import passing
 
 __all__ = [
     "Example",
@@ -101,12 +102,23 @@ class Shows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A case that shows a finding, the implementation that it is put to, and in which framework and mode."""
+    """A case that shows a finding, the implementation that it is put to, and in which framework and mode.
+
+    ``got`` and ``expected`` are the numbers that decided, where there are such.
+    """
 
     case: str
     implementation: str
     framework: str
     mode: str
+    got: str = ""
+    expected: str = ""
+
+    @property
+    def unnoticed(self) -> tuple[str, ...]:
+        """The rules of frameworks' own tests that would let it pass, if they asked this case."""
+        dtype = self.case.split("/")[2]
+        return passing(self.got, self.expected, dtype) if self.got and self.expected else ()
 
     def asked(self, verdict: Verdict, target: Target) -> bool:
         """Whether a verdict on a target is the answer."""
