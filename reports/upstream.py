@@ -76,12 +76,8 @@ def _sentences(text: str) -> str:
 
 def _asked(case: Case) -> str:
     """What the script asks, in a sentence."""
-    inputs = ", ".join(f"`{given.name}` of shape {shape}" for given, shape in _shapes(case))
-    return f"In {case.dtype}, {inputs}."
-
-
-def _shapes(case: Case) -> list[tuple[object, object]]:
-    return [(given, tuple(case.names[given.name])) for given in case.sent]
+    inputs = (f"`{given.name}` of shape {tuple(case.names[given.name])}" for given in case.sent)
+    return f"In {case.dtype}, {', '.join(inputs)}."
 
 
 def _script(verdict: Verdict) -> str:
