@@ -143,9 +143,8 @@ class Difference:
     def headline(self) -> str:
         """The gate in one sentence."""
         gate = self.gate
-        changed, known = len(gate.failing), sum(not change.unheard for change in gate.failing)
-        told = f", {known:,} of them known as findings" if known else ""
-        parts = [f"{plural(changed, 'change')} that nobody knows of{told}"] if changed else []
+        known = sum(not change.unheard for change in gate.failing)
+        parts = list(filter(None, (_changes(len(gate.failing), known),)))
         if gate.complaints:
             parts.append(f"{plural(len(gate.complaints), 'waiver')} not true any more")
         if not parts:
@@ -210,6 +209,14 @@ class Difference:
     def accept(self, group: Group) -> str:
         """The command that accepts a group."""
         return f"assay waive {shlex.quote(f'{self.folder}/gate.json')} {group.number}"
+
+
+def _changes(count: int, known: int) -> str:
+    """So many changes, of which so many are known as findings; empty where there is none."""
+    if not known:
+        return f"{plural(count, 'change')} that nobody knows of" if count else ""
+    few = "all" if known == count else f"{known:,}"
+    return f"{plural(count, 'change')}, {few} of them known as findings"
 
 
 def workflow_commands(difference: Difference) -> Iterator[str]:

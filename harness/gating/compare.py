@@ -96,8 +96,8 @@ class Change(msgspec.Struct, frozen=True):
 
     @property
     def unheard(self) -> bool:
-        """Whether the gate does not let it pass, and what fails is no finding on file."""
-        return self.failing and not (self.after is not None and self.after.failing and self.after.findings)
+        """Whether the gate does not let it pass, and it is neither a finding on file nor the end of one."""
+        return self.failing and (self.kind == "missing" or not self.findings)
 
     @property
     def failing(self) -> bool:

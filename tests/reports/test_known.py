@@ -89,7 +89,19 @@ def test_the_gate_names_what_regressed_and_what_was_mended():
         assert "the finding a-tail: the tail is lost" in gate.junit(Difference(changed))
 
 
+def test_the_headline_of_a_gate_says_how_many_changes_are_known():
+    other = msgspec.structs.replace(WRONG, implementation="torch.nn.GELU")
+    conforming = msgspec.structs.replace(RIGHT, implementation="torch.nn.GELU")
+    olds = compared_record(RIGHT, conforming, findings=(TAIL,))
+    news = compared_record(KNOWN, other, findings=(TAIL,))
+    assert Difference(compare(olds, news)).headline == "2 changes, 1 of them known as findings"
+    assert Difference(gate_of(RIGHT, KNOWN)).headline == "1 change, all of them known as findings"
+    assert Difference(gate_of(RIGHT, WRONG)).headline == "1 change that nobody knows of"
+
+
 def test_what_is_a_finding_on_file_need_not_fail_a_gate():
     assert (gate_of(RIGHT, KNOWN).status, gate_of(RIGHT, KNOWN).status_of_new) == (1, 0)
     assert (gate_of(RIGHT, WRONG).status, gate_of(RIGHT, WRONG).status_of_new) == (1, 1)
+    assert (gate_of(KNOWN, RIGHT).status, gate_of(KNOWN, RIGHT).status_of_new) == (1, 0)
+    assert (gate_of(WRONG, RIGHT).status, gate_of(WRONG, RIGHT).status_of_new) == (1, 1)
     assert gate_of(KNOWN, msgspec.structs.replace(RIGHT, outcome="unsupported")).status_of_new == 1
