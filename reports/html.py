@@ -15,7 +15,7 @@ import math
 import re
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -256,7 +256,7 @@ def _data(overview: Overview) -> dict[str, Any]:
     """The verdicts, column by column, each text stored once."""
     cells = Numbered(map(_key, overview.cells))
     cases, profiles, strings = Numbered(), Numbered(), Numbered([""])
-    details = _Details(strings)
+    details = _Details(strings, {known.id: known.title for known in overview.record.findings})
     columns: dict[str, list[Any]] = {
         name: [] for name in ("cell", "case", "outcome", "margin", "profile", "detail")
     }
@@ -317,8 +317,9 @@ def _conditions(record: Record, cells: Numbered) -> dict[int, list[list[str]]]:
 class _Details:
     """What is told of one verdict, texts by their number."""
 
-    def __init__(self, strings: Numbered) -> None:
+    def __init__(self, strings: Numbered, titles: Mapping[str, str]) -> None:
         self.rows: list[list[Any]] = []
+        self._titles = titles
         self.left_out = 0
         self._strings = strings
         self._budget = SCRIPTS
@@ -334,7 +335,7 @@ class _Details:
                 self._text(verdict.told),
                 self._text(verdict.explained_by or ""),
                 self._text(verdict.deviation or ""),
-                [self._text(note) for note in verdict.notes],
+                [self._text(note) for note in (*map(self._known, verdict.findings), *verdict.notes)],
                 [self._margin(margin) for margin in verdict.margins] if told else [],
                 self._worst(verdict.worst) if verdict.worst else None,
                 verdict.digest if told else "",
@@ -346,6 +347,10 @@ class _Details:
 
     def _text(self, text: str) -> int:
         return self._strings.number(text if len(text) <= MESSAGE else text[:MESSAGE] + "…")
+
+    def _known(self, name: str) -> str:
+        """A finding on file by name and title."""
+        return f"known as {name}: {self._titles.get(name, '')}".removesuffix(": ")
 
     def _margin(self, margin: Margin) -> list[Any]:
         return [

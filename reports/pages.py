@@ -104,6 +104,8 @@ def explanation_page(explanation: Explanation) -> RenderableType:
     parts: list[RenderableType] = [Panel(head, title="verdict", title_align="left")]
     if verdict.told:
         parts.append(Text(verdict.told + "\n"))
+    for one in explanation.findings:
+        parts.append(Text(f"known as {one.id}: {one.title}\n", "blue"))
     parts.append(_table("given", _given(explanation)))
     if verdict.margins:
         parts.append(_arrays(explanation))

@@ -120,6 +120,7 @@ def test_show_prints_formula_facets_axes_and_sources(capsys):
 def test_explain_prints_what_was_given_got_and_expected(capsys):
     assert main(["explain", GELU, "--implementation", "torch.nn.functional.gelu"]) == 0
     shown = capsys.readouterr().out
+    assert "known as gelu-negative-tail: " in shown
     for words in ("inaccurate", "expected -0.0342991834", "float32[3, 17]", "worst error", "tf32"):
         assert words in shown
 

@@ -10,6 +10,7 @@ from ...numerics.profiles import profiles
 from ...specs import all_specs
 from ...specs.language.case import parse
 from ..judging.expectation import Expectation
+from ..judging.findings import Finding, accounts, findings
 from ..judging.judge import Answer, Judgement
 from ..plan import implementations, refusal
 from ..record import Verdict
@@ -35,6 +36,11 @@ class Explanation:
         verdict = self.verdict
         judgement = Judgement(verdict.outcome, verdict.check, verdict.message, worst=verdict.worst)
         return script(self.request.expectation, self.request.binding, self.request.target, judgement)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings on file that account for the verdict, if it fails and they account for all of it."""
+        return tuple(findings()[name] for name in accounts(self.verdict, self.request.target))
 
     @property
     def profiles(self) -> tuple[tuple[str, str, bool], ...]:

@@ -43,6 +43,11 @@ def test_a_finding_is_named_with_its_title_beside_what_it_accounts_for(form):
     assert NAMED not in render(record(verdict()), form)
 
 
+def test_the_page_names_it_with_every_single_verdict_too():
+    page = render(SHOWN, "html")
+    assert page.count("known as a-tail: the tail is lost") == 1 + page.count("<br>known as")
+
+
 def test_the_junit_document_names_it_in_the_failures_that_are_known():
     known, told = render(SHOWN, "junit"), "known as a-tail (the tail is lost)"
     assert known.count(f'message="{told}: ') == 2
