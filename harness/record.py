@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import itertools
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -365,7 +366,7 @@ def opened(path: Path) -> Iterator[tuple[Head, Iterator[Verdict]]]:
     with path.open("rb") as raw:
         compressed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
-        file: IO[bytes] = gzip.GzipFile(fileobj=raw) if compressed else raw
+        file: io.BufferedIOBase = gzip.GzipFile(fileobj=raw) if compressed else raw
         try:
             first = file.readline()
             in_lines = first.startswith(HEAD)
@@ -386,11 +387,11 @@ def _in_one(data: bytes) -> tuple[Head, Iterator[Verdict]]:
     return Head.of(record), iter(record.verdicts)
 
 
-def _in_lines(first: bytes, file: IO[bytes]) -> tuple[Head, Iterator[Verdict]]:
+def _in_lines(first: bytes, file: io.BufferedIOBase) -> tuple[Head, Iterator[Verdict]]:
     return msgspec.json.decode(first, type=Head), _verdicts(file)
 
 
-def _verdicts(file: IO[bytes]) -> Iterator[Verdict]:
+def _verdicts(file: io.BufferedIOBase) -> Iterator[Verdict]:
     decoder = msgspec.json.Decoder(Verdict)
     while lines := file.readlines(CHUNK):
         yield from decoder.decode_lines(b"".join(lines))
@@ -416,7 +417,7 @@ def written(head: Head, verdicts: Iterable[Verdict], path: Path) -> None:
     draft, encoder = path.with_suffix(".tmp"), msgspec.json.Encoder()
     # The time and the name in a header of gzip would make two files of one record differ.
     with draft.open("wb") as raw, contextlib.ExitStack() as stack:
-        file: IO[bytes] = raw
+        file: io.BufferedIOBase = raw
         if path.suffix == ".gz":
             file = stack.enter_context(gzip.GzipFile("", "wb", 6, raw, mtime=0))
         lines = encoder.encode_lines([head])

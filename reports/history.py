@@ -152,7 +152,8 @@ def _taken_in(
             edition.asked[family] += 1
             edition.failed[family] += verdict.failing
         if verdict.failing:
-            seen[(*place, verdict.outcome, verdict.check)] += 1
+            kind_of = *place, verdict.outcome, verdict.check
+            seen[kind_of] += 1
     for key, count in seen.items():
         spec, implementation, target, outcome, check = key
         kind = kinds.setdefault(key, Kind(spec, implementation, target, outcome, check, number, number))
