@@ -59,7 +59,7 @@ def _shown(one: Finding, example: Example, record: Record) -> Verdict | None:
 
 
 def _own(example: Example, python: str) -> WorkerSettings:
-    return WorkerSettings(checked_framework(example.framework, example.mode), "cpu", example.mode, python)
+    return WorkerSettings(checked_framework(example.framework), "cpu", example.mode, python)
 
 
 def _others(example: Example, names: Iterable[str], python: str, folder: Path) -> tuple[Verdict, ...]:
