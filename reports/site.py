@@ -160,8 +160,8 @@ def write_site(records: dict[str, Record], folder: Path) -> list[Path]:
 
 
 def _places(records: dict[str, Record]) -> list[Place]:
-    """Every target of every record, also one that only a verdict names."""
-    found: list[Place] = []
+    """Every target of every record, also one that only a verdict names; those of one name stand together."""
+    found: defaultdict[str, list[tuple[str, str, Target]]] = defaultdict(list)
     for name, record in records.items():
         known = {target.name: target for target in record.targets if target.available}
         for verdict in record.verdicts:
@@ -171,8 +171,8 @@ def _places(records: dict[str, Record]) -> list[Place]:
                 known[verdict.target] = Target(verdict.target, framework, device, mode, available=True)
         for target in known.values():
             label = f"{name}: {target.name}" if len(records) > 1 else target.name
-            found.append(Place(len(found), label, name, target))
-    return found
+            found[target.name].append((label, name, target))
+    return [Place(number, *place) for number, place in enumerate(itertools.chain(*found.values()))]
 
 
 def _specs(records: dict[str, Record], keys: Iterable[Key]) -> dict[str, SpecFacts]:
