@@ -332,6 +332,7 @@ class Head(msgspec.Struct, frozen=True, tag_field="holds", tag="head"):
     implementations: tuple[Implementation, ...]
     timings: dict[str, float] = {}
     format: int = FORMAT
+    findings: tuple[Known, ...] = ()
 
     @classmethod
     def of(cls, record: Record) -> Head:

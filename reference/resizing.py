@@ -6,6 +6,7 @@ product with its transpose.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -327,7 +328,7 @@ def grid_sample_vjp(
     """
     weights, slopes = _read(x, grid, mode, outside, align_corners)
     read, space = _names(len(weights))
-    given = np.reshape(cotangent, (len(x), -1, x.shape[-1]))
+    given = np.reshape(cotangent, (len(x), math.prod(grid.shape[1:-1]), x.shape[-1]))
     of_x = np.einsum(f"{','.join(read)},bpz->{space}", *weights, given)
     of_places = []
     for axis, slope in enumerate(slopes):
@@ -353,7 +354,7 @@ def _read(
     require(outside in OUTSIDE, f"outside must be one of {', '.join(OUTSIDE)}; got {outside!r}")
     found = []
     for axis, n in enumerate(x.shape[1:-1]):
-        at = np.reshape(grid[..., rank - 1 - axis], (len(x), -1, 1))
+        at = np.reshape(grid[..., rank - 1 - axis], (len(x), math.prod(grid.shape[1:-1]), 1))
         half = (n - 1) / 2 if align_corners else n / 2
         place = (at + 1.0) * half if align_corners else ((at + 1.0) * n - 1.0) / 2.0
         weight, slope = _taps(place, n, mode, outside, align_corners)

@@ -45,6 +45,7 @@ adaptive_log_softmax = Spec(
     parameters=PARAMETERS,
     sizes=SIZES,
     data=("normal", "saturated"),
+    empty=(),
     constraints=(
         Constraint(
             "C2", "data != 'out_of_range'", "labels must be classes", broken_by={"data": "out_of_range"}

@@ -77,8 +77,8 @@ def scaled_matmul(x, kernel, x_scale, kernel_scale, bias, *, scope):
         x_scale, kernel_scale = x_scale.repeat_interleave(32, 1), kernel_scale.repeat_interleave(32, 0)
     elif scope == "row":
         x_scale = x_scale[:, None]
-    x, kernel = (wide(stored(array, "float8_e4m3fn")) for array in (x, kernel))
-    y = (x_scale * x) @ (kernel_scale * kernel)
+    rows, columns = (wide(stored(array, "float8_e4m3fn")) for array in (x, kernel))
+    y = (x_scale * rows) @ (kernel_scale * columns)
     return (y if bias is None else y + bias).to(x.dtype)
 
 

@@ -34,6 +34,8 @@ WHOLE = {
     "ntxent": "pairs are within the batch",
     "circle": "pairs are within the batch",
     "grpo_loss": "its mean is over the groups",
+    "adaptive_log_softmax": "its loss is the mean over the batch",
+    "tracked_instance_norm": "its running statistics are means over the batch",
 }
 UNREDUCED = ("none", "rows")
 

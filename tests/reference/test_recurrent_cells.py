@@ -127,7 +127,6 @@ def test_each_place_sees_its_neighbours_and_no_others():
     assert_same((last, last_cell), (expected, cell))
 
 
-@proves(lstm_cell, lstm_cell_vjp, by="law")
 def test_a_cell_is_one_step_of_an_lstm_whose_kernel_is_the_identity():
     z, c = carried(normal("z", BATCH, 4 * UNITS)), carried(normal("c", BATCH, UNITS))
     rest = np.zeros((BATCH, UNITS)), c, np.eye(4 * UNITS), np.zeros((UNITS, 4 * UNITS)), None
