@@ -161,6 +161,7 @@ class Worker:
         try:
             gateway = self._group.makegateway(f"popen//python={settings.python}//execmodel=main_thread_only")
         except (OSError, EOFError) as error:
+            self.stop()
             raise Unstarted(f"the interpreter {settings.python} does not start: {error}") from error
         self._channel = gateway.remote_exec(BOOTSTRAP)
         package = __package__.partition(".")[0]
