@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from support import sample as samples
+from support.bindings import own_bindings
 from support.sample import sample
 
-from assay.adapters import binding
 from assay.harness.plan import plan
 from assay.harness.record import Record, read
 from assay.specs import all_specs
@@ -41,11 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(autouse=True)
 def _own_bindings() -> Iterator[None]:
     """Forget the bindings that a test loaded: they would count in every later one."""
-    before = {framework: dict(binding.bindings([framework])) for framework in binding.FRAMEWORKS}
-    loaded = set(binding._loaded)
-    yield
-    binding._registered.update(before)
-    binding._loaded &= loaded
+    with own_bindings():
+        yield
 
 
 @pytest.fixture(scope="session")

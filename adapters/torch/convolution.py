@@ -68,7 +68,7 @@ for n in (1, 2, 3):
 
 def padded(x, kernel, strides, dilation):
     """Channels first, with the zeros around that 'same' asks for: the odd one on the high side."""
-    widths = list[int]()
+    widths: list[int] = []
     for length, taps, stride, step in zip(x.shape[1:-1], kernel.shape[:-2], strides, dilation, strict=True):
         total = max((-(-length // stride) - 1) * stride + (taps - 1) * step + 1 - length, 0)
         widths = [total // 2, total - total // 2, *widths]
