@@ -6,7 +6,6 @@ import dataclasses
 import difflib
 import fnmatch
 import itertools
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -106,14 +105,18 @@ def reseeded(questions: Iterable[Question], seeds: int) -> list[Question]:
 
 
 def reaching(questions: Sequence[Question]) -> Iterator[Question]:
-    """Few questions that between them ask every implementation that any of them asks: the greedy cover."""
+    """Few questions that between them ask every implementation that any of them asks: the greedy cover.
+
+    Of two that reach as many, the one of ordinary data is asked.
+    """
     for _, group in itertools.groupby(questions, lambda question: question.case.spec.name):
         of_spec = list(group)
         reached = [{b.key for b in q.bindings if refusal(b, q.case) is None} for q in of_spec]
+        ordinary = [question.case.data == question.case.spec.data[0] for question in of_spec]
         left = set().union(*reached)
         while left:
-            gain = Counter({place: len(left & keys) for place, keys in enumerate(reached)})
-            place, _ = gain.most_common(1)[0]
+            gains = [(len(left & keys), ordinary[place]) for place, keys in enumerate(reached)]
+            place = gains.index(max(gains))
             left -= reached[place]
             yield of_spec[place]
 
