@@ -259,9 +259,18 @@ def accounts(verdict: Verdict, target: Target, *, by_mode: bool = False) -> tupl
         target: what it was given on.
         by_mode: whether only what names a mode counts.
     """
-    if not verdict.failing:
-        return ()
-    entries = [(s, o) for s, o in _entries() if s.concerns(verdict, target) and o.holds_on(target)]
+    return _told(verdict, _concerned(verdict, target), by_mode=by_mode) if verdict.failing else ()
+
+
+Entries = Sequence[tuple[Shows, Finding]]
+
+
+def _concerned(verdict: Verdict, target: Target) -> Entries:
+    """What findings say of the verdict's implementation on a target."""
+    return [(s, o) for s, o in _entries() if s.concerns(verdict, target) and o.holds_on(target)]
+
+
+def _told(verdict: Verdict, entries: Entries, *, by_mode: bool = False) -> tuple[str, ...]:
     case = _case(verdict.case)
     told = [
         next((o.id for s, o in entries if (s.mode or not by_mode) and s.tells(problem, case)), "")
@@ -282,11 +291,16 @@ def _case(case_id: str) -> Case | None:
 def attributed(record: Record) -> Record:
     """The record with the findings that account for its verdicts, and with what became of these findings."""
     targets = {target.name: target for target in record.targets}
+    entries: dict[tuple[str, str, str], Entries] = {}
+    for verdict in (v for v in record.verdicts if v.failing and v.target in targets):
+        key = verdict.spec, verdict.implementation, verdict.target
+        if key not in entries:
+            entries[key] = _concerned(verdict, targets[verdict.target])
     verdicts = tuple(
-        msgspec.structs.replace(verdict, findings=accounts(verdict, targets[verdict.target]))
-        if verdict.failing and verdict.target in targets
-        else verdict
-        for verdict in record.verdicts
+        msgspec.structs.replace(v, findings=_told(v, entries[v.spec, v.implementation, v.target]))
+        if v.failing and v.target in targets
+        else v
+        for v in record.verdicts
     )
     shown = Counter(name for verdict in verdicts for name in verdict.findings)
     answers: defaultdict[tuple[str, str], list[tuple[Verdict, Target]]] = defaultdict(list)

@@ -14,10 +14,10 @@ from assay.harness.plan import Question, reaching, refusal
 
 __all__ = ["BUDGET", "drawn", "sample"]
 
-BUDGET = 1600
+BUDGET = 1500
 """Configurations, of each implementation, that are compiled and run."""
 
-ANSWERS = 2500
+ANSWERS = 2000
 """Verdicts on what is run: further data for a configuration cost little, not nothing."""
 
 EVERY = False
