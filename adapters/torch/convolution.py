@@ -239,7 +239,7 @@ def locally_connected1d_banded(x, kernel, bias, strides, padding):
         torch.arange(length, device=x.device)[:, None] + low - stride * torch.arange(places, device=x.device)
     )
     seen = (rows[..., None] == torch.arange(window, device=x.device)).to(x.dtype)
-    matrix = torch.einsum("ios,oscf->icof", seen, kernel).reshape(x.shape[1:].numel(), places * filters)
+    matrix = torch.einsum("ios,oscf->icof", seen, kernel).flatten(2).flatten(0, 1)
     y = (x.flatten(1) @ matrix).unflatten(1, (places, filters))
     return y if bias is None else y + bias
 
