@@ -98,8 +98,17 @@ class Framework(ABC):
                 return path
         raise Unavailable(f"there is no path {name!r}; there are {', '.join(self.modes)}")
 
-    def enter(self, path: Path) -> None:  # noqa: B027  # most have nothing to set
-        """Set what a path needs before the framework is imported."""
+    def enter(self, path: Path) -> None:
+        """Start for a path: what it needs of the environment must stand before the framework is imported.
+
+        Raises:
+            Unavailable: the framework is not to be had, or too old for the path.
+        """
+        os.environ.update(path.environ)
+        self.start()
+        for name, first in path.since.items():
+            if _release(found := self.versions()[name]) < _release(first):
+                raise Unavailable(f"{name} {found} has no path {path.name!r}: it came with {name} {first}")
 
     @abstractmethod
     def start(self) -> None:

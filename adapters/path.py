@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 __all__ = ["Path"]
 
@@ -17,7 +18,8 @@ class Path:
         shown: what proves that it was; empty for eager execution, where there is nothing to show.
         differentiates: whether gradients come of it; where not, only outputs are asked for and judged.
         dtypes: of the cases that it is asked; of all if empty.
-        since: the first version of the framework that has it; empty if all that can be asked have it.
+        environ: variables of the environment that must stand before the framework is imported.
+        since: the first version of a distribution that has it; empty if all that can be asked have it.
     """
 
     name: str
@@ -25,4 +27,5 @@ class Path:
     shown: str = ""
     differentiates: bool = True
     dtypes: tuple[str, ...] = ()
-    since: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    since: Mapping[str, str] = field(default_factory=dict)

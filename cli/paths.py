@@ -27,6 +27,6 @@ def paths(*, framework: Names = ALL_FRAMEWORKS) -> None:
         for path in adapter(checked_framework(name), "cpu").paths:
             asked = "values and gradients" if path.differentiates else "values"
             dtypes = f" in {', '.join(path.dtypes)}" if path.dtypes else ""
-            since = f"; since {path.since}" if path.since else ""
+            since = "".join(f"; since {name} {first}" for name, first in path.since.items())
             table.add_row(name, path.name, path.entered, path.shown, f"{asked}{dtypes}{since}")
     Screen().print(table)

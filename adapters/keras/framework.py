@@ -10,7 +10,6 @@ from ..binding import Binding, binder
 from ..environment import KERAS
 from ..framework import Framework, Returned, Runner, Unavailable, Wire, framework
 from ..lazy import Lazy
-from ..path import Path
 
 keras: Any = Lazy("keras")
 binds = binder("keras")
@@ -33,10 +32,6 @@ class Adapter(Framework):
         self.construct, self.seed = self.backend.construct, self.backend.seed
         self.distributions = tuple(dict.fromkeys(("keras", *self.backend.distributions)))
         self.environment = (*KERAS, *self.backend.environment)
-
-    def enter(self, path: Path) -> None:
-        """What the backend needs."""
-        self.backend.enter(path)
 
     def start(self) -> None:
         """Start the backend, then Keras on it."""

@@ -113,16 +113,16 @@ class Adapter(Framework):
         Path("eager", "operation by operation"),
         Path("graph", "tf.function", "a concrete function was traced, and calls no Python"),
         Path("xla", "tf.function(jit_compile=True)", "every function is one that XLA must compile"),
-        Path("onednn_off", "without oneDNN", "TensorFlow says that oneDNN is off"),
+        Path(
+            "onednn_off",
+            "without oneDNN",
+            "TensorFlow says that oneDNN is off",
+            environ={"TF_ENABLE_ONEDNN_OPTS": "0"},
+        ),
     )
     distributions = ("tensorflow", "tensorflow-cpu", "keras")
     oldest: ClassVar = {"tensorflow": "2.15", "tensorflow-cpu": "2.15"}
     environment = TENSORFLOW
-
-    def enter(self, path: Path) -> None:
-        """TensorFlow asks for oneDNN once, when it is imported."""
-        if path.name == "onednn_off":
-            os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 
     def start(self) -> None:
         """Import TensorFlow, quietly; refuse CUDA where there is none."""

@@ -124,14 +124,12 @@ def settings() -> dict[str, bool]:
     }
 
 
-@contextlib.contextmanager
 def deterministic() -> Any:
     """Algorithms that are deterministic, and an error where there is none."""
+    within = contextlib.ExitStack()
+    within.callback(torch.use_deterministic_algorithms, False)
     torch.use_deterministic_algorithms(True)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(False)
+    return within
 
 
 def over_samples(call: Callable[..., Any], shown: set[tuple[str, bool]]) -> Callable[..., Any]:
@@ -241,7 +239,12 @@ class Adapter(Framework):
 
     paths = (
         Path("eager", "operation by operation"),
-        Path("compiled", "torch.compile, fullgraph", "Dynamo made one graph, with its gradient", since="2.1"),
+        Path(
+            "compiled",
+            "torch.compile, fullgraph",
+            "Dynamo made one graph, with its gradient",
+            since={"torch": "2.1"},
+        ),
         Path("no_grad", "inside torch.no_grad", "gradients are disabled", differentiates=False),
         Path(
             "inference_mode",
@@ -254,9 +257,14 @@ class Adapter(Framework):
             "the program that torch.export makes",
             "its graph holds the call",
             differentiates=False,
-            since="2.2",
+            since={"torch": "2.2"},
         ),
-        Path("vmap", "torch.vmap over two samples", "the call was given batched tensors", since="2.0"),
+        Path(
+            "vmap",
+            "torch.vmap over two samples",
+            "the call was given batched tensors",
+            since={"torch": "2.0"},
+        ),
         Path(
             "autocast",
             "float32 under torch.autocast to bfloat16",

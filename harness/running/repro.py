@@ -17,7 +17,9 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from ...adapters.binding import BUILT, Binding
+from ...adapters.framework import framework
 from ...adapters.lazy import Lazy
+from ...adapters.path import Path
 from ...numerics.dtypes import encode
 from ...syntax import parse
 from ..judging.expectation import Expectation
@@ -107,7 +109,7 @@ def script(expectation: Expectation, binding: Binding, target: Target, judgement
         function=binding.function.__name__,
         wrt=expectation.wrt,
         mode=target.mode,
-        ending=_ending(expectation, judgement),
+        ending=_ending(expectation, judgement, _path(target)),
     )
 
 
@@ -120,10 +122,11 @@ def _construction(binding: Binding, parameters: Mapping[str, Any]) -> str:
     return f"PARAMETERS[{BUILT!r}] = construct({binding.build.__name__}, {{{', '.join(given)}}})\n"
 
 
-def _ending(expectation: Expectation, judgement: Judgement) -> str:
+def _ending(expectation: Expectation, judgement: Judgement, path: Path) -> str:
     spec = expectation.case.spec
     names = (*spec.outputs, *spec.states, *(f"gradient of {name}" for name in expectation.wrt))
-    worst, differentiated = judgement.worst, expectation.case.valid and expectation.wrt
+    worst = judgement.worst
+    differentiated = expectation.case.valid and expectation.wrt and path.differentiates
     packed = "[unpack(packed) for packed in COTANGENTS]" if differentiated else "None"
     if worst is None:
         return SHOW_SHAPES.format(names=names, cotangents=packed)
@@ -143,8 +146,15 @@ def _literal(number: str) -> str:
 
 def _environment(target: Target) -> Iterator[str]:
     backend = target.framework.partition("[")[2].rstrip("]")
+    needed = dict(_path(target).environ)
     if target.framework.startswith("keras"):
-        yield f"import os\n\nos.environ['KERAS_BACKEND'] = {backend or 'tensorflow'!r}\n"
+        needed["KERAS_BACKEND"] = backend or "tensorflow"
+    if needed:
+        yield "import os\n\n" + "".join(f"os.environ[{n!r}] = {value!r}\n" for n, value in needed.items())
+
+
+def _path(target: Target) -> Path:
+    return framework(target.framework, target.device).path(target.mode)
 
 
 def _driver(framework: str) -> str:

@@ -41,7 +41,6 @@ def serve(channel: Any, name: str, device: str, mode: str, files: Sequence[str],
         adapter = framework(name, device)
         path = adapter.path(mode)
         adapter.enter(path)
-        adapter.start()
     except Unavailable as error:
         channel.send({"unavailable": str(error)})
         return

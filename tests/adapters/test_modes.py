@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.adapters.framework import framework
+from assay.adapters.framework import Unavailable, framework
 
 MAKEFILE = Path(__file__).resolve().parents[2] / "Makefile"
 
@@ -86,13 +86,27 @@ def test_every_path_that_shows_something_is_tried_above():
         assert {path.name for path in framework(name, "cpu").paths if path.shown} == modes
 
 
+def test_a_path_that_a_version_has_not_is_refused_with_the_first_that_has_it(monkeypatch):
+    adapter = framework("torch", "cpu")
+    monkeypatch.setattr(adapter, "start", lambda: None)
+    monkeypatch.setattr(adapter, "versions", lambda: {"torch": "1.13.1"})
+    adapter.enter(adapter.path("eager"))
+    with pytest.raises(Unavailable, match=r"torch 1\.13\.1 has no path 'vmap': it came with torch 2\.0"):
+        adapter.enter(adapter.path("vmap"))
+
+
+def test_the_page_tells_every_path():
+    page = (MAKEFILE.parent / "docs" / "paths.md").read_text("utf-8")
+    names = {path.name for name in NAMES for path in framework(name, "cpu").paths}
+    assert {name for name in names if f"`{name}`" not in page} == set()
+
+
 ONEDNN = """
 import sys
 from assay.adapters.framework import NotInForce, framework
 
 adapter = framework("tensorflow", "cpu")
 adapter.enter(adapter.path(sys.argv[1]))
-adapter.start()
 try:
     print(adapter.in_force("onednn_off", lambda inputs, cotangents: ((), ()), {}, None)[1])
 except NotInForce as error:

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from assay.adapters.binding import bindings
+from assay.adapters.framework import framework
 from assay.harness.auditing.variants import expected
 from assay.harness.judging.judge import Judgement
 from assay.harness.record import Target
@@ -17,6 +18,7 @@ from assay.harness.running.processes import WorkerSettings
 from assay.harness.running.repro import script
 from assay.numerics.dtypes import widen
 from assay.specs import all_specs
+from assay.specs.language.case import parse
 from assay.specs.language.cases import cases
 
 SPECS = all_specs()
@@ -81,3 +83,38 @@ def test_every_binding_can_be_written_into_a_script(name):
             text = script(expectation, binding, target, Judgement("differs", "values"))
             compile(text, binding.key, "exec")
             assert "from builtins import" not in text, binding.key
+
+
+EACH = """
+import io, runpy, sys
+from contextlib import redirect_stdout
+
+for file in sys.argv[1:]:
+    with redirect_stdout(io.StringIO()) as told:
+        try:
+            runpy.run_path(file, run_name="__main__")
+        except SystemExit:
+            pass
+    assert told.getvalue().startswith("y ("), file
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "api"),
+    [
+        ("torch", "torch.nn.functional.linear"),
+        ("tensorflow", "tf.linalg.matmul"),
+        ("jax", "flax.linen.Dense"),
+    ],
+)
+def test_a_script_enters_every_path_by_itself(tmp_path, name, api):
+    binding, files = bindings([name])[f"dense:{api}"], []
+    for path in framework(name, "cpu").paths:
+        if path.name != "compiled":  # which takes g++ its time, and is asked elsewhere
+            dtype = (path.dtypes or ("float32",))[0]
+            target = Target(f"{name}/cpu/{path.name}", name, "cpu", path.name, available=True)
+            planted = expected(parse(f"dense/default/{dtype}/normal/3x17x5", SPECS)), binding, target
+            files.append(tmp_path / f"{path.name}.py")
+            files[-1].write_text(script(*planted, Judgement("differs", "structure", "planted")))
+    done = subprocess.run([sys.executable, "-c", EACH, *files], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
