@@ -42,6 +42,7 @@ from ..reports.overview import plural
 from ..reports.pages import explanation_page, spec_page, spec_table
 from ..specs.language.cases import DTYPE_ORDER
 from .atlas import atlas
+from .bisect import bisect
 from .coverage import coverage
 from .ending import DEBUG, CannotRun, Defect, keeping, status_of, unread
 from .findings import findings, upstream
@@ -370,6 +371,7 @@ def answers(
 
 
 app.command(atlas)
+app.command(bisect)
 app.command(check)
 app.command(coverage)
 app.command(export)

@@ -39,7 +39,7 @@ from ..reports.gate import write_gate
 from .ending import EXPECTED, keeping
 from .options import ALL_FRAMEWORKS, Device, Names, Paths, Tier
 
-__all__ = ["gate", "waive"]
+__all__ = ["Watch", "gate", "waive"]
 
 WAIVERS = Path("assay-waivers.toml")
 """The file of waivers that is read without being named, if it is there."""
@@ -139,7 +139,7 @@ def gate(
     screen = Screen()
     runs = [out / n / "run.json" for n, side in zip(SIDES, sides, strict=True) if side.record is None]
     with keeping(*runs):
-        with _terminable(), _Watch(screen) as watch:
+        with _terminable(), Watch(screen) as watch:
             compared, candidate_record, failure = run_gate(sides, scope, out, watch)
         compared = apply(compared, candidate_record, known, datetime.date.today())
         compared = _ended_early(compared, failure) if failure else compared
@@ -241,20 +241,21 @@ def _named(sides: tuple[Side, Side]) -> tuple[str, ...]:
     return frameworks_of([side.requirements for side in sides]) or ALL_FRAMEWORKS
 
 
-class _Watch:
+class Watch:
     """Shows how far each of the two runs is."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
         self._stack = contextlib.ExitStack()
 
-    def __enter__(self) -> _Watch:
+    def __enter__(self) -> Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def __call__(self, name: str, run: Run) -> Callable[[Verdict], None]:
+        """Begin to show a run, by its side's name; returns what is told of each verdict."""
         self._stack.close()
         self._screen.print(f"[bold]{name}[/bold]")
         progress = self._stack.enter_context(Progress(self._screen))

@@ -61,7 +61,7 @@ class Side:
 class GateScope:
     """What both sides are asked. Where one is a record on file, the other is asked what that one was.
 
-    No ``frameworks`` are all that a record names.
+    No ``frameworks`` are all that a record names; ``cases``, by their ids, are asked in place of a tier's.
     """
 
     specs: Sequence[str]
@@ -75,12 +75,14 @@ class GateScope:
     start_limit: float = 300.0
     resume: bool = False
     command: str = ""
+    cases: Sequence[str] = ()
 
     def questions(self, like: Record | None) -> list[Question]:
         """The questions of the tier, or those that a record answers, as far as there are such cases still."""
         if like is None:
-            return plan(select_specs(self.specs).values(), self.tier, self.dtypes)
+            return plan(select_specs(self.specs).values(), self.tier, self.dtypes, self.cases)
         ids = [case for case in dict.fromkeys(verdict.case for verdict in like.verdicts) if _known(case)]
+        ids = [case for case in ids if case in self.cases or not self.cases]
         return plan((), self.tier, self.dtypes, ids) if ids else []
 
     def workers(self, python: str, like: Record | None) -> list[WorkerSettings]:
