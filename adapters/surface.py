@@ -1,23 +1,19 @@
 """The public names of the frameworks' layer and loss modules: what there is to ask, bound or not.
 
-They are read off the frameworks, in a worker process. Two files say what is not bound: ``excluded.toml``,
-what is no layer or loss, with the reason, and ``planned.txt``, what is to come.
+They are read off the frameworks, in a worker process; `unbound` knows what nothing is to ask.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from .binding import Binding, bindings
 from .lazy import imported
 
-__all__ = ["SURFACE", "Exclusion", "Part", "bound_names", "exclusions", "planned", "public_names"]
+__all__ = ["SURFACE", "Part", "bound_names", "public_names"]
 
 
 @dataclass(frozen=True)
@@ -113,27 +109,3 @@ def bound_names(framework: str) -> frozenset[str]:
 def _name(binding: Binding) -> str:
     """The name alone, without what brackets add, as in ``torch.nn.LSTM(num_layers)``."""
     return binding.api.partition("(")[0].partition("[")[0]
-
-
-class Exclusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Names that nothing is asked of, and why."""
-
-    reason: str
-    names: tuple[str, ...]
-    """Globs."""
-
-
-@functools.cache
-def exclusions() -> tuple[Exclusion, ...]:
-    """What is left out on purpose."""
-    text = Path(__file__).with_name("excluded.toml").read_text("utf-8")
-    found: Mapping[str, tuple[Exclusion, ...]] = msgspec.toml.decode(
-        text, type=dict[str, tuple[Exclusion, ...]]
-    )
-    return found["excluded"]
-
-
-@functools.cache
-def planned() -> frozenset[str]:
-    """The names that are to be bound."""
-    return frozenset(Path(__file__).with_name("planned.txt").read_text("utf-8").split())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.adapters.surface import exclusions, planned
+from assay.adapters.unbound import exclusions, planned
 from assay.cli.app import main
 from assay.harness.running.coverage import Coverage, Name, coverage
 from assay.harness.running.processes import WorkerSettings

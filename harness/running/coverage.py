@@ -13,7 +13,8 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from ...adapters.surface import bound_names, exclusions
+from ...adapters.surface import bound_names
+from ...adapters.unbound import exclusions
 from .processes import Worker, WorkerSettings
 
 __all__ = ["STATUSES", "Coverage", "Name", "coverage"]

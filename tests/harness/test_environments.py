@@ -11,6 +11,7 @@ import zipfile
 
 import pytest
 
+from assay.adapters.binding import FRAMEWORKS, bindings
 from assay.harness.gating import environments
 from assay.harness.gating.environments import Unmade, environment, frameworks_of, requirements_of
 
@@ -126,3 +127,30 @@ def test_pip_makes_an_environment_where_there_is_no_uv(tmp_path, monkeypatch):
     python = environment(["--no-index", "--find-links", str(tmp_path), "tiny==1.0"], folder=tmp_path / "kept")
     said = subprocess.run([python, "-c", "import tiny; print(tiny.answer)"], capture_output=True, text=True)
     assert said.stdout == "42\n"
+
+
+ALONE = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in {{*sys.stdlib_module_names, "assay", {held}}}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Absent())
+import assay.harness.running.worker
+from assay.adapters.binding import FRAMEWORKS, bindings
+from assay.adapters.framework import framework
+
+print(len(bindings(FRAMEWORKS)), *(len(framework(name, "cpu").paths) for name in FRAMEWORKS))
+"""
+
+
+def test_a_worker_with_every_binding_needs_nothing_but_what_its_environment_holds():
+    held = ", ".join(map(repr, environments.WORKER))
+    done = subprocess.run([sys.executable, "-c", ALONE.format(held=held)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    count, *paths = map(int, done.stdout.split())
+    assert count == len(bindings(FRAMEWORKS))
+    assert len(paths) == len(FRAMEWORKS)
+    assert min(paths) > 0
