@@ -70,6 +70,7 @@ app = cyclopts.App(
     help_format="plaintext",
     console=Screen(),
 )
+app.register_install_completion_command()
 
 
 @app.command

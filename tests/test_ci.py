@@ -15,6 +15,8 @@ import msgspec
 import pytest
 import yaml
 
+from assay.cli.app import app
+
 ROOT = Path(__file__).resolve().parents[1]
 ACTION = ROOT / "action.yml"
 TEMPLATE = ROOT / "docs" / "gitlab-template.yml"
@@ -224,3 +226,22 @@ def test_the_template_hands_its_variables_on_as_they_are(tmp_path: Path) -> None
     done = subprocess.run(["sh", "-ec", "\n".join(job["script"])], cwd=tmp_path, env=given, check=False)
     assert done.returncode == 1
     assert (tmp_path / "said").read_text() == "<gate><base line.json><--out><assay-gate><--tier><smoke>"
+
+
+class Hook(msgspec.Struct, forbid_unknown_fields=True):
+    """A hook that pre-commit runs, as far as its fields are used here."""
+
+    id: str
+    name: str
+    description: str
+    entry: str
+    language: Literal["system"]
+    types: list[str]
+    pass_filenames: bool
+
+
+def test_the_hook_is_one_that_pre_commit_takes_and_runs_a_command_that_there_is() -> None:
+    text = (ROOT / ".pre-commit-hooks.yaml").read_text()
+    (hook,) = msgspec.convert(yaml.safe_load(text), list[Hook])
+    program, command = hook.entry.split()
+    assert (program, command in app) == ("assay", True)

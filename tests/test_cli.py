@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -160,3 +162,11 @@ def test_a_kernel_whose_file_does_not_run_ends_with_3(tmp_path, capsys):
     (tmp_path / "kernel.py").write_text("import nothing_of_this_name\n")
     assert main(["check", f"{tmp_path}/kernel.py:f", "--spec", "relu"]) == 3
     assert "nothing_of_this_name" in " ".join(capsys.readouterr().err.split())
+
+
+def test_completion_for_a_shell_is_written_and_knows_commands_and_options(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    script = tmp_path / "assay.bash"
+    assert main(["--install-completion", "--shell", "bash", "--output", str(script)]) == 0
+    assert {"bisect", "--framework", "--fail-on"} <= set(re.findall(r"[-\w]+", script.read_text()))
+    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
