@@ -13,7 +13,7 @@ UNDERWAY := $(VENV)/.assay-setting-up
 TREE     := $(VENV)/.assay-tree
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test audit proof answers atlas losses recipes smoke seeds modes paths mutants report lint clean findings
+.PHONY: help setup test audit proof answers atlas losses recipes smoke seeds modes paths mutants report lint clean findings docs
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [OUT=$(OUT)] [TIER=$(TIER)] [JOBS=$(JOBS)] [SEEDS=$(SEEDS)]"
@@ -97,6 +97,12 @@ paths: setup ## each implementation by every path of its framework, hours; goes 
 mutants: setup ## mutation testing of the judge and the error rules, half an hour; writes docs/mutation.md (SOURCES=... for some)
 	$(BIN)/python -m pip install --quiet --no-build-isolation --constraint constraints.txt --editable ".[mutation]"
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/mutation/run.py $(SOURCES)
+
+docs: setup ## write the documentation as a site, OUT/docs/index.html; fails where a link leads nowhere
+	$(BIN)/python -m pip install --quiet --no-build-isolation --constraint constraints.txt --editable ".[docs]"
+	@mkdir -p $(TREE) && ln -sfn "$(CURDIR)" $(TREE)/assay
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --site-dir "$(abspath $(OUT))/docs"
+	@echo "The documentation: $(abspath $(OUT))/docs/index.html"
 
 report: setup ## put the cases of TIER to every framework; it begins at OUT/site/index.html (TIER=standard: every pair of options)
 	@status=0; $(BIN)/assay run --tier $(TIER) --out $(OUT) || status=$$?; \
