@@ -30,6 +30,7 @@ from ..harness.auditing.audit import run_audit
 from ..harness.plan import checked_dtypes, implementations, plan, reseeded, select_specs
 from ..harness.running.explain import Explanation
 from ..harness.running.explain import explain as look
+from ..harness.running.hosts import checked_host
 from ..harness.running.processes import WorkerSettings, checked_framework, paths_of
 from ..harness.running.provenance import version
 from ..harness.running.run import Run, RunSettings
@@ -85,7 +86,8 @@ def run(
     path: Paths = (),
     shard: str = "",
     bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = (),
-    python: Path = Path(sys.executable),
+    python: Path | None = None,
+    worker: Names = (),
     out: Path = Path("report"),
     resume: Annotated[bool, Parameter(negative="")] = False,
     compact: Annotated[bool, Parameter(negative="")] = False,
@@ -123,7 +125,10 @@ def run(
     bindings_from
         A Python file of further bindings; may be given many times.
     python
-        The interpreter whose frameworks are asked.
+        The interpreter whose frameworks are asked; this one if none is given.
+    worker
+        A host that is asked in the place of this one, by execnet's name of a gateway:
+        "ssh=user@host//python=env/bin/python". May be given many times: they share the work.
     out
         Folder of the results.
     resume
@@ -141,10 +146,12 @@ def run(
         load_bindings(own)
     if seeds < 1:
         raise Usage("--seeds must be at least 1")
+    if worker and python:
+        raise Usage("--worker names its interpreter itself, as in ssh=user@host//python=env/bin/python")
     part, chosen, files = Shard.parse(shard or "1/1"), select_specs(specs), tuple(map(str, bindings_from))
     questions = reseeded(plan(chosen.values(), tier, checked_dtypes(dtype), case), seeds)
     workers = [
-        WorkerSettings(name, device, mode, str(python), files, time_limit=time_limit)
+        WorkerSettings(name, device, mode, str(python or sys.executable), files, time_limit=time_limit)
         for name, mode in paths_of(framework, path)
     ]
     families = {worker.family for worker in workers}
@@ -156,6 +163,7 @@ def run(
         command=shlex.join(["assay", *sys.argv[1:]]),
         resume=resume,
         file=records.COMPACT if compact else "run.json",
+        hosts=tuple(map(checked_host, worker)),
     )
     console, file = Screen(), out / settings.file
     if not resume:
@@ -453,6 +461,8 @@ def _asked(settings: RunSettings, console: Screen) -> records.Record:
         for name, total in task.counts().items():
             progress.start(name, total)
         record = task.execute()
+    for reason in dict.fromkeys(task.lost):
+        console.print(f"[dim]{escape(reason)}; others did its work.[/dim]", soft_wrap=True)
     if not any(target.available for target in record.targets):
         raise CannotRun("No framework could be asked. " + " ".join(t.reason for t in record.targets))
     return record

@@ -8,7 +8,6 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Container
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -29,9 +28,9 @@ class SurfaceSettings(WorkerSettings):
 
     service = "serve_names"
 
-    def arguments(self, log: Path) -> tuple[Any, ...]:
+    def arguments(self, log: str) -> tuple[Any, ...]:
         """What the service is given beside its channel."""
-        return self.framework, self.device, str(log)
+        return self.framework, self.device, log
 
 
 class Name(msgspec.Struct, frozen=True):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import execnet
+from execnet.gateway_bootstrap import HostNotFound
 
 from ...adapters.binding import FRAMEWORKS
 from ...adapters.framework import Unavailable, framework
 from ...errors import Usage
+from .hosts import last_words, unpacked
 
 __all__ = [
     "Crashed",
@@ -90,7 +92,8 @@ class WorkerSettings:
     """What a worker is started with.
 
     ``framework`` as ``torch`` or ``keras[jax]``; ``mode`` names a path, or is empty for the default one;
-    ``python`` is the interpreter; ``bindings`` are files of further bindings; limits are in seconds.
+    ``python`` is the interpreter; ``bindings`` are files of further bindings; limits are in seconds. ``host``
+    is another machine, by execnet's name of a gateway, which names the interpreter too.
     """
 
     framework: str
@@ -100,13 +103,24 @@ class WorkerSettings:
     bindings: tuple[str, ...] = ()
     start_limit: float = 300.0
     time_limit: float = 120.0
+    host: str = ""
 
     service = "serve"
     """Function of ``harness.worker`` that the process runs."""
 
-    def arguments(self, log: Path) -> tuple[Any, ...]:
+    def arguments(self, log: str) -> tuple[Any, ...]:
         """What the service is given beside its channel."""
-        return self.framework, self.device, self.mode, self.bindings, str(log)
+        return self.framework, self.device, self.mode, self.bindings, log
+
+    @property
+    def gateway(self) -> str:
+        """What execnet starts the process by."""
+        return f"{self.host or f'popen//python={self.python}'}//execmodel=main_thread_only"
+
+    @property
+    def place(self) -> str:
+        """Where it runs, in words."""
+        return f"the worker {self.host}" if self.host else f"the interpreter {self.python}"
 
     @property
     def family(self) -> str:
@@ -139,9 +153,9 @@ class KernelSettings(WorkerSettings):
 
     service = "serve_kernel"
 
-    def arguments(self, log: Path) -> tuple[Any, ...]:
+    def arguments(self, log: str) -> tuple[Any, ...]:
         """What the service is given beside its channel."""
-        return self.file, self.function, self.vjp, self.like, self.device, str(log)
+        return self.file, self.function, self.vjp, self.like, self.device, log
 
 
 class Worker:
@@ -151,21 +165,27 @@ class Worker:
         self.settings = settings
         self._group: Any = None
         self._channel: Any = None
+        self._log = ""
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def start(self) -> dict[str, Any]:
         """Start the process and return its facts. Raises Unstarted."""
-        settings = self.settings
+        settings, root = self.settings, str(ROOT)
         self._folder = tempfile.TemporaryDirectory(prefix="assay-", ignore_cleanup_errors=True)
+        self._log = f"{self._folder.name}/worker.log"
         self._group = execnet.Group()
         try:
-            gateway = self._group.makegateway(f"popen//python={settings.python}//execmodel=main_thread_only")
-        except (OSError, EOFError) as error:
+            gateway = self._group.makegateway(settings.gateway)
+            if settings.host:
+                root, files = unpacked(gateway, settings.bindings)
+                self._log = f"{root}/worker.log"
+                settings = replace(settings, bindings=files)
+        except (OSError, EOFError, HostNotFound) as error:
             self.stop()
-            raise Unstarted(f"the interpreter {settings.python} does not start: {error}") from error
+            raise Unstarted(f"{settings.place} does not start: {error}") from error
         self._channel = gateway.remote_exec(BOOTSTRAP)
         package = __package__.partition(".")[0]
-        self._channel.send((str(ROOT), package, settings.service, settings.arguments(self._log)))
+        self._channel.send((root, package, settings.service, settings.arguments(self._log)))
         try:
             facts: dict[str, Any] = self._receive(settings.start_limit)
         except (Crashed, Hung) as error:
@@ -181,8 +201,8 @@ class Worker:
             self.start()
         try:
             self._channel.send(dict(request))
-        except OSError as error:
-            self._fail(Crashed(str(error)))
+        except OSError:
+            self._fail(Crashed(self._last_words()))
         return self._receive(self.settings.time_limit)
 
     def stop(self) -> None:
@@ -192,12 +212,6 @@ class Worker:
         if self._folder is not None:
             self._folder.cleanup()
         self._group = self._channel = self._folder = None
-
-    @property
-    def _log(self) -> Path:
-        """Where the process writes what it would print; it goes when the process does."""
-        assert self._folder is not None
-        return Path(self._folder.name) / "worker.log"
 
     def _receive(self, limit: float) -> dict[str, Any]:
         try:
@@ -210,16 +224,19 @@ class Worker:
             self._fail(Crashed(str(error).strip()[-2000:]))
         return answer
 
-    def _fail(self, error: Exception) -> Any:
+    def _fail(self, error: Exception) -> NoReturn:
         self.stop()
         raise error
 
     def _last_words(self) -> str:
         """End of the worker's log, or faulthandler's first lines where a signal ended the process."""
-        try:
-            lines = self._log.read_text(errors="replace").strip().splitlines()
-        except OSError:
-            lines = []
+        if self.settings.host:
+            text = last_words(self.settings.host, self._log)
+            if text is None:
+                self._fail(Unstarted(f"{self.settings.place} is gone"))
+        else:
+            text = Path(self._log).read_text(errors="replace") if Path(self._log).is_file() else ""
+        lines = text.strip().splitlines()
         fatal = [number for number, line in enumerate(lines) if line.startswith("Fatal Python error")]
         told = lines[fatal[-1] :] if fatal else lines[-8:]
         if "Current thread" in "".join(told):  # others, listed before it, do not matter

@@ -4,12 +4,16 @@ One thread per target keeps its worker busy. Where a core is idle, the slowest t
 worker, if what is left to it takes longer than a start. The reference's expectations are computed once per
 case and shared. Whatever happens to a worker costs one case.
 Whatever happens to this process costs nothing that was already written: ``--resume`` goes on from the stream.
+
+Where hosts are named, each of them serves every target, in the place of this machine. A host that dies costs
+one case, and its work goes on at the others.
 """
 
 from __future__ import annotations
 
 import collections
 import contextlib
+import dataclasses
 import datetime
 import itertools
 import os
@@ -36,6 +40,7 @@ __all__ = ["Run", "RunSettings"]
 
 OnVerdict = Callable[[Verdict], None]
 Task = tuple[Case, Binding]
+Tasks = tuple[Task, ...]
 
 AT_ONCE = 4
 """Workers that run side by side, unless more targets are asked: each holds a framework in memory."""
@@ -55,16 +60,26 @@ class RunSettings:
     command: str = ""
     resume: bool = False
     file: str = "run.json"
+    hosts: Sequence[str] = ()
+
+    @property
+    def serving(self) -> list[WorkerSettings]:
+        """The workers that are started: for each target one here, or one on every host."""
+        return [dataclasses.replace(w, host=host) for host in self.hosts or [""] for w in self.workers]
 
 
 class Run:
-    """One run; ``execute`` returns the record, which ``record`` keeps also where an exception ends it."""
+    """One run; ``execute`` returns the record, which ``record`` keeps also where an exception ends it.
+
+    ``lost`` tells of hosts that did not start or were gone, whose work others did.
+    """
 
     def __init__(self, settings: RunSettings, on_verdict: OnVerdict = lambda verdict: None) -> None:
         self.settings = settings
         self.on_verdict = on_verdict
         self.timings: Timings = collections.defaultdict(float)
         self.record: Record | None = None
+        self.lost: list[str] = []
         self._stream = Stream(settings.folder / "verdicts.jsonl", resume=settings.resume)
         self._stopped = threading.Event()
         self._targets: dict[str, Target] = {}
@@ -86,14 +101,15 @@ class Run:
         """
         started, begun = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
         failure: BaseException | None = None
-        workers = self.settings.workers
-        hands = max(0, min(_cores(), AT_ONCE) - len(workers))
+        workers = self.settings.serving
+        hands = 0 if self.settings.hosts else max(0, min(_cores(), AT_ONCE) - len(workers))
         with self._stream, ThreadPoolExecutor(len(workers) + hands or 1) as pool:
             futures = [pool.submit(self._serve, worker) for worker in workers]
             futures += [pool.submit(self._lend_hands) for _ in range(hands)]
             try:
                 for future in as_completed(futures):
                     future.result()
+                self._nobody_left()
             except BaseException as error:
                 failure = error
                 self._stopped.set()
@@ -110,7 +126,13 @@ class Run:
         with self._lock:
             self._paces[settings.target].workers += 1
         self._work_off(settings)
-        self._lend_hands()
+        if not settings.host:
+            self._lend_hands()
+
+    def _nobody_left(self) -> None:
+        """Raises Unstarted where hosts died and nobody was left for what they had not done."""
+        if any(self._queues.values()):
+            raise Unstarted(f"no worker is left: {'; '.join(self.lost)}; --resume asks the rest")
 
     def _lend_hands(self) -> None:
         """As long as something is left to do, start another worker wherever that pays."""
@@ -143,19 +165,26 @@ class Run:
     def _work_off(self, settings: WorkerSettings, helping: bool = False) -> bool:
         """Start a worker and put the target's tasks to it until none is left; False if it does not start."""
         worker, begun = Worker(settings), time.perf_counter()
-        queue, pace = self._queues[settings.target], self._paces[settings.target]
+        target, pace = None, self._paces[settings.target]
         try:
             target = self._start(worker, helping)
             while target and not self._stopped.is_set():
-                try:
-                    tasks = queue.popleft()
-                except IndexError:  # another worker may have taken the last
+                tasks = self._next(settings)
+                if tasks is None:
                     break
                 asked = time.perf_counter()
-                self._answer(tasks, worker, target)
+                try:
+                    self._answer(tasks, worker, target)
+                finally:
+                    with self._lock:
+                        pace.busy -= 1
                 with self._lock:
                     pace.asking += time.perf_counter() - asked
                     pace.asked += 1
+        except Unstarted as error:  # it worked before
+            if not settings.host:
+                raise
+            self.lost.append(str(error))
         finally:
             worker.stop()
             with self._lock:
@@ -167,24 +196,62 @@ class Run:
         """Start a worker; None if it does not, which says nothing of its target where it only helps."""
         settings, begun = worker.settings, time.perf_counter()
         try:
-            target = target_facts(settings, worker.start())
+            target = self._like_others(settings, target_facts(settings, worker.start()))
         except Unstarted as error:
             if not helping:
-                self._targets[settings.target] = target_facts(settings, {}, str(error))
-                self._queues[settings.target].clear()
+                self._unavailable(settings, str(error))
             return None
         self._paces[settings.target].start = time.perf_counter() - begun
         self.timings["framework start"] += time.perf_counter() - begun
-        self._targets[settings.target] = target
         self._stream.begin(target)
         return target
 
-    def _answer(self, tasks: Sequence[Task], worker: Worker, target: Target) -> None:
-        for case, binding in tasks:
+    def _like_others(self, settings: WorkerSettings, target: Target) -> Target:
+        """The facts of a target. Raises Unstarted where another host has other versions."""
+        with self._lock:
+            known = self._targets.get(settings.target)
+            if settings.host and known is not None and known.versions != target.versions:
+                told = f"has {_versions(target)}, where others have {_versions(known)}"
+                raise Unstarted(f"{settings.place} {told}")
+            self._targets[settings.target] = target
+        return target
+
+    def _unavailable(self, settings: WorkerSettings, reason: str) -> None:
+        """Tell that a worker did not start; where none did, its target cannot be asked."""
+        with self._lock:
+            pace = self._paces[settings.target]
+            pace.failed += 1
+            if settings.host:
+                self.lost.append(reason)
+            if pace.failed == len(self.settings.hosts or [""]):
+                told = "; ".join(dict.fromkeys(self.lost)) if settings.host else reason
+                self._targets[settings.target] = target_facts(settings, {}, told)
+                self._queues[settings.target].clear()
+
+    def _next(self, settings: WorkerSettings) -> Tasks | None:
+        """A configuration of a target; None where none is left, nor in the hands of a host that could die."""
+        queue, pace = self._queues[settings.target], self._paces[settings.target]
+        while not self._stopped.is_set():
+            with self._lock:
+                if queue:
+                    pace.busy += 1
+                    return queue.popleft()
+                if not (settings.host and pace.busy):
+                    return None
+            self._stopped.wait(LOOK_AGAIN)
+        return None
+
+    def _answer(self, tasks: Tasks, worker: Worker, target: Target) -> None:
+        """Put a configuration's tasks to a worker; what one that is gone leaves undone is left to others."""
+        for number, (case, binding) in enumerate(tasks):
             if self._stopped.is_set():
                 return
             if (case.id, binding.api, target.name) not in self._stream.known:
-                verdict = self._verdict(case, binding, worker, target)
+                try:
+                    verdict = self._verdict(case, binding, worker, target)
+                except Unstarted:
+                    self._queues[target.name].appendleft(tasks[number:])
+                    raise
                 self._stream.write(verdict)
                 self.on_verdict(verdict)
             self._expectations.release(case)
@@ -224,19 +291,28 @@ class Run:
 
 @dataclass
 class _Pace:
-    """How fast a target is asked: workers, seconds that a start took, configurations and seconds for them."""
+    """How fast a target is asked: workers, seconds that a start took, configurations and seconds for them.
+
+    ``busy`` are the configurations under way, ``failed`` the workers that did not start.
+    """
 
     workers: int = 0
+    busy: int = 0
+    failed: int = 0
     start: float = 0.0
     asked: int = 0
     asking: float = 0.0
+
+
+def _versions(target: Target) -> str:
+    return ", ".join(" ".join(each) for each in target.versions.items())
 
 
 def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _tasks(questions: Sequence[Question], settings: WorkerSettings) -> Iterator[tuple[Task, ...]]:
+def _tasks(questions: Sequence[Question], settings: WorkerSettings) -> Iterator[Tasks]:
     """What a target is asked, one configuration after the other: a framework compiles once for each."""
     dtypes = settings.dtypes
     for _, group in itertools.groupby(questions, lambda q: (q.case.spec.name, q.case.configuration)):
