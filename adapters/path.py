@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -19,6 +20,10 @@ class Path:
         differentiates: whether gradients come of it; where not, only outputs are asked for and judged.
         dtypes: of the cases that it is asked; of all if empty.
         environ: variables of the environment that must stand before the framework is imported.
+        special: whether it is asked of data that hold NaN or infinities.
+        apis: globs of the APIs for which it has a meaning; of all if empty.
+        profiles: names of the rounding profiles that it asks for, beside those that are declared.
+        under: the path of a framework's backend that it is entered by.
         since: the first version of a distribution that has it; empty if all that can be asked have it.
     """
 
@@ -27,5 +32,14 @@ class Path:
     shown: str = ""
     differentiates: bool = True
     dtypes: tuple[str, ...] = ()
+    special: bool = True
+    apis: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    under: str = ""
     environ: Mapping[str, str] = field(default_factory=dict)
     since: Mapping[str, str] = field(default_factory=dict)
+
+    def means(self, api: str, dtype: str, special: bool = False) -> bool:
+        """Whether it has a meaning for an API in a dtype, on data that may be ``special``."""
+        known = not self.apis or any(fnmatch.fnmatchcase(api, pattern) for pattern in self.apis)
+        return known and (not self.dtypes or dtype in self.dtypes) and (self.special or not special)

@@ -75,6 +75,30 @@ def value_and_vjp(
     return outputs + states, pull_back(tuple(cotangents))
 
 
+def value_and_jvp(
+    function: Callable[..., Any],
+    inputs: Mapping[str, Any],
+    wrt: Sequence[str],
+    cotangents: Sequence[Any] | None,
+    shown: set[tuple[str, bool]],
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Outputs of ``function``, and by forward mode what its gradients are.
+
+    <cotangent, jvp> = <vjp, tangent>, and the tangents are those along each element of an input.
+    """
+    outputs = as_tuple(function(**inputs))
+
+    def gradient(name: str) -> Any:
+        def of_one(leaf: Any) -> Any:
+            shown.add(("forward", isinstance(leaf, jax.interpreters.ad.JVPTracer)))
+            return as_tuple(function(**{**inputs, name: leaf}))[: len(cotangents or ())]
+
+        jacobians = zip(cotangents or (), jax.jacfwd(of_one)(inputs[name]), strict=True)
+        return sum(jnp.tensordot(c, jacobian, c.ndim) for c, jacobian in jacobians)
+
+    return outputs, tuple(map(gradient, wrt)) if cotangents is not None else ()
+
+
 def construct(build: Callable[..., Any], given: Mapping[str, Any]) -> Any:
     """What ``build`` makes, with 64-bit types where an input has one."""
     with x64(any(str(getattr(value, "dtype", "")) == "float64" for value in given.values())):
@@ -98,7 +122,12 @@ def prepare(
         entered = over_samples(call, shown)
 
     def both(inputs: Mapping[str, Any], cotangents: Sequence[Any] | None) -> Any:
-        return value_and_vjp(entered, inputs, wrt, cotangents)
+        if mode == "forward":
+            return value_and_jvp(entered, inputs, wrt, cotangents, shown)
+        if mode == "vmap_grad":
+            return of_samples(call, inputs, wrt, cotangents, shown)
+        with matmul_precision(mode):
+            return value_and_vjp(entered, inputs, wrt, cotangents)
 
     runnable = both if mode == "eager" else jax.jit(both)
 
@@ -130,6 +159,37 @@ def over_samples(call: Callable[..., Any], shown: set[tuple[str, bool]]) -> Call
     return both
 
 
+def of_samples(
+    call: Callable[..., Any],
+    inputs: Mapping[str, Any],
+    wrt: Sequence[str],
+    cotangents: Sequence[Any] | None,
+    shown: set[tuple[str, bool]],
+) -> Any:
+    """Value and gradients under ``jax.vmap`` over two samples; the second holds zeros and is dropped."""
+    given = {name: value for name, value in inputs.items() if value is not None}
+    absent = dict.fromkeys(inputs.keys() - given.keys())
+
+    def one(sample: Mapping[str, Any], cotangents: Sequence[Any] | None) -> Any:
+        shapes = {name: value.shape for name, value in sample.items()}  # without the axis of samples
+        shown.add(("vmap_grad", shapes == {name: value.shape for name, value in given.items()}))
+        return value_and_vjp(call, {**sample, **absent}, wrt, cotangents)
+
+    def pair(x: Any) -> Any:
+        return jnp.stack((x, jnp.zeros_like(x) if jnp.issubdtype(x.dtype, jnp.floating) else x))
+
+    return jax.tree.map(lambda y: y[0], jax.vmap(one)(*jax.tree.map(pair, (given, cotangents))))
+
+
+MATMUL = {"matmul_highest": "highest", "matmul_bfloat16": "BF16_BF16_F32"}
+"""Values of ``jax_default_matmul_precision`` by path."""
+
+
+def matmul_precision(mode: str) -> Any:
+    """Context of the precision that a path asks of contractions."""
+    return jax.default_matmul_precision(MATMUL[mode]) if mode in MATMUL else contextlib.nullcontext()
+
+
 def keep_compiled() -> None:
     """Keep compiled programs on disk, as JAX does for its users, and small ones too.
 
@@ -141,8 +201,12 @@ def keep_compiled() -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-CHECKPOINT = re.compile(r"\b(remat2?|checkpoint)\b")
-"""The primitive by which a program computes anew what it does not keep."""
+TRACED = {
+    "remat": re.compile(r"\b(remat2?|checkpoint)\b"),
+    "matmul_highest": re.compile(r"precision=\(?(Precision\.)?HIGHEST"),
+    "matmul_bfloat16": re.compile(r"precision=(DotAlgorithmPreset\.)?BF16_BF16_F32"),
+}
+"""What is in a program that was traced by a path: what computes anew, and how contractions are to round."""
 
 
 class Adapter(Framework):
@@ -153,6 +217,29 @@ class Adapter(Framework):
         Path("eager", "operation by operation"),
         Path("vmap", "jax.jit of jax.vmap over two samples", "the call met one sample of two"),
         Path("remat", "jax.jit of jax.checkpoint", "what is traced holds a checkpoint"),
+        Path(
+            "forward",
+            "jax.jit of jax.jacfwd",
+            "the call met a tracer of forward mode",
+            dtypes=("float64", "float32"),
+            special=False,
+        ),
+        Path(
+            "vmap_grad", "jax.jit of jax.vmap of jax.vjp over two samples", "the call met one sample of two"
+        ),
+        Path(
+            "matmul_highest",
+            "jax.default_matmul_precision('highest')",
+            "a contraction of what is traced has the precision HIGHEST",
+            dtypes=("float32",),
+        ),
+        Path(
+            "matmul_bfloat16",
+            "jax.default_matmul_precision('BF16_BF16_F32')",
+            "a contraction of what is traced has the algorithm BF16_BF16_F32",
+            dtypes=("float32",),
+            profiles=("bfloat16-inputs",),
+        ),
         Path("x64", "jax.jit with 64-bit types enabled", "a number is a float64 array there"),
     )
     distributions = ("jax", "jaxlib", "flax", "optax")
@@ -186,13 +273,14 @@ class Adapter(Framework):
         compiled = getattr(runner, "compiled", None)
         if not getattr(compiled, "_cache_size", int)():
             raise NotInForce("JAX compiled no program for this call", unsupported=False)
-        if mode == "remat":
+        if mode in TRACED:
             with x64(any(str(a.dtype) == "float64" for a in inputs.values() if a is not None)):
-                told = [CHECKPOINT.search(str(jax.make_jaxpr(compiled)(inputs, cotangents))) is not None]
+                told = [TRACED[mode].search(str(jax.make_jaxpr(compiled)(inputs, cotangents))) is not None]
         else:
             told = [true for name, true in getattr(runner, "shown", ()) if name == mode]
         if mode != "jit" and not (told and all(told)):
-            raise NotInForce(f"JAX did not show that {self.path(mode).shown}", unsupported=False)
+            reason = f"JAX did not show that {self.path(mode).shown}"
+            raise NotInForce(reason, unsupported=mode in MATMUL)
         return returned, "compiled by XLA" if mode == "jit" else self.path(mode).shown
 
     def weights(self, built: Any, on: Any, seed: int = 0) -> Iterator[tuple[str, Any, bool]]:

@@ -31,8 +31,9 @@ def call_layer(layer: Any, *inputs: Any, **given: Any) -> Any:
 
 
 def dtype_of(x: Any) -> str:
-    """Name of the dtype of an array of any backend, for a layer's ``dtype`` argument."""
-    return str(keras.backend.standardize_dtype(x.dtype))
+    """Name of the dtype of an array of any backend, for a layer's ``dtype``, or of a mixed global policy."""
+    policy = str(keras.config.dtype_policy().name)
+    return policy if policy.startswith("mixed_") else str(keras.backend.standardize_dtype(x.dtype))
 
 
 DTYPE = {"dtype": "dtype_of(x)"}

@@ -50,6 +50,41 @@ def value_and_vjp(
     return outputs, tuple(g if g is None else tf.convert_to_tensor(g) for g in gradients)
 
 
+def value_and_jvp(
+    function: Callable[..., Any],
+    inputs: Mapping[str, Any],
+    wrt: Sequence[str],
+    cotangents: Sequence[Any] | None,
+    shown: set[tuple[str, bool]],
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Outputs of ``function``, and by forward mode what its gradients are, None where it gives no tangent.
+
+    <cotangent, jvp> = <vjp, tangent>, and the tangents are those along each element of an input in turn.
+    """
+    outputs = as_tuple(function(**inputs))
+
+    def along(leaf: Any, place: int) -> list[Any]:
+        tangent = np.zeros(leaf.shape.num_elements(), leaf.dtype.as_numpy_dtype)
+        tangent[place] = 1
+        with tf.autodiff.ForwardAccumulator(leaf, tf.reshape(tf.constant(tangent), leaf.shape)) as forward:
+            returned = as_tuple(function(**inputs))[: len(cotangents or ())]
+        tangents = [forward.jvp(y) for y in returned]
+        shown.add(("forward", any(t is not None for t in tangents)))
+        pairs = zip(cotangents or (), tangents, strict=True)
+        return [
+            tf.reduce_sum(tf.cast(c, tf.float64) * tf.cast(t, tf.float64)) for c, t in pairs if t is not None
+        ]
+
+    def gradient(leaf: Any) -> Any:
+        products = [along(leaf, place) for place in range(leaf.shape.num_elements())]
+        if products and not any(products):
+            return None
+        found = tf.reshape(tf.stack([tf.add_n(of_one) for of_one in products] or tf.zeros(0)), leaf.shape)
+        return tf.cast(found, leaf.dtype)
+
+    return outputs, tuple(gradient(inputs[name]) for name in wrt) if cotangents is not None else ()
+
+
 def seed(number: int, built: Any) -> None:
     """Set the global seed, which starts the counters of random operations anew, in a graph as well."""
     tf.random.set_seed(number)
@@ -59,6 +94,15 @@ def prepare(
     function: Callable[..., Any], parameters: Mapping[str, Any], wrt: Sequence[str], mode: str
 ) -> Runner:
     """Run eagerly, inside ``tf.function``, or compiled by XLA."""
+    shown: set[tuple[str, bool]] = set()
+
+    def forward(inputs: Mapping[str, Any], cotangents: Sequence[Any] | None) -> Any:
+        call = lambda **given: function(**given, **parameters)  # noqa: E731
+        return value_and_jvp(call, inputs, wrt, cotangents, shown)
+
+    forward.shown = shown  # type: ignore[attr-defined]  # where the proof looks
+    if mode == "forward":
+        return forward
 
     def both(inputs: Mapping[str, Any], cotangents: Sequence[Any] | None) -> Any:
         return value_and_vjp(lambda **given: function(**given, **parameters), inputs, wrt, cotangents)
@@ -106,6 +150,14 @@ def without_onednn() -> str:
     return "oneDNN is off"
 
 
+def with_threads() -> str:
+    """What TensorFlow says of its threads, where there are several."""
+    number = tf.config.threading.get_intra_op_parallelism_threads()
+    if number < 2:
+        raise NotInForce("TensorFlow runs with one thread", unsupported=False)
+    return f"{number} threads"
+
+
 class Adapter(Framework):
     """TensorFlow on one device."""
 
@@ -119,10 +171,25 @@ class Adapter(Framework):
             "TensorFlow says that oneDNN is off",
             environ={"TF_ENABLE_ONEDNN_OPTS": "0"},
         ),
+        Path(
+            "forward",
+            "tf.autodiff.ForwardAccumulator, along each element of an input",
+            "an output has a tangent",
+            dtypes=("float64", "float32"),
+            special=False,
+        ),
+        Path("threads", "with four threads", "TensorFlow says that it has them"),
     )
     distributions = ("tensorflow", "tensorflow-cpu", "keras")
     oldest: ClassVar = {"tensorflow": "2.15", "tensorflow-cpu": "2.15"}
     environment = TENSORFLOW
+
+    threads = 1
+
+    def enter(self, path: Path) -> None:
+        """Start, with the threads of the path, of which TensorFlow takes no other number later."""
+        self.threads = 4 if path.name == "threads" else 1
+        super().enter(path)
 
     def start(self) -> None:
         """Import TensorFlow, quietly; refuse CUDA where there is none."""
@@ -130,8 +197,8 @@ class Adapter(Framework):
         if self.device == "cpu":
             os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
         self.require("tensorflow", "TensorFlow", "tensorflow")
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.config.threading.set_intra_op_parallelism_threads(self.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(self.threads)
         if self.device == "cuda" and not tf.config.list_physical_devices("GPU"):
             raise Unavailable("TensorFlow sees no GPU here.")
 
@@ -156,6 +223,12 @@ class Adapter(Framework):
             return returned, ""
         if mode == "onednn_off":
             return returned, without_onednn()
+        if mode == "threads":
+            return returned, with_threads()
+        if mode == "forward":
+            if not any(true for _, true in getattr(runner, "shown", ())):
+                raise NotInForce("no output has a tangent", unsupported=False)
+            return returned, self.path(mode).shown
         concrete: list[Any] = getattr(runner, "_list_all_concrete_functions", list)()
         if not concrete:
             raise NotInForce("TensorFlow traced no function: it ran eagerly", unsupported=False)

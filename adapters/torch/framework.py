@@ -59,12 +59,54 @@ def value_and_vjp(
     return outputs, gradients
 
 
+def value_and_jvp(
+    function: Callable[..., Any],
+    inputs: Mapping[str, Any],
+    wrt: Sequence[str],
+    cotangents: Sequence[Any] | None,
+    shown: set[tuple[str, bool]],
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Outputs of ``function``, and by forward mode what its gradients are, None where it gives no tangent.
+
+    <cotangent, jvp> = <vjp, tangent>, and the tangents are those along each element of an input in turn.
+    """
+    outputs = as_tuple(function(**inputs))
+    forward = torch.autograd.forward_ad
+
+    def along(name: str, tangent: Any) -> list[Any]:
+        with forward.dual_level():
+            dual = forward.make_dual(inputs[name], tangent)
+            returned = as_tuple(function(**{**inputs, name: dual}))[: len(cotangents or ())]
+            tangents = [forward.unpack_dual(y).tangent for y in returned]
+        shown.add(("forward", any(t is not None for t in tangents)))
+        pairs = zip(cotangents or (), tangents, strict=True)
+        return [(c.double() * t.double()).sum() for c, t in pairs if t is not None]
+
+    def gradient(name: str) -> Any:
+        tangent = torch.zeros_like(inputs[name])
+        places = tangent.view(-1)
+        found = torch.zeros(places.shape, dtype=torch.float64, device=tangent.device)
+        met = False
+        for place in range(len(places)):
+            places[place] = 1
+            products = along(name, tangent)
+            found[place], met = sum(products), met or bool(products)
+            places[place] = 0
+        return found.reshape(tangent.shape).to(tangent.dtype) if met or not len(places) else None
+
+    return outputs, tuple(map(gradient, wrt)) if cotangents is not None else ()
+
+
 def construct(build: Callable[..., Any], given: Mapping[str, Any]) -> Any:
-    """What ``build`` makes; a module takes the device and the dtype of the floating-point inputs."""
+    """What ``build`` makes; a module takes the device and the dtype of the floating-point inputs.
+
+    A module of Keras has the dtypes of its policy.
+    """
     built = build(**given)
     if isinstance(built, torch.nn.Module):
         for tensor in (value for value in given.values() if isinstance(value, torch.Tensor)):
-            built.to(tensor if tensor.is_floating_point() else tensor.device)
+            takes_dtype = tensor.is_floating_point() and not hasattr(built, "dtype_policy")
+            built.to(tensor if takes_dtype else tensor.device)
     return built
 
 
@@ -83,24 +125,38 @@ def prepare(
 
     shown: set[tuple[str, bool]] = set()
     if mode == "compiled":
-        # Dynamo keeps what it compiles with the code, and gives up on code that it met too often.
-        own = types.FunctionType(call.__code__.replace(), globals(), "call", None, call.__closure__)
-        call = torch.compile(own, dynamic=False, fullgraph=True)
+        call = compiled(call)
     elif mode == "exported":
         call = exported(call, shown)
     elif mode == "vmap":
         call = over_samples(call, shown)
     elif mode == "autocast":
         call = in_bfloat16(call, shown)
+    elif mode == "channels_last":
+        call = channels_last(call, shown)
+    elif mode == "module":
+        call = on_parameters(call, shown)
 
     def run(inputs: Mapping[str, Any], cotangents: Sequence[Any] | None) -> Returned:
         with surroundings(mode):
-            returned = value_and_vjp(call, inputs, wrt, cotangents)
+            if mode == "forward":
+                returned = value_and_jvp(call, inputs, wrt, cotangents, shown)
+            else:
+                returned = value_and_vjp(call, inputs, wrt, cotangents)
             shown.update(settings().items())
         return returned
 
     run.shown = shown  # type: ignore[attr-defined]  # where the proof looks
     return run
+
+
+def compiled(call: Callable[..., Any]) -> Callable[..., Any]:
+    """The call as one graph for one configuration.
+
+    Dynamo keeps what it compiles with the code, and gives up on code that it met too often: it is copied.
+    """
+    own = types.FunctionType(call.__code__.replace(), globals(), "call", None, call.__closure__)
+    return torch.compile(own, dynamic=False, fullgraph=True)  # type: ignore[no-any-return]
 
 
 def surroundings(mode: str) -> Any:
@@ -111,6 +167,8 @@ def surroundings(mode: str) -> Any:
         return torch.inference_mode()
     if mode == "onednn_off":
         return torch.backends.mkldnn.flags(enabled=False)
+    if mode == "threads":
+        return threads(4)
     return deterministic() if mode == "deterministic" else contextlib.nullcontext()
 
 
@@ -121,7 +179,16 @@ def settings() -> dict[str, bool]:
         "inference_mode": torch.is_inference_mode_enabled(),
         "onednn_off": not torch.backends.mkldnn.enabled,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "threads": torch.get_num_threads() > 1,
     }
+
+
+def threads(number: int) -> Any:
+    """So many threads inside operations."""
+    within = contextlib.ExitStack()
+    within.callback(torch.set_num_threads, torch.get_num_threads())
+    torch.set_num_threads(number)
+    return within
 
 
 def deterministic() -> Any:
@@ -151,6 +218,46 @@ def over_samples(call: Callable[..., Any], shown: set[tuple[str, bool]]) -> Call
         return tuple(output[0] for output in torch.vmap(one, randomness="same")(pairs))
 
     return both
+
+
+def channels_last(call: Callable[..., Any], shown: set[tuple[str, bool]]) -> Callable[..., Any]:
+    """The call on arrays of four and five axes whose second axis lies last in memory."""
+
+    def run(**inputs: Any) -> Any:
+        formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+        given = {n: x for n, x in inputs.items() if x is not None and x.dim() in formats}
+        laid = {n: x.contiguous(memory_format=formats[x.dim()]) for n, x in given.items()}
+        shown.add(("channels_last", any(not x.is_contiguous() for x in laid.values())))
+        return call(**{**inputs, **laid})
+
+    return run
+
+
+def on_parameters(call: Callable[..., Any], shown: set[tuple[str, bool]]) -> Callable[..., Any]:
+    """The call, in which a module is called on parameters and buffers of its own that hold these values."""
+
+    def itself(module: Any, weights: Mapping[str, Any], inputs: Any) -> Any:
+        own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+        known = {name: own[name].detach().clone() for name in weights}
+        with torch.no_grad():
+            for name, value in weights.items():
+                own[name].copy_(value)
+            returned = module(*inputs if isinstance(inputs, tuple) else (inputs,))
+            for name, value in weights.items():  # buffers change, and are looked at where they were given
+                value.copy_(own[name])
+                own[name].copy_(known[name])
+        shown.add(("module", all(own[name] is not value for name, value in weights.items())))
+        return returned
+
+    def run(**inputs: Any) -> Any:
+        functional = torch.func.functional_call
+        torch.func.functional_call = itself
+        try:
+            return call(**inputs)
+        finally:
+            torch.func.functional_call = functional
+
+    return run
 
 
 def exported(call: Callable[..., Any], shown: set[tuple[str, bool]]) -> Callable[..., Any]:
@@ -273,6 +380,27 @@ class Adapter(Framework):
         ),
         Path("deterministic", "torch.use_deterministic_algorithms", "the switch is on"),
         Path("onednn_off", "without oneDNN", "the switch is off"),
+        Path(
+            "module",
+            "the module itself, on its own parameters",
+            "no array that was given is a parameter",
+            differentiates=False,
+            apis=("torch.nn.[A-Z]*", "torch.nn.utils.*"),
+            since={"torch": "2.0"},
+        ),
+        Path(
+            "forward",
+            "forward mode, along each element of an input",
+            "an output has a tangent",
+            dtypes=("float64", "float32"),
+            special=False,
+        ),
+        Path(
+            "channels_last",
+            "on arrays whose second axis lies last in memory",
+            "an array of four or five axes lies so",
+        ),
+        Path("threads", "with four threads", "PyTorch has more threads than one"),
     )
     distributions = ("torch",)
     oldest: ClassVar = {"torch": "1.12"}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...adapters.binding import Binding
+from ...adapters.framework import framework
 from ...numerics.dtypes import encode
 from ..judging.deviations import deviating
 from ..judging.expectation import Expectation
@@ -163,8 +164,9 @@ def _verdict(request: Request, judgement: Judgement, inputs: str, answer: Answer
 
 
 def admitted_profiles(target: Target) -> tuple[str, ...]:
-    """Profiles that the target's own precision flags ask for."""
+    """Profiles that the target's own precision flags ask for, and its path."""
     flags = target.flags
+    asked = framework(target.framework, target.device).path(target.mode).profiles
     torch_tf32 = "True" in (flags.get("matmul.allow_tf32"), flags.get("cudnn.allow_tf32"))
     jax_tf32 = target.device == "cuda" and flags.get("default_matmul_precision") in ("None", "tensorfloat32")
-    return ("tf32",) if torch_tf32 or jax_tf32 else ()
+    return (*asked, *(("tf32",) if torch_tf32 or jax_tf32 else ()))

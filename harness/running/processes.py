@@ -14,6 +14,7 @@ from execnet.gateway_bootstrap import HostNotFound
 
 from ...adapters.binding import FRAMEWORKS
 from ...adapters.framework import Unavailable, framework
+from ...adapters.path import Path as Way
 from ...errors import Usage
 from .hosts import last_words, unpacked
 
@@ -128,9 +129,9 @@ class WorkerSettings:
         return self.framework.partition("[")[0]
 
     @property
-    def dtypes(self) -> tuple[str, ...]:
-        """Dtypes of the cases for which the path has a meaning; every one if empty."""
-        return framework(self.framework, self.device).path(self.mode).dtypes
+    def path(self) -> Way:
+        """The path by which calls are run."""
+        return framework(self.framework, self.device).path(self.mode)
 
     @property
     def target(self) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 
 from ...adapters.binding import BUILT, Binding
 from ...adapters.framework import framework
+from ...adapters.keras import ways
 from ...adapters.lazy import Lazy
 from ...adapters.path import Path
 from ...numerics.dtypes import encode
@@ -89,6 +90,9 @@ def script(expectation: Expectation, binding: Binding, target: Target, judgement
     needed = [binding.function, driver.load, driver.prepare]
     needed += [binding.build, driver.construct] if binding.build else []
     needed += [driver.seed] if case.spec.recover else []
+    path = _path(target)
+    if path.under:
+        needed += [ways.entered, ways.made]
     for function in needed:
         sources.add(function)
     return TEMPLATE.format(
@@ -103,23 +107,29 @@ def script(expectation: Expectation, binding: Binding, target: Target, judgement
         device=target.device,
         inputs=textwrap.indent("\n".join(_inputs(expectation)), "    "),
         parameters=repr({n: parameters[n] for n in binding.called_with if n in parameters}),
-        built=_construction(binding, parameters),
+        built=_construction(binding, parameters, path),
         seeded=f"seed({SEED}, PARAMETERS.get({BUILT!r}))\n" if case.spec.recover else "",
         cotangents=repr([_pack(c) for c in expectation.cotangents] if case.valid else []),
-        function=binding.function.__name__,
+        function=_by(path, ways.entered, binding.function),
         wrt=expectation.wrt,
-        mode=target.mode,
-        ending=_ending(expectation, judgement, _path(target)),
+        mode=path.under or target.mode,
+        ending=_ending(expectation, judgement, path),
     )
 
 
-def _construction(binding: Binding, parameters: Mapping[str, Any]) -> str:
+def _by(path: Path, way: Callable[..., Any], function: Callable[..., Any]) -> str:
+    """A function as the script names it, in the way of a path that adds to one of a backend."""
+    name = function.__name__
+    return f"{way.__name__}({name}, {path.name!r})" if path.under else name
+
+
+def _construction(binding: Binding, parameters: Mapping[str, Any], path: Path) -> str:
     """The line that builds what the binding calls, if it builds anything."""
     if binding.build is None:
         return ""
-    names = binding.built_from
+    names, build = binding.built_from, _by(path, ways.made, binding.build)
     given = (f"{n!r}: {repr(parameters[n]) if n in parameters else f'inputs[{n!r}]'}" for n in names)
-    return f"PARAMETERS[{BUILT!r}] = construct({binding.build.__name__}, {{{', '.join(given)}}})\n"
+    return f"PARAMETERS[{BUILT!r}] = construct({build}, {{{', '.join(given)}}})\n"
 
 
 def _ending(expectation: Expectation, judgement: Judgement, path: Path) -> str:

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...adapters.binding import Binding
+from ...numerics.data import data_set
 from ...specs.language.case import Case
 from ..judging.cache import CachedExpectation
 from ..judging.expectation import Expectation
@@ -314,12 +315,17 @@ def _cores() -> int:
 
 def _tasks(questions: Sequence[Question], settings: WorkerSettings) -> Iterator[Tasks]:
     """What a target is asked, one configuration after the other: a framework compiles once for each."""
-    dtypes = settings.dtypes
+    path = settings.path
     for _, group in itertools.groupby(questions, lambda q: (q.case.spec.name, q.case.configuration)):
-        asked = (q for q in group if not dtypes or q.case.dtype in dtypes)
-        tasks = [(q.case, b) for q in asked for b in q.bindings if b.framework == settings.family]
+        pairs = ((q.case, b) for q in group for b in q.bindings if b.framework == settings.family)
+        tasks = [(case, b) for case, b in pairs if path.means(b.api, case.dtype, _is_special(case))]
         if tasks:
             yield tuple(tasks)
+
+
+def _is_special(case: Case) -> bool:
+    """Whether the data hold NaN or infinities; a case that must raise has none of its own."""
+    return case.valid and data_set(case.data).special
 
 
 class _Expectations:

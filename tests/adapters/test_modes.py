@@ -59,17 +59,21 @@ def test_the_nightly_jobs_ask_every_framework_by_every_path_and_the_default_ones
     assert set(asked[: len(NAMES)]) == {f"{name}/{modes[name][0]}" for name in NAMES}
 
 
-OF_TORCH = ("no_grad", "inference_mode", "exported", "vmap", "autocast", "deterministic", "onednn_off")
+OF_TORCH = (
+    *("no_grad", "inference_mode", "exported", "vmap", "autocast", "deterministic", "onednn_off", "forward"),
+    "threads",
+)
+OF_JAX = ("vmap", "remat", "x64", "forward", "vmap_grad", "matmul_highest", "matmul_bfloat16")
 
 
 @pytest.mark.parametrize(
     ("name", "other", "modes"),
     [
         ("torch", "eager", ("compiled", *OF_TORCH)),
-        ("tensorflow", "eager", ("graph", "xla")),
+        ("tensorflow", "eager", ("graph", "xla", "forward")),
         ("tensorflow", "graph", ("xla",)),
         ("jax", "eager", ("jit",)),
-        ("jax", "jit", ("vmap", "remat", "x64")),
+        ("jax", "jit", OF_JAX),
         ("keras[torch]", "eager", ("compiled",)),
     ],
 )
@@ -80,10 +84,124 @@ def test_a_path_shows_that_it_ran_the_call_and_no_other_passes_for_it(name, othe
 
 
 def test_every_path_that_shows_something_is_tried_above():
-    tried = {"torch": {"compiled", *OF_TORCH}, "tensorflow": {"graph", "xla", "onednn_off"}}
-    tried["jax"] = {"jit", "vmap", "remat", "x64"}
+    tried = {"torch": {"compiled", "module", "channels_last", *OF_TORCH}, "jax": {"jit", *OF_JAX}}
+    tried["tensorflow"] = {"graph", "xla", "onednn_off", "forward", "threads"}
     for name, modes in tried.items():
         assert {path.name for path in framework(name, "cpu").paths if path.shown} == modes
+    for name in ("keras", "keras[jax]", "keras[torch]"):  # each way is tried below
+        adapter = framework(name, "cpu")
+        assert [p for p in adapter.paths if not p.under] == [p for p in adapter.backend.paths if not p.apis]
+
+
+LAID = """
+import torch
+from assay.adapters.framework import NotInForce, framework
+from assay.adapters.torch.modules import call_module
+
+adapter = framework("torch", "cpu")
+adapter.start()
+module, images = torch.nn.Conv2d(2, 3, 1), torch.ones(2, 2, 3, 3)
+weight, own = torch.full((3, 2, 1, 1), 2.0), module.weight.detach().clone()
+
+
+def convolved(x, kernel):
+    return call_module(module, x, weight=kernel, bias=torch.zeros(3))
+
+
+def constant(x, kernel):
+    return x + 0
+
+
+for mode in ("module", "channels_last"):
+    arrays = {"x": images, "kernel": weight}
+    runner = adapter.prepare(convolved, {}, ("x",), mode)
+    (outputs, _), proof = adapter.in_force(mode, runner, arrays, None)
+    assert proof and (outputs[0] == 4).all() and (module.weight == own).all()
+    flat = {"x": images[0, 0], "kernel": weight[:, 0, 0]}
+    for function, given, entered in ((convolved, arrays, "eager"), (constant, flat, mode)):
+        try:
+            adapter.in_force(mode, adapter.prepare(function, {}, ("x",), entered), given, None)
+        except NotInForce:
+            pass
+        else:
+            raise SystemExit(f"{function.__name__} by {entered} was taken for {mode}")
+"""
+
+
+def test_a_module_by_itself_and_arrays_in_another_order_show_it_and_nothing_else_passes_for_them():
+    done = subprocess.run([sys.executable, "-c", LAID], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+WAYS = """
+import sys
+import numpy as np
+from assay.adapters.framework import NotInForce, framework
+from assay.adapters.keras.layers import build_layer, call_layer, dtype_of
+from assay.numerics.dtypes import encode
+
+adapter = framework(sys.argv[1], "cpu")
+adapter.start()
+import keras
+
+
+def dense(x):
+    one = keras.layers.Dense(2, use_bias=False, kernel_initializer="ones", dtype=dtype_of(x))
+    return build_layer(one, x)
+
+
+def call(x, built, said):
+    return call_layer(built, x, kernel=2 * keras.ops.ones((3, 2), x.dtype), **said)
+
+
+def unlayered(x, built, said):
+    return x + 0
+
+
+ways = [path for path in adapter.paths if path.under]
+assert len(ways) >= 9
+for path in ways:
+    (dtype,) = path.dtypes or ("float32",)
+    x, cotangent = (adapter.load(encode(np.ones(shape, dtype))) for shape in ((3, 3), (3, 2)))
+    asked = {"x": x}, [cotangent] if path.differentiates else None
+    plain = adapter.construct(dense, {"x": x})
+    adapter.enter(path)
+    layer = adapter.construct(dense, {"x": x})
+    say, silent = {"said": {"training": False}}, {"said": {}}
+    absent = path.name == "training_absent"
+
+    def prepared(function, made, said, mode=path.name):
+        return adapter.prepare(function, {"built": made, **said}, ("x",), mode)
+
+    runner = prepared(call, layer, say if absent else silent)
+    (outputs, gradients), proof = adapter.in_force(path.name, runner, *asked)
+    assert proof == path.shown
+    name, shape, bits = adapter.unload(outputs[0])
+    assert (name, shape) == (dtype, (3, 2)), path
+    assert bits == encode(np.full((3, 2), 6, name))[2], path
+    if path.differentiates:
+        assert adapter.unload(gradients[0])[2] == encode(np.full((3, 3), 4, name))[2], path
+    others = [prepared(call, layer, silent, path.under), prepared(unlayered, layer, silent)]
+    if path.name.startswith("mixed"):
+        others.append(prepared(call, plain, silent))
+    if "train" in path.name or path.name == "inference":
+        wrong = silent if absent else {"said": {"training": path.name != "training"}}
+        others.append(prepared(call, layer, wrong))
+    adapter.enter(adapter.backend.paths[0])
+    for other in others:
+        try:
+            adapter.in_force(path.name, other, {"x": x}, None)
+        except NotInForce as error:
+            assert error.unsupported
+        else:
+            raise SystemExit(f"another run was taken for one by {path.name}")
+"""
+
+
+@pytest.mark.parametrize("name", ["keras", "keras[jax]", "keras[torch]"])
+def test_each_way_of_calling_a_layer_of_keras_shows_it_and_no_other_passes_for_it(name):
+    done = subprocess.run([sys.executable, "-c", WAYS, name], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_a_path_that_a_version_has_not_is_refused_with_the_first_that_has_it(monkeypatch):
@@ -101,26 +219,31 @@ def test_the_page_tells_every_path():
     assert {name for name in names if f"`{name}`" not in page} == set()
 
 
-ONEDNN = """
+STARTED = """
 import sys
 from assay.adapters.framework import NotInForce, framework
 
 adapter = framework("tensorflow", "cpu")
 adapter.enter(adapter.path(sys.argv[1]))
-try:
-    print(adapter.in_force("onednn_off", lambda inputs, cotangents: ((), ()), {}, None)[1])
-except NotInForce as error:
-    print(error)
+for mode in ("onednn_off", "threads"):
+    try:
+        print(adapter.in_force(mode, lambda inputs, cotangents: ((), ()), {}, None)[1])
+    except NotInForce as error:
+        print(error)
 """
 
 
 @pytest.mark.parametrize(
-    ("entered", "told"), [("onednn_off", "oneDNN is off"), ("eager", "TensorFlow runs with oneDNN")]
+    ("entered", "told"),
+    [
+        ("onednn_off", ["oneDNN is off", "TensorFlow runs with one thread"]),
+        ("threads", ["TensorFlow runs with oneDNN", "4 threads"]),
+    ],
 )
-def test_tensorflow_says_whether_it_runs_without_onednn(monkeypatch, entered, told):
+def test_tensorflow_says_how_it_was_started(monkeypatch, entered, told):
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")  # by default it is on for some processors only
-    run = [sys.executable, "-c", ONEDNN, entered]
-    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout.split("\n")[-2] == told
+    run = [sys.executable, "-c", STARTED, entered]
+    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout.splitlines()[-2:] == told
 
 
 TRACE = """

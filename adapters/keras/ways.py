@@ -1,0 +1,242 @@
+"""The ways of calling a Keras layer; each takes the place of ``stateless_call``, by which bindings call.
+
+``Layer.stateless_call`` runs ``Layer.call`` on weights from outside. Users call the layer itself, which casts
+what it is given as its policy says, or a model that holds it, or one that was saved and loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..lazy import Lazy
+
+keras: Any = Lazy("keras")
+
+Shown = set[tuple[str, bool]]
+Called = tuple[Any, list[Any]]
+"""Outputs, and the values of the variables that are not trained afterwards."""
+
+
+def entered(function: Callable[..., Any], way: str, shown: Shown | None = None) -> Callable[..., Any]:
+    """The function, in which every layer is called in this way; ``shown`` is told of each whether it was.
+
+    Under a mixed policy arrays of its half type are widened, and outputs are rounded back.
+    """
+    narrow, told = policy_of(way).removeprefix("mixed_"), set() if shown is None else shown
+
+    def call(**given: Any) -> Any:
+        stateless = keras.layers.Layer.stateless_call
+
+        def instead(layer: Any, trainable: Any, others: Any, *inputs: Any, **options: Any) -> Any:
+            if isinstance(layer, keras.Model):  # which is one of the ways
+                return stateless(layer, trainable, others, *inputs, **options)
+            return by_way(way, layer, [*trainable, *others], inputs, options, told)
+
+        keras.layers.Layer.stateless_call = instead
+        try:
+            outputs = function(**{name: recast(x, narrow, "float32") for name, x in given.items()})
+        finally:
+            keras.layers.Layer.stateless_call = stateless
+        outputs = outputs if isinstance(outputs, tuple | list) else (outputs,)
+        return tuple(recast(y, "float32", narrow) for y in outputs)
+
+    return call
+
+
+def policy_of(way: str) -> str:
+    """The policy under which layers are made; empty for that of the arrays."""
+    return way.removesuffix("_xla") if way.startswith("mixed_") else ""
+
+
+def made(build: Callable[..., Any], way: str) -> Callable[..., Any]:
+    """The function that constructs a layer, under the global policy of the way."""
+
+    def under_policy(**given: Any) -> Any:
+        known = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(policy_of(way) or known)
+        try:
+            return build(**given)
+        finally:
+            keras.config.set_dtype_policy(known)
+
+    return under_policy
+
+
+def recast(x: Any, dtype: str, other: str) -> Any:
+    """An array of ``dtype`` in another; anything else as it is."""
+    if not dtype or not other or not keras.ops.is_tensor(x):
+        return x
+    return keras.ops.cast(x, other) if keras.backend.standardize_dtype(x.dtype) == dtype else x
+
+
+def by_way(
+    way: str,
+    layer: Any,
+    weights: Sequence[Any],
+    inputs: Sequence[Any],
+    options: Mapping[str, Any],
+    shown: Shown,
+) -> Called:
+    """Call a layer in a way; tell whether the way has a meaning for it and was taken."""
+    if way == "functional":
+        return functional(layer, weights, inputs, options, shown)
+    if way in ("predict", "jit_compile"):
+        return predicted(way, layer, weights, inputs, options, shown)
+    if way == "saved":
+        return saved(layer, weights, inputs, options, shown)
+    if way in ("training", "inference", "training_absent"):
+        return told(way, layer, weights, inputs, options, shown)
+    if policy := policy_of(way):
+        dtypes = policy.removeprefix("mixed_"), "float32"
+        shown.add((way, (layer.compute_dtype, layer.variable_dtype) == dtypes))
+    return called(way, layer, weights, inputs, options, shown)
+
+
+def called(
+    way: str,
+    layer: Any,
+    weights: Sequence[Any],
+    inputs: Sequence[Any],
+    options: Mapping[str, Any],
+    shown: Shown,
+) -> Called:
+    """Call the layer itself, as users do, with these values for its variables."""
+    with keras.StatelessScope(state_mapping=list(zip(variables(layer), weights, strict=True))) as scope:
+        outputs, calls = watched(layer, lambda: layer(*inputs, **options))
+        states = [scope.get_current_value(variable) for variable in layer.non_trainable_variables]
+    if way == "called":
+        shown.add((way, len(calls) == 1))
+    elif way in TRAINING:
+        shown.add((way, [call.get("training") for call in calls] == [TRAINING[way]]))
+    return outputs, states
+
+
+TRAINING = {"training": True, "inference": False, "training_absent": None}
+"""What a layer's own ``call`` is given for ``training`` in these ways."""
+
+
+def told(
+    way: str,
+    layer: Any,
+    weights: Sequence[Any],
+    inputs: Sequence[Any],
+    options: Mapping[str, Any],
+    shown: Shown,
+) -> Called:
+    """Call the layer with ``training`` said, where the call does not say it, or unsaid where it says no."""
+    said = options.get("training")
+    if way == "training_absent":
+        options = {name: value for name, value in options.items() if name != "training"}
+        shown.add((way, said is False))
+    else:
+        options = {**options, "training": TRAINING[way]} if said is None else options
+    return called(way, layer, weights, inputs, options, shown)
+
+
+def watched(layer: Any, run: Callable[[], Any]) -> tuple[Any, list[dict[str, Any]]]:
+    """What ``run`` returns, and what the layer's own ``call`` was given by keyword each time meanwhile."""
+    calls: list[dict[str, Any]] = []
+    call = layer.call
+
+    def watching(*inputs: Any, **options: Any) -> Any:
+        calls.append(options)
+        return call(*inputs, **options)
+
+    object.__setattr__(layer, "call", watching)
+    try:
+        return run(), calls
+    finally:
+        object.__delattr__(layer, "call")
+
+
+def holding(layer: Any, weights: Sequence[Any], run: Callable[[], Any]) -> Any:
+    """What ``run`` returns while the layer's variables have these values."""
+    known = [keras.ops.copy(variable.value) for variable in variables(layer)]
+    for variable, value in zip(variables(layer), weights, strict=True):
+        variable.assign(value)
+    try:
+        return run()
+    finally:
+        for variable, value in zip(variables(layer), known, strict=True):
+            variable.assign(value)
+
+
+def variables(layer: Any) -> list[Any]:
+    """Those that are trained, then the others."""
+    return [*layer.trainable_variables, *layer.non_trainable_variables]
+
+
+def model_of(layer: Any, inputs: Sequence[Any], options: Mapping[str, Any]) -> tuple[Any, list[Any]]:
+    """A functional model of the call, and the arrays that it takes: every one in the call."""
+    arrays: list[Any] = []
+
+    def symbol(x: Any) -> Any:
+        if not keras.ops.is_tensor(x):
+            return x
+        arrays.append(x)
+        dtype, shape = keras.backend.standardize_dtype(x.dtype), tuple(x.shape)
+        symbols.append(keras.Input(batch_shape=(None, *shape[1:]) if shape else (), dtype=dtype))
+        return symbols[-1]
+
+    symbols: list[Any] = []
+    outputs = layer(*keras.tree.map_structure(symbol, inputs), **keras.tree.map_structure(symbol, options))
+    return keras.Model(symbols, outputs), arrays
+
+
+def functional(
+    layer: Any, weights: Sequence[Any], inputs: Sequence[Any], options: Mapping[str, Any], shown: Shown
+) -> Called:
+    """Call a functional model that holds the layer."""
+    model, arrays = model_of(layer, inputs, options)
+    known = dict(zip(map(id, variables(layer)), weights, strict=True))
+    trainable, others = (
+        [known[id(variable)] for variable in of]
+        for of in (model.trainable_variables, model.non_trainable_variables)
+    )
+    (outputs, states), calls = watched(layer, lambda: model.stateless_call(trainable, others, arrays))
+    shown.add(("functional", len(calls) == 1))
+    after = dict(zip(map(id, model.non_trainable_variables), states, strict=True))
+    return outputs, [after[id(variable)] for variable in layer.non_trainable_variables]
+
+
+def predicted(
+    way: str,
+    layer: Any,
+    weights: Sequence[Any],
+    inputs: Sequence[Any],
+    options: Mapping[str, Any],
+    shown: Shown,
+) -> Called:
+    """What ``predict`` gives for one batch, of a functional model that holds the layer."""
+    model, arrays = model_of(layer, inputs, options)
+    batches: list[int] = []
+    ended = keras.callbacks.LambdaCallback()
+    ended.on_predict_batch_end = lambda batch, logs=None: batches.append(batch)
+    compiling, largest = way == "jit_compile", max(len(x) if x.shape else 1 for x in arrays)
+    model.compile(jit_compile=compiling)
+
+    def run() -> Called:
+        outputs = model.predict(arrays, batch_size=largest, verbose=0, callbacks=[ended])
+        return outputs, [keras.ops.copy(variable.value) for variable in layer.non_trainable_variables]
+
+    outputs, states = holding(layer, weights, run)
+    shown.add((way, len(batches) == 1 and model.jit_compile is compiling))
+    return keras.tree.map_structure(keras.ops.convert_to_tensor, outputs), states
+
+
+def saved(
+    layer: Any, weights: Sequence[Any], inputs: Sequence[Any], options: Mapping[str, Any], shown: Shown
+) -> Called:
+    """Call a functional model that holds the layer, saved with these weights and loaded."""
+    model, arrays = model_of(layer, inputs, options)
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "model.keras")
+        holding(layer, weights, lambda: model.save(file))
+        loaded = keras.models.load_model(file)
+    other = loaded.get_layer(layer.name)
+    outputs, calls = watched(other, lambda: loaded(arrays))
+    shown.add(("saved", len(calls) == 1 and other is not layer))
+    return outputs, [variable.value for variable in other.non_trainable_variables]
