@@ -58,6 +58,7 @@ def check(
     cases: Sequence[str] = (),
     shrink: bool = True,
     fooled: bool = True,
+    path: str = "",
     on_probe: OnProbe = lambda probe, seen: None,
     **parameters: Any,
 ) -> Report:
@@ -91,6 +92,9 @@ def check(
         time_limit: seconds after which an isolated call counts as hung.
         cases: ids of single cases to ask instead, as a report prints them.
         shrink: whether a failing case is made smaller.
+        path: how the kernel is entered, by default as it is: ``"compiled"`` (``torch.compile``, whole),
+            ``"custom_op"`` (an operator of ``torch.library``, compiled), ``"vmap"`` or ``"autocast"`` (of
+            bfloat16) for torch; ``"jit"`` or ``"vmap"`` for JAX. A call that the path did not run fails.
         fooled: whether to say of a check that passes which faults of the spec it would have let pass.
         on_probe: called with every probe and what came of it.
         parameters: values at which parameters of the spec are held.
@@ -117,6 +121,7 @@ def check(
         cases=cases,
         shrink=shrink,
         fooled=fooled,
+        path=path,
         **parameters,
     )
     try:
@@ -145,6 +150,7 @@ def prepare(
     cases: Sequence[str] = (),
     shrink: bool = True,
     fooled: bool = True,
+    path: str = "",
     **parameters: Any,
 ) -> Checker:
     """What `check` runs; its ``examiner.process`` is to be closed in the end."""
@@ -153,10 +159,10 @@ def prepare(
     scope = CheckScope(chosen, parameters, names, sizes, tuple(tiles), tuple(cases))
     said: dict[bool | None, Any] = {True: "yes", False: "no"} if isinstance(fn, InFile) else {}
     held = {"gradients": said.get(gradients, gradients), "accumulate": accumulate}
-    held |= {"fused": fused or None, "deterministic": deterministic or None}
+    held |= {"fused": fused or None, "deterministic": deterministic or None, "path": path or None}
     again = _again(fn, spec, like, device, vjp, tuple(tiles), held, parameters)
     options = Options(gradients, accumulate, repeats, deterministic, shrink, fooled, again, fused)
-    return Checker(_process(fn, like, device, vjp, isolate, time_limit), scope, options)
+    return Checker(_process(fn, like, device, vjp, isolate, time_limit, path), scope, options)
 
 
 @dataclass(frozen=True)
@@ -260,12 +266,12 @@ def _one_spec(name: str) -> list[Any]:
 
 
 def _process(
-    fn: Function, like: Any, device: str, vjp: Function | None, isolate: bool, time_limit: float
+    fn: Function, like: Any, device: str, vjp: Function | None, isolate: bool, time_limit: float, path: str
 ) -> KernelProcess:
     if isinstance(fn, type):
         raise Usage(f"{fn.__name__} is a class; give a function that calls it, such as {fn.__name__}.apply")
     if not isolate:
-        return InProcess(Kernel(fn, like, device, vjp))
+        return InProcess(Kernel(fn, like, device, vjp, path))
     where = fn if isinstance(fn, InFile) else _in_file(fn, vjp)
     return InWorker(
         KernelSettings(
@@ -276,6 +282,7 @@ def _process(
             function=where.function,
             vjp=where.vjp,
             like=library_name(like) if like is not None else "",
+            by=path,
         )
     )
 

@@ -37,6 +37,7 @@ def check(
     repeats: int = 3,
     deterministic: Annotated[bool, Parameter(negative="")] = False,
     case: Names = (),
+    path: str = "",
     in_process: Annotated[bool, Parameter(negative="")] = False,
     time_limit: float = 30.0,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -81,6 +82,9 @@ def check(
         Count other bits in a repeated call as a failure.
     case
         A single case, as a report prints it; may be given many times.
+    path
+        How the kernel is entered, by default as it is: compiled, custom_op, vmap or autocast (of bfloat16)
+        for torch; jit or vmap for jax. A call that the path did not run fails.
     in_process
         Run the kernel in this process, where a debugger can follow it; a crash or a hang is then yours.
     time_limit
@@ -114,6 +118,7 @@ def check(
         deterministic=deterministic,
         time_limit=time_limit,
         cases=case,
+        path=path,
         **dict(_parameter(chosen[spec], text) for text in parameters),
     )
     if as_json:

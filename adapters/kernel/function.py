@@ -32,6 +32,7 @@ from ..framework import Wire, as_tuple
 from ..jax.framework import x64
 from .arrays import LIBRARIES, Held, Library, NoGraph, WrongType, library
 from .memory import Slab, place, poisoned_heap
+from .paths import Entered, path_of
 
 __all__ = ["Kernel", "Signature", "find_function", "library_name"]
 
@@ -97,9 +98,10 @@ class Kernel:
         device: where its arrays lie.
         vjp: takes the inputs, one cotangent per output and the parameters; returns one gradient per input
             whose gradient is asked for. By default the library's own reverse mode, if it has one.
+        path: the path that every call is entered by; empty for a plain call.
 
     Raises:
-        ValueError: there is no such array type.
+        ValueError: there is no such array type, or no such path.
     """
 
     def __init__(
@@ -108,12 +110,18 @@ class Kernel:
         like: Any = None,
         device: str = "cpu",
         vjp: Callable[..., Any] | None = None,
+        path: str = "",
     ) -> None:
-        self.function, self.vjp = function, vjp
+        self.function, self.vjp, self.path = function, vjp, path
+        self.name = getattr(function, "__name__", type(function).__name__)
         self.signature = Signature.of(function)
         wanted = library_name(like) if like is not None else _annotated(function)
         self.guessed = wanted is None
         self.library: Library = library(wanted or "numpy", device)
+        if path and self.signature.writes:
+            raise Usage("a kernel that writes into out= is called as it is: no path enters it")
+        if path:
+            self.function = Entered(function, self.library.name, path)
         self._pool: dict[Any, Held] = {}
         self._kept: dict[str, tuple[list[Any], list[Wire]]] = {}
 
@@ -121,7 +129,7 @@ class Kernel:
         """What the planning side must know of the kernel."""
         signature = self.signature
         return {
-            "name": getattr(self.function, "__name__", type(self.function).__name__),
+            "name": f"{self.name} by {self.path}" if self.path else self.name,
             "names": signature.names,
             "keywords": signature.keywords,
             "more": signature.more,
@@ -129,10 +137,19 @@ class Kernel:
             "library": self.library.name,
             "guessed": self.guessed,
             "watched": self.library.watched,
-            "differentiates": self.vjp is not None or (self.library.differentiates and not signature.writes),
+            "differentiates": self.vjp is not None or self._has_graph,
             "own_vjp": self.vjp is not None,
             "versions": self.library.versions(),
+            "path": self.path,
         }
+
+    @property
+    def _has_graph(self) -> bool:
+        """Whether the library's reverse mode can see what is computed."""
+        seen = not self.signature.writes and (
+            not self.path or path_of(self.library.name, self.path).differentiates
+        )
+        return self.library.differentiates and seen
 
     def call(self, request: Mapping[str, Any]) -> Reply:
         """Call the kernel once.

@@ -51,11 +51,12 @@ class KernelFacts:
     differentiates: bool
     own_vjp: bool
     versions: Mapping[str, str]
+    path: str = ""
 
     @property
     def compiles(self) -> bool:
         """Whether every shape is compiled anew, so that few can be asked in the time of a check."""
-        return self.library == "jax"
+        return self.library == "jax" or self.path in ("compiled", "custom_op")
 
     def inputs(self, spec: Spec) -> tuple[str, ...]:
         """Names of the spec's inputs that it takes, in the order of its own arguments.

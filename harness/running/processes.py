@@ -144,19 +144,21 @@ class KernelSettings(WorkerSettings):
     """What a worker is started with that asks a user's kernel.
 
     ``framework`` stands for the kernel in messages; ``file`` and ``function`` say where it is, ``vjp`` names
-    a function of the same file, ``like`` the array type; both may be empty.
+    a function of the same file, ``like`` the array type, ``by`` the path that enters it: all three may be
+    empty.
     """
 
     file: str = ""
     function: str = ""
     vjp: str = ""
     like: str = ""
+    by: str = ""
 
     service = "serve_kernel"
 
     def arguments(self, log: str) -> tuple[Any, ...]:
         """What the service is given beside its channel."""
-        return self.file, self.function, self.vjp, self.like, self.device, log
+        return self.file, self.function, self.vjp, self.like, self.by, self.device, log
 
 
 class Worker:

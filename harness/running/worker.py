@@ -65,14 +65,16 @@ def serve_names(channel: Any, name: str, device: str, log: str) -> None:
         channel.send({"names": names, "versions": adapter.versions()})
 
 
-def serve_kernel(channel: Any, file: str, function: str, vjp: str, like: str, device: str, log: str) -> None:
+def serve_kernel(
+    channel: Any, file: str, function: str, vjp: str, like: str, by: str, device: str, log: str
+) -> None:
     """Answer requests for a user's kernel until the ``channel`` closes; the first answer is its facts."""
     _redirect_output(log)
     _complete_package()
     try:
         path = Path(file)
         kernel = Kernel(
-            find_function(path, function), like or None, device, find_function(path, vjp) if vjp else None
+            find_function(path, function), like or None, device, find_function(path, vjp) if vjp else None, by
         )
         facts = kernel.facts()
     except Exception as error:  # a user's file may raise anything
