@@ -40,6 +40,7 @@ from .overview import (
     version_of,
     worst_first,
 )
+from .paths import Ways, ways
 
 __all__ = ["STYLES", "Bar", "Printable", "Progress", "Screen", "broken", "plain_text", "table"]
 
@@ -75,6 +76,7 @@ def table(record: Record, findings: int = 40) -> Group:
     overview = Overview(record)
     return Group(
         Printable(_Matrix(overview)),
+        Printable(_Paths(overview)),
         Printable(_Findings(overview, findings)),
         Printable(_Totals(overview)),
     )
@@ -179,6 +181,37 @@ def _counts(counts: Counter[str], ascii_only: bool) -> Text:
 
 def _mark(outcome: str, ascii_only: bool) -> str:
     return MARKS[outcome].ascii if ascii_only else MARKS[outcome].glyph
+
+
+class _Paths:
+    """The matrix turned: = where a layer agrees on every path, and loud each path that parts."""
+
+    def __init__(self, overview: Overview) -> None:
+        self._overview = overview
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        frameworks = tuple(ways(self._overview))
+        if not frameworks:
+            return
+        grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", safe_box=True)
+        grid.add_column(Text("by path"))
+        for one in frameworks:
+            grid.add_column(Text(f"{one.name}\n{plural(len(one.paths), 'path')}"))
+        for spec in self._overview.specs:
+            if any(spec.name in one.asked for one in frameworks):
+                grid.add_row(_name(spec.name), *(_agreement(one, spec.name, options) for one in frameworks))
+        yield grid
+
+
+def _agreement(one: Ways, spec: str, options: ConsoleOptions) -> Text:
+    """Which paths part, with how many verdicts; one quiet mark where none does."""
+    if spec not in one.asked:
+        return Text("")
+    parting = one.parting.get(spec, {})
+    told = [
+        Text.assemble((f"{path} ", "bold"), _counts(parting[path], options.ascii_only)) for path in parting
+    ]
+    return Text("\n").join(told) if told else Text("=", "dim")
 
 
 class _Findings:

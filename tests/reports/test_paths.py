@@ -1,0 +1,54 @@
+"""A layer's row over paths: quiet where it agrees on every path, loud where a path parts."""
+
+from __future__ import annotations
+
+import msgspec
+from reports.records import TARGETS, record, verdict
+
+from assay.reports.console import plain_text
+from assay.reports.overview import Overview
+from assay.reports.paths import ways
+
+PATHS = [
+    msgspec.structs.replace(TARGETS[0], name=f"torch/cpu/{mode}".removesuffix("/eager"), mode=mode)
+    for mode in ("eager", "compiled", "vmap")
+]
+NAMES = [path.name for path in PATHS]
+
+
+def on_paths(*outcomes, **more):
+    """A record of one case on three paths."""
+    verdicts = [verdict(o, target=name, **more) for o, name in zip(outcomes, NAMES, strict=True)]
+    return record(*verdicts, targets=(*PATHS, TARGETS[1]))
+
+
+def parting(found):
+    (one,) = ways(Overview(found))
+    return {path: dict(counts) for path, counts in one.parting.get("gelu", {}).items()}
+
+
+def test_a_path_parts_where_its_verdict_is_another_than_most_have():
+    assert parting(on_paths("conforms", "differs", "conforms")) == {"compiled": {"differs": 1}}
+    assert parting(on_paths("differs", "differs", "conforms")) == {"vmap": {"conforms": 1}}
+    assert parting(on_paths("inaccurate", "differs", "inaccurate")) == {"compiled": {"differs": 1}}
+
+
+def test_all_that_passes_agrees_and_what_is_unsupported_is_no_verdict():
+    assert parting(on_paths("conforms", "unsupported", "deviates")) == {}
+    assert parting(on_paths("unsupported", "unsupported", "differs")) == {}
+    (one,) = ways(Overview(on_paths("unsupported", "unsupported", "differs")))
+    assert one.asked == frozenset()
+
+
+def test_a_framework_on_one_path_has_no_row_over_paths():
+    assert list(ways(Overview(record(verdict())))) == []
+    assert "by path" not in plain_text(record(verdict()))
+
+
+def test_agreement_is_one_quiet_mark_and_a_path_that_parts_is_named():
+    def shown(found):
+        lines = plain_text(found).partition("by path")[2].splitlines()
+        return next(" ".join(line.split()) for line in lines if line.strip().startswith("gelu"))
+
+    assert shown(on_paths("conforms", "conforms", "conforms")) == "gelu ="
+    assert shown(on_paths("conforms", "differs", "conforms")) == "gelu compiled 1 ≠"
