@@ -13,12 +13,12 @@ UNDERWAY := $(VENV)/.assay-setting-up
 TREE     := $(VENV)/.assay-tree
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test audit proof answers atlas losses recipes smoke seeds modes paths mutants report lint clean findings docs
+.PHONY: help setup test audit proof answers atlas losses recipes smoke seeds modes paths mutants report lint clean findings docs device-check
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [OUT=$(OUT)] [TIER=$(TIER)] [JOBS=$(JOBS)] [SEEDS=$(SEEDS)]"
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile
 
 setup: $(READY) ## make the virtual environment with the known set of frameworks (minutes, several GB)
 
@@ -93,6 +93,12 @@ paths: setup ## each implementation by every path of its framework, hours; goes 
 	@status=0; for each in $(ASKED); do \
 	  $(BIN)/assay run --tier paths --framework "$$each" --path all --resume --out "$(OUT)/paths/$$each" || status=$$?; done; \
 	$(BIN)/python benchmarks/findings.py $(OUT)/paths/*/run.json || status=$$?; exit $$status
+
+DEVICE ?= cuda
+SPECS  ?=
+
+device-check: setup ## ask torch and JAX on DEVICE (cuda) in ten minutes; writes a record and a page to docs/devices (SPECS=... for some)
+	$(BIN)/python benchmarks/device_check.py --device $(DEVICE) --specs $(SPECS)
 
 mutants: setup ## mutation testing of the judge and the error rules, half an hour; writes docs/mutation.md (SOURCES=... for some)
 	$(BIN)/python -m pip install --quiet --no-build-isolation --constraint constraints.txt --editable ".[mutation]"
