@@ -25,21 +25,32 @@ def entered(function: Callable[..., Any], way: str, shown: Shown | None = None) 
 
     Under a mixed policy arrays of its half type are widened, and outputs are rounded back.
     """
-    narrow, told = policy_of(way).removeprefix("mixed_"), set() if shown is None else shown
+    policy, told = policy_of(way), set() if shown is None else shown
+    narrow = policy.removeprefix("mixed_")
 
     def call(**given: Any) -> Any:
-        stateless = keras.layers.Layer.stateless_call
+        stateless, itself = keras.layers.Layer.stateless_call, keras.layers.Layer.__call__
+        within: list[Any] = []
 
         def instead(layer: Any, trainable: Any, others: Any, *inputs: Any, **options: Any) -> Any:
             if isinstance(layer, keras.Model):  # which is one of the ways
                 return stateless(layer, trainable, others, *inputs, **options)
             return by_way(way, layer, [*trainable, *others], inputs, options, told)
 
-        keras.layers.Layer.stateless_call = instead
+        def noted(layer: Any, *inputs: Any, **options: Any) -> Any:
+            if policy and not within:
+                told.add((way, (layer.compute_dtype, layer.variable_dtype) == (narrow, "float32")))
+            within.append(layer)
+            try:
+                return itself(layer, *inputs, **options)
+            finally:
+                within.pop()
+
+        keras.layers.Layer.stateless_call, keras.layers.Layer.__call__ = instead, noted
         try:
             outputs = function(**{name: recast(x, narrow, "float32") for name, x in given.items()})
         finally:
-            keras.layers.Layer.stateless_call = stateless
+            keras.layers.Layer.stateless_call, keras.layers.Layer.__call__ = stateless, itself
         outputs = outputs if isinstance(outputs, tuple | list) else (outputs,)
         return tuple(recast(y, "float32", narrow) for y in outputs)
 
@@ -89,9 +100,6 @@ def by_way(
         return saved(layer, weights, inputs, options, shown)
     if way in ("training", "inference", "training_absent"):
         return told(way, layer, weights, inputs, options, shown)
-    if policy := policy_of(way):
-        dtypes = policy.removeprefix("mixed_"), "float32"
-        shown.add((way, (layer.compute_dtype, layer.variable_dtype) == dtypes))
     return called(way, layer, weights, inputs, options, shown)
 
 
