@@ -231,7 +231,8 @@ def predicted(
         return outputs, [keras.ops.copy(variable.value) for variable in layer.non_trainable_variables]
 
     outputs, states = holding(layer, weights, run)
-    shown.add((way, len(batches) == 1 and model.jit_compile is compiling))
+    carries = getattr(layer, "stateful", False)  # from batch to batch, in what is none of its variables
+    shown.add((way, len(batches) == 1 and model.jit_compile is compiling and not carries))
     return keras.tree.map_structure(keras.ops.convert_to_tensor, outputs), states
 
 
