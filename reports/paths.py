@@ -1,7 +1,7 @@
 """The matrix turned: a layer's row over the paths of each framework, and which of them part.
 
 The same case of the same implementation has one verdict by each path. A path parts where its verdict is
-another than most of them have; what it does not support is no verdict.
+another than most of them have; what it does not support, or refuses to run, is no verdict.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def ways(overview: Overview) -> Iterator[Ways]:
 def _of(name: str, modes: Mapping[str, str], overview: Overview) -> Ways:
     asked: defaultdict[tuple[str, str], list[Verdict]] = defaultdict(list)
     for verdict in overview.record.verdicts:
-        if verdict.target in modes and verdict.outcome != "unsupported":
+        if verdict.target in modes and verdict.outcome != "unsupported" and verdict.check != "mode":
             asked[verdict.case, verdict.implementation].append(verdict)
     several = [verdicts for verdicts in asked.values() if len(verdicts) > 1]
     parting: defaultdict[str, defaultdict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))

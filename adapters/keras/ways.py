@@ -190,8 +190,17 @@ def model_of(layer: Any, inputs: Sequence[Any], options: Mapping[str, Any]) -> t
         return symbols[-1]
 
     symbols: list[Any] = []
-    outputs = layer(*keras.tree.map_structure(symbol, inputs), **keras.tree.map_structure(symbol, options))
+    outputs = layer(*mapped(symbol, list(inputs)), **mapped(symbol, dict(options)))
     return keras.Model(symbols, outputs), arrays
+
+
+def mapped(function: Callable[[Any], Any], nested: Any) -> Any:
+    """What a function makes of everything in lists, tuples and dictionaries."""
+    if isinstance(nested, dict):
+        return {name: mapped(function, one) for name, one in nested.items()}
+    if isinstance(nested, list | tuple):
+        return type(nested)(mapped(function, one) for one in nested)
+    return function(nested)
 
 
 def functional(
@@ -233,7 +242,7 @@ def predicted(
     outputs, states = holding(layer, weights, run)
     carries = getattr(layer, "stateful", False)  # from batch to batch, in what is none of its variables
     shown.add((way, len(batches) == 1 and model.jit_compile is compiling and not carries))
-    return keras.tree.map_structure(keras.ops.convert_to_tensor, outputs), states
+    return mapped(keras.ops.convert_to_tensor, outputs), states
 
 
 def saved(

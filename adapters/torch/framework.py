@@ -335,10 +335,14 @@ def is_compiled(output: Any) -> bool:
 
 
 REFUSALS = {
+    "forward": re.compile(r"Trying to use forward AD with \w+ that does not support it"),
     "deterministic": re.compile(r".* does not have a deterministic implementation"),
     "vmap": re.compile(r"vmap: [^.]*|Batching rule not implemented for [\w:.]+\w|[^\n]*data-dependent[^\n]*"),
 }
 """How PyTorch says that a path has no such thing."""
+
+ANYWHERE = ("autocast", "module", "forward", "channels_last")
+"""Paths of which a call need not have anything: no operation that is cast, no parameter, no image."""
 
 
 class Adapter(Framework):
@@ -451,12 +455,12 @@ class Adapter(Framework):
             raise refusal(error) from error
         except RuntimeError as error:
             if reason := REFUSALS[mode].search(str(error)) if mode in REFUSALS else None:
-                raise NotInForce(" ".join(reason[0].split()), unsupported=mode == "vmap") from error
+                raise NotInForce(" ".join(reason[0].split()), unsupported=mode != "deterministic") from error
             raise
         told = [true for name, true in getattr(runner, "shown", ()) if name == mode]
         (path,) = (path for path in self.paths if path.name == mode)
-        if not told or not all(told):
-            raise NotInForce(f"PyTorch did not show that {path.shown}", unsupported=mode == "autocast")
+        if not (any(told) if mode in ANYWHERE else told and all(told)):
+            raise NotInForce(f"PyTorch did not show that {path.shown}", unsupported=mode in ANYWHERE)
         return returned, path.shown
 
     def weights(self, built: Any, on: Any, seed: int = 0) -> Iterator[tuple[str, Any, bool]]:

@@ -38,6 +38,7 @@ def test_all_that_passes_agrees_and_what_is_unsupported_is_no_verdict():
     assert parting(on_paths("unsupported", "unsupported", "differs")) == {}
     (one,) = ways(Overview(on_paths("unsupported", "unsupported", "differs")))
     assert one.asked == frozenset()
+    assert parting(on_paths("conforms", "conforms", "rejects", check="mode")) == {}
 
 
 def test_a_framework_on_one_path_has_no_row_over_paths():
