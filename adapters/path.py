@@ -20,7 +20,7 @@ class Path:
         differentiates: whether gradients come of it; where not, only outputs are asked for and judged.
         dtypes: of the cases that it is asked; of all if empty.
         environ: variables of the environment that must stand before the framework is imported.
-        special: whether it is asked of data that hold NaN or infinities.
+        special: whether it is asked of data that hold NaN or infinities, and of calls that must raise.
         apis: globs of the APIs for which it has a meaning; of all if empty.
         profiles: names of the rounding profiles that it asks for, beside those that are declared.
         under: the path of a framework's backend that it is entered by.

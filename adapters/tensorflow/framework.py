@@ -59,14 +59,13 @@ def value_and_jvp(
 ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Outputs of ``function``, and by forward mode what its gradients are, None where it gives no tangent.
 
-    <cotangent, jvp> = <vjp, tangent>, and the tangents are those along each element of an input in turn.
+    <cotangent, jvp> = <vjp, tangent>, and the tangents are those along each element of an input in turn; they
+    are computed inside ``tf.function``, for there are many.
     """
     outputs = as_tuple(function(**inputs))
 
-    def along(leaf: Any, place: int) -> list[Any]:
-        tangent = np.zeros(leaf.shape.num_elements(), leaf.dtype.as_numpy_dtype)
-        tangent[place] = 1
-        with tf.autodiff.ForwardAccumulator(leaf, tf.reshape(tf.constant(tangent), leaf.shape)) as forward:
+    def along(leaf: Any, tangent: Any) -> list[Any]:
+        with tf.autodiff.ForwardAccumulator(leaf, tangent) as forward:
             returned = as_tuple(function(**inputs))[: len(cotangents or ())]
         tangents = [forward.jvp(y) for y in returned]
         shown.add(("forward", any(t is not None for t in tangents)))
@@ -76,11 +75,13 @@ def value_and_jvp(
         ]
 
     def gradient(leaf: Any) -> Any:
-        products = [along(leaf, place) for place in range(leaf.shape.num_elements())]
-        if products and not any(products):
+        size, traced = leaf.shape.num_elements(), tf.function(lambda tangent: along(leaf, tangent))
+        tangents = np.eye(size, dtype=leaf.dtype.as_numpy_dtype).reshape((size, *leaf.shape))
+        products = [traced(tf.constant(tangent)) for tangent in tangents]
+        if products and not products[0]:
             return None
-        found = tf.reshape(tf.stack([tf.add_n(of_one) for of_one in products] or tf.zeros(0)), leaf.shape)
-        return tf.cast(found, leaf.dtype)
+        found = tf.stack([tf.add_n(of_one) for of_one in products]) if products else tf.zeros(0)
+        return tf.cast(tf.reshape(found, leaf.shape), leaf.dtype)
 
     return outputs, tuple(gradient(inputs[name]) for name in wrt) if cotangents is not None else ()
 
@@ -173,7 +174,7 @@ class Adapter(Framework):
         ),
         Path(
             "forward",
-            "tf.autodiff.ForwardAccumulator, along each element of an input",
+            "tf.autodiff.ForwardAccumulator in tf.function, along each element of an input",
             "an output has a tangent",
             dtypes=("float64", "float32"),
             special=False,

@@ -324,8 +324,8 @@ def _tasks(questions: Sequence[Question], settings: WorkerSettings) -> Iterator[
 
 
 def _is_special(case: Case) -> bool:
-    """Whether the data hold NaN or infinities; a case that must raise has none of its own."""
-    return case.valid and data_set(case.data).special
+    """Whether the data hold NaN or infinities, or have no gradient, since the call must raise."""
+    return not case.valid or data_set(case.data).special
 
 
 class _Expectations:
