@@ -147,7 +147,7 @@ def router_z_loss(logits: Array) -> Array:
 def router_z_loss_vjp(logits: Array, cotangent: Array) -> tuple[Array]:
     """Gradient of `router_z_loss`: ``2 z / n`` times the softmax, with z the logarithm of a token."""
     of_tokens = cotangent * (2.0 / float(len(logits))) * logsumexp(logits)
-    return logsumexp_vjp(logits, None, of_tokens)
+    return logsumexp_vjp(logits, None, None, of_tokens)[:1]
 
 
 def _scores(logits: Array, score: str) -> Array:

@@ -10,6 +10,7 @@ SELU = {
     "nan_gradient == 'pass' or data != 'specials'": "lets the cotangent through where x is NaN",
 }
 SHIFTED = {"infinite_logit": ("nan", "takes the largest logit, ∞, from itself")}
+AS_THEY_ARE = {"temperature": (1.0, "has no temperature")}
 PLAIN = {"max_value": "None", "negative_slope": "0.0", "threshold": "0.0"}
 GELU, AXIS = {"approximate": "approximate"}, {"axis": "axis"}
 SOFTPLUS = {"beta": (1.0, "has no beta"), "threshold": (None, "has no threshold")}
@@ -24,9 +25,9 @@ function("silu", "keras.activations.silu")
 function("silu", "keras.ops.silu")
 function("selu", "keras.activations.selu", where=SELU)
 function("selu", "keras.ops.selu", where=SELU)
-function("softmax", "keras.activations.softmax", AXIS, fixed=SHIFTED)
-function("softmax", "keras.ops.softmax", AXIS, fixed=SHIFTED)
-layer("softmax", "keras.layers.Softmax", AXIS | DTYPE, fixed=SHIFTED)
+function("softmax", "keras.activations.softmax", AXIS, fixed=SHIFTED | AS_THEY_ARE)
+function("softmax", "keras.ops.softmax", AXIS, fixed=SHIFTED | AS_THEY_ARE)
+layer("softmax", "keras.layers.Softmax", AXIS | DTYPE, fixed=SHIFTED | AS_THEY_ARE)
 function("log_softmax", "keras.activations.log_softmax", AXIS, fixed=SHIFTED)
 function("log_softmax", "keras.ops.log_softmax", AXIS, fixed=SHIFTED)
 function("identity", "keras.activations.linear")
@@ -46,5 +47,7 @@ for name in ("glu", "sparsemax"):
     function(name, f"keras.ops.{name}", AXIS)
 NO_MASK = {"mean": (False, "has no mean"), "masked": (False, "takes no mask")}
 AXES = {"axis": "axis", "keepdims": "keepdims"}
-function("logsumexp", "keras.ops.logsumexp", AXES, unused=("mask",), fixed=NO_MASK)
-layer("masked_softmax", "keras.layers.Softmax(mask)", AXIS | DTYPE, {"mask": "mask"})
+UNWEIGHTED = {"weighted": (False, "takes no weights")}
+function("logsumexp", "keras.ops.logsumexp", AXES, unused=("mask", "weights"), fixed=NO_MASK | UNWEIGHTED)
+SELECTS = {"masking": ("select", "sets 0 afterwards")}
+layer("masked_softmax", "keras.layers.Softmax(mask)", AXIS | DTYPE, {"mask": "mask"}, fixed=SELECTS)

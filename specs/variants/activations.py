@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import erf, erfc, expit
 
-from ...reference.activations import SELU_ALPHA, SELU_SCALE, softmax
+from ...reference.activations import SELU_ALPHA, SELU_SCALE, log_softmax, logsumexp, softmax
 from ..language.variant import Control, Fault
 
 Array = Any
@@ -18,30 +18,30 @@ def gelu_by_erf(x: Array) -> Array:
     return x * (0.5 * (1.0 + erf(x * np.sqrt(0.5))))
 
 
-def softmax_without_shift(x: Array, *, axis: int = -1) -> Array:
+def softmax_without_shift(x: Array, *, axis: Any = -1, temperature: float = 1.0) -> Array:
     """``exp(xᵢ) / Σⱼ exp(xⱼ)``, which overflows for large logits."""
-    exponentials = np.exp(x)
+    exponentials = np.exp(x / temperature)
     return exponentials / np.sum(exponentials, axis=axis, keepdims=True)
 
 
-def softmin_without_shift(x: Array, *, axis: int = -1) -> Array:
+def softmin_without_shift(x: Array, *, axis: Any = -1) -> Array:
     """``exp(-xᵢ) / Σⱼ exp(-xⱼ)``, which overflows for small logits."""
     return softmax_without_shift(-x, axis=axis)
 
 
-def log_softmax_without_shift(x: Array, *, axis: int = -1) -> Array:
+def log_softmax_without_shift(x: Array, *, axis: Any = -1) -> Array:
     """``xᵢ - log Σⱼ exp(xⱼ)``, which overflows for large logits."""
     return x - np.log(np.sum(np.exp(x), axis=axis, keepdims=True))
 
 
-def log_of_softmax(x: Array, *, axis: int = -1) -> Array:
+def log_of_softmax(x: Array, *, axis: Any = -1) -> Array:
     """``log(softmax(x))``, infinite where the softmax underflows."""
     return np.log(softmax(x, axis=axis))
 
 
-def online_softmax(x: Array, *, axis: int = -1) -> Array:
+def online_softmax(x: Array, *, axis: int = -1, temperature: float = 1.0) -> Array:
     """One pass over the row: the sum is rescaled when the maximum grows (Milakov and Gimelshein, 2018)."""
-    rows = np.moveaxis(x, axis, 0)
+    rows = np.moveaxis(x / temperature, axis, 0)
     top, total = rows[0], np.ones_like(rows[0])
     for row in rows[1:]:
         higher = np.maximum(top, row)
@@ -138,10 +138,17 @@ def sparsemax_by_sorting(x: Array, *, axis: int = -1) -> Array:
 
 
 def logsumexp_without_shift(
-    x: Array, mask: Array | None = None, *, axis: Any = -1, keepdims: bool = False, mean: bool = False
+    x: Array,
+    mask: Array | None = None,
+    weights: Array | None = None,
+    *,
+    axis: Any = -1,
+    keepdims: bool = False,
+    mean: bool = False,
 ) -> Array:
     """``log Σ exp(xᵢ)``, which overflows for large numbers."""
     powers = np.exp(x if mask is None else np.where(mask, x, -np.inf))
+    powers = powers if weights is None else weights * powers
     total = np.log(np.sum(powers, axis=axis, keepdims=keepdims))
     if not mean:
         return total
@@ -299,8 +306,29 @@ FAULTS = {
             results={"y": lambda x, mask, axis: _powers(np.where(mask, x, 0.0), axis)},
         ),
     ),
+    "masked_log_softmax": (
+        Fault(
+            name="logarithm of all, of which the excluded are left out afterwards",
+            results={"y": lambda x, mask, axis: np.where(mask, log_softmax(x, axis=axis), -np.inf)},
+        ),
+        Fault(
+            name="excluded elements are 0 beforehand",
+            results={"y": lambda x, mask, axis: log_softmax(np.where(mask, x, 0.0), axis=axis)},
+        ),
+        Fault(
+            name="-10⁹ in the place of -∞",
+            results={"y": lambda result, mask: np.where(mask, result, -1e9)},
+        ),
+    ),
     "logsumexp": (
         Fault(name="no maximum subtracted", reference=logsumexp_without_shift, rounds=True),
+        Fault(
+            name="weights of x for those of its exponentials",
+            results={
+                "y": lambda x, weights, axis, keepdims: logsumexp(x * weights, axis=axis, keepdims=keepdims)
+            },
+            where="weighted and not masked",
+        ),
         Fault(
             name="excluded numbers count as 0",
             inputs={
@@ -417,5 +445,7 @@ CONTROLS = {
     "mish": (Control(name="by softplus and tanh", reference=mish_by_tanh),),
     "sparsemax": (Control(name="by sorting", reference=sparsemax_by_sorting),),
     "selu": (Control(name="alpha times scale beforehand", reference=selu_by_products),),
-    "softmax": (Control(name="online", reference=online_softmax, where="infinite_logit == 'nan'"),),
+    "softmax": (
+        Control(name="online", reference=online_softmax, where="infinite_logit == 'nan' and axis != (1, 3)"),
+    ),
 }

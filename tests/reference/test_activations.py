@@ -25,6 +25,8 @@ from assay.reference.activations import (
     log_softmax_vjp,
     logsumexp,
     logsumexp_vjp,
+    masked_log_softmax,
+    masked_log_softmax_vjp,
     masked_softmax,
     masked_softmax_vjp,
     mish,
@@ -491,6 +493,68 @@ def test_what_does_not_count_might_as_well_not_be_there():
     assert_same(np.reshape(masked_softmax(x, mask, axis=(0, 1)), (-1,)), flat)
 
 
+@proves(masked_log_softmax, masked_log_softmax_vjp, by="worked figures")
+@np.errstate(all="ignore")
+def test_a_masked_log_softmax_of_worked_figures():
+    x, mask = np.log([[1.0, 3.0, 7.0], [1.0, 2.0, 5.0]]), np.array([[True, True, False], [False] * 3])
+    excluded = np.full(3, -np.inf)
+    shares = [np.log(0.25), np.log(0.75), -np.inf]
+    assert_same(masked_log_softmax(carried(x), mask), carried(np.array([shares, excluded])))
+    assert np.isnan(masked_log_softmax(x, mask, masking="fill")[1]).all()
+    assert np.isnan(masked_softmax(x, mask, masking="fill")[1]).all()
+    (gradient,) = masked_log_softmax_vjp(carried(x), mask, np.array([[16.0, 0.0, 5.0], [1.0, 2.0, 3.0]]))
+    assert_same(gradient, [[12.0, -12.0, 0.0], [0.0, 0.0, 0.0]])
+    filled = masked_log_softmax_vjp(x[:1], mask[:1], np.array([[16.0, 0.0, 4.0]]), masking="fill")[0]
+    assert_same(filled, [[11.0, -15.0, 0.0]])
+
+
+@proves(masked_log_softmax, masked_log_softmax_vjp, by="law")
+def test_a_logarithm_of_what_counts_might_as_well_not_know_of_the_rest():
+    x, g = carried(X), carried(Stream("activations/g").normal(X.shape))
+    some = np.arange(X.shape[1]) % 3 > 0
+    mask = np.broadcast_to(some, X.shape)
+    assert_same(masked_log_softmax(x, mask)[:, some], log_softmax(x[:, some]))
+    assert_same(masked_log_softmax_vjp(x, mask, g)[0][:, some], log_softmax_vjp(x[:, some], g[:, some])[0])
+
+
+CUBE = Stream("activations/cube").normal((3, 2, 4, 5))
+
+
+@proves(softmax, softmax_vjp, log_softmax, log_softmax_vjp, masked_log_softmax, by="law")
+@pytest.mark.parametrize("axes", [(1, 3), (3, 1), (0, 2), (0, 1, 2, 3), (-3,)])
+def test_several_axes_are_one_that_is_as_long_as_all(axes):
+    x, g = carried(CUBE), carried(Stream("activations/cube/g").normal(CUBE.shape))
+    kept = [a for a in range(4) if a not in [b % 4 for b in axes]]
+
+    def flat(array):
+        return np.reshape(np.transpose(array, [*kept, *axes]), (*[CUBE.shape[a] for a in kept], -1))
+
+    for function, vjp in ((softmax, softmax_vjp), (log_softmax, log_softmax_vjp)):
+        assert_same(flat(function(x, axis=axes)), function(flat(x)))
+        assert_same(flat(vjp(x, g, axis=axes)[0]), vjp(flat(x), flat(g))[0])
+    everything = np.ones(CUBE.shape, bool)
+    assert_same(masked_log_softmax(x, everything, axis=axes), log_softmax(x, axis=axes))
+
+
+@proves(softmax, softmax_vjp, by="law")
+def test_a_temperature_divides_the_logits():
+    x, g = carried(X), carried(Stream("activations/g").normal(X.shape))
+    assert_same(softmax(4.0 * x, temperature=4.0), softmax(x))
+    assert_same(softmax_vjp(4.0 * x, g, temperature=4.0)[0], softmax_vjp(x, g)[0] / 4.0)
+    with pytest.raises(ValueError, match="temperature must be positive; got 0"):
+        softmax(X, temperature=0)
+
+
+@proves(logsumexp, logsumexp_vjp, by="law")
+def test_a_weight_is_the_logarithm_that_is_added():
+    x, g = carried(X), carried(Stream("activations/g").normal(X.shape[:1]))
+    weights = np.exp(Stream("activations/weights").normal(X.shape))
+    assert_same(logsumexp(x, None, carried(weights)), logsumexp(x + carried(np.log(weights))))
+    of_x, of_weights = logsumexp_vjp(x, None, carried(weights), g)
+    assert_same(of_x, logsumexp_vjp(x + carried(np.log(weights)), None, None, g)[0])
+    assert_same(of_weights * weights, of_x)
+
+
 @proves(softmin, softmin_vjp, by="law")
 def test_the_softmin_of_minus_x_is_the_softmax_of_x():
     x, g = carried(X), carried(Stream("activations/g").normal(X.shape))
@@ -501,7 +565,7 @@ def test_the_softmin_of_minus_x_is_the_softmax_of_x():
 @proves(logsumexp_vjp, softmax, by="law")
 def test_the_gradient_of_logsumexp_is_the_softmax():
     x, g = carried(X), carried(Stream("activations/g").normal((7,)))
-    assert_same(logsumexp_vjp(x, None, g, axis=0)[0], softmax(x, axis=0) * g)
+    assert_same(logsumexp_vjp(x, None, None, g, axis=0)[0], softmax(x, axis=0) * g)
 
 
 @proves(logsumexp, logsumexp_vjp, by="worked figures")
@@ -510,7 +574,7 @@ def test_logsumexp_of_worked_figures():
     assert_same(logsumexp(carried(x)), carried(np.log([8.0, 6.0])))
     assert_same(logsumexp(carried(x), mask, mean=True), carried(np.log([8.0 / 3.0, 3.0])))
     assert_same(logsumexp(carried(x), mask, axis=None, keepdims=True), carried(np.log([[11.0]])))
-    (gradient,) = logsumexp_vjp(carried(x), mask, np.array([16.0, 5.0]))
+    gradient, _ = logsumexp_vjp(carried(x), mask, None, np.array([16.0, 5.0]))
     assert_same(gradient, [[2.0, 4.0, 10.0], [5.0, 0.0, 0.0]])
 
 
@@ -519,10 +583,10 @@ def test_a_sum_of_nothing_is_0_and_its_mean_is_not_a_number():
     nothing, x = np.zeros((2, 3), dtype=bool), np.zeros((2, 3))
     assert logsumexp(x, nothing).tolist() == [-np.inf, -np.inf]
     assert np.isnan(logsumexp(x, nothing, mean=True)).all()
-    assert logsumexp_vjp(x, nothing, np.ones(2))[0].tolist() == np.zeros((2, 3)).tolist()
+    assert logsumexp_vjp(x, nothing, None, np.ones(2))[0].tolist() == np.zeros((2, 3)).tolist()
     infinite = np.array([[-np.inf, -np.inf], [np.inf, 1.0]])
     assert logsumexp(infinite).tolist() == [-np.inf, np.inf]
-    (gradient,) = logsumexp_vjp(infinite, None, np.ones(2))
+    gradient, _ = logsumexp_vjp(infinite, None, None, np.ones(2))
     assert (np.isnan(gradient).tolist(), gradient[1, 1]) == ([[True, True], [True, False]], 0.0)
 
 
