@@ -73,6 +73,9 @@ NOISE = Input(
     distribution="gumbel(axis)",
 )
 TAU = Parameter("tau", (1.0, 0.5, 2.0), "temperature")
+TAU_IS_POSITIVE = Constraint(
+    "C2", "tau > 0", "tau must be positive", broken_by={"tau": 0.0}, also_broken_by=({"tau": -1.0},)
+)
 X = Input("x", "batch, classes", meaning="the logits")
 
 
@@ -88,7 +91,7 @@ gumbel_softmax = Spec(
     parameters=(TAU, AXIS),
     sizes=((129, 33), (257, 2), (5, 65)),
     data=("normal", "ties"),
-    constraints=(IS_AXIS,),
+    constraints=(IS_AXIS, TAU_IS_POSITIVE),
     # Of few digits noise is read too coarsely to judge gradients by it, and in float16 small shares are lost.
     excluded=("dtype in ('bfloat16', 'float16')",),
     sources=(JANG,),
@@ -102,7 +105,7 @@ gumbel_softmax_hard = Spec(
     parameters=(TAU, AXIS),
     sizes=((129, 33), (257, 2), (5, 65)),
     data=("normal", "ties"),
-    constraints=(IS_AXIS,),
+    constraints=(IS_AXIS, TAU_IS_POSITIVE),
     # Of few digits the greatest shares are often equal.
     excluded=("dtype in ('bfloat16', 'float16')",),
     sources=(JANG,),
