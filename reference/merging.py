@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .checks import Array, require
+from .checks import Array, require, require_mask
 
 OPERATIONS = ("add", "subtract", "multiply", "average", "maximum", "minimum")
 
@@ -78,6 +78,88 @@ def merge_vjp(
         wide = [share * cotangent for share in shares.get(operation, [each] * len(given))]
     narrow = [_summed(gradient, array.shape) for gradient, array in zip(wide, given, strict=True)]
     return (*narrow, None) if z is None else tuple(narrow)
+
+
+NEUTRAL = {"add": 0.0, "average": 0.0, "multiply": 1.0, "maximum": -np.inf, "minimum": np.inf}
+"""What changes no result, by operation."""
+
+
+def masked_merge(
+    x: Array,
+    y: Array,
+    z: Array | None,
+    x_mask: Array,
+    y_mask: Array,
+    z_mask: Array | None = None,
+    *,
+    operation: str = "maximum",
+    excluded: str = "left_out",
+) -> Array:
+    """Sequences merged step by step, each of which has padding of its own.
+
+    Of the arrays whose step counts, it is the sum, product, average, maximum or minimum; 0 where none does
+
+    Args:
+        x: ``(batch, steps, features)``.
+        y: the shape of ``x``.
+        z: the shape of ``x``, or None.
+        x_mask: ``(batch, steps)``, True where a step counts.
+        y_mask: the shape of ``x_mask``.
+        z_mask: the shape of ``x_mask``, or None as ``z``.
+        operation: one of `NEUTRAL`.
+        excluded: ``left_out``: of what does not count nothing is seen; ``zero``: it is merged as 0, which is
+            neutral in a sum alone, and counts in an average.
+
+    Returns:
+        The shape of ``x``.
+
+    Raises:
+        ValueError: the operation or ``excluded`` is none of these, or a mask is not one of steps.
+    """
+    held, counts = _held([x, y, z], [x_mask, y_mask, z_mask], operation, excluded)
+    if excluded == "zero":
+        return merge(*held, operation=operation)
+    number = np.sum(counts, axis=0)
+    merged = merge(*held, operation="add" if operation == "average" else operation)
+    merged = merged / np.maximum(number, 1.0) if operation == "average" else merged
+    return np.where(number > 0, merged, 0.0)
+
+
+def masked_merge_vjp(
+    x: Array,
+    y: Array,
+    z: Array | None,
+    x_mask: Array,
+    y_mask: Array,
+    z_mask: Array | None,
+    cotangent: Array,
+    *,
+    operation: str = "maximum",
+    excluded: str = "left_out",
+) -> tuple[Array | None, ...]:
+    """Gradients of `masked_merge`: those of `merge` where a step counts, and 0 elsewhere."""
+    held, counts = _held([x, y, z], [x_mask, y_mask, z_mask], operation, excluded)
+    if operation == "average" and excluded == "left_out":
+        operation, cotangent = "add", cotangent / np.maximum(np.sum(counts, axis=0), 1.0)
+    first, second, *third = held
+    of_held = merge_vjp(first, second, third[0] if third else None, cotangent, operation=operation)
+    known = [np.where(one > 0, g, 0.0) for one, g in zip(counts, of_held, strict=False) if g is not None]
+    return (*known, None) if z is None else tuple(known)
+
+
+def _held(
+    arrays: Sequence[Array | None], masks: Sequence[Array | None], operation: str, excluded: str
+) -> tuple[list[Array], list[Array]]:
+    """Each array with what changes nothing, or 0, where it does not count, and where it does as 1."""
+    require(operation in NEUTRAL, f"operation must be one of {', '.join(NEUTRAL)}; got {operation!r}")
+    require(excluded in ("left_out", "zero"), f"excluded must be left_out or zero; got {excluded!r}")
+    fill, held, counts = NEUTRAL[operation] if excluded == "left_out" else 0.0, [], []
+    for name, array, mask in zip("xyz", arrays, masks, strict=True):
+        if array is not None and mask is not None:
+            require_mask(f"{name}_mask", mask, array.shape[:2], "batch, steps")
+            held.append(np.where(mask[..., np.newaxis], array, fill))
+            counts.append(np.broadcast_to(mask[..., np.newaxis], array.shape) * 1.0)
+    return held, counts
 
 
 def _given(x: Array, y: Array, z: Array | None) -> list[Array]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..reference import merging as reference
-from .language.spec import Constraint, Input, Parameter, Spec
+from .language.spec import Constraint, Input, Parameter, Source, Spec
 
 merge = Spec(
     reference=reference.merge,
@@ -25,6 +25,37 @@ merge = Spec(
     ),
     sizes=((3, 17),),
     data=("normal", "ties", "large", "nan"),
+)
+
+STEPS = "batch, steps, features"
+masked_merge = Spec(
+    reference=reference.masked_merge,
+    inputs=(
+        Input("x", STEPS, meaning="the first"),
+        Input("y", STEPS, meaning="the second"),
+        Input("z", STEPS, meaning="the third", when="inputs == 3"),
+        Input("x_mask", "batch, steps", kind="mask", meaning="which steps of the first count"),
+        Input("y_mask", "batch, steps", kind="mask", meaning="which of the second"),
+        Input("z_mask", "batch, steps", kind="mask", meaning="which of the third", when="inputs == 3"),
+    ),
+    parameters=(
+        Parameter("operation", tuple(reference.NEUTRAL), "what is done with them"),
+        Parameter("inputs", (2, 3), "how many there are"),
+        Parameter(
+            "excluded",
+            ("left_out", "zero"),
+            "whether steps that do not count are left out, or merged as zeros",
+            facet=True,
+        ),
+    ),
+    sizes=((3, 5, 4), (2, 7, 1)),
+    data=("normal",),
+    sources=(
+        Source(
+            "Keras, Understanding masking and padding",
+            "https://keras.io/guides/understanding_masking_and_padding/",
+        ),
+    ),
 )
 
 concatenate = Spec(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...reference.merging import UFUNCS
 from ..language.variant import Fault
 
 Array = Any
@@ -46,6 +47,30 @@ FAULTS = {
             name="NaN passed over",
             results={"y": lambda x, y: np.fmax(x, y)},
             where="operation == 'maximum' and inputs == 2",
+        ),
+    ),
+    "masked_merge": (
+        Fault(
+            name="padding merged as it is",
+            results={"y": lambda x, y, operation: UFUNCS[operation](x, y)},
+            where="inputs == 2 and operation in ('add', 'multiply', 'maximum', 'minimum')",
+        ),
+        Fault(
+            name="left out where either is padding",
+            results={
+                "y": lambda result, x_mask, y_mask: np.where((x_mask & y_mask)[..., np.newaxis], result, 0.0)
+            },
+            where="inputs == 2",
+        ),
+        Fault(
+            name="average of two, whatever counts",
+            results={
+                "y": lambda x, y, x_mask, y_mask: (
+                    0.5 * np.where(x_mask[..., np.newaxis], x, 0)
+                    + 0.5 * np.where(y_mask[..., np.newaxis], y, 0)
+                )
+            },
+            where="operation == 'average' and inputs == 2 and excluded == 'left_out'",
         ),
     ),
     "dot_merge": (

@@ -13,6 +13,8 @@ from assay.reference.merging import (
     concatenate_vjp,
     dot_merge,
     dot_merge_vjp,
+    masked_merge,
+    masked_merge_vjp,
     merge,
     merge_vjp,
 )
@@ -127,3 +129,39 @@ def test_no_length_of_a_row_changes_a_cosine():
 def test_arrays_that_do_not_fit_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+MASKS = [np.array([[True, True, False]]), np.array([[True, False, False]])]
+PADDED = [np.array([[[3.0], [2.0], [9.0]]]), np.array([[[5.0], [7.0], [8.0]]])]
+
+
+@proves(masked_merge, masked_merge_vjp, by="worked figures")
+@pytest.mark.parametrize(
+    ("operation", "wanted", "with_zeros", "gradients"),
+    [
+        ("add", [8.0, 2.0, 0.0], [8.0, 2.0, 0.0], ([1.0, 1.0], 1.0)),
+        ("average", [4.0, 2.0, 0.0], [4.0, 1.0, 0.0], ([0.5, 1.0], 0.5)),
+        ("multiply", [15.0, 2.0, 0.0], [15.0, 0.0, 0.0], ([5.0, 1.0], 3.0)),
+        ("maximum", [5.0, 2.0, 0.0], [5.0, 2.0, 0.0], ([0.0, 1.0], 1.0)),
+        ("minimum", [3.0, 2.0, 0.0], [3.0, 0.0, 0.0], ([1.0, 1.0], 0.0)),
+    ],
+)
+def test_padding_is_left_out_or_merged_as_zeros(operation, wanted, with_zeros, gradients):
+    given = (*PADDED, None, *MASKS, None)
+    assert_same(masked_merge(*given, operation=operation)[0, :, 0], wanted)
+    assert_same(masked_merge(*given, operation=operation, excluded="zero")[0, :, 0], with_zeros)
+    of_x, of_y, _ = masked_merge_vjp(*given, np.ones((1, 3, 1)), operation=operation)
+    assert_same(of_x[0, :, 0], [*gradients[0], 0.0])
+    assert_same(of_y[0, :, 0], [gradients[1], 0.0, 0.0])
+
+
+@proves(masked_merge, masked_merge_vjp, by="law")
+@pytest.mark.parametrize("operation", ["add", "average", "multiply", "maximum", "minimum"])
+def test_where_all_steps_count_masks_make_no_difference(operation):
+    arrays = [carried(Stream(f"merging/masked/{name}").normal((2, 3, 4))) for name in "xyzg"]
+    everywhere = [np.ones((2, 3), bool)] * 3
+    assert_same(
+        masked_merge(*arrays[:3], *everywhere, operation=operation), merge(*arrays[:3], operation=operation)
+    )
+    found = masked_merge_vjp(*arrays[:3], *everywhere, arrays[3], operation=operation)
+    assert_same(found, merge_vjp(*arrays, operation=operation))
