@@ -8,6 +8,8 @@ import numpy as np
 
 from .checks import Array, require, require_shape
 from .normalization import (
+    batch_norm,
+    batch_norm_vjp,
     centred_vjp,
     instance_norm,
     instance_norm_vjp,
@@ -20,6 +22,8 @@ from .normalization import (
 
 __all__ = [
     "POWERS",
+    "batch_norm_over_axis",
+    "batch_norm_over_axis_vjp",
     "layer_norm_over_axes",
     "layer_norm_over_axes_vjp",
     "normalize",
@@ -259,6 +263,62 @@ def tracked_instance_norm_vjp(
     """Gradient of ``y`` of `tracked_instance_norm`: that of `instance_norm`; the running ones have none."""
     dx, dscale, dbias = instance_norm_vjp(x, scale, bias, cotangent, epsilon=epsilon)
     return dx, np.zeros_like(running_mean), np.zeros_like(running_variance), dscale, dbias
+
+
+def batch_norm_over_axis(
+    x: Array,
+    running_mean: Array,
+    running_variance: Array,
+    scale: Optional = None,
+    bias: Optional = None,
+    *,
+    axis: int = 1,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+) -> tuple[Array, Array, Array]:
+    """Batch normalization in training, of channels that lie along another axis than the last.
+
+    That of `batch_norm`, with this axis brought to the end and back
+
+    Args:
+        x: any shape of two axes or more.
+        running_mean: ``(channels,)``.
+        running_variance: ``(channels,)``.
+        scale: γ, ``(channels,)``, or None for 1.
+        bias: β, ``(channels,)``, or None for 0.
+        axis: that of the channels.
+        epsilon: added to the variance, inside the root.
+        momentum: fraction of the running statistics that is kept.
+
+    Returns:
+        The shape of ``x``; the new running mean; the new running variance.
+
+    Raises:
+        ValueError: ``axis`` is not an axis of ``x``, or a statistic or parameter does not fit the channels.
+
+    Source: Ioffe and Szegedy (2015), Batch normalization, arXiv:1502.03167, section 3.2.
+    """
+    require(-x.ndim <= axis < x.ndim, f"axis must be an axis of an array of shape {x.shape}; got {axis}")
+    given = (np.moveaxis(x, axis, -1), running_mean, running_variance, scale, bias)
+    y, mean, variance = batch_norm(*given, epsilon=epsilon, momentum=momentum)
+    return np.moveaxis(y, -1, axis), mean, variance
+
+
+def batch_norm_over_axis_vjp(
+    x: Array,
+    running_mean: Array,
+    running_variance: Array,
+    scale: Optional,
+    bias: Optional,
+    cotangent: Array,
+    *,
+    axis: int = 1,
+    epsilon: float = 1e-5,
+) -> tuple[Array, Array, Array, Optional, Optional]:
+    """Gradient of ``y`` of `batch_norm_over_axis`: that of `batch_norm`, brought back."""
+    given = (np.moveaxis(x, axis, -1), running_mean, running_variance, scale, bias)
+    dx, *others = batch_norm_vjp(*given, np.moveaxis(cotangent, axis, -1), epsilon=epsilon)
+    return (np.moveaxis(dx, -1, axis), *others)
 
 
 # --- axes ---

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..reference import normalization_axes as reference
 from .language.spec import Constraint, Input, Parameter, Source, Spec
 from .normalization import BIAS as CHANNEL_BIAS
-from .normalization import EPSILON, USE_BIAS, USE_SCALE, instance_norm, layer_norm, rms_norm
+from .normalization import EPSILON, USE_BIAS, USE_SCALE, batch_norm, instance_norm, layer_norm, rms_norm
 from .normalization import SCALE as CHANNEL_SCALE
 from .normalization import X as ANY_RANK
 
@@ -111,4 +111,31 @@ tracked_instance_norm = Spec(
         ),
     ),
     sources=instance_norm.sources,
+)
+
+CHANNELS = "(batch, height, width, last)[axis]"
+batch_norm_over_axis = Spec(
+    reference=reference.batch_norm_over_axis,
+    inputs=(
+        Input("x", "batch, height, width, last", meaning="what is normalized"),
+        Input("running_mean", CHANNELS, kind="weight"),
+        Input("running_variance", CHANNELS, kind="positive"),
+        Input("scale", CHANNELS, kind="weight", meaning="factor of each channel", when="use_scale"),
+        Input("bias", CHANNELS, kind="weight", meaning="added to each channel", when="use_bias"),
+    ),
+    states=("running_mean", "running_variance"),
+    parameters=(
+        Parameter("axis", (1, -2), "the axis of the channels"),
+        # Beside a variance near 1, only a large epsilon is seen in a half type.
+        Parameter("epsilon", (1e-5, 0.1), EPSILON.meaning),
+        Parameter("momentum", (0.9, 0.75), "fraction of the running statistics that is kept"),
+        USE_SCALE,
+        USE_BIAS,
+    ),
+    axes="batch height width last",
+    # In the second, all axes have one length: whoever takes one for another is not refused.
+    sizes=((2, 9, 3, 2), (2, 2, 2, 2)),
+    empty=(),
+    data=("normal", "offset", "nan"),
+    sources=batch_norm.sources,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .modules import RNGS, linen_module, nnx_module
+from .normalization import linen_norm, nnx_norm
 
 NORM = {"epsilon": "epsilon", "dtype": "x.dtype"}
 TWO_PASSES = {"use_fast_variance": "False"}
@@ -24,3 +25,16 @@ nnx_module(
     fixed=ALONG_CHANNELS,
 )
 nnx_module("rms_norm_over_axes", "flax.nnx.RMSNorm", NORM | CHANNELS | RNGS, SCALE, fixed=ALONG_CHANNELS)
+
+BATCH = NORM | {
+    "axis": "axis",
+    "momentum": "momentum",
+    "use_running_average": "False",
+    "use_fast_variance": "False",
+    "use_scale": "scale is not None",
+    "use_bias": "bias is not None",
+}
+RUNNING = WEIGHT | {"mean": "running_mean", "var": "running_variance"}
+FEATURES = {"num_features": "x.shape[axis]"}
+nnx_norm("batch_norm_over_axis", "flax.nnx.BatchNorm(axis)", FEATURES | BATCH | RNGS, RUNNING)
+linen_norm("batch_norm_over_axis", "flax.linen.BatchNorm(axis)", BATCH, RUNNING)

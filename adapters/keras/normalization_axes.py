@@ -27,3 +27,21 @@ function(
     where=NORMS,
 )
 layer("normalize", "keras.layers.UnitNormalization", {"axis": "axes"} | DTYPE, fixed=EUCLIDEAN)
+
+BATCH = {
+    "axis": "axis",
+    "momentum": "momentum",
+    "epsilon": "epsilon",
+    "center": "bias is not None",
+    "scale": "scale is not None",
+}
+RUNNING = WEIGHTS | {"moving_mean": "running_mean", "moving_variance": "running_variance"}
+layer(
+    "batch_norm_over_axis",
+    "keras.layers.BatchNormalization(axis)",
+    BATCH | DTYPE,
+    RUNNING,
+    on="x, training=True",
+    gives="y, kept",
+    returns="y, kept['moving_mean'], kept['moving_variance']",
+)

@@ -23,6 +23,15 @@ def last_axis_alone(norm: Any) -> Any:
     return y
 
 
+def standardized(x: Array, over: Any, axis: int, scale: Any, bias: Any, epsilon: float) -> Array:
+    """Normalized over some axes, with parameters along one."""
+    shape = [-1 if a == axis % 4 else 1 for a in range(4)]
+    root = np.sqrt(np.var(x, axis=over, keepdims=True) + epsilon)
+    y = (x - np.mean(x, axis=over, keepdims=True)) / root
+    y = y if scale is None else y * np.reshape(scale, shape)
+    return y if bias is None else y + np.reshape(bias, shape)
+
+
 def spread(x: Array, parameter: Array, axes: Any, parameters_along: str) -> Array:
     """A parameter in a shape that spreads over ``x``."""
     along = axes if parameters_along == "normalized" else (3,)
@@ -116,6 +125,32 @@ FAULTS = {
             },
         ),
     ),
+    "batch_norm_over_axis": (
+        Fault(
+            name="statistics of each sample",
+            results={
+                "y": lambda x, result, scale, bias, axis, epsilon: standardized(
+                    x, tuple(a for a in (1, 2, 3) if a != axis % 4), axis, scale, bias, epsilon
+                )
+            },
+        ),
+        Fault(
+            name="statistics of the last axis",
+            results={
+                "y": lambda x, result, scale, bias, axis, epsilon: standardized(
+                    x, (0, 1, 2), axis, scale, bias, epsilon
+                )
+            },
+        ),
+        Fault(
+            name="running variance with n - 1 for n",
+            results={
+                "running_variance": lambda result, running_variance, momentum, x, axis: (
+                    result + (result - momentum * running_variance) / (x.size // x.shape[axis] - 1)
+                )
+            },
+        ),
+    ),
     "tracked_instance_norm": (
         Fault(
             name="running variance with n for n - 1",
@@ -154,6 +189,7 @@ NO_FAULTS = {
     "normalize": REVERSED,
     # What is centred does not change with the centre.
     "tracked_instance_norm": ("x plus one, in the gradient",),
+    "batch_norm_over_axis": ("x plus one, in the gradient",),
 }
 
 CONTROLS = {

@@ -19,6 +19,8 @@ from assay.reference.normalization import (
 )
 from assay.reference.normalization_axes import (
     POWERS,
+    batch_norm_over_axis,
+    batch_norm_over_axis_vjp,
     layer_norm_over_axes,
     layer_norm_over_axes_vjp,
     normalize,
@@ -183,3 +185,31 @@ def test_parameters_that_do_not_fit_are_refused():
         normalize(X, power=0)
     with pytest.raises(ValueError, match="more than one value"):
         tracked_instance_norm(X[:, :1, :1], np.ones(4), np.ones(4))
+
+
+@proves(batch_norm_over_axis, batch_norm_over_axis_vjp, by="worked figures")
+def test_channels_of_the_first_axis_are_rows():
+    x = carried(np.array([[1.0, 3.0], [10.0, 30.0]]))
+    y, mean, variance = batch_norm_over_axis(
+        x, np.array([4.0, 0.0]), np.array([3.0, 0.0]), axis=0, epsilon=0.0, momentum=0.5
+    )
+    assert_same(y, [[-1.0, 1.0], [-1.0, 1.0]])
+    assert_same(mean, [3.0, 10.0])
+    assert_same(variance, [2.0, 50.0])
+    dx, *_ = batch_norm_over_axis_vjp(x, np.zeros(2), np.ones(2), None, None, np.ones((2, 2)), axis=0)
+    assert_same(dx, np.zeros((2, 2)), size=1.0)
+
+
+@proves(batch_norm_over_axis, batch_norm_over_axis_vjp, by="law")
+@pytest.mark.parametrize("axis", [0, 1, -2, -1])
+def test_a_batch_norm_over_an_axis_sums_over_all_others(axis):
+    parameters = [normal(name, X.shape[axis]) for name in ("mean", "variance", "scale", "bias")]
+    shape = [-1 if a == axis % 4 else 1 for a in range(4)]
+    others = tuple(a for a in range(4) if a != axis % 4)
+    y, mean, _ = batch_norm_over_axis(carried(X), *parameters, axis=axis, epsilon=0.5)
+    centred = carried(X) - np.mean(carried(X), axis=others, keepdims=True)
+    root = np.sqrt(np.mean(np.square(centred), axis=others, keepdims=True) + 0.5)
+    assert_same(y, centred / root * parameters[2].reshape(shape) + parameters[3].reshape(shape))
+    assert_same(mean, 0.9 * parameters[0] + 0.1 * np.mean(carried(X), axis=others))
+    *_, of_bias = batch_norm_over_axis_vjp(carried(X), *parameters, COTANGENT, axis=axis)
+    assert_same(of_bias, np.sum(carried(COTANGENT), axis=others))
