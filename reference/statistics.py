@@ -22,6 +22,8 @@ __all__ = [
     "sufficient_statistics_vjp",
 ]
 
+Axes = int | tuple[int, ...] | None
+
 FLOOR = 1e-7
 """The least standard deviation that a feature is divided by."""
 
@@ -145,15 +147,18 @@ def sufficient_statistics_vjp(
 # --- what was measured before ---
 
 
-def feature_normalization(x: Array, mean: Array, variance: Array, *, invert: bool = False) -> Array:
+def feature_normalization(
+    x: Array, mean: Array, variance: Array, *, axis: Axes = -1, invert: bool = False
+) -> Array:
     """Features brought to the mean 0 and the variance 1 of data seen before, or back.
 
     ``y = (x - μ) / max(σ, 10⁻⁷)``, or inverted ``y = μ + x max(σ, 10⁻⁷)``
 
     Args:
-        x: ``(…, features)``.
-        mean: μ, ``(features,)``.
-        variance: σ², ``(features,)``; 0 for a feature that never varied, which is divided by the floor.
+        x: any shape.
+        mean: μ, as long as ``x`` is along the axes.
+        variance: σ², the shape of ``mean``; 0 for a feature that never varied, which is divided by the floor.
+        axis: the axes along which each place is a feature; None if all numbers are of one.
         invert: undo it.
 
     Returns:
@@ -164,23 +169,26 @@ def feature_normalization(x: Array, mean: Array, variance: Array, *, invert: boo
 
     Source: keras.layers.Normalization.
     """
-    deviation = _deviation(x, mean, variance)
-    return mean + x * deviation if invert else (x - mean) / deviation
+    level, deviation = _of_features(x, mean, variance, axis)
+    return level + x * deviation if invert else (x - level) / deviation
 
 
 def feature_normalization_vjp(
-    x: Array, mean: Array, variance: Array, cotangent: Array, *, invert: bool = False
+    x: Array, mean: Array, variance: Array, cotangent: Array, *, axis: Axes = -1, invert: bool = False
 ) -> tuple[Array]:
     """Gradient of `feature_normalization`: divided, or inverted multiplied, by the deviation."""
-    deviation = _deviation(x, mean, variance)
+    _, deviation = _of_features(x, mean, variance, axis)
     return (cotangent * deviation if invert else cotangent / deviation,)
 
 
-def _deviation(x: Array, mean: Array, variance: Array) -> Array:
-    """What features are divided by."""
-    require_shape("mean", mean, x.shape[-1:], "features")
-    require_shape("variance", variance, x.shape[-1:], "features")
-    return np.maximum(np.sqrt(variance), FLOOR)
+def _of_features(x: Array, mean: Array, variance: Array, axis: Axes) -> tuple[Array, Array]:
+    """The means of features and what they are divided by, in shapes that spread over x."""
+    along = () if axis is None else tuple(a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,)))
+    shape = tuple(n for a, n in enumerate(x.shape) if a in along)
+    require_shape("mean", mean, shape, "features")
+    require_shape("variance", variance, shape, "features")
+    spread = tuple(n if a in along else 1 for a, n in enumerate(x.shape))
+    return np.reshape(mean, spread), np.reshape(np.maximum(np.sqrt(variance), FLOOR), spread)
 
 
 def rescaling(x: Array, *, scale: float = 1.0, offset: float = 0.0) -> Array:

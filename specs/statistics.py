@@ -47,14 +47,19 @@ sufficient_statistics = Spec(
     sources=moments.sources[1:],
 )
 
+ALONG = "*((features,) if axis == -1 else (3,) if axis == 1 else (3, features) if axis == (1, 2) else ())"
 feature_normalization = Spec(
     reference=reference.feature_normalization,
     inputs=(
-        Input("x", "batch, features", meaning="what is scaled"),
-        Input("mean", "features", kind="weight", constant=True),
-        Input("variance", "features", kind="positive", constant=True),
+        Input("x", "batch, *(3,)[: axis != -1], features", meaning="what is scaled"),
+        Input("mean", ALONG, kind="weight", constant=True),
+        Input("variance", ALONG, kind="positive", constant=True),
     ),
-    parameters=(Parameter("invert", (False, True), "whether it is undone"),),
+    axes="batch features",
+    parameters=(
+        Parameter("axis", (-1, 1, (1, 2), None), "the axes that have statistics of their own, if any"),
+        Parameter("invert", (False, True), "whether it is undone"),
+    ),
     sizes=((3, 17), (1, 1), (5, 4)),
     data=("normal", "offset", "wide", "nan", "infinities"),
     sources=(

@@ -18,9 +18,9 @@ function(
 
 
 @binds("feature_normalization", "keras.layers.Normalization")
-def feature_normalization(x, mean, variance, *, invert):
-    layer = keras.layers.Normalization(mean=mean, variance=variance, invert=invert, dtype=dtype_of(x))
-    return layer(x)
+def feature_normalization(x, mean, variance, *, axis, invert):
+    options = {"axis": axis, "mean": mean, "variance": variance, "invert": invert}
+    return keras.layers.Normalization(**options, dtype=dtype_of(x))(x)
 
 
 layer("rescaling", "keras.layers.Rescaling", {"scale": "scale", "offset": "offset"} | DTYPE)

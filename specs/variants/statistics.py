@@ -32,9 +32,9 @@ def pairwise(x: Array, weights: Any, *, axes: Any, keepdims: bool, algorithm: st
     return right.moments(x, ones, axes=axes, keepdims=keepdims)
 
 
-def by_variance(x: Array, mean: Array, variance: Array, *, invert: bool) -> Array:
+def by_variance(x: Array, mean: Array, variance: Array, *, axis: Any, invert: bool) -> Array:
     """The variance in the place of its root."""
-    return right.feature_normalization(x, mean, np.square(variance), invert=invert)
+    return right.feature_normalization(x, mean, np.square(variance), axis=axis, invert=invert)
 
 
 FAULTS = {

@@ -122,6 +122,24 @@ def test_a_normalization_by_what_was_seen_is_a_batch_normalization_at_inference(
     assert_same(feature_normalization_vjp(x, mean, variance, g)[0], dx)
 
 
+@proves(feature_normalization, feature_normalization_vjp, by="law")
+@pytest.mark.parametrize(("axis", "last"), [(1, (0, 2, 1)), (None, (0, 1, 2)), ((1, 2), (0, 1, 2))])
+def test_features_along_other_axes_are_features_that_are_brought_to_the_end(axis, last):
+    x, g = normal("x", 2, 3, 4), normal("g", 2, 3, 4)
+    shape = {1: (3,), None: (), (1, 2): (3, 4)}[axis]
+    mean, variance = normal("mean", *shape), np.exp(normal("variance", *shape))
+    ends = {1: (2, 4, 3), None: (2, 3, 4, 1), (1, 2): (2, 12)}[axis]
+
+    def moved(array):
+        return np.reshape(np.transpose(array, last), ends)
+
+    flat = (np.reshape(mean, (-1,)), np.reshape(variance, (-1,)))
+    y = feature_normalization(x, mean, variance, axis=axis)
+    assert_same(moved(y), feature_normalization(moved(x), *flat))
+    (dx,) = feature_normalization_vjp(x, mean, variance, g, axis=axis, invert=True)
+    assert_same(moved(dx), feature_normalization_vjp(moved(x), *flat, moved(g), invert=True)[0])
+
+
 @proves(rescaling, rescaling_vjp, by="worked figures")
 def test_bytes_become_numbers_between_minus_one_and_one():
     x = np.array([0.0, 128, 256])
