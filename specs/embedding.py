@@ -10,7 +10,7 @@ embedding = Spec(
     inputs=(
         Input(
             "indices",
-            "batch, steps",
+            "*(batch, steps, 2)[:rank]",
             kind="index",
             limit="rows",
             meaning="the row of each place",
@@ -18,7 +18,9 @@ embedding = Spec(
         ),
         Input("table", "rows, features"),
     ),
+    axes="batch steps rows features",
     parameters=(
+        Parameter("rank", (2, 0, 1, 3), "number of axes of the indices; a third one has length 2"),
         Parameter("padding_index", (None, 2), "a row that gets no gradient"),
         Parameter(
             "padding", ("blocked", "zeroed"), "the padding row is read as it is, or as zeros", facet=True
@@ -59,6 +61,8 @@ embedding = Spec(
         "out_of_range != 'error' and data not in ('out_of_range', 'far_below')",
         "out_of_range == 'modulo' and negative != 'wrap'",
         "out_of_range == 'error' and (negative == 'wrap') != (data == 'negative')",
+        # Which rows are chosen has nothing to do with how many axes they are chosen along.
+        "rank != 2 and (data != 'normal' or out_of_range != 'error')",
     ),
     signed_zeros=True,
 )
