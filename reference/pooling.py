@@ -209,7 +209,22 @@ def adaptive_pool(x: Array, *, lengths: Sequence[int], operation: str = "mean", 
     Source: He, Zhang, Ren and Sun (2014), Spatial pyramid pooling in deep convolutional networks,
     arXiv:1406.4729, section 2.3; torch.nn.AdaptiveAvgPool2d.
     """
-    bins = _bins(x, lengths, operation)
+    return over_bins(x, _bins(x, lengths, operation), operation, nan)
+
+
+def adaptive_pool_vjp(
+    x: Array, cotangent: Array, *, lengths: Sequence[int], operation: str = "mean", nan: str = "hold"
+) -> tuple[Array]:
+    """Gradient of `adaptive_pool`: a window hands on equal shares, or all to one as in `max_pool`."""
+    return over_bins_vjp(x, cotangent, _bins(x, lengths, operation), operation, nan)
+
+
+Bins = list[tuple[int, list[range]]]
+"""For each spatial axis, the last first, the places that the windows of its result see."""
+
+
+def over_bins(x: Array, bins: Bins, operation: str, nan: str = "hold") -> Array:
+    """Mean or maximum of each window."""
     if operation == "mean":
         for axis, places in bins:
             x = np.stack([np.sum(taken, axis=axis) for taken in _each(x, axis, places)], axis=axis)
@@ -217,11 +232,8 @@ def adaptive_pool(x: Array, *, lengths: Sequence[int], operation: str = "mean", 
     return _maxima(x, bins, nan)[-1]
 
 
-def adaptive_pool_vjp(
-    x: Array, cotangent: Array, *, lengths: Sequence[int], operation: str = "mean", nan: str = "hold"
-) -> tuple[Array]:
-    """Gradient of `adaptive_pool`: a window hands on equal shares, or all to one as in `max_pool`."""
-    bins = _bins(x, lengths, operation)
+def over_bins_vjp(x: Array, cotangent: Array, bins: Bins, operation: str, nan: str = "hold") -> tuple[Array]:
+    """Gradient of `over_bins`."""
     if operation == "mean":
         cotangent = cotangent / _sizes(cotangent, bins)
         for axis, places in reversed(bins):
@@ -240,10 +252,6 @@ def adaptive_pool_vjp(
         ]
         cotangent = np.stack([np.sum(np.stack(shares), axis=0) for shares in given], axis=axis)
     return (cotangent,)
-
-
-Bins = list[tuple[int, list[range]]]
-"""For each spatial axis, the last first, the places that the windows of its result see."""
 
 
 def _bins(x: Array, lengths: Sequence[int], operation: str) -> Bins:

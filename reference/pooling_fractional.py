@@ -1,15 +1,17 @@
-"""Fractional max pooling: windows whose places are drawn, of each channel of each sample its own."""
+"""Fractional pooling: windows whose places are drawn, of each channel of each sample its own or for all."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from .checks import Array, require, require_shape
+from .pooling import Bins, over_bins, over_bins_vjp
 
-__all__ = ["fractional_max_pool", "fractional_max_pool_vjp"]
+__all__ = ["fractional_max_pool", "fractional_max_pool_vjp", "fractional_pool", "fractional_pool_vjp"]
 
 
 def fractional_max_pool(
@@ -100,3 +102,61 @@ def _begins(drawn: Array, length: int, wanted: int, taps: int) -> Array:
 def _floor(numbers: Array, most: int) -> Array:
     """The whole part of numbers between 0 and ``most``, as plain integers: how many of 1, 2, … they reach."""
     return np.sum(numbers[..., np.newaxis] >= np.arange(1, most + 1), axis=-1)
+
+
+# --- cells between boundaries that all samples and channels share ---
+
+
+def fractional_pool(
+    x: Array, rows: Array, columns: Array, *, operation: str = "max", overlapping: bool = False
+) -> tuple[Array, Array, Array]:
+    """Maximum or mean of the cells between drawn boundaries, and these boundaries.
+
+    ``y[b, i, j, c] = max x[b, h, w, c]`` over ``r_i ≤ h < r_(i+1)`` and ``q_j ≤ w < q_(j+1)``, or the mean;
+    where cells are overlapping, the boundaries ``r_(i+1)`` and ``q_(j+1)`` themselves belong to them, but for
+    the last, which lies beyond the image
+
+    Args:
+        x: ``(batch, height, width, channels)``.
+        rows: boundaries of the height, whole numbers from 0 on that rise to the height.
+        columns: those of the width.
+        operation: ``max`` or ``mean``.
+        overlapping: as above.
+
+    Returns:
+        ``y``, ``(batch, len(rows) - 1, len(columns) - 1, channels)``, then ``rows`` and ``columns``.
+
+    Raises:
+        ValueError: ``x`` is no batch of images, boundaries are none, or ``operation`` is neither.
+
+    Source: Graham (2014), Fractional max-pooling, arXiv:1412.6071, section 2.
+    """
+    return over_bins(x, _cells(x, rows, columns, operation, overlapping), operation), rows, columns
+
+
+def fractional_pool_vjp(
+    x: Array,
+    rows: Array,
+    columns: Array,
+    cotangent: Array,
+    *,
+    operation: str = "max",
+    overlapping: bool = False,
+) -> tuple[Array]:
+    """Gradient of `fractional_pool`: all to the first of equal maxima, or to each element its share."""
+    return over_bins_vjp(x, cotangent, _cells(x, rows, columns, operation, overlapping), operation)
+
+
+def _cells(x: Array, rows: Array, columns: Array, operation: str, overlapping: bool) -> Bins:
+    """What each cell sees along each axis, the last one first."""
+    require(operation in ("max", "mean"), f"operation must be max or mean; got {operation!r}")
+    require(x.ndim == 4, f"x must be (batch, height, width, channels); got shape {x.shape}")
+    bins: Bins = []
+    for axis, name, bounds in ((2, "columns", columns), (1, "rows", rows)):
+        places, length = [int(place) for place in bounds], x.shape[axis]
+        rise = all(low < high for low, high in itertools.pairwise(places))
+        whole = len(places) > 1 and rise and places[0] == 0 and places[-1] == length
+        require(whole, f"{name} must rise from 0 to {length}; got {places}")
+        ends = [min(high + overlapping, length) for high in places[1:]]
+        bins.append((axis, [range(low, end) for low, end in zip(places, ends, strict=False)]))
+    return bins

@@ -23,7 +23,7 @@ from scipy.special import bdtr, bdtrc, ndtr, ndtri, smirnov
 from ...numerics.dtypes import dtype, round_to, widen
 from ...numerics.tolerance import CHECKS_PER_RUN, FALSE_ALARMS_PER_RUN
 from ...specs.language.case import Case
-from ...specs.language.distribution import Bernoulli, Distribution
+from ...specs.language.distribution import Bernoulli, Boundaries, Distribution
 from ..record import Problem
 from .expectation import Expectation
 from .judge import Answer, Judgement, judge
@@ -91,9 +91,10 @@ def judge_stochastic(
 
 
 def _has_shapes(expectation: Expectation, answer: Answer) -> bool:
-    """Whether the outputs have the shapes that a mask can be read off."""
+    """Whether the outputs have the shapes that a mask can be read off, and no state is missing."""
     shapes = [cotangent.shape for cotangent in expectation.cotangents]
-    return [array.shape for array in answer.outputs[: len(shapes)]] == shapes
+    whole = len(answer.outputs) == len(shapes) + len(expectation.case.spec.states)
+    return whole and [array.shape for array in answer.outputs[: len(shapes)]] == shapes
 
 
 def _recover(expectation: Expectation, answers: Sequence[Answer]) -> dict[str, Any]:
@@ -135,6 +136,9 @@ def _problems(drawn: Any, other: Any, distribution: Distribution, level: float) 
     if isinstance(distribution, Bernoulli):
         yield from _problems_of_mask(drawn, other, distribution.keep, level)
         return
+    if isinstance(distribution, Boundaries):
+        yield from _problems_of_boundaries(drawn, other, distribution, level / 4)
+        return
     with np.errstate(all="ignore"):
         noise, beside = distribution.standard(drawn), distribution.standard(other)
     below, ranks = ndtr(np.sort(noise, axis=None)), np.arange(noise.size + 1) / noise.size
@@ -168,6 +172,15 @@ def _problems_of_mask(mask: Any, other: Any, keep: Any, level: float) -> Iterato
                 yield count.told(f"keeps {{}} of {{}} elements at place {place} of axis {axis}")
         for count in _unlikely(*_equal_neighbours(mask, keep, axis), level):
             yield count.told(f"has {{}} equal pairs of {{}} neighbours along axis {axis}")
+
+
+def _problems_of_boundaries(drawn: Any, other: Any, distribution: Boundaries, level: float) -> Iterator[str]:
+    """What is wrong with the order of cells; that they may be drawn at all has been seen."""
+    for told, probability in distribution.chances(drawn):
+        if probability < level:
+            yield f"{told} (probability {probability:.1g})"
+    if distribution.coincidence < level and np.array_equal(drawn, other):
+        yield f"is the same for two seeds (probability {distribution.coincidence:.1g})"
 
 
 @dataclass(frozen=True)

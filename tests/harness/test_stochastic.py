@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+
 import numpy as np
 import pytest
 from scipy.special import ndtr, ndtri
@@ -22,7 +25,7 @@ from assay.numerics.dtypes import DTYPES, round_to, widen
 from assay.numerics.generator import Stream
 from assay.specs import all_specs
 from assay.specs.language.case import parse
-from assay.specs.language.distribution import Bernoulli, Gumbel, Normal, Uniform
+from assay.specs.language.distribution import Bernoulli, Boundaries, Gumbel, Normal, Uniform
 
 SHAPE, KEEP = (33, 129), 0.7
 
@@ -126,6 +129,80 @@ def test_what_lies_outside_of_both_ends_is_named():
 def test_what_is_drawn_stands_the_tests_of_its_own_distribution(distribution):
     one, two = (distribution.draw(Stream(f"own/{n}"), SHAPE, "float64") for n in range(2))
     assert list(_problems(one, two, distribution, SIGNIFICANCE)) == []
+
+
+# --- boundaries of cells ---
+
+CELLS = Boundaries(97, 64, False)
+BOUNDARIES = CELLS.draw(Stream("boundaries/one"), (65,), "float32")
+OTHERS = CELLS.draw(Stream("boundaries/two"), (65,), "float32")
+
+
+def cut(cells):
+    return np.concatenate([[0], np.cumsum(cells)])
+
+
+@pytest.mark.parametrize("spaced", [False, True])
+@pytest.mark.parametrize(("length", "count"), [(97, 64), (65, 23), (65, 64), (8, 4), (7, 7), (9, 1)])
+def test_drawn_boundaries_are_allowed_and_sound(length, count, spaced):
+    distribution = Boundaries(length, count, spaced)
+    one, two = (distribution.draw(Stream(f"bounds/{n}"), (count + 1,), "float32") for n in range(2))
+    assert distribution.allows(one)
+    assert list(_problems(one, two, distribution, SIGNIFICANCE)) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "drawn", "says"),
+    [
+        ("longer cells first", cut([2] * 33 + [1] * 31), "longer cells in its first half"),
+        ("longer and shorter take turns", cut([2, 1] * 31 + [2, 2]), "longer cells at even places"),
+        (
+            "blocks",
+            cut([2] * 8 + [1] * 16 + [2] * 16 + [1] * 15 + [2] * 9),
+            "between longer and shorter cells",
+        ),
+        ("the seed is ignored", OTHERS, "is the same for two seeds"),
+    ],
+)
+def test_a_fault_of_boundaries_is_named(fault, drawn, says):
+    assert CELLS.allows(drawn)
+    assert any(says in problem for problem in _problems(drawn, OTHERS, CELLS, SIGNIFICANCE))
+
+
+@pytest.mark.parametrize(
+    ("distribution", "drawn"),
+    [
+        (CELLS, BOUNDARIES[:-1]),
+        (CELLS, BOUNDARIES + 1),
+        (CELLS, np.append(BOUNDARIES[:-1], 96)),
+        (Boundaries(6, 3, False), np.array([0, 1, 4, 6])),
+        (Boundaries(8, 3, True), np.array([0, 2, 4, 7])),
+        (Boundaries(9, 6, True), np.array([0, 2, 4, 6, 7, 8, 9])),
+    ],
+)
+def test_what_cannot_be_drawn_is_not_allowed(distribution, drawn):
+    assert not distribution.allows(drawn)
+
+
+def test_every_place_of_the_one_number_gives_boundaries_of_its_own():
+    """Of 9 places in 6 cells: α is 3/2, and boundaries change where α (i + u) is whole, at 1/3 and at 2/3."""
+    distribution = Boundaries(9, 6, True)
+    drawn = {tuple(distribution.draw(Stream(f"spaced/{n}"), (7,), "float32")) for n in range(32)}
+    assert drawn == {(0, 1, 3, 4, 6, 7, 9), (0, 2, 3, 5, 6, 8, 9), (0, 2, 4, 5, 7, 8, 9)}
+    assert all(distribution.allows(np.array(each)) for each in drawn)
+
+
+@pytest.mark.parametrize("marked", [0, 1, 3, 6])
+def test_chances_of_cells_are_those_of_counting_all_orders(marked):
+    orders = [cut(1 + np.isin(np.arange(6), places)) for places in itertools.combinations(range(6), marked)]
+    distribution = Boundaries(6 + marked, 6, False)
+    found = [[words for words, _ in distribution.chances(np.array(order))] for order in orders]
+    for order, words in zip(orders, found, strict=True):
+        for n, (told, probability) in enumerate(distribution.chances(order)):
+            counts = [int(re.search(r"\d+", other[n]).group()) for other in found]
+            here = int(re.search(r"\d+", told).group())
+            less, more = (sum(c <= here for c in counts), sum(c >= here for c in counts))
+            assert round(probability * len(orders)) == 2 * min(less, more), (words, told)
 
 
 # --- one significance for all ---

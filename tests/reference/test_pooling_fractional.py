@@ -1,4 +1,4 @@
-"""Fractional max pooling: worked figures, the ordinary max pooling as a law, and bad input."""
+"""Fractional pooling: worked figures, the ordinary poolings as a law, and bad input."""
 
 from __future__ import annotations
 
@@ -7,8 +7,18 @@ import pytest
 from support.proof import assert_same, proves
 
 from assay.numerics.generator import Stream
-from assay.reference.pooling import max_pool_with_argmax, max_pool_with_argmax_vjp
-from assay.reference.pooling_fractional import fractional_max_pool, fractional_max_pool_vjp
+from assay.reference.pooling import (
+    adaptive_pool,
+    adaptive_pool_vjp,
+    max_pool_with_argmax,
+    max_pool_with_argmax_vjp,
+)
+from assay.reference.pooling_fractional import (
+    fractional_max_pool,
+    fractional_max_pool_vjp,
+    fractional_pool,
+    fractional_pool_vjp,
+)
 
 
 def integers(name, *shape):
@@ -70,3 +80,55 @@ def test_what_has_no_room_is_refused(shape, options, message):
         fractional_max_pool(
             np.ones(shape), np.zeros((1, 2, 2)), **{"window": (2, 2), "lengths": (2, 2)} | options
         )
+
+
+# --- between boundaries that all share ---
+
+ROWS, COLUMNS = np.array([0, 2, 3]), np.array([0, 1, 3])
+
+
+@proves(fractional_pool, fractional_pool_vjp, by="worked figures")
+def test_cells_lie_between_boundaries_and_overlap_on_them():
+    x = np.reshape([1.0, 7, 3, 5, 2, 4, 9, 8, 6], (1, 3, 3, 1))
+    y, rows, columns = fractional_pool(x, ROWS, COLUMNS)
+    assert_same((y.ravel(), rows, columns), ([5, 7, 9, 8], ROWS, COLUMNS))
+    y, *_ = fractional_pool(x, ROWS, COLUMNS, overlapping=True)
+    assert_same(y.ravel(), [9, 8, 9, 8])
+    y, *_ = fractional_pool(x, ROWS, COLUMNS, operation="mean")
+    assert_same(y.ravel(), [3, 4, 9, 7])
+    y, *_ = fractional_pool(x, ROWS, COLUMNS, operation="mean", overlapping=True)
+    assert_same(y.ravel(), [32 / 6, 5, 8.5, 7])
+    g = np.reshape([1.0, 2, 4, 8], (1, 2, 2, 1))
+    (gradient,) = fractional_pool_vjp(x, ROWS, COLUMNS, g, overlapping=True)
+    assert_same(gradient.ravel(), [0, 0, 0, 0, 0, 0, 5, 10, 0])
+
+
+@proves(fractional_pool, fractional_pool_vjp, adaptive_pool, by="law")
+@pytest.mark.parametrize("operation", ["max", "mean"])
+def test_equal_cells_are_those_of_an_adaptive_pooling(operation):
+    x, g = integers("x", 2, 6, 8, 3), integers("g", 2, 3, 2, 3)
+    bounds = np.array([0, 2, 4, 6]), np.array([0, 4, 8])
+    y, *_ = fractional_pool(x, *bounds, operation=operation)
+    assert_same(y, adaptive_pool(x, lengths=(3, 2), operation=operation))
+    (gradient,) = fractional_pool_vjp(x, *bounds, g, operation=operation)
+    assert_same(gradient, adaptive_pool_vjp(x, g, lengths=(3, 2), operation=operation)[0])
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "message"),
+    [
+        ([0, 2, 2, 3], {}, "rows must rise from 0 to 3"),
+        ([0, 2, 4], {}, "rows must rise from 0 to 3"),
+        ([1, 2, 3], {}, "rows must rise from 0 to 3"),
+        ([0], {}, "rows must rise from 0 to 3"),
+        (ROWS, {"operation": "sum"}, "operation must be max or mean"),
+    ],
+)
+def test_what_bounds_no_cells_is_refused(rows, options, message):
+    with pytest.raises(ValueError, match=message):
+        fractional_pool(np.ones((1, 3, 3, 1)), np.array(rows), COLUMNS, **options)
+
+
+def test_what_is_no_image_has_no_cells():
+    with pytest.raises(ValueError, match="x must be"):
+        fractional_pool(np.ones((1, 3, 1)), ROWS, COLUMNS)

@@ -229,6 +229,7 @@ def test_no_case_is_beyond_judging(spec):
 ALONE = "in half types a layer of a stack alone shows more than what its stack has left"
 NO_HALF_TYPES = {
     "fractional_max_pool": "of few digits, where a window begins is a matter of rounding",
+    "fractional_pool": "TensorFlow alone has it, and takes no half types",
     "grid_sample": "of few digits, which pixels a place lies between is a matter of rounding",
     "gumbel_softmax": "of few digits, noise is read off too coarsely to see a fault",
     "gumbel_softmax_hard": "of few digits, noise is read off too coarsely to see a fault",
