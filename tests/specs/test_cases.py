@@ -231,8 +231,10 @@ NO_HALF_TYPES = {
     "fractional_max_pool": "of few digits, where a window begins is a matter of rounding",
     "fractional_pool": "TensorFlow alone has it, and takes no half types",
     "grid_sample": "of few digits, which pixels a place lies between is a matter of rounding",
+    "mel_spectrogram": "of few digits, where a band begins is a matter of rounding",
     "gumbel_softmax": "of few digits, noise is read off too coarsely to see a fault",
     "gumbel_softmax_hard": "of few digits, noise is read off too coarsely to see a fault",
+    "stft_spectrogram": "of few digits, what bins have left of a sum shows little",
     "transformer_encoder": ALONE,
     "transformer_decoder": ALONE,
 }
