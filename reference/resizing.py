@@ -6,6 +6,7 @@ product with its transpose.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 
@@ -16,7 +17,7 @@ from .selection import plain
 
 __all__ = ["affine_grid", "affine_grid_vjp", "grid_sample", "grid_sample_vjp", "resize", "resize_vjp"]
 
-RADIUS = {"linear": 1, "cubic": 2, "lanczos3": 3}
+RADIUS = {"linear": 1, "cubic": 2, "lanczos3": 3, "lanczos5": 5}
 """How far a kernel reaches, in elements of ``x``."""
 
 
@@ -38,16 +39,17 @@ def resize(
 
     - ``nearest``: ``y[o] = x[⌊(o + ½) n / m⌋]`` or, asymmetric, ``x[⌊o n / m⌋]``; with aligned corners
       ``x[⌊c + ½⌋]``;
-    - ``linear``, ``cubic``, ``lanczos3``: ``W[o, i] = k(c - i)``, with ``k(t) = max(1 - |t|, 0)``; that of
-      Keys, ``(a + 2) |t|³ - (a + 3) t² + 1`` within 1 and ``a |t|³ - 5 a t² + 8 a |t| - 4 a`` within 2; and
-      ``3 sin(π t) sin(π t / 3) / (π t)²`` within 3;
+    - ``linear``, ``cubic``, ``lanczos3``, ``lanczos5``: ``W[o, i] = k(c - i)``, with
+      ``k(t) = max(1 - |t|, 0)``; that of Keys, ``(a + 2) |t|³ - (a + 3) t² + 1`` within 1 and
+      ``a |t|³ - 5 a t² + 8 a |t| - 4 a`` within 2; and
+      ``r sin(π t) sin(π t / r) / (π t)²`` within r, for r of 3 or 5;
     - ``area``: the mean over what the place covers, from ``o n / m`` to ``(o + 1) n / m``.
 
     Args:
         x: ``(batch, …, channels)`` with one spatial axis or more.
         lengths: what the spatial axes become, from the first on; more numbers are not used.
         method: one of the above.
-        coordinates: one of the above; ``area`` and ``lanczos3`` take ``half_pixel`` alone.
+        coordinates: one of the above; ``area`` and Lanczos' kernels take ``half_pixel`` alone.
         coefficient: ``a`` of the cubic kernel.
         border: what becomes of weights outside of ``x``: they are left out and the others divided by their
             sum (``renormalized``), or they fall to the outermost element (``clamped``).
@@ -202,16 +204,17 @@ def _keys(offset: Array, size: Array, coefficient: float) -> Array:
     return np.where(size < 1.0, near, np.where(size < 2.0, far, 0.0))
 
 
-def _lanczos(offset: Array, size: Array, coefficient: float) -> Array:
+def _lanczos(offset: Array, size: Array, coefficient: float, radius: float) -> Array:
     t = np.where(size == 0.0, 1.0, offset)
-    wave = 3.0 * np.sin(np.pi * t) * np.sin(np.pi * t / 3.0) / (np.pi * t * (np.pi * t))
-    return np.where(size == 0.0, 1.0, np.where(size < 3.0, wave, 0.0))
+    wave = radius * np.sin(np.pi * t) * np.sin(np.pi * t / radius) / (np.pi * t * (np.pi * t))
+    return np.where(size == 0.0, 1.0, np.where(size < radius, wave, 0.0))
 
 
 KERNELS: dict[str, Callable[[Array, Array, float], Array]] = {
     "linear": _triangle,
     "cubic": _keys,
-    "lanczos3": _lanczos,
+    "lanczos3": functools.partial(_lanczos, radius=3.0),
+    "lanczos5": functools.partial(_lanczos, radius=5.0),
 }
 
 

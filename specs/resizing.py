@@ -11,7 +11,7 @@ resize = Spec(
     parameters=(
         Parameter(
             "method",
-            ("linear", "nearest", "cubic", "area", "lanczos3"),
+            ("linear", "nearest", "cubic", "area", "lanczos3", "lanczos5"),
             "how a place between elements is read",
         ),
         Parameter(

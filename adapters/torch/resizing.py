@@ -30,6 +30,7 @@ ONE_CUBIC = {
     "method != 'cubic' or antialias or border == 'clamped'": "torch repeats the outermost element",
 }
 WHERE = ONE_CUBIC | {
+    "method != 'lanczos5'": "torch's lanczos reaches over three elements",
     "method != 'area' or bins == 'whole'": "torch takes whole elements",
     "method != 'lanczos3' or spatial == 2 and antialias": "torch's lanczos is of images, with antialias",
     "not antialias or spatial == 2": "torch's antialias is of images",

@@ -175,7 +175,7 @@ FAULTS = {
         Fault(
             name="weights outside lost",
             reference=weights_outside_lost,
-            where="method in ('linear', 'cubic', 'lanczos3') and coordinates == 'half_pixel' "
+            where="method in ('linear', 'cubic', 'lanczos3', 'lanczos5') and coordinates == 'half_pixel' "
             "and border == 'renormalized'",
         ),
         Fault(

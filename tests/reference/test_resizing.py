@@ -39,6 +39,7 @@ METHODS = (
     {"method": "area", "bins": "whole"},
     {"method": "lanczos3"},
     {"method": "lanczos3", "antialias": True},
+    {"method": "lanczos5"},
 )
 
 
@@ -117,11 +118,11 @@ def keys(t, a):
     return a * t**3 - 5 * a * t**2 + 8 * a * t - 4 * a if t < 2 else Fraction(0)
 
 
-def lanczos(t):
+def lanczos(t, radius):
     t = abs(t)
     if not t:
         return mpmath.mpf(1)
-    return mpmath.sincpi(t) * mpmath.sincpi(mpmath.mpf(t) / 3) if t < 3 else mpmath.mpf(0)
+    return mpmath.sincpi(t) * mpmath.sincpi(mpmath.mpf(t) / radius) if t < radius else mpmath.mpf(0)
 
 
 @proves(resize, by="naive loop")
@@ -150,14 +151,17 @@ def test_clamped_cubic_weights_fall_to_the_outermost_elements(coordinates):
 
 @proves(resize, by="high precision")
 @pytest.mark.parametrize("antialias", [False, True])
+@pytest.mark.parametrize("radius", [3, 5])
 @pytest.mark.parametrize(("n", "m"), [(5, 3), (3, 5), (7, 4), (4, 7), (12, 5), (1, 3)])
-def test_lanczos_weights_have_their_digits(n, m, antialias):
+def test_lanczos_weights_have_their_digits(n, m, radius, antialias):
     with mpmath.workdps(40):
         stretch = max(Fraction(n, m), Fraction(1)) if antialias else Fraction(1)
         offsets = [[(place(o, n, m, "half_pixel") - i) / stretch for i in range(n)] for o in range(m)]
-        rows = [[lanczos(mpmath.mpf(t.numerator) / t.denominator) for t in row] for row in offsets]
+        rows = [[lanczos(mpmath.mpf(t.numerator) / t.denominator, radius) for t in row] for row in offsets]
         expected = [[weight / mpmath.fsum(row) for weight in row] for row in rows]
-    assert_same(matrix(n, m, method="lanczos3", antialias=antialias), np.array(expected, dtype=object))
+    assert_same(
+        matrix(n, m, method=f"lanczos{radius}", antialias=antialias), np.array(expected, dtype=object)
+    )
 
 
 @proves(resize, by="worked figures")
@@ -231,7 +235,7 @@ def test_an_area_of_whole_bins_is_adaptive_pooling():
 
 
 @proves(resize, by="law")
-@pytest.mark.parametrize("method", ["linear", "cubic", "lanczos3"])
+@pytest.mark.parametrize("method", ["linear", "cubic", "lanczos3", "lanczos5"])
 def test_antialias_changes_nothing_where_lengths_grow(method):
     x = integers("x", 2, 4, 3)
     y = resize(x, lengths=(9,), method=method)
