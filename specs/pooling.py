@@ -207,7 +207,7 @@ LINE = Space(
     sizes=((2, 17, 5), (3, 10, 1)),
     windows=((2,), (4,)),
     strides=((2,), (3,)),
-    padding=("valid", "same", ((1, 1),), ((0, 1),)),
+    padding=("valid", "same", ((1, 1),), ((0, 1),), "same_lower"),
     grid=GRID_1D,
 )
 PLANE = Space(

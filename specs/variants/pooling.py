@@ -193,7 +193,8 @@ def _leading(best: Array) -> Array:
 
 
 MIRRORED = (
-    "'same_lower' if padding == 'same' else padding if padding == 'valid' else "
+    "'same_lower' if padding == 'same' else 'same' if padding == 'same_lower' else "
+    "padding if padding == 'valid' else "
     "(*[pair[::-1] for pair in padding],)"
 )
 
