@@ -141,13 +141,14 @@ def avg_pool(
     padding: Padding = "valid",
     ceil_mode: bool = False,
     count_padding: bool = False,
+    divisor: int | None = None,
 ) -> Array:
     """Mean of each window.
 
     ``y[b, o, c] = Σ_t x[b, o s + t - p, c] / N_o``
 
     with places ``o``, taps ``t``, strides ``s`` and low padding ``p`` of every spatial axis; ``N_o`` is the
-    number of taps that fall on the input, or on the input and its padding.
+    number of taps that fall on the input, or on the input and its padding, or ``divisor``.
 
     Args:
         x: ``(batch, …, channels)`` with one spatial axis or more.
@@ -158,18 +159,19 @@ def avg_pool(
         ceil_mode: allow a last window to reach past the high padding, if it begins before that padding. What
             lies past the padding never counts.
         count_padding: whether ``N_o`` counts taps on the padding.
+        divisor: ``N_o`` of all windows, wherever they lie; None for the number of taps.
 
     Returns:
         ``(batch, …, channels)``, lengths as in `max_pool`.
 
     Raises:
         ValueError: a window does not fit into the padded input, or does into the padding alone; window or
-            strides below 1.
+            strides below 1; ``divisor`` is 0.
 
     Source: LeCun et al. (1998), Gradient-based learning applied to document recognition, section II.B.
     """
     geometry = _geometry(x, window, strides, padding, 1, ceil_mode)
-    return np.sum(_seen(x, geometry, 0.0), axis=-1) / _counts(x, geometry, count_padding)
+    return np.sum(_seen(x, geometry, 0.0), axis=-1) / _divisors(x, geometry, count_padding, divisor)
 
 
 def avg_pool_vjp(
@@ -181,10 +183,11 @@ def avg_pool_vjp(
     padding: Padding = "valid",
     ceil_mode: bool = False,
     count_padding: bool = False,
+    divisor: int | None = None,
 ) -> tuple[Array]:
     """Gradient of `avg_pool`: every tap of a window takes an equal share of its cotangent."""
     geometry = _geometry(x, window, strides, padding, 1, ceil_mode)
-    share = cotangent / _counts(x, geometry, count_padding)
+    share = cotangent / _divisors(x, geometry, count_padding, divisor)
     return (_fold([share] * math.prod(geometry.window), x, geometry),)
 
 
@@ -722,6 +725,12 @@ def _seen(x: Array, geometry: _Geometry, fill: float) -> Array:
     whole = pad(pad(x, geometry.widths, fill), geometry.past, fill)
     view = windows(whole, geometry.window, geometry.strides, geometry.dilation)
     return np.reshape(view, (*view.shape[: x.ndim], math.prod(geometry.window)))
+
+
+def _divisors(x: Array, geometry: _Geometry, count_padding: bool, divisor: int | None) -> Array | float:
+    """What the sum of each window is divided by."""
+    require(divisor != 0, "divisor must not be 0")
+    return _counts(x, geometry, count_padding) if divisor is None else float(divisor)
 
 
 def _counts(x: Array, geometry: _Geometry, count_padding: bool) -> Array:

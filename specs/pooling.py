@@ -24,6 +24,7 @@ NAN = Parameter(
     "after; or the maximum is that of the numbers",
     facet=True,
 )
+DIVISOR = Parameter("divisor", (None, 5), "what a sum is divided by; None: the number of its taps")
 COUNT = Parameter("count_padding", (False, True), "whether the mean counts the padding", facet=True)
 
 GRID_1D = {
@@ -188,14 +189,16 @@ def max_pool(name: str, space: Space, dilation: Lengths, data: tuple[str, ...]) 
 def avg_pool(name: str, space: Space, data: tuple[str, ...]) -> Spec:
     """The mean pooling over these axes."""
     idle = idle_ceil_mode(len(space.axes), dilated=False, past=True)
+    several = len(space.axes) > 1  # frameworks have another divisor for those alone
     return space.pooled(
         name,
         reference.avg_pool,
         data,
-        (CEIL, COUNT),
+        (CEIL, COUNT, *[DIVISOR] * several),
         excluded=(
             "count_padding and (padding == 'valid' or max(window) == 1)",
             f"count_padding and {idle}",
+            *["divisor is not None and count_padding"] * several,
         ),
         sources=(DOCUMENTS, SHAPES),
     )

@@ -10,6 +10,9 @@ from .modules import function
 
 NO_CEIL = {"not ceil_mode": "XLA's windows never reach past the padding"}
 NAN = {"nan == 'hold'": "what becomes of NaN is a deviation on file"}
+MEANS = {
+    n: NO_CEIL | ({"divisor is None": "divides by the number of taps"} if n > 1 else {}) for n in (1, 2, 3)
+}
 UNDILATED = NO_CEIL | {"max(dilation) == 1": "flax's poolings have no dilation"}
 
 
@@ -36,9 +39,9 @@ def max_pool(x, window, strides, padding, dilation):
     return reduce_windows(x, -jnp.inf, jax.lax.max, window, strides, padding, dilation)
 
 
-@binds("avg_pool1d", "jax.lax.reduce_window", composition=True, where=NO_CEIL)
-@binds("avg_pool2d", "jax.lax.reduce_window", composition=True, where=NO_CEIL)
-@binds("avg_pool3d", "jax.lax.reduce_window", composition=True, where=NO_CEIL)
+@binds("avg_pool1d", "jax.lax.reduce_window", composition=True, where=MEANS[1])
+@binds("avg_pool2d", "jax.lax.reduce_window", composition=True, where=MEANS[2])
+@binds("avg_pool3d", "jax.lax.reduce_window", composition=True, where=MEANS[3])
 def avg_pool(x, window, strides, padding, count_padding):
     dense = (1,) * len(window)
     total = reduce_windows(x, 0.0, jax.lax.add, window, strides, padding, dense)
@@ -53,7 +56,7 @@ COUNTED = {"count_include_pad": "count_padding"}
 for home in ("nnx", "linen"):
     for n in (1, 2, 3):
         function(f"max_pool{n}d", f"flax.{home}.max_pool", on=POOLED, where=UNDILATED | NAN)
-        function(f"avg_pool{n}d", f"flax.{home}.avg_pool", COUNTED, on=POOLED, where=NO_CEIL)
+        function(f"avg_pool{n}d", f"flax.{home}.avg_pool", COUNTED, on=POOLED, where=MEANS[n])
 
 WHOLE = {"axis": "tuple(range(1, x.ndim - 1))", "keepdims": "keepdims"}
 function(

@@ -10,6 +10,10 @@ NOT_DILATED = {"max(dilation) == 1": "Keras's poolings have no dilation"}
 NO_CEILING = {"ceil_mode": (False, "Keras's poolings have no such rule")}
 MAXIMA = NO_CEILING | {"nan": ("hold", "what becomes of NaN is a deviation on file")}
 WITHOUT_PADDING = NO_CEILING | {"count_padding": (False, "Keras's means do not count the padding")}
+AS_THEY_ARE = {
+    n: WITHOUT_PADDING | ({"divisor": (None, "Keras divides by the number of taps")} if n > 1 else {})
+    for n in (1, 2, 3)
+}
 POOL = {"pool_size": "window", "strides": "strides", "padding": "padding", "data_format": "'channels_last'"}
 
 for n in (1, 2, 3):
@@ -18,9 +22,9 @@ for n in (1, 2, 3):
     )
     function(f"max_pool{n}d", "keras.ops.max_pool", POOL, where=NAMED | NOT_DILATED, fixed=MAXIMA)
     layer(
-        f"avg_pool{n}d", f"keras.layers.AveragePooling{n}D", POOL | DTYPE, where=NAMED, fixed=WITHOUT_PADDING
+        f"avg_pool{n}d", f"keras.layers.AveragePooling{n}D", POOL | DTYPE, where=NAMED, fixed=AS_THEY_ARE[n]
     )
-    function(f"avg_pool{n}d", "keras.ops.average_pool", POOL, where=NAMED, fixed=WITHOUT_PADDING)
+    function(f"avg_pool{n}d", "keras.ops.average_pool", POOL, where=NAMED, fixed=AS_THEY_ARE[n])
 
 NOT_ON_FILE = {"nan": ("hold", "what becomes of NaN is a deviation on file")}
 LAYOUT = {"data_format": "'channels_last'"}

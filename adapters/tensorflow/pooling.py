@@ -7,6 +7,10 @@ from .framework import function
 
 NO_CEILING = {"ceil_mode": (False, "tf.nn's poolings have no such rule")}
 WITHOUT_PADDING = NO_CEILING | {"count_padding": (False, "tf.nn's means do not count the padding")}
+AS_THEY_ARE = {
+    n: WITHOUT_PADDING | ({"divisor": (None, "tf.nn divides by the number of taps")} if n > 1 else {})
+    for n in (1, 2, 3)
+}
 MAXIMA = NO_CEILING | {"nan": ("hold", "what becomes of NaN is a deviation on file")}
 NAMED = {"padding in ('valid', 'same')": "this function pads by name, 'VALID' or 'SAME'"}
 NO_LOWER = {"padding != 'same_lower'": "tf.nn has no such padding"}
@@ -51,21 +55,21 @@ for n in (1, 2, 3):
         f"tf.nn.avg_pool{n}d",
         WINDOWS | {"padding": "padding.upper()"},
         where=NAMED,
-        fixed=WITHOUT_PADDING,
+        fixed=AS_THEY_ARE[n],
     )
     function(
         f"avg_pool{n}d",
         "tf.nn.avg_pool",
         WINDOWS | {"padding": "padding.upper()"},
         where=NAMED,
-        fixed=WITHOUT_PADDING,
+        fixed=AS_THEY_ARE[n],
     )
     function(
         f"avg_pool{n}d",
         "tf.nn.pool",
         {"pooling_type": "'AVG'"} | POOLED,
         where=NAMED | NO_WIDER[n],
-        fixed=WITHOUT_PADDING,
+        fixed=AS_THEY_ARE[n],
     )
 
 # --- any rank, or two axes, from one spec ---

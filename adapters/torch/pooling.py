@@ -30,8 +30,9 @@ FORM = {"on": "x.movedim(-1, 1).contiguous()", "returns": "y.movedim(1, -1)", "w
 for n in (1, 2, 3):
     function(f"max_pool{n}d", f"torch.nn.functional.max_pool{n}d", MAX, fixed=LAST_NAN, **FORM)
     module(f"max_pool{n}d", f"torch.nn.MaxPool{n}d", MAX, fixed=LAST_NAN, **FORM)
-    function(f"avg_pool{n}d", f"torch.nn.functional.avg_pool{n}d", MEAN, **FORM)
-    module(f"avg_pool{n}d", f"torch.nn.AvgPool{n}d", MEAN, **FORM)
+    mean = MEAN | ({"divisor_override": "divisor"} if n > 1 else {})
+    function(f"avg_pool{n}d", f"torch.nn.functional.avg_pool{n}d", mean, **FORM)
+    module(f"avg_pool{n}d", f"torch.nn.AvgPool{n}d", mean, **FORM)
 
 for n in (1, 2, 3):
     for name, operation in (("avg", "mean"), ("max", "max")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable
@@ -231,6 +232,13 @@ def max_pool_faults(rank: int) -> tuple[Fault, ...]:
     )
 
 
+def avg_controls(rank: int) -> tuple[Control, ...]:
+    """Controls of the mean pooling over so many axes, which divide by numbers of taps."""
+    if rank == 1:
+        return AVG_CONTROLS
+    return tuple(dataclasses.replace(c, where=f"({c.where}) and divisor is None") for c in AVG_CONTROLS)
+
+
 def avg_pool_faults(rank: int) -> tuple[Fault, ...]:
     """Faults of the mean pooling over so many axes."""
     return (
@@ -394,6 +402,6 @@ FAULTS = (
 
 CONTROLS = (
     {f"max_pool{rank}d": MAX_CONTROLS for rank in RANKS}
-    | {f"avg_pool{rank}d": AVG_CONTROLS for rank in RANKS}
+    | {f"avg_pool{rank}d": avg_controls(rank) for rank in RANKS}
     | {"adaptive_pool": (Control(name="place by place", reference=adaptive, where="data != 'nan'"),)}
 )

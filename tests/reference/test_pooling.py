@@ -246,6 +246,20 @@ def test_maximum_pooling_of_dumoulin_and_visin_figure_1_6():
     assert_same(y[0, :, :, 0], [[3, 3, 3], [3, 3, 3], [3, 2, 3]])
 
 
+@proves(avg_pool, avg_pool_vjp, by="worked figures")
+def test_a_divisor_stands_in_the_place_of_all_counts():
+    x, options = (
+        np.reshape([1.0, 2, 3], (1, 3, 1)),
+        {"window": 2, "strides": 2, "ceil_mode": True, "divisor": 4},
+    )
+    assert_same(avg_pool(x, **options).ravel(), [0.75, 0.75])
+    assert_same(avg_pool(x, padding=((1, 0),), **options).ravel(), [0.25, 1.25])
+    (shared,) = avg_pool_vjp(x, np.reshape([4.0, 8], (1, 2, 1)), **options)
+    assert_same(shared.ravel(), [1, 1, 2])
+    with pytest.raises(ValueError, match="divisor must not be 0"):
+        avg_pool(x, divisor=0)
+
+
 @proves(avg_pool_vjp, max_pool_vjp, by="worked figures")
 def test_gradients_of_windows_that_overlap_add_up():
     x, cotangent = line(1, 5, 2, 4), line(2, 8, 32)
