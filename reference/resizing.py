@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 import numpy as np
 
@@ -31,6 +32,7 @@ def resize(
     border: str = "renormalized",
     bins: str = "fractional",
     antialias: bool = False,
+    surplus: float = 0.0,
 ) -> Array:
     """Resizing to given lengths, axis by axis: ``y[…, o, …] = Σ_i W[o, i] x[…, i, …]``.
 
@@ -56,21 +58,25 @@ def resize(
         bins: whether ``area`` weighs the elements that a place covers in part by that part (``fractional``),
             or takes each whole.
         antialias: whether a kernel is stretched by ``n / m`` where that is above 1.
+        surplus: by how much ``n`` times the factor that was asked for is more than ``m``, from 0 to below 1:
+            ``m + surplus`` stands in the place of ``m`` in what is said of half pixels, of low ends and of
+            stretching.
 
     Returns:
         ``(batch, *lengths, channels)``.
 
     Raises:
-        ValueError: a length is below 1, or there are too few; another ``method``.
+        ValueError: a length is below 1, or there are too few; another ``method``; ``surplus`` is none.
 
     Source: Keys (1981), Cubic convolution interpolation for digital image processing, equation 15 and around;
     Turkowski (1990), Filters for common resampling tasks, for the Lanczos window.
     """
-    for axis, m in _axes(x, lengths, method):
+    for axis, m in _axes(x, lengths, method, surplus):
         if method == "nearest":
-            x = np.take(x, _nearest(x.shape[axis], m, coordinates), axis=axis)
+            x = np.take(x, _nearest(x.shape[axis], m, coordinates, surplus), axis=axis)
         else:
-            weights = _weights(x, x.shape[axis], m, method, coordinates, coefficient, border, bins, antialias)
+            n = x.shape[axis]
+            weights = _weights(x, n, m, method, coordinates, coefficient, border, bins, antialias, surplus)
             x = _along(x, axis, weights)
     return x
 
@@ -86,22 +92,23 @@ def resize_vjp(
     border: str = "renormalized",
     bins: str = "fractional",
     antialias: bool = False,
+    surplus: float = 0.0,
 ) -> tuple[Array]:
     """Gradient of `resize`: each element takes of the places what it has given them."""
-    for axis, m in _axes(x, lengths, method):
+    for axis, m in _axes(x, lengths, method, surplus):
         n = x.shape[axis]
         if method == "nearest":
-            given = np.array(_nearest(n, m, coordinates))
+            given = np.array(_nearest(n, m, coordinates, surplus))
             each = [np.flatnonzero(given == i) for i in range(n)]
             taken = [np.sum(np.take(cotangent, places, axis=axis), axis=axis) for places in each]
             cotangent = np.stack(taken, axis=axis)
         else:
-            weights = _weights(x, n, m, method, coordinates, coefficient, border, bins, antialias)
+            weights = _weights(x, n, m, method, coordinates, coefficient, border, bins, antialias, surplus)
             cotangent = _along(cotangent, axis, weights.T)
     return (cotangent,)
 
 
-def _axes(x: Array, lengths: Sequence[int], method: str) -> list[tuple[int, int]]:
+def _axes(x: Array, lengths: Sequence[int], method: str, surplus: float) -> list[tuple[int, int]]:
     """The spatial axes of a resizing that may be asked, each with its new length."""
     rank = x.ndim - 2
     require(rank >= 1, f"x must have the axes (batch, …, channels); got shape {x.shape}")
@@ -110,6 +117,7 @@ def _axes(x: Array, lengths: Sequence[int], method: str) -> list[tuple[int, int]
     wanted = tuple(lengths[:rank])
     enough = len(wanted) == rank and min(wanted) >= 1
     require(enough, f"lengths must be {rank} numbers of at least 1; got {lengths}")
+    require(0 <= surplus < 1, f"surplus must be from 0 to below 1; got {surplus}")
     return list(enumerate(wanted, start=1))
 
 
@@ -118,12 +126,13 @@ def _along(x: Array, axis: int, weights: Array) -> Array:
     return np.moveaxis(np.matmul(np.moveaxis(x, axis, -1), weights.T), -1, axis)
 
 
-def _nearest(n: int, m: int, coordinates: str) -> list[int]:
+def _nearest(n: int, m: int, coordinates: str, surplus: float) -> list[int]:
     """Which of ``n`` elements stands at each of ``m`` places, in integers."""
+    whole = Fraction(m) + Fraction(surplus).limit_denominator(1000)
     if coordinates == "asymmetric":
-        return [o * n // m for o in range(m)]
+        return [math.floor(o * n / whole) for o in range(m)]
     if coordinates == "half_pixel":
-        return [(2 * o + 1) * n // (2 * m) for o in range(m)]
+        return [math.floor((2 * o + 1) * n / (2 * whole)) for o in range(m)]
     return [(2 * o * (n - 1) + max(m - 1, 1)) // (2 * max(m - 1, 1)) for o in range(m)]
 
 
@@ -137,6 +146,7 @@ def _weights(
     border: str,
     bins: str,
     antialias: bool,
+    surplus: float,
 ) -> Array:
     """Weights of ``n`` elements at ``m`` places, as ``(m, n)``.
 
@@ -147,23 +157,25 @@ def _weights(
         return _covered(one, n, m) if bins == "fractional" else _whole_bins(one, n, m)
     outside = RADIUS[method] if border == "clamped" else 0
     elements = np.arange(-outside, n + outside, dtype=np.float64)
-    stretch = one * n / m if antialias and n > m else one
-    exact = (_places(np.ones((1, 1)), n, m, coordinates) - elements) / (n / m if antialias and n > m else 1.0)
-    offsets = (_places(one, n, m, coordinates) - elements) / stretch
+    whole = m + surplus if surplus else m
+    stretched = antialias and n > whole
+    exact = _places(np.ones((1, 1)), n, m, coordinates, whole) - elements
+    exact = exact / (n / whole if stretched else 1.0)
+    offsets = (_places(one, n, m, coordinates, whole) - elements) / (one * n / whole if stretched else one)
     weights = KERNELS[method](offsets, np.abs(exact), coefficient)
     if border == "clamped":
         return _folded(weights, outside)
     return weights / np.sum(weights, axis=1, keepdims=True)
 
 
-def _places(one: Array, n: int, m: int, coordinates: str) -> Array:
-    """Where among ``n`` elements each of ``m`` places lies, as ``(m, 1)``."""
+def _places(one: Array, n: int, m: int, coordinates: str, whole: float) -> Array:
+    """Where among ``n`` elements each of ``m`` places lies, ``whole`` of which would cover all."""
     place = np.reshape(np.arange(m, dtype=np.float64), (m, 1))
     if coordinates == "align_corners":
         return place * (one * (n - 1) / max(m - 1, 1))
     if coordinates == "asymmetric":
-        return place * (one * n / m)
-    return (place + np.full((m, 1), 0.5)) * (one * n / m) - 0.5
+        return place * (one * n / whole)
+    return (place + np.full((m, 1), 0.5)) * (one * n / whole) - 0.5
 
 
 def _folded(weights: Array, outside: int) -> Array:

@@ -44,6 +44,13 @@ resize = Spec(
         Parameter(
             "spatial", (2, 1, 3), "number of axes between batch and channels; a third one has length 3"
         ),
+        # At 0.3 no place falls on the border of two cells, where a factor that is rounded decides.
+        Parameter(
+            "surplus",
+            (0.0, 0.3),
+            "by how much lengths times the factor that is asked for are more than whole; 0: lengths are",
+            facet=True,
+        ),
     ),
     sizes=((2, 5, 4, 3), (1, 3, 6, 1)),
     grid={
@@ -70,6 +77,7 @@ resize = Spec(
         "antialias and (method in ('nearest', 'area') or coordinates != 'half_pixel')",
         "(coefficient != -0.5 or border != 'renormalized') and (method != 'cubic' or antialias)",
         "bins == 'whole' and method != 'area'",
+        "surplus != 0 and (method in ('area', 'lanczos3', 'lanczos5') or coordinates == 'align_corners')",
     ),
     sources=(
         Source("Keys (1981)", "https://doi.org/10.1109/TASSP.1981.1163711"),

@@ -13,6 +13,7 @@ function(
     unused=("border",),
     fixed={"bins": ("fractional", "jax weighs an element by the part that is covered")},
     where={
+        "surplus == 0": "takes lengths",
         "coordinates == 'half_pixel'": "jax.image.resize takes centres of places",
         "(coefficient == -0.75) == (border == 'clamped')": "jax clamps with the coefficient -0.75 alone",
     },

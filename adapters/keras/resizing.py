@@ -9,6 +9,7 @@ NAMES = {"linear": "bilinear", "cubic": "bicubic"}
 LAYOUT = {"data_format": "'channels_last'"}
 METHOD = {"interpolation": "NAMES.get(method, method)"}
 KERNELS = {
+    "surplus": (0.0, "Keras takes lengths, or whole factors"),
     "coordinates": ("half_pixel", "Keras takes centres of places"),
     "coefficient": (-0.5, "Keras's a is -0.5"),
     "border": ("renormalized", "Keras leaves out what is outside"),

@@ -19,6 +19,7 @@ function(
         "bins": ("fractional", "TensorFlow weighs an element by the part that is covered"),
     },
     where={
+        "surplus == 0": "takes lengths",
         "spatial == 2": "is of images",
         "dtype != 'float64' or method == 'nearest'": "TensorFlow resizes in float32",
     },

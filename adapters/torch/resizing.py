@@ -39,7 +39,18 @@ WHERE = ONE_CUBIC | {
 }
 PLAIN = {"antialias": (False, "takes no antialias")}
 
-SIZE = {"size": "lengths[: x.ndim - 2]"}
+
+def factors(x, lengths, surplus):
+    """By how much each axis grows, where that is more than whole lengths; None where lengths are given."""
+    if not surplus:
+        return None
+    return tuple((m + surplus) / n for m, n in zip(lengths, x.shape[1:-1], strict=False))
+
+
+SIZE = {
+    "size": "None if surplus else lengths[: x.ndim - 2]",
+    "scale_factor": "factors(x, lengths, surplus)",
+}
 OPTIONS = SIZE | {
     "mode": "mode_of(method, coordinates, x.ndim - 2)",
     "align_corners": "aligned(method, coordinates)",

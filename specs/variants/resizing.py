@@ -205,7 +205,7 @@ CONTROLS = {
         Control(
             name="a difference added to the lower neighbour",
             reference=between_two,
-            where="method == 'linear' and not antialias",
+            where="method == 'linear' and not antialias and surplus == 0",
         ),
     ),
 }

@@ -108,6 +108,22 @@ def test_an_area_is_weighed_by_the_parts_that_are_covered():
         assert_same(matrix(n, m, method="area"), np.array(shared, dtype=object))
 
 
+@proves(resize, by="naive loop")
+@pytest.mark.parametrize("coordinates", ["half_pixel", "asymmetric"])
+def test_a_factor_that_is_no_whole_length_moves_every_place(coordinates):
+    whole = Fraction(3, 10)
+    for n, m in PAIRS:
+        low = [place(o, n, m + whole, coordinates) for o in range(m)]
+        cells = [math.floor(c + (Fraction(1, 2) if coordinates == "half_pixel" else 0)) for c in low]
+        options = {"coordinates": coordinates, "surplus": 0.3}
+        assert_same(resize(line(*range(n)), lengths=(m,), method="nearest", **options)[0, :, 0], cells)
+        expected = np.full((m, n), Fraction(0), dtype=object)
+        for o, c in enumerate(min(max(c, Fraction(0)), Fraction(n - 1)) for c in low):
+            expected[o, math.floor(c)] += 1 - (c - math.floor(c))
+            expected[o, min(math.floor(c) + 1, n - 1)] += c - math.floor(c)
+        assert_same(matrix(n, m, **options), expected)
+
+
 # --- kernels ---
 
 
