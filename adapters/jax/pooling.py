@@ -58,6 +58,16 @@ for home in ("nnx", "linen"):
         function(f"max_pool{n}d", f"flax.{home}.max_pool", on=POOLED, where=UNDILATED | NAN)
         function(f"avg_pool{n}d", f"flax.{home}.avg_pool", COUNTED, on=POOLED, where=MEANS[n])
 
+# A maximum is the minimum of negatives, negated.
+function(
+    "max_pool2d",
+    "flax.nnx.min_pool",
+    on=POOLED.replace("x", "-x", 1),
+    returns="-y",
+    where=UNDILATED | NAN,
+    composition=True,
+)
+
 WHOLE = {"axis": "tuple(range(1, x.ndim - 1))", "keepdims": "keepdims"}
 function(
     "global_pool",
