@@ -102,6 +102,7 @@ log_cosh = loss(
     reference.log_cosh,
     (PREDICTIONS, TARGETS),
     row_mean=True,
+    weighted=True,
     sizes=((3, 17), (1, 1)),
     data=("normal", "ties", "saturated", "large", "nan", "infinities"),
     sources=(
@@ -116,6 +117,7 @@ mean_absolute_percentage_error = loss(
     reference.mean_absolute_percentage_error,
     (PREDICTIONS, TARGETS),
     row_mean=True,
+    weighted=True,
     sizes=((3, 17), (1, 1)),
     data=("normal", "ties", "nan"),
     sources=(
@@ -129,6 +131,7 @@ mean_squared_logarithmic_error = loss(
     reference.mean_squared_logarithmic_error,
     (PREDICTIONS, Input("targets", "batch, features", kind="positive", meaning="what is true")),
     row_mean=True,
+    weighted=True,
     sizes=((3, 17), (1, 1)),
     data=("normal", "ties", "wide", "nan"),
     sources=(
@@ -150,6 +153,7 @@ poisson_nll = loss(
     Parameter("epsilon", (1e-8, 1e-7), "what is added to a rate under its logarithm", facet=True),
     Parameter("full", (False, True), "whether Stirling's term of the targets is added"),
     row_mean=True,
+    weighted=True,
     sizes=((3, 17), (1, 1)),
     data=("normal", "saturated", "zeros", "infinities"),
     excluded=(
@@ -198,6 +202,7 @@ cosine_similarity = loss(
     Parameter("form", reference.COSINE_FORMS, "the cosine, its negative, or 1 less it", facet=True),
     Parameter("epsilon", (1e-8, 1e-7, 0.0, 1.0), "the least that a vector is divided by", facet=True),
     FLOOR_GRADIENT,
+    weighted=True,
     # Along the first axis the vectors of the second size are single numbers, some of them 0.
     sizes=((3, 17), (1, 65)),
     data=("normal", "zeros", "offset", "large", "nan"),
@@ -212,6 +217,8 @@ cosine_similarity = loss(
     ),
     excluded=(
         "epsilon == 0 and floor_gradient == 'passed'",
+        # Along the first axis there is no loss of a sample.
+        "weighted and axis == 0",
         # It is 0 in float16, where a vector of zeros is then divided by 0.
         "epsilon == 1e-8 and dtype == 'float16' and data == 'zeros'",
     ),

@@ -48,23 +48,23 @@ function(
     fixed=ABSOLUTE,
     composition=True,
 )
-function("log_cosh", "optax.losses.log_cosh", **FORM, fixed=NO_ROW_MEAN)
+function("log_cosh", "optax.losses.log_cosh", **UNWEIGHTED_FORM, fixed=NO_ROW_MEAN | UNWEIGHTED)
 
 COSINE = {"axis": "axis", "epsilon": "epsilon ** 2"}
-BLOCKED = {"floor_gradient": ("blocked", "the clipping is differentiated")}
+BLOCKED = UNWEIGHTED | {"floor_gradient": ("blocked", "the clipping is differentiated")}
 
 function(
     "cosine_similarity",
     "optax.losses.cosine_similarity",
     COSINE,
-    **FORM,
+    **UNWEIGHTED_FORM,
     fixed=BLOCKED | {"form": ("similarity", "cosine_distance is 1 less it")},
 )
 function(
     "cosine_similarity",
     "optax.losses.cosine_distance",
     COSINE,
-    **FORM,
+    **UNWEIGHTED_FORM,
     fixed=BLOCKED | {"form": ("distance", "cosine_similarity is the cosine itself")},
 )
 
@@ -72,10 +72,10 @@ function(
 @binds(
     "poisson_nll",
     "jax.numpy.exp",
-    fixed=NO_ROW_MEAN | {"full": (False, "users leave it out")},
+    fixed=NO_ROW_MEAN | UNWEIGHTED | {"full": (False, "users leave it out")},
     composition=True,
 )
-def poisson_nll(log_rates, rates, targets, *, epsilon, reduction):
+def poisson_nll(log_rates, rates, targets, sample_weights, *, epsilon, reduction):
     if rates is None:
         return reduced(jnp.exp(log_rates) - targets * log_rates, reduction)
     return reduced(rates - targets * jnp.log(rates + epsilon), reduction)

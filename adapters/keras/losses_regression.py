@@ -42,35 +42,21 @@ NAN = {"nan_sign": ("nan", "the sign of NaN is NaN in TensorFlow")}
 
 instance("mean_absolute_error", "keras.losses.MeanAbsoluteError", CLASS, **WITH_WEIGHTS, fixed=NAN)
 function("mean_absolute_error", "keras.losses.mean_absolute_error", **WITHOUT, fixed=NAN | UNWEIGHTED)
-instance("log_cosh", "keras.losses.LogCosh", CLASS, on=BOTH, where=ROW_MEAN)
-function("log_cosh", "keras.losses.log_cosh", on=BOTH, returns=REDUCED, where=ROW_MEAN)
-instance(
-    "mean_absolute_percentage_error",
-    "keras.losses.MeanAbsolutePercentageError",
-    CLASS,
-    on=BOTH,
-    where=ROW_MEAN,
-)
+instance("log_cosh", "keras.losses.LogCosh", CLASS, **WITH_WEIGHTS)
+function("log_cosh", "keras.losses.log_cosh", **WITHOUT, fixed=UNWEIGHTED)
+instance("mean_absolute_percentage_error", "keras.losses.MeanAbsolutePercentageError", CLASS, **WITH_WEIGHTS)
 function(
     "mean_absolute_percentage_error",
     "keras.losses.mean_absolute_percentage_error",
-    on=BOTH,
-    returns=REDUCED,
-    where=ROW_MEAN,
+    **WITHOUT,
+    fixed=UNWEIGHTED,
 )
-instance(
-    "mean_squared_logarithmic_error",
-    "keras.losses.MeanSquaredLogarithmicError",
-    CLASS,
-    on=BOTH,
-    where=ROW_MEAN,
-)
+instance("mean_squared_logarithmic_error", "keras.losses.MeanSquaredLogarithmicError", CLASS, **WITH_WEIGHTS)
 function(
     "mean_squared_logarithmic_error",
     "keras.losses.mean_squared_logarithmic_error",
-    on=BOTH,
-    returns=REDUCED,
-    where=ROW_MEAN,
+    **WITHOUT,
+    fixed=UNWEIGHTED,
 )
 
 POISSON = {
@@ -79,10 +65,25 @@ POISSON = {
     "full": (False, "Keras leaves out what does not depend on the rates"),
 }
 RATES = {"dtype": "dtype_of(rates)", "reduction": "class_reduction(reduction)"}
-OF_RATES = {"on": "targets, rates", "unused": ("log_rates",), "where": ROW_MEAN, "fixed": POISSON}
 
-instance("poisson_nll", "keras.losses.Poisson", RATES, **OF_RATES)
-function("poisson_nll", "keras.losses.poisson", returns=REDUCED, **OF_RATES)
+instance(
+    "poisson_nll",
+    "keras.losses.Poisson",
+    RATES,
+    on="targets, rates, sample_weights",
+    unused=("log_rates",),
+    where=ROW_MEAN | COUNTED,
+    fixed=POISSON,
+)
+function(
+    "poisson_nll",
+    "keras.losses.poisson",
+    on="targets, rates",
+    returns=REDUCED,
+    unused=("log_rates", "sample_weights"),
+    where=ROW_MEAN,
+    fixed=POISSON | UNWEIGHTED,
+)
 
 COSINE = {
     "form": ("negative", "Keras minimises"),
@@ -91,7 +92,12 @@ COSINE = {
 }
 
 instance(
-    "cosine_similarity", "keras.losses.CosineSimilarity", {"axis": "axis"} | CLASS, on=BOTH, fixed=COSINE
+    "cosine_similarity",
+    "keras.losses.CosineSimilarity",
+    {"axis": "axis"} | CLASS,
+    on=f"{BOTH}, sample_weights",
+    where=COUNTED,
+    fixed=COSINE,
 )
 function(
     "cosine_similarity",
@@ -99,5 +105,6 @@ function(
     {"axis": "axis"},
     on=BOTH,
     returns=REDUCED,
-    fixed=COSINE,
+    unused=("sample_weights",),
+    fixed=COSINE | UNWEIGHTED,
 )

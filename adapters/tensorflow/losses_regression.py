@@ -74,6 +74,25 @@ function(
     {"compute_full_loss": "full"},
     on="targets, log_rates",
     returns="reduced(y, reduction)",
-    unused=("rates",),
-    fixed=LOG_INPUT | NO_ROW_MEAN,
+    unused=("rates", "sample_weights"),
+    fixed=LOG_INPUT | NO_ROW_MEAN | UNWEIGHTED,
+)
+
+UNIT = "tf.math.l2_normalize({}, axis, epsilon=epsilon ** 2)"
+
+function(
+    "cosine_similarity",
+    "tf.compat.v1.losses.cosine_distance",
+    {"axis": "axis"} | WEIGHTS | REDUCED,
+    on=f"{UNIT.format('targets')}, {UNIT.format('predictions')}",
+    returns="tf.squeeze(y, axis) if reduction == 'none' else y",
+    where={
+        "dtype == 'float32'": "TensorFlow computes this loss in float32, and gives it so",
+        "epsilon > 0 or data != 'zeros'": "the inverse of 0 times 0 is NaN in the gradients too",
+    },
+    fixed={
+        "form": ("distance", "TensorFlow subtracts the cosine from 1"),
+        "floor_gradient": ("blocked", "the maximum is differentiated"),
+    },
+    composition=True,
 )

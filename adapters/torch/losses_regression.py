@@ -74,8 +74,18 @@ module(
 POISSON = REDUCED | {"log_input": "rates is None", "full": "full", "eps": "epsilon"}
 RATES = "log_rates if rates is None else rates, targets"
 
-function("poisson_nll", "torch.nn.functional.poisson_nll_loss", POISSON, on=RATES, fixed=NO_ROW_MEAN)
-module("poisson_nll", "torch.nn.PoissonNLLLoss", POISSON, on=RATES, fixed=NO_ROW_MEAN)
+for word, api in (
+    (function, "torch.nn.functional.poisson_nll_loss"),
+    (module, "torch.nn.PoissonNLLLoss"),
+):
+    word(
+        "poisson_nll",
+        api,
+        POISSON,
+        on=RATES,
+        unused=("sample_weights",),
+        fixed=NO_ROW_MEAN | {"weighted": (False, "this loss takes no weights")},
+    )
 
 GAUSSIAN = REDUCED | {"full": "full", "eps": "epsilon"}
 PASSED = {"floor_gradient": ("passed", "torch raises variances and norms outside of what is differentiated")}
@@ -88,6 +98,7 @@ COSINE = {"dim": "axis", "eps": "epsilon"}
 COSINE_FORM = {
     "form": ("similarity", "torch leaves it to the user to make a loss of it"),
     "reduction": ("none", "torch reduces no similarities"),
+    "weighted": (False, "and weighs none"),
 }
 PASSED_UNLESS_ZERO = {"floor_gradient == 'passed' or epsilon == 0": PASSED["floor_gradient"][1]}
 
@@ -95,7 +106,7 @@ function(
     "cosine_similarity",
     "torch.nn.functional.cosine_similarity",
     COSINE,
-    on=BOTH,
+    **UNWEIGHTED_FORM,
     where=PASSED_UNLESS_ZERO,
     fixed=COSINE_FORM,
 )
@@ -103,7 +114,7 @@ module(
     "cosine_similarity",
     "torch.nn.CosineSimilarity",
     COSINE,
-    on=BOTH,
+    **UNWEIGHTED_FORM,
     where=PASSED_UNLESS_ZERO,
     fixed=COSINE_FORM,
 )

@@ -150,50 +150,79 @@ def absolute_by_maximum(
 
 
 def log_cosh_of_overflowing_cosh(
-    predictions: Array, targets: Array, *, reduction: str = "mean", row_mean: bool = False
+    predictions: Array,
+    targets: Array,
+    sample_weights: Array | None = None,
+    *,
+    reduction: str = "mean",
+    row_mean: bool = False,
 ) -> Array:
     """The definition to the letter: infinite where the hyperbolic cosine is."""
-    return reduce(np.log(np.cosh(predictions - targets)), reduction, row_mean=row_mean)
+    return reduce(
+        np.log(np.cosh(predictions - targets)), reduction, row_mean=row_mean, weights=sample_weights
+    )
 
 
 def log_cosh_by_softplus(
-    predictions: Array, targets: Array, *, reduction: str = "mean", row_mean: bool = False
+    predictions: Array,
+    targets: Array,
+    sample_weights: Array | None = None,
+    *,
+    reduction: str = "mean",
+    row_mean: bool = False,
 ) -> Array:
     """``e + log(1 + exp(-2e)) - log 2``, which cancels where the error is small."""
     errors = predictions - targets
-    return reduce(errors + np.logaddexp(0.0, -2.0 * errors) - np.log(2.0), reduction, row_mean=row_mean)
+    losses = errors + np.logaddexp(0.0, -2.0 * errors) - np.log(2.0)
+    return reduce(losses, reduction, row_mean=row_mean, weights=sample_weights)
 
 
 def log_cosh_by_tanh(
-    predictions: Array, targets: Array, *, reduction: str = "mean", row_mean: bool = False
+    predictions: Array,
+    targets: Array,
+    sample_weights: Array | None = None,
+    *,
+    reduction: str = "mean",
+    row_mean: bool = False,
 ) -> Array:
     """``-log(1 - tanh²(e)) / 2`` of small errors, for 1/cosh² = 1 - tanh²."""
     size = np.abs(targets - predictions)
     near = -0.5 * np.log1p(-np.square(np.tanh(np.minimum(size, 0.5))))
     far = (size - np.log(2.0)) + np.log1p(np.exp(-2.0 * size))
-    return reduce(np.where(size < 0.5, near, far), reduction, row_mean=row_mean)
+    return reduce(np.where(size < 0.5, near, far), reduction, row_mean=row_mean, weights=sample_weights)
 
 
 def percentage_by_factor(
-    predictions: Array, targets: Array, *, reduction: str = "mean", row_mean: bool = False
+    predictions: Array,
+    targets: Array,
+    sample_weights: Array | None = None,
+    *,
+    reduction: str = "mean",
+    row_mean: bool = False,
 ) -> Array:
     """``(100 / m) |t - x|``."""
     losses = np.abs(targets - predictions) * (100.0 / np.maximum(np.abs(targets), 1e-7))
-    return reduce(losses, reduction, row_mean=row_mean)
+    return reduce(losses, reduction, row_mean=row_mean, weights=sample_weights)
 
 
 def logarithmic_by_product(
-    predictions: Array, targets: Array, *, reduction: str = "mean", row_mean: bool = False
+    predictions: Array,
+    targets: Array,
+    sample_weights: Array | None = None,
+    *,
+    reduction: str = "mean",
+    row_mean: bool = False,
 ) -> Array:
     """``d · d`` with the difference from the other side."""
     difference = np.log1p(np.maximum(targets, 1e-7)) - np.log1p(np.maximum(predictions, 1e-7))
-    return reduce(difference * difference, reduction, row_mean=row_mean)
+    return reduce(difference * difference, reduction, row_mean=row_mean, weights=sample_weights)
 
 
 def poisson_by_parts(
     log_rates: Array,
     rates: Array,
     targets: Array,
+    sample_weights: Array | None = None,
     *,
     epsilon: float = 1e-8,
     full: bool = False,
@@ -207,7 +236,7 @@ def poisson_by_parts(
         beyond = np.maximum(targets, 1.0)
         stirling = (np.log(beyond) + 0.5 * np.log(2 * np.pi)) + (beyond - 0.5) * np.log(beyond) - beyond
         losses = losses + np.where(targets > 1, stirling, 0.0)
-    return reduce(losses, reduction, row_mean=row_mean)
+    return reduce(losses, reduction, row_mean=row_mean, weights=sample_weights)
 
 
 def poisson_with_stirling_for_all(targets: Array, result: Array, reduction: str, row_mean: bool) -> Array:
@@ -236,6 +265,7 @@ def gaussian_by_deviation(
 def cosine_of_dot_product(
     predictions: Array,
     targets: Array,
+    sample_weights: Array | None = None,
     *,
     axis: int = -1,
     epsilon: float = 1e-8,
@@ -250,13 +280,23 @@ def cosine_of_dot_product(
         for x, floor in zip(small, least, strict=True)
     ]
     cosine = np.sum(small[0] * small[1], axis=axis) / np.squeeze(norms[0] * norms[1], axis)
-    return reduce({"similarity": cosine, "negative": -cosine, "distance": 1.0 - cosine}[form], reduction)
+    losses = {"similarity": cosine, "negative": -cosine, "distance": 1.0 - cosine}[form]
+    return reduce(losses, reduction, weights=sample_weights)
 
 
 def without_length(x: Array, axis: int) -> Array:
     """Vectors of length 1; those of zeros as they are."""
     length = np.sqrt(np.sum(np.square(x / magnitude(x, axis)), axis=axis, keepdims=True))
     return np.where(length == 0, x, x / magnitude(x, axis) / np.where(length == 0, 1.0, length))
+
+
+def along(predictions: Array, targets: Array, axis: int, epsilon: float) -> Array:
+    """What is taken out of the gradient of the cosine: ``c x / ‖x‖²``."""
+    units = [
+        x / np.maximum(np.linalg.norm(x, axis=axis, keepdims=True), epsilon) for x in (predictions, targets)
+    ]
+    cosine = np.sum(units[0] * units[1], axis=axis, keepdims=True)
+    return cosine * units[0] / np.maximum(np.linalg.norm(predictions, axis=axis, keepdims=True), epsilon)
 
 
 FAULTS = {
@@ -290,8 +330,8 @@ FAULTS = {
         Fault(name="small errors cancel", reference=log_cosh_by_softplus, rounds=True),
         Fault(
             name="log 2 left out",
-            results={"y": lambda result, reduction: result + np.log(2.0)},
-            where="reduction != 'sum'",
+            results={"y": lambda result: result + np.log(2.0)},
+            where="reduction != 'sum' and not weighted",
         ),
         Fault(
             name="gradient is the sign of the error",
@@ -341,7 +381,7 @@ FAULTS = {
                     targets, result, reduction, row_mean
                 )
             },
-            where="full",
+            where="full and not weighted",
         ),
         *each_way(
             Fault(name="ten times epsilon", parameters={"epsilon": "10 * epsilon"}, where="not log_input")
@@ -371,18 +411,27 @@ FAULTS = {
                     * np.sum(predictions * without_length(targets, axis), axis=axis)
                 )
             },
-            where="reduction == 'none'",
+            where="reduction == 'none' and not weighted",
         ),
         Fault(name="other sign", parameters={"form": "'similarity'"}, where="form != 'similarity'"),
-        *each_way(Fault(name="along the other axis", parameters={"axis": "-1 - axis"}, where="batch > 1")),
+        *each_way(
+            Fault(
+                name="along the other axis",
+                parameters={"axis": "-1 - axis"},
+                where="batch > 1 and not weighted",
+            )
+        ),
         Fault(
             name="gradient along the vector not taken out",
             gradients={
-                "predictions": lambda gradient, predictions: (
-                    gradient + 1e-2 * predictions * np.max(np.abs(gradient)) / np.max(np.abs(predictions))
+                "predictions": lambda gradient, predictions, targets, axis, form, epsilon, cotangent: (
+                    gradient
+                    + along(predictions, targets, axis, epsilon)
+                    * np.expand_dims(cotangent, axis)
+                    * (1.0 if form == "similarity" else -1.0)
                 )
             },
-            where="data == 'normal'",
+            where="data == 'normal' and reduction == 'none' and not weighted",
         ),
     ),
     "mean_squared_error": (
