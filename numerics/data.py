@@ -459,6 +459,14 @@ def draw_unit(stream: Stream, shape: Shape, dtype: DType, ends: bool = False) ->
     return round_to(inside, dtype)
 
 
+def draw_sample_weights(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    """Weights in the open interval (0, 1), a quarter of them 0: one at least of several, but never all."""
+    weights = np.clip(stream.uniform(shape), dtype.u, 1 - dtype.u)
+    if weights.size > 1:
+        weights.reshape(-1)[stream.permutation(weights.size)[: max(weights.size // 4, 1)]] = 0.0
+    return round_to(weights, dtype)
+
+
 def draw_decay(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
     """Logarithms of what is kept at a step, never above 0: between -1/64 and -2.
 

@@ -14,7 +14,7 @@ from .distributions import (
     check_classes,
     shares_of_classes,
 )
-from .reductions import reduce, share_out, spread
+from .reductions import elements, reduce, rows, share_out, spread
 
 __all__ = [
     "sigmoid_cross_entropy",
@@ -29,30 +29,26 @@ MEANS = ("mean", "mean_rows", "mean_batch")
 """Means over rows of which some are ignored."""
 
 
+@rows.loss
 def softmax_cross_entropy(
     logits: Array,
     targets: Array,
     class_weights: Array | None = None,
     *,
     label_smoothing: float = 0.0,
-    reduction: str = "mean",
     zero_target: str = "zero",
 ) -> Array:
     """Cross entropy of the softmax of logits against distributions over the classes.
 
-    ``loss = -Σ_c w_c s_c log_softmax(x)_c`` with ``s = (1 - ε) t + ε/C`` for each row, then reduced
+    ``loss = -Σ_c w_c s_c log_softmax(x)_c`` with ``s = (1 - ε) t + ε/C`` for each row
 
     Args:
         logits: ``(…, classes)``; ``x``.
         targets: the shape of ``logits``, not negative; ``t``. A row need not sum to one.
         class_weights: ``(classes,)``, or None for ones; ``w``.
         label_smoothing: ``ε``, in [0, 1].
-        reduction: ``mean`` over all rows, ``sum``, or ``none``.
         zero_target: where ``s`` is 0 the term is ``zero``, by the convention 0 log 0 = 0, or with ``nan``
             the product, which is NaN at a logit of -inf.
-
-    Returns:
-        A scalar; for ``none`` the shape of ``logits`` without its last axis.
 
     Raises:
         ValueError: shapes that do not fit, or ``label_smoothing`` outside [0, 1].
@@ -64,9 +60,10 @@ def softmax_cross_entropy(
     terms = shares * log_softmax(logits)
     if zero_target == "zero":
         terms = np.where(shares == 0, 0.0, terms)
-    return reduce(-np.sum(terms, axis=-1), reduction)
+    return -np.sum(terms, axis=-1)
 
 
+@rows.vjp
 def softmax_cross_entropy_vjp(
     logits: Array,
     targets: Array,
@@ -74,21 +71,20 @@ def softmax_cross_entropy_vjp(
     cotangent: Array,
     *,
     label_smoothing: float = 0.0,
-    reduction: str = "mean",
     gradient: str = "exact",
 ) -> tuple[Array, Array]:
     """Gradient of `softmax_cross_entropy`: ``p Σ w s - w s``, and ``-(1 - ε) w log p`` for the targets.
 
     Here ``p = exp(log p)``, from what the loss itself needs. With ``gradient="unit_sum"`` it is ``p - w s``,
-    which supposes that each row of ``w s`` sums to one.
+    which supposes that each row of ``w s`` sums to one; so with ``constant``, where none is asked of targets.
     """
     shares = shares_of_classes(logits, targets, class_weights, label_smoothing)
-    rows = spread(cotangent, logits.shape[:-1], reduction)[..., np.newaxis]
+    each = cotangent[..., np.newaxis]
     total = np.sum(shares, axis=-1, keepdims=True) if gradient == "exact" else 1.0
     weights = np.ones(logits.shape[-1]) if class_weights is None else class_weights
     return (
-        rows * (np.exp(log_softmax(logits)) * total - shares),
-        rows * ((label_smoothing - 1.0) * weights) * log_softmax(logits),
+        each * (np.exp(log_softmax(logits)) * total - shares),
+        each * ((label_smoothing - 1.0) * weights) * log_softmax(logits),
     )
 
 
@@ -167,11 +163,11 @@ def sparse_softmax_cross_entropy_vjp(
     known = _known(logits, labels, ignored, out_of_range)
     weights, counted, label = _weights(logits, class_weights), labels != ignored, np.where(known, labels, 0)
     if reduction not in MEANS:
-        rows = spread(cotangent, labels.shape, reduction)
+        each = spread(cotangent, labels.shape, reduction)
     elif counted.any():
-        rows = np.broadcast_to(cotangent / _denominator(weights, label, counted, reduction), labels.shape)
+        each = np.broadcast_to(cotangent / _denominator(weights, label, counted, reduction), labels.shape)
     else:
-        rows = np.zeros(labels.shape)
+        each = np.zeros(labels.shape)
     classes = logits.shape[-1]
     hit = (label[..., np.newaxis] == np.arange(classes)) * 1.0
     gradient = np.take(weights, label)[..., np.newaxis] * (p - hit)
@@ -179,7 +175,7 @@ def sparse_softmax_cross_entropy_vjp(
         of_all = p * np.sum(weights) - weights
         gradient = (1.0 - label_smoothing) * gradient + label_smoothing / classes * of_all
     gradient = np.where(
-        known[..., np.newaxis], rows[..., np.newaxis] * gradient, np.nan if out_of_range == "nan" else 0.0
+        known[..., np.newaxis], each[..., np.newaxis] * gradient, np.nan if out_of_range == "nan" else 0.0
     )
     return (np.where(counted[..., np.newaxis], gradient, 0.0),)
 
@@ -205,19 +201,18 @@ def _denominator(weights: Array, label: Array, counted: Array, mean: str) -> Arr
     return float(np.sum(counted) if mean == "mean_rows" else counted.size)
 
 
+@elements.loss
 def sigmoid_cross_entropy(
     logits: Array,
     targets: Array,
     positive_weight: Array | None = None,
     *,
     label_smoothing: float = 0.0,
-    reduction: str = "mean",
-    row_mean: bool = False,
     zero_target: str = "zero",
 ) -> Array:
     """Cross entropy of the logistic function of logits against probabilities, element by element.
 
-    ``loss = -w s log σ(x) - (1 - s) log σ(-x)`` with ``s = (1 - ε) t + ε/2``, then reduced
+    ``loss = -w s log σ(x) - (1 - s) log σ(-x)`` with ``s = (1 - ε) t + ε/2``
 
     No term cancels another, so small losses keep their relative accuracy.
 
@@ -226,13 +221,8 @@ def sigmoid_cross_entropy(
         targets: the shape of ``logits``, in [0, 1]; ``t``.
         positive_weight: ``(features,)``, the weight of the positive term, or None for ones; ``w``.
         label_smoothing: ``ε``, in [0, 1].
-        reduction: ``mean``, ``sum``, or ``none``.
-        row_mean: whether the last axis is averaged before the reduction.
         zero_target: where ``s`` or ``1 - s`` is 0 its term is ``zero``, or with ``nan`` the product, which is
             NaN at an infinite logit.
-
-    Returns:
-        A scalar; for ``none`` the shape of ``logits``, with ``row_mean`` without its last axis.
 
     Raises:
         ValueError: shapes that do not fit, or ``label_smoothing`` outside [0, 1].
@@ -243,10 +233,10 @@ def sigmoid_cross_entropy(
     positive, negative = weight * shares * log_expit(logits), (1.0 - shares) * log_expit(-logits)
     if zero_target == "zero":
         positive, negative = np.where(shares == 0, 0.0, positive), np.where(shares == 1, 0.0, negative)
-    losses = -positive - negative
-    return reduce(losses, reduction, row_mean=row_mean)
+    return -positive - negative
 
 
+@elements.vjp
 def sigmoid_cross_entropy_vjp(
     logits: Array,
     targets: Array,
@@ -254,19 +244,16 @@ def sigmoid_cross_entropy_vjp(
     cotangent: Array,
     *,
     label_smoothing: float = 0.0,
-    reduction: str = "mean",
-    row_mean: bool = False,
 ) -> tuple[Array, Array]:
     """Gradient of `sigmoid_cross_entropy`: ``(1 - s + w s) σ(x) - w s``.
 
     For the targets it is ``(1 - ε) (log σ(-x) - w log σ(x))``.
     """
     weight, shares = _positive(logits, targets, positive_weight, label_smoothing)
-    elements = spread(cotangent, logits.shape, reduction, row_mean=row_mean)
     total = 1.0 if positive_weight is None else 1.0 - shares + weight * shares
     of_logits = total * expit(logits) - weight * shares
     of_targets = log_expit(-logits) - weight * log_expit(logits)
-    return elements * of_logits, elements * ((1.0 - label_smoothing) * of_targets)
+    return cotangent * of_logits, cotangent * ((1.0 - label_smoothing) * of_targets)
 
 
 def _positive(

@@ -114,7 +114,12 @@ def kl_divergence_with_log_targets_vjp(
 
 
 def kl_divergence_probabilities(
-    targets: Array, predictions: Array, *, epsilon: float = 0.0, reduction: str = "batchmean"
+    targets: Array,
+    predictions: Array,
+    sample_weights: Array | None = None,
+    *,
+    epsilon: float = 0.0,
+    reduction: str = "batchmean",
 ) -> Array:
     """Kullback–Leibler divergence of probabilities from target probabilities.
 
@@ -123,8 +128,9 @@ def kl_divergence_probabilities(
     Args:
         targets: ``(…, classes)``, in [0, 1]; ``p``. A zero with ``ε = 0`` counts as 0 log 0 = 0.
         predictions: the shape of ``targets``, in [0, 1]; ``q``.
+        sample_weights: ``(batch,)``, by which the divergences of rows are multiplied, or None.
         epsilon: below it both are clipped; ``ε``.
-        reduction: as for `kl_divergence`.
+        reduction: as for `kl_divergence`; or the sum divided by that of the weights (``mean_weights``).
 
     Returns:
         A scalar; for ``rows`` the shape of the inputs without its last axis, for ``elements`` all of it.
@@ -136,12 +142,13 @@ def kl_divergence_probabilities(
     """
     p, q = _clipped(targets, predictions, epsilon)
     terms = np.where(p == 0, 0.0, p * (np.log(p) - np.log(q)))
-    return _reduce_terms(terms, reduction)
+    return _reduce_terms(terms, reduction, sample_weights)
 
 
 def kl_divergence_probabilities_vjp(
     targets: Array,
     predictions: Array,
+    sample_weights: Array | None,
     cotangent: Array,
     *,
     epsilon: float = 0.0,
@@ -153,7 +160,7 @@ def kl_divergence_probabilities_vjp(
     Where ``p`` is 0 the former is ``infinite``, or with ``zero_gradient`` ``zero`` or ``nan``, and the latter
     is 0, but for ``nan`` the quotient, which is NaN for ``q = 0``.
     """
-    terms = _spread_terms(cotangent, targets.shape, reduction)
+    terms = _spread_terms(cotangent, targets.shape, reduction, sample_weights)
     p, q = _clipped(targets, predictions, epsilon)
     of_targets = one_more_than_difference(terms, np.log(p), np.log(q))
     of_predictions = -(terms * p * (1.0 / q))
@@ -171,23 +178,29 @@ def _clipped(targets: Array, predictions: Array, epsilon: float) -> tuple[Array,
     return np.maximum(targets, epsilon), np.maximum(predictions, epsilon)
 
 
-def _reduce_terms(terms: Array, reduction: str) -> Array:
+OF_ROWS = {"batchmean": "mean", "rows": "none", "mean_weights": "mean_weights"}
+"""What is made of the divergences of rows, by the reduction of terms."""
+
+
+def _reduce_terms(terms: Array, reduction: str, weights: Array | None = None) -> Array:
     """Terms of a divergence as they are, summed over each row, or further."""
-    if reduction in ("elements", "mean", "sum"):
-        return reduce(terms, reduction.replace("elements", "none"))
+    if reduction in OF_ROWS:
+        return reduce(np.sum(terms, axis=-1), OF_ROWS[reduction], weights=weights)
     require(
-        reduction in ("batchmean", "rows"),
+        reduction in TERM_REDUCTIONS,
         f"reduction must be one of {', '.join(TERM_REDUCTIONS)}; got {reduction!r}",
     )
-    return reduce(np.sum(terms, axis=-1), "none" if reduction == "rows" else "mean")
+    return reduce(terms, reduction.replace("elements", "none"), weights=weights)
 
 
-def _spread_terms(cotangent: Array, shape: tuple[int, ...], reduction: str) -> Array:
+def _spread_terms(
+    cotangent: Array, shape: tuple[int, ...], reduction: str, weights: Array | None = None
+) -> Array:
     """The cotangent of each term: the transpose of `_reduce_terms`."""
-    if reduction in ("elements", "mean", "sum"):
-        return spread(cotangent, shape, reduction.replace("elements", "none"))
-    rows = spread(cotangent, shape[:-1], "none" if reduction == "rows" else "mean")
-    return np.broadcast_to(rows[..., np.newaxis], shape)
+    if reduction not in OF_ROWS:
+        return spread(cotangent, shape, reduction.replace("elements", "none"), weights=weights)
+    each = spread(cotangent, shape[:-1], OF_ROWS[reduction], weights=weights)
+    return np.broadcast_to(each[..., np.newaxis], shape)
 
 
 @rows.loss

@@ -20,6 +20,7 @@ def tversky(
     predictions: Array,
     targets: Array,
     class_weights: Array | None = None,
+    sample_weights: Array | None = None,
     *,
     reduction: str = "mean",
     axis: tuple[int, ...] | None = (1,),
@@ -40,7 +41,9 @@ def tversky(
         predictions: ``(batch, places, classes)``, in [0, 1]; ``p``. Or None.
         targets: the shape of either, in [0, 1]; ``t``.
         class_weights: ``(classes,)``, by which the losses of the classes are multiplied, or None.
-        reduction: ``none``, ``mean`` or ``sum`` of the losses that are left.
+        sample_weights: ``(batch,)``, by which the losses of samples are multiplied, or None.
+        reduction: ``none``, ``mean`` or ``sum`` of the losses that are left; or their sum divided by that of
+            the weights of samples (``mean_weights``), or by how many of these are not 0 (``mean_counted``).
         axis: what one ratio sums over; None for all axes.
         alpha: weight of false positives; ``α``.
         beta: weight of false negatives; ``β``.
@@ -61,7 +64,8 @@ def tversky(
     ratio = (hits + smooth) / (hits + others + (smooth + epsilon))
     factors = _factors(targets.shape, axis, class_weights, ignore_background)
     losses = 1.0 - ratio if factors is None else factors * (1.0 - ratio)
-    return reduce(losses[..., 1:] if _leaves_out(targets, ignore_background) else losses, reduction)
+    losses = losses[..., 1:] if _leaves_out(targets, ignore_background) else losses
+    return reduce(losses, reduction, weights=sample_weights)
 
 
 def tversky_vjp(
@@ -69,6 +73,7 @@ def tversky_vjp(
     predictions: Array,
     targets: Array,
     class_weights: Array | None,
+    sample_weights: Array | None,
     cotangent: Array,
     *,
     reduction: str = "mean",
@@ -89,7 +94,8 @@ def tversky_vjp(
     ratio = (hits + smooth) / below
     factors = _factors(targets.shape, axis, class_weights, ignore_background)
     left_out = _leaves_out(targets, ignore_background)
-    each = spread(cotangent, (*ratio.shape[:-1], ratio.shape[-1] - 1) if left_out else ratio.shape, reduction)
+    shape = (*ratio.shape[:-1], ratio.shape[-1] - 1) if left_out else ratio.shape
+    each = spread(cotangent, shape, reduction, weights=sample_weights)
     if left_out:
         each = np.concatenate([np.zeros((*ratio.shape[:-1], 1)), each], axis=-1)
     each = each if factors is None else each * factors
@@ -150,7 +156,7 @@ def generalized_dice_vjp(
     """Gradient of `generalized_dice`: that of `tversky` with these weights."""
     options = {"smooth": smooth, "ignore_background": ignore_background}
     weights = _rarity(targets, epsilon)
-    return tversky_vjp(logits, None, targets, weights, cotangent, **options)[:1]  # type: ignore[arg-type]
+    return tversky_vjp(logits, None, targets, weights, None, cotangent, **options)[:1]  # type: ignore[arg-type]
 
 
 def _rarity(targets: Array, epsilon: float) -> Array:

@@ -89,6 +89,7 @@ def _check_pairs(embeddings: Array, labels: Array) -> None:
 def circle(
     embeddings: Array,
     labels: Array,
+    sample_weights: Array | None = None,
     *,
     gamma: float = 80.0,
     margin: float = 0.4,
@@ -103,10 +104,12 @@ def circle(
     Args:
         embeddings: ``(batch, features)``, which are meant to be of length 1; ``x``.
         labels: ``(batch,)``, integers.
+        sample_weights: ``(batch,)``, by which the losses are multiplied, or None.
         gamma: ``γ``.
         margin: ``m``.
         remove_diagonal: whether none is like itself.
-        reduction: ``none``, ``sum``, ``mean``, or ``mean_positive`` over the losses that are not 0.
+        reduction: ``none``, ``sum``, ``mean``, or their sum divided by the number of losses that are not 0
+            (``mean_positive``), or by the weights of these (``mean_weights``).
 
     Raises:
         ValueError: shapes that do not fit, or an unknown ``reduction``.
@@ -116,14 +119,16 @@ def circle(
     """
     exponent = _exponents(embeddings, labels, gamma, margin, remove_diagonal)[0]
     losses = np.logaddexp(exponent, 0.0)
-    if reduction == "mean_positive":
-        return np.sum(losses) / _positive(losses)
-    return reduce(losses, reduction)
+    count = _positive(losses, sample_weights, reduction)
+    if count is None:
+        return reduce(losses, reduction, weights=sample_weights)
+    return reduce(losses, "sum", weights=sample_weights) / count
 
 
 def circle_vjp(
     embeddings: Array,
     labels: Array,
+    sample_weights: Array | None,
     cotangent: Array,
     *,
     gamma: float = 80.0,
@@ -137,18 +142,24 @@ def circle_vjp(
     distance is. Rows that lack either kind have none.
     """
     exponent, shares, slopes, near = _exponents(embeddings, labels, gamma, margin, remove_diagonal)
-    if reduction == "mean_positive":
-        cotangent, reduction = cotangent / _positive(np.logaddexp(exponent, 0.0)), "sum"
-    each = spread(cotangent, labels.shape, reduction) * expit(exponent)
+    count = _positive(np.logaddexp(exponent, 0.0), sample_weights, reduction)
+    if count is not None:
+        cotangent, reduction = cotangent / count, "sum"
+    each = spread(cotangent, labels.shape, reduction, weights=sample_weights) * expit(exponent)
     of_distances = np.where((exponent == -np.inf)[:, np.newaxis], 0.0, each[:, np.newaxis] * shares * slopes)
     of_products = np.where(near, 0.0, -of_distances)
     return (np.matmul(of_products + np.transpose(of_products), embeddings),)
 
 
-def _positive(losses: Array) -> float:
-    """How many losses are not 0; 1 where all are."""
-    plain: Array = getattr(losses, "value", losses)
-    return max(float(np.sum(plain > 0)), 1.0)
+def _positive(losses: Array, weights: Array | None, reduction: str) -> Array | float | None:
+    """What a mean of losses that are not 0 divides by: their number, at least 1, or their weights."""
+    above = plain(losses) > 0
+    if reduction == "mean_positive":
+        return max(float(np.sum(above)), 1.0)
+    if reduction != "mean_weights":
+        return None
+    require(weights is not None, "a mean over weights takes weights of samples")
+    return np.sum(np.where(above, weights, 0.0))  # type: ignore[arg-type]
 
 
 def _exponents(

@@ -10,7 +10,7 @@ from .distributions import (
     normalized_rows,
     normalized_rows_vjp,
 )
-from .reductions import reduce, spread
+from .reductions import single_elements, single_rows
 
 __all__ = [
     "GUARDS",
@@ -28,6 +28,7 @@ GUARDS = ("none", "clip", "add", "log")
 """What keeps the logarithm of a probability finite."""
 
 
+@single_rows.loss
 def categorical_cross_entropy(
     predictions: Array,
     targets: Array | None = None,
@@ -51,9 +52,6 @@ def categorical_cross_entropy(
         zero_target: where ``t`` is 0 the term is ``zero``, by the convention 0 log 0 = 0, or with ``nan`` the
             product, which is NaN at a probability of 0. Of labels the gradient alone has such products.
 
-    Returns:
-        ``(batch,)``.
-
     Raises:
         ValueError: shapes that do not fit, both targets and labels or neither, or a label out of range.
 
@@ -66,6 +64,7 @@ def categorical_cross_entropy(
     return -np.sum(terms, axis=-1)
 
 
+@single_rows.vjp
 def categorical_cross_entropy_vjp(
     predictions: Array,
     targets: Array | None,
@@ -80,9 +79,9 @@ def categorical_cross_entropy_vjp(
 
     Rows that are divided by their sum ``s`` pass on ``(g - Σ g q)/s``.
     """
-    shares, rows = _shares_of(predictions, targets, labels), cotangent[..., np.newaxis]
+    shares, each = _shares_of(predictions, targets, labels), cotangent[..., np.newaxis]
     held = _held(predictions, epsilon, normalized)
-    of_held = -(rows * shares * (1.0 / held))
+    of_held = -(each * shares * (1.0 / held))
     if zero_target == "zero":
         of_held = np.where(shares == 0, 0.0, of_held)
     inside = normalized_rows(predictions) if normalized == "before" else predictions
@@ -94,7 +93,7 @@ def categorical_cross_entropy_vjp(
     gradient = np.where(clipped, 0.0, of_held)
     if normalized == "before":
         gradient = normalized_rows_vjp(gradient, inside, np.sum(predictions, axis=-1, keepdims=True))
-    return gradient, None if targets is None else -(rows * np.log(held))
+    return gradient, None if targets is None else -(each * np.log(held))
 
 
 def _shares_of(predictions: Array, targets: Array | None, labels: Array | None) -> Array:
@@ -119,13 +118,13 @@ def _held(predictions: Array, epsilon: float, normalized: str) -> Array:
     return normalized_rows(held) if normalized == "after" else held
 
 
+@single_elements.loss
 def binary_cross_entropy(
     predictions: Array,
     targets: Array,
     *,
     guard: str = "none",
     epsilon: float = 1e-7,
-    row_mean: bool = False,
     zero_target: str = "zero",
 ) -> Array:
     """Cross entropy of probabilities against probabilities, element by element.
@@ -138,12 +137,8 @@ def binary_cross_entropy(
         guard: what keeps the logarithms finite: nothing (``none``); ``p`` is held in [ε, 1 - ε] (``clip``);
             ε is added to ``p`` and to ``1 - p`` (``add``); the logarithms are held above -100 (``log``).
         epsilon: ``ε``.
-        row_mean: whether the last axis is averaged.
         zero_target: where ``t`` or ``1 - t`` is 0 its term is ``zero``, or with ``nan`` the product, which is
             NaN for an infinite logarithm.
-
-    Returns:
-        The shape of ``predictions``, with ``row_mean`` without its last axis.
 
     Raises:
         ValueError: shapes that do not fit, or an unknown ``guard``.
@@ -157,9 +152,10 @@ def binary_cross_entropy(
         negative = (1.0 - targets) * np.maximum(np.log(other), -100.0)
     if zero_target == "zero":
         positive, negative = np.where(targets == 0, 0.0, positive), np.where(targets == 1, 0.0, negative)
-    return reduce(-positive - negative, "none", row_mean=row_mean)
+    return -positive - negative
 
 
+@single_elements.vjp
 def binary_cross_entropy_vjp(
     predictions: Array,
     targets: Array,
@@ -167,7 +163,6 @@ def binary_cross_entropy_vjp(
     *,
     guard: str = "none",
     epsilon: float = 1e-7,
-    row_mean: bool = False,
     zero_target: str = "zero",
     gradient: str = "exact",
 ) -> tuple[Array, Array]:
@@ -176,15 +171,14 @@ def binary_cross_entropy_vjp(
     For the targets it is ``log(1 - p) - log p``. With ``gradient="bounded"`` the former is
     ``(p - t) / max(p (1 - p), 1e-12)``, and the latter is without any guard.
     """
-    elements = spread(cotangent, predictions.shape, "none", row_mean=row_mean)
     one, other, free = _guarded(predictions, targets, guard, epsilon)
     log_one, log_other = np.log(one), np.log(other)
     if gradient == "bounded":
         spread_out = np.maximum(predictions * (1.0 - predictions), 1e-12)
-        return elements * (predictions - targets) / spread_out, elements * (log_other - log_one)
+        return cotangent * (predictions - targets) / spread_out, cotangent * (log_other - log_one)
     if guard == "log":
         log_one, log_other = np.maximum(log_one, -100.0), np.maximum(log_other, -100.0)
-    positive, negative = elements * targets * (1.0 / one), elements * (1.0 - targets) * (1.0 / other)
+    positive, negative = cotangent * targets * (1.0 / one), cotangent * (1.0 - targets) * (1.0 / other)
     if zero_target == "zero":
         positive, negative = np.where(targets == 0, 0.0, positive), np.where(targets == 1, 0.0, negative)
     if guard == "log":
@@ -192,7 +186,7 @@ def binary_cross_entropy_vjp(
             np.where(log_one > -100.0, positive, 0.0),
             np.where(log_other > -100.0, negative, 0.0),
         )
-    return np.where(free, negative - positive, 0.0), elements * (log_other - log_one)
+    return np.where(free, negative - positive, 0.0), cotangent * (log_other - log_one)
 
 
 def _guarded(predictions: Array, targets: Array, guard: str, epsilon: float) -> tuple[Array, Array, Array]:

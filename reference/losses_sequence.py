@@ -124,6 +124,7 @@ def ctc_loss(
     labels: Array,
     logit_lengths: Array | None,
     label_lengths: Array,
+    sample_weights: Array | None = None,
     *,
     blank: int = 0,
     domain: str = "logits",
@@ -140,10 +141,12 @@ def ctc_loss(
         labels: ``(batch, length)``, integers in [0, classes - 1): numbers among classes less the blank.
         logit_lengths: ``(batch,)``, how many steps count, from 0; None for all of them.
         label_lengths: ``(batch,)``, how many labels count, from 0.
+        sample_weights: ``(batch,)``, by which the losses are multiplied, or None.
         blank: the class that is no label; a negative one counts from the end.
         domain: whether ``logits`` are such, or ``log_probabilities``, which need not sum to one.
         reduction: ``none``, ``sum``, or ``mean`` over the batch; for ``mean_labels`` each loss is divided by
-            the number of its labels beforehand, by 1 where there are none.
+            the number of its labels beforehand, by 1 where there are none; ``mean_weights`` divides the sum
+            by that of the weights.
         infeasible: the loss of labels that need more steps than there are: ``infinity``, whose gradient is
             NaN, or ``zero``.
 
@@ -160,7 +163,7 @@ def ctc_loss(
         losses = np.where(losses == np.inf, 0.0, losses)
     if reduction == "mean_labels":
         losses, reduction = losses / np.maximum(label_lengths, 1.0), "mean"
-    return reduce(losses, reduction)
+    return reduce(losses, reduction, weights=sample_weights)
 
 
 def ctc_loss_vjp(
@@ -168,6 +171,7 @@ def ctc_loss_vjp(
     labels: Array,
     logit_lengths: Array | None,
     label_lengths: Array,
+    sample_weights: Array | None,
     cotangent: Array,
     *,
     blank: int = 0,
@@ -194,7 +198,7 @@ def ctc_loss_vjp(
     if reduction == "mean_labels":
         cotangent, reduction = spread(cotangent, labels.shape[:1], "mean"), "none"
         cotangent = cotangent / np.maximum(label_lengths, 1.0)
-    each = spread(cotangent, labels.shape[:1], reduction)[:, np.newaxis, np.newaxis]
+    each = spread(cotangent, labels.shape[:1], reduction, weights=sample_weights)[:, np.newaxis, np.newaxis]
     counts = lattice.counts[..., np.newaxis]
     if infeasible == "zero":
         counts = counts & (total != -np.inf)[:, np.newaxis, np.newaxis]
@@ -216,8 +220,8 @@ def _shares(through: Array, total: Array) -> Array:
 
 def _of_scores(log_p: Array, shares: Array, domain: str, gradient: str) -> Array:
     """What the shares of classes at each step make of what is given."""
-    if domain == "log_probabilities":
-        return -shares if gradient == "exact" else np.exp(log_p) - shares
+    if domain == "log_probabilities" and gradient == "exact":
+        return -shares
     p = np.exp(log_p)
     # Behind a logarithm of a softmax p comes times the sum of all shares, 1: the larger error counts.
     return np.maximum(p - shares, p * np.sum(shares, axis=-1, keepdims=True) - shares)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,17 @@ import numpy as np
 from ..numerics.magnitude import magnitude
 from .checks import Array, require, require_shape
 
-__all__ = ["REDUCTIONS", "WEIGHTED_MEANS", "elements", "reduce", "rows", "share_out", "spread"]
+__all__ = [
+    "REDUCTIONS",
+    "WEIGHTED_MEANS",
+    "elements",
+    "reduce",
+    "rows",
+    "share_out",
+    "single_elements",
+    "single_rows",
+    "spread",
+]
 
 WEIGHTED_MEANS = ("mean_weights", "mean_counted")
 """Means of weighted losses that are divided by the weights, or by how many of these are not 0."""
@@ -35,18 +45,22 @@ class Losses:
     Args:
         of_rows: whether there is one loss for each line along the last axis, or along ``axis`` if there is
             such a parameter.
+        reduction: what is made of them unless something else is said.
     """
 
     of_rows: bool
+    reduction: str = "mean"
 
     def loss(self, losses: Function) -> Function:
         """The reduced loss, from a function that gives the losses."""
         count = _positional(losses)
 
         @functools.wraps(losses)
-        def reduced(*inputs: Array, reduction: str = "mean", row_mean: bool = False, **options: Any) -> Array:
+        def reduced(
+            *inputs: Array, reduction: str = self.reduction, row_mean: bool = False, **options: Any
+        ) -> Array:
             found = losses(*inputs[:count], **options)
-            return reduce(found, reduction, row_mean=row_mean, weights=(*inputs, None)[count])
+            return reduce(found, reduction, row_mean=row_mean, weights=_last(inputs, count))
 
         reduced.__doc__ = f"{inspect.getdoc(losses)}\n{SHARED}"
         return self._with_keywords(reduced)
@@ -57,11 +71,11 @@ class Losses:
 
         @functools.wraps(vjp)
         def spreading(
-            *inputs: Array, reduction: str = "mean", row_mean: bool = False, **options: Any
+            *inputs: Array, reduction: str = self.reduction, row_mean: bool = False, **options: Any
         ) -> tuple[Array, ...]:
             *given, cotangent = inputs
             first = next(x for x in given if x is not None)
-            shape, weights = self._shape(first.shape, **options), (*given, None)[count]
+            shape, weights = self._shape(first.shape, **options), _last(given, count)
             each = spread(cotangent, shape, reduction, row_mean=row_mean, weights=weights)
             gradients: tuple[Array, ...] = vjp(*given[:count], each, **options)
             return gradients
@@ -75,7 +89,7 @@ class Losses:
     def _with_keywords(self, whole: Function) -> Function:
         """The function, whose signature names the keywords that all losses share."""
         signature = inspect.signature(whole)
-        shared = {"reduction": "mean"} if self.of_rows else {"reduction": "mean", "row_mean": False}
+        shared = {"reduction": self.reduction} | ({} if self.of_rows else {"row_mean": False})
         keywords = (
             inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=v) for n, v in shared.items()
         )
@@ -92,6 +106,12 @@ multiplied; ``row_mean``, whether the last axis is averaged before the reduction
 """
 
 elements, rows = Losses(of_rows=False), Losses(of_rows=True)
+single_elements, single_rows = Losses(of_rows=False, reduction="none"), Losses(of_rows=True, reduction="none")
+
+
+def _last(inputs: Sequence[Array], count: int) -> Array | None:
+    """The weights of samples, behind so many other inputs."""
+    return inputs[count] if len(inputs) > count else None
 
 
 def _positional(function: Function) -> int:

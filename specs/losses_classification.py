@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..reference import losses_classification as reference
-from .language.loss import MEAN_OF_MEANS, REDUCTION, ROW_MEAN
+from .language.loss import MEAN_OF_MEANS, ROW_MEAN, loss
 from .language.spec import Constraint, Input, Parameter, Source, Spec
 
 ROWS = "*(batch, steps)[:rank]"
@@ -30,45 +30,44 @@ SMOOTHING_SOURCE = Source(
     "Szegedy et al. (2015), Rethinking the inception architecture", "https://arxiv.org/abs/1512.00567"
 )
 
-softmax_cross_entropy = Spec(
-    reference=reference.softmax_cross_entropy,
-    inputs=(
+softmax_cross_entropy = loss(
+    reference.softmax_cross_entropy,
+    (
         LOGITS,
         Input(
             "targets",
             f"{ROWS}, classes",
             kind="unit",
             meaning="shares of the classes; rows need not sum to one",
+            frozen="gradient == 'constant'",
         ),
         CLASS_WEIGHTS,
     ),
-    parameters=(
-        REDUCTION,
-        LABEL_SMOOTHING,
-        WEIGHTED,
-        RANK,
-        Parameter(
-            "gradient",
-            ("exact", "unit_sum"),
-            "exact, or supposing that targets sum to one",
-            facet=True,
-            right="exact",
-        ),
-        ZERO_TARGET,
+    LABEL_SMOOTHING,
+    WEIGHTED,
+    RANK,
+    Parameter(
+        "gradient",
+        ("exact", "unit_sum", "constant"),
+        "exact, or supposing that targets sum to one, or are constant beside",
+        facet=True,
+        right="exact",
     ),
+    ZERO_TARGET,
+    weighted="samples_weighted",
     sizes=((5, 3, 7), (1, 1, 2), (4, 3, 1), (16, 2, 65), (2, 3, 513)),
     data=("normal", "offset", "saturated", "large", "nan", "negative_infinities"),
     constraints=(SMOOTHING_IN_RANGE,),
     kernel_data={"low": ("logits",), "late": ("logits",), "mixed": ("logits",)},
     excluded=(
-        "weighted and gradient == 'unit_sum'",
+        "weighted and gradient != 'exact'",
+        "samples_weighted and (weighted or rank > 1)",
         # Smoothing leaves no target of 0.
         "zero_target == 'nan' and label_smoothing > 0",
         # There all losses are 0, or one: options would not be seen.
         "classes == 1 and (rank > 1 or weighted or label_smoothing > 0) or batch == 1 and rank > 1",
     ),
     sources=(SMOOTHING_SOURCE,),
-    empty=(),
 )
 
 sparse_softmax_cross_entropy = Spec(
@@ -140,23 +139,20 @@ sparse_softmax_cross_entropy = Spec(
     empty=(),
 )
 
-sigmoid_cross_entropy = Spec(
-    reference=reference.sigmoid_cross_entropy,
-    inputs=(
+sigmoid_cross_entropy = loss(
+    reference.sigmoid_cross_entropy,
+    (
         Input("logits", "batch, features", meaning="log-odds"),
         Input("targets", "batch, features", kind="unit", meaning="probabilities"),
         Input("positive_weight", "features", kind="positive", when="weighted", constant=True),
     ),
-    parameters=(
-        REDUCTION,
-        Parameter("label_smoothing", (0.0, 0.1), "share by which targets are drawn towards 1/2"),
-        Parameter("weighted", (False, True), "whether the positive term has weights"),
-        ROW_MEAN,
-        ZERO_TARGET,
-    ),
+    Parameter("label_smoothing", (0.0, 0.1), "share by which targets are drawn towards 1/2"),
+    Parameter("weighted", (False, True), "whether the positive term has weights"),
+    ROW_MEAN,
+    ZERO_TARGET,
+    weighted="samples_weighted",
     sizes=((3, 17), (1, 1), (5, 65), (1, 1025)),
     data=("normal", "tails", "saturated", "zeros", "nan", "infinities"),
     constraints=(SMOOTHING_IN_RANGE,),
-    excluded=(MEAN_OF_MEANS,),
-    empty=(),
+    excluded=(MEAN_OF_MEANS, "samples_weighted and weighted"),
 )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from ..reference import losses_divergence as reference
-from .language.loss import loss
+from .language.loss import loss, weighing
 from .language.spec import Input, Parameter, Source, Spec
 from .losses_classification import ZERO_TARGET
 
+SAMPLES_WEIGHTED, SAMPLE_WEIGHTS, SENSELESS = weighing()
 LOG_PREDICTIONS = Input("log_predictions", "batch, classes", meaning="log-probabilities")
 TERM_REDUCTION = Parameter(
     "reduction",
@@ -61,13 +64,19 @@ kl_divergence_probabilities = Spec(
     inputs=(
         Input("targets", "batch, classes", kind="probability"),
         Input("predictions", "batch, classes", kind="probability"),
+        SAMPLE_WEIGHTS,
     ),
     parameters=(
-        TERM_REDUCTION,
+        dataclasses.replace(TERM_REDUCTION, values=(*reference.TERM_REDUCTIONS, "mean_weights")),
+        SAMPLES_WEIGHTED,
         Parameter("epsilon", (0.0, 1e-7), "below it probabilities are clipped", facet=True),
         ZERO_GRADIENT,
     ),
-    excluded=("epsilon > 0 and zero_gradient != 'infinite'",),
+    excluded=(
+        "epsilon > 0 and zero_gradient != 'infinite'",
+        "weighted and reduction in ('elements', 'mean')",
+        *SENSELESS,
+    ),
     sizes=DISTRIBUTION_SIZES,
     data=("normal", "zeros"),
     sources=KL_SOURCES,

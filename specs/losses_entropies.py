@@ -18,6 +18,7 @@ binary_focal_cross_entropy = loss(
     Parameter("alpha", (None, 0.25), "weight of the positive class", facet=True),
     Parameter("gamma", (2.0, 0.5), "how much less counts what is well predicted"),
     row_mean=True,
+    weighted=True,
     sizes=((3, 17), (1, 1)),
     data=("normal", "tails", "zeros", "nan"),
     # At a probability of 0 or 1 that is right, the slope of a root meets a loss of nearly 0.
@@ -44,11 +45,12 @@ categorical_focal_cross_entropy = loss(
     Parameter("gamma", (2.0, 0.5), "how much less counts what is well predicted"),
     Parameter("label_smoothing", (0.0, 0.5), "share that is spread evenly over the classes"),
     WEIGHTED,
+    weighted="samples_weighted",
     sizes=((5, 7), (3, 2)),
     data=("normal", "offset", "zeros", "nan"),
     constraints=(SMOOTHING_IN_RANGE,),
     excluded=(
-        "weighted and alpha != 0.25",
+        "weighted and (alpha != 0.25 or samples_weighted)",
         # Probabilities have their own values, among which 0 and 1 are with zeros.
         "domain != 'logits' and data in ('offset', 'nan')",
         # At a probability of 1 that is right, the slope of a root meets a loss of nearly 0.
@@ -68,6 +70,7 @@ generalized_cross_entropy = loss(
         Input("labels", "batch", kind="index", limit="classes", meaning="the class of each row"),
     ),
     Parameter("q", (0.5, 0.7), "towards 0 the cross entropy, at 1 the absolute error"),
+    weighted=True,
     sizes=((7, 5), (3, 4)),
     data=("normal", "zeros"),
     sources=(Source("Zhang and Sabuncu (2018)", "https://arxiv.org/abs/1805.07836"),),

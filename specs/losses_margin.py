@@ -27,6 +27,7 @@ hinge = loss(
     Parameter("power", (1, 2), "of what is lacking"),
     Parameter("kink_gradient", (1.0, 0.5, 0.0), "slope where nothing is lacking, just so", facet=True),
     row_mean=True,
+    weighted=True,
     sizes=SIZES,
     data=("normal", "ties", "zeros", "nan", "infinities"),
     constraints=(MARGIN_IN_RANGE,),
@@ -82,6 +83,7 @@ multiclass_hinge = loss(
     (CLASS_SCORES, CLASSES),
     Parameter("margin", (1.0, 0.0), "by which the class is to be ahead of the best other one"),
     Parameter("rival_floor", reference.RIVAL_FLOORS, "what the best other class scores at least", facet=True),
+    weighted=True,
     sizes=((3, 17), (5, 2)),
     data=("normal", "offset", "nan"),
     sources=(

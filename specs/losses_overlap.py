@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ..reference import losses_overlap as reference
-from .language.loss import REDUCTION
+from .language.loss import WEIGHTED_REDUCTION, weighing
 from .language.spec import Input, Parameter, Source, Spec
 
 PLACES = "batch, places, classes"
+SAMPLES_WEIGHTED, SAMPLE_WEIGHTS, SENSELESS = weighing("samples_weighted")
 
 tversky = Spec(
     reference=reference.tversky,
@@ -16,9 +17,11 @@ tversky = Spec(
         # Rows of any sum: of one-hot rows against a softmax there are as many false positives as negatives.
         Input("targets", PLACES, kind="unit", meaning="shares; rows need not sum to one"),
         Input("class_weights", "classes", kind="positive", when="weighted", constant=True),
+        SAMPLE_WEIGHTS,
     ),
     parameters=(
-        REDUCTION,
+        WEIGHTED_REDUCTION,
+        SAMPLES_WEIGHTED,
         Parameter("domain", ("logits", "probabilities"), "what is given"),
         Parameter("axis", ((1,), (1, 2), None), "what one ratio sums over: places, samples or all"),
         Parameter("alpha", (0.5, 0.25), "weight of false positives"),
@@ -33,6 +36,9 @@ tversky = Spec(
     data=("normal", "tails", "zeros", "nan"),
     excluded=(
         "smooth > 0 and epsilon > 0",
+        # Only there is one loss of each sample.
+        "samples_weighted and axis != (1, 2)",
+        *SENSELESS,
         "(weighted or ignore_background) and (axis != (1,) or classes == 1)",
         # Probabilities have their own values, zeros among them; of one class all are 1.
         "domain != 'logits' and (data in ('tails', 'nan') or classes == 1)",

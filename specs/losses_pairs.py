@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ..reference import losses_pairs as reference
+from .language.loss import weighing
 from .language.spec import Input, Parameter, Source, Spec
 
 EMBEDDINGS = Input("embeddings", "batch, features", meaning="one for each sample")
 # Of more samples than labels two are alike at least.
 LABELS = Input("labels", "batch", kind="index", limit="3", meaning="which samples are alike")
+SAMPLES_WEIGHTED, SAMPLE_WEIGHTS, SENSELESS = weighing()
 # Exponentials of what a temperature or a scale makes large leave half types no digits.
 HALF = "dtype in ('bfloat16', 'float16')"
 
@@ -31,22 +33,23 @@ ntxent = Spec(
 
 circle = Spec(
     reference=reference.circle,
-    inputs=(EMBEDDINGS, LABELS),
+    inputs=(EMBEDDINGS, LABELS, SAMPLE_WEIGHTS),
     parameters=(
         Parameter(
             "reduction",
-            ("mean", "none", "sum", "mean_positive"),
-            "a mean divides by the number of losses, or of those that are not 0",
+            ("mean", "none", "sum", "mean_positive", "mean_weights"),
+            "a mean divides by the number of losses, or of those that are not 0, or by the weights of these",
             facet=True,
             plain="none",
         ),
+        SAMPLES_WEIGHTED,
         Parameter("gamma", (0.125, 2.0, 80.0), "how much the far ones count"),
         Parameter("margin", (0.4, 0.25), "how near like ones are to be"),
         Parameter("remove_diagonal", (True, False), "whether none is like itself"),
     ),
     sizes=((6, 5), (7, 17), (7, 2), (4, 1)),
     data=("normal", "tiny"),
-    excluded=(f"{HALF} and gamma > 2",),
+    excluded=(f"{HALF} and gamma > 2", *SENSELESS),
     sources=(Source("Sun et al. (2020), Circle loss", "https://arxiv.org/abs/2002.10857"),),
     empty=(),
 )

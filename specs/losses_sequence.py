@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from ..reference import losses_sequence as reference
+from .language.loss import weighing
 from .language.spec import Input, Parameter, Source, Spec
+
+SAMPLES_WEIGHTED, SAMPLE_WEIGHTS, SENSELESS = weighing()
 
 sequence_cross_entropy = Spec(
     reference=reference.sequence_cross_entropy,
@@ -79,15 +82,17 @@ ctc_loss = Spec(
             least="shortest",
             meaning="how many labels count",
         ),
+        SAMPLE_WEIGHTS,
     ),
     parameters=(
         Parameter(
             "reduction",
-            ("mean", "none", "sum", "mean_labels"),
-            "a mean over the batch, of losses that are divided by the number of labels or not",
+            ("mean", "none", "sum", "mean_labels", "mean_weights"),
+            "a mean over the batch, of losses divided by the number of labels or not, or over the weights",
             facet=True,
             plain="none",
         ),
+        SAMPLES_WEIGHTED,
         Parameter("blank", (0, -1, 1), "the class that is no label"),
         Parameter("domain", reference.DOMAINS, "what is given"),
         Parameter("ragged", (True, False), "whether sequences have lengths of their own"),
@@ -113,6 +118,9 @@ ctc_loss = Spec(
         "infeasible == 'zero' and steps >= 2 * length - 1",
         "gradient != 'exact' and domain == 'logits'",
         "data == 'padding_nan' and not ragged",
+        # The weight of a loss that is infinite may be 0.
+        "weighted and (ragged or steps < 2 * length - 1 or domain != 'logits')",
+        *SENSELESS,
     ),
     sources=(
         Source(

@@ -7,7 +7,7 @@ from .modules import function
 from .reductions import reduced
 
 SOFT = {
-    "not weighted": "optax knows no weights of classes",
+    "not weighted and not samples_weighted": "optax knows no weights of classes or samples",
     "gradient == 'exact'": "JAX differentiates whatever the targets sum to",
 }
 PRODUCT = {
@@ -18,7 +18,7 @@ SAFE = {"zero_target == 'zero' or data != 'negative_infinities'": "takes 0 log 0
 
 REDUCED = "reduced(y, reduction)"
 SMOOTHED = "optax.smooth_labels(targets, label_smoothing) if label_smoothing else targets"
-SOFT_FORM = {"on": f"logits, {SMOOTHED}", "returns": REDUCED, "unused": ("class_weights",)}
+SOFT_FORM = {"on": f"logits, {SMOOTHED}", "returns": REDUCED, "unused": ("class_weights", "sample_weights")}
 
 function(
     "softmax_cross_entropy", "optax.softmax_cross_entropy", {"axis": "-1"}, **SOFT_FORM, where=SOFT | PRODUCT
@@ -56,6 +56,7 @@ def negative_log_likelihood(logits, labels, *, ignored, reduction, class_weights
 
 
 BINARY = {
+    "not samples_weighted": "nothing is weighted",
     "not row_mean": "optax leaves the reduction to the user",
     "zero_target == 'nan' or data != 'infinities'": "JAX multiplies targets and logarithms",
     "label_smoothing == 0.0": "this loss smooths no targets",
@@ -67,13 +68,13 @@ function(
     "optax.sigmoid_binary_cross_entropy",
     on="logits, targets",
     returns=REDUCED,
-    unused=("positive_weight",),
+    unused=("positive_weight", "sample_weights"),
     where=BINARY | {"not weighted": "optax knows no weight of the positive term"},
 )
 
 
 @binds("sigmoid_cross_entropy", "jax.nn.log_sigmoid", where=BINARY, composition=True)
-def sigmoid_cross_entropy_composed(logits, targets, positive_weight, *, reduction):
+def sigmoid_cross_entropy_composed(logits, targets, positive_weight, sample_weights, *, reduction):
     positive = targets if positive_weight is None else positive_weight * targets
     return reduced(
         -positive * jax.nn.log_sigmoid(logits) - (1 - targets) * jax.nn.log_sigmoid(-logits), reduction

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .framework import binds, jax, jnp
 from .losses_classification import PRODUCT, REDUCED
 from .modules import function
-from .reductions import reduced
+from .reductions import UNWEIGHTED, reduced
 
 
 def reduced_rows(rows, reduction):
@@ -41,8 +41,8 @@ function(
 )
 
 
-@binds("kl_divergence_probabilities", "jax.scipy.special.rel_entr", where=PLAIN)
-def kl_divergence_probabilities(targets, predictions, *, reduction):
+@binds("kl_divergence_probabilities", "jax.scipy.special.rel_entr", where=PLAIN, fixed=UNWEIGHTED)
+def kl_divergence_probabilities(targets, predictions, sample_weights, *, reduction):
     terms = jax.scipy.special.rel_entr(targets, predictions)
     if reduction in ("elements", "mean"):
         return reduced(terms, reduction.replace("elements", "none"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .framework import binds, jax, jnp, optax
 from .modules import function
+from .reductions import UNWEIGHTED
 from .reductions import reduced as reduced  # rows name it
 
 REDUCED = "reduced(y, reduction)"
@@ -14,8 +15,9 @@ function(
     {"alpha": "alpha", "gamma": "gamma"},
     on="logits, targets",
     returns=REDUCED,
-    unused=("predictions",),
-    fixed={
+    unused=("predictions", "sample_weights"),
+    fixed=UNWEIGHTED
+    | {
         "domain": ("logits", "optax takes no probabilities here"),
         "row_mean": (False, "optax leaves the reduction to the user"),
     },

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from .modules import function
+from .reductions import UNWEIGHTED
 from .reductions import reduced as reduced  # rows name it
 
 FORM = {"on": "scores, 2 * labels - 1", "returns": "reduced(y, reduction)"}
-HINGE = {
+UNWEIGHTED_FORM = FORM | {"unused": ("sample_weights",)}
+HINGE = UNWEIGHTED | {
     "power": (1, "optax has no squared hinge"),
     "kink_gradient": (0.5, "JAX halves the gradient where both sides of a maximum are equal"),
     "row_mean": (False, "optax leaves the reduction to the user"),
 }
 
-function("hinge", "optax.losses.hinge_loss", **FORM, fixed=HINGE | {"margin": (1.0, "perceptron_loss has 0")})
-function("hinge", "optax.losses.perceptron_loss", **FORM, fixed=HINGE | {"margin": (0.0, "hinge_loss has 1")})
+function(
+    "hinge",
+    "optax.losses.hinge_loss",
+    **UNWEIGHTED_FORM,
+    fixed=HINGE | {"margin": (1.0, "perceptron_loss has 0")},
+)
+function(
+    "hinge",
+    "optax.losses.perceptron_loss",
+    **UNWEIGHTED_FORM,
+    fixed=HINGE | {"margin": (0.0, "hinge_loss has 1")},
+)
 function(
     "soft_margin",
     "jax.nn.softplus",
@@ -22,8 +34,8 @@ function(
     composition=True,
 )
 
-OF_CLASSES = {"on": "scores, labels", "returns": "reduced(y, reduction)"}
-NO_FLOOR = {"rival_floor": ("none", "optax takes the scores of the others as they are")}
+OF_CLASSES = {"on": "scores, labels", "returns": "reduced(y, reduction)", "unused": ("sample_weights",)}
+NO_FLOOR = UNWEIGHTED | {"rival_floor": ("none", "optax takes the scores of the others as they are")}
 
 function(
     "multiclass_hinge",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from .modules import function
+from .reductions import UNWEIGHTED_SAMPLES
 from .reductions import reduced as reduced  # rows name it
 
-RATIO = {
+RATIO = UNWEIGHTED_SAMPLES | {
     "epsilon": (0.0, "optax adds to both sides"),
 }
 OF_LOGITS = {"domain": ("logits", "optax takes probabilities only of rows that sum to one")}
@@ -24,7 +25,7 @@ function(
     },
     on="logits, targets",
     returns="reduced(y, reduction)",
-    unused=("predictions",),
+    unused=("predictions", "sample_weights"),
     fixed=RATIO | OF_LOGITS,
     where={"axis is not None": "without an axis optax sums over the places"},
 )
@@ -34,7 +35,7 @@ function(
     {"smooth": "smooth"},
     on="logits, targets",
     returns="reduced(y[..., None], reduction)",
-    unused=("predictions", "class_weights"),
+    unused=("predictions", "class_weights", "sample_weights"),
     where={"classes == 1": "takes one class", "axis == (1,)": "sums over the places"},
     fixed=RATIO
     | OF_LOGITS

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from .framework import binds, jnp
 from .modules import function
-from .reductions import reduced
+from .reductions import UNWEIGHTED, reduced
 
 NO_ROW_MEAN = {"row_mean": (False, "optax leaves the reduction to the user")}
 WHOLE = {"factor": (1.0, "squared_error is the whole square")} | NO_ROW_MEAN
 HALF = {"factor": (0.5, "l2_loss is half the square")} | NO_ROW_MEAN
 FORM = {"on": "predictions, targets", "returns": "reduced(y, reduction)"}
 
-UNWEIGHTED = {"weighted": (False, "nothing is weighted")}
 UNWEIGHTED_FORM = FORM | {"unused": ("sample_weights",)}
 
 function("mean_squared_error", "optax.squared_error", **UNWEIGHTED_FORM, fixed=WHOLE | UNWEIGHTED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .framework import binds, jnp, optax
 from .modules import function
+from .reductions import UNWEIGHTED
 from .reductions import reduced as reduced  # rows name it
 
 
@@ -48,7 +49,9 @@ CTC = {
         "infeasible == 'infinity'": "optax has no mask for what is infeasible",
         "dtype in ('float32', 'float64')": "optax gives float32 for half types",
     },
-    "fixed": {
+    "unused": ("sample_weights",),
+    "fixed": UNWEIGHTED
+    | {
         "domain": ("logits", "optax takes the softmax itself"),
         "gradient": ("exact", "JAX differentiates what is written"),
     },

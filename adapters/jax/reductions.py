@@ -12,3 +12,7 @@ def reduced(losses: Any, reduction: str) -> Any:
     if reduction == "none":
         return losses
     return jnp.mean(losses) if reduction == "mean" else jnp.sum(losses)
+
+
+UNWEIGHTED = {"weighted": (False, "nothing is weighted")}
+UNWEIGHTED_SAMPLES = {"samples_weighted": UNWEIGHTED["weighted"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .framework import binds, keras
 from .layers import function, instance
+from .reductions import COUNTED, UNWEIGHTED_SAMPLES
 from .reductions import class_reduction as class_reduction  # rows name them
 from .reductions import reduced as reduced
 
@@ -21,26 +22,35 @@ SOFT = NO_CLASS_WEIGHTS | {
 MULTIPLIED = {
     "zero_target == 'nan' or data != 'negative_infinities'": "Keras multiplies targets and log-probabilities"
 }
-FORM = {"on": "targets, logits", "unused": ("class_weights",), "where": MULTIPLIED}
+FORM = {
+    "on": "targets, logits",
+    "unused": ("class_weights", "sample_weights"),
+    "where": MULTIPLIED,
+    "returns": REDUCED,
+}
 
 instance(
-    "softmax_cross_entropy", "keras.losses.CategoricalCrossentropy", SMOOTHED | CLASS, **FORM, fixed=SOFT
+    "softmax_cross_entropy",
+    "keras.losses.CategoricalCrossentropy",
+    SMOOTHED | CLASS,
+    on="targets, logits, sample_weights",
+    unused=("class_weights",),
+    where=MULTIPLIED | COUNTED,
+    fixed=SOFT,
 )
 function(
     "softmax_cross_entropy",
     "keras.losses.categorical_crossentropy",
     SMOOTHED,
     **FORM,
-    returns=REDUCED,
-    fixed=SOFT,
+    fixed=SOFT | UNWEIGHTED_SAMPLES,
 )
 function(
     "softmax_cross_entropy",
     "keras.ops.categorical_crossentropy",
     LOGITS,
     **FORM,
-    returns=REDUCED,
-    fixed=SOFT | {"label_smoothing": (0.0, "this operation smooths no labels")},
+    fixed=SOFT | UNWEIGHTED_SAMPLES | {"label_smoothing": (0.0, "this operation smooths no labels")},
 )
 
 IN_RANGE = {"out_of_range == 'error' or data != 'out_of_range'": "Keras raises for a label that is no class"}
@@ -99,16 +109,21 @@ function(
 # --- sigmoid ---
 
 PRODUCT = {"zero_target == 'nan' or data != 'infinities'": "Keras multiplies targets and logits"}
-ROW_MEAN = PRODUCT | {"row_mean or reduction == 'mean'": "Keras averages the last axis first"}
+ROW_MEAN = PRODUCT | {"row_mean or reduction not in ('none', 'sum')": "Keras averages the last axis first"}
 NO_POSITIVE = {"weighted": (False, "Keras knows no weight of the positive term")}
-BINARY = {"on": "targets, logits", "unused": ("positive_weight",)}
+BINARY = {
+    "on": "targets, logits",
+    "unused": ("positive_weight", "sample_weights"),
+    "returns": REDUCED,
+}
 
 instance(
     "sigmoid_cross_entropy",
     "keras.losses.BinaryCrossentropy",
     SMOOTHED | CLASS,
-    **BINARY,
-    where=ROW_MEAN,
+    on="targets, logits, sample_weights",
+    unused=("positive_weight",),
+    where=ROW_MEAN | COUNTED,
     fixed=NO_POSITIVE,
 )
 function(
@@ -116,18 +131,17 @@ function(
     "keras.losses.binary_crossentropy",
     SMOOTHED,
     **BINARY,
-    returns=REDUCED,
     where=ROW_MEAN,
-    fixed=NO_POSITIVE,
+    fixed=NO_POSITIVE | UNWEIGHTED_SAMPLES,
 )
 function(
     "sigmoid_cross_entropy",
     "keras.ops.binary_crossentropy",
     {"from_logits": "True"},
     **BINARY,
-    returns=REDUCED,
     where=PRODUCT,
     fixed=NO_POSITIVE
+    | UNWEIGHTED_SAMPLES
     | {
         "row_mean": (False, "this operation averages nothing"),
         "label_smoothing": (0.0, "nor does it smooth targets"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .layers import function, instance
+from .reductions import COUNTED, UNWEIGHTED, UNWEIGHTED_SAMPLES
 from .reductions import class_reduction as class_reduction  # rows name them
 from .reductions import reduced as reduced
 
@@ -15,23 +16,24 @@ FOCAL = {
     "from_logits": "predictions is None",
 }
 GIVEN = "logits if predictions is None else predictions"
-FOCAL_FORM = {
-    "on": f"targets, {GIVEN}",
-    "where": {"row_mean or reduction == 'mean'": "Keras averages the last axis first"},
-}
+ROW_MEAN = {"row_mean or reduction not in ('none', 'sum')": "Keras averages the last axis first"}
 
 instance(
     "binary_focal_cross_entropy",
     "keras.losses.BinaryFocalCrossentropy",
     FOCAL | {"reduction": "class_reduction(reduction)", "dtype": "dtype_of(targets)"},
-    **FOCAL_FORM,
+    on=f"targets, {GIVEN}, sample_weights",
+    where=ROW_MEAN | COUNTED,
 )
 function(
     "binary_focal_cross_entropy",
     "keras.losses.binary_focal_crossentropy",
     FOCAL,
-    **FOCAL_FORM,
+    on=f"targets, {GIVEN}",
     returns=REDUCED,
+    unused=("sample_weights",),
+    where=ROW_MEAN,
+    fixed=UNWEIGHTED,
 )
 
 CATEGORICAL_FOCAL = {
@@ -45,8 +47,9 @@ instance(
     "categorical_focal_cross_entropy",
     "keras.losses.CategoricalFocalCrossentropy",
     {"alpha": "alpha"} | CATEGORICAL_FOCAL | OF_TARGETS,
-    on=f"targets, {GIVEN}",
+    on=f"targets, {GIVEN}, sample_weights",
     unused=("class_weights",),
+    where=COUNTED,
     fixed={"weighted": (False, "it is made with its weights, once for many data: the function is asked")},
 )
 function(
@@ -55,6 +58,8 @@ function(
     {"alpha": "alpha if class_weights is None else class_weights"} | CATEGORICAL_FOCAL,
     on=f"targets, {GIVEN}",
     returns=REDUCED,
+    unused=("sample_weights",),
+    fixed=UNWEIGHTED_SAMPLES,
 )
 
 OF_PREDICTIONS = {"reduction": "class_reduction(reduction)", "dtype": "dtype_of(predictions)"}
@@ -63,7 +68,8 @@ instance(
     "generalized_cross_entropy",
     "keras.losses.CategoricalGeneralizedCrossEntropy",
     {"q": "q"} | OF_PREDICTIONS,
-    on="labels, predictions",
+    on="labels, predictions, sample_weights",
+    where=COUNTED,
 )
 function(
     "generalized_cross_entropy",
@@ -71,4 +77,6 @@ function(
     {"q": "q"},
     on="labels, predictions",
     returns=REDUCED,
+    unused=("sample_weights",),
+    fixed=UNWEIGHTED,
 )

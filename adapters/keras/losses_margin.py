@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .framework import keras as keras  # rows name it
 from .layers import function, instance
+from .reductions import COUNTED, UNWEIGHTED
 from .reductions import class_reduction as class_reduction
 from .reductions import reduced as reduced
 
@@ -15,20 +16,20 @@ FIXED = {
     "margin": (1.0, "Keras has no option for it"),
     "kink_gradient": (1.0, "the maximum of TensorFlow passes the gradient on where both are equal"),
 }
-ROW_MEAN = {"row_mean or reduction == 'mean'": "Keras averages the last axis first"}
-BITS = {"on": "labels, scores"}
-SIGNS = {"on": "2 * labels - 1, scores", "returns": "reduced(y, reduction)"}
+ROW_MEAN = {"row_mean or reduction not in ('none', 'sum')": "Keras averages the last axis first"}
+BITS = {"on": "labels, scores, sample_weights", "where": ROW_MEAN | COUNTED}
+SIGNS = {
+    "on": "2 * labels - 1, scores",
+    "returns": "reduced(y, reduction)",
+    "unused": ("sample_weights",),
+    "where": ROW_MEAN,
+}
+ONE, TWO = (FIXED | {"power": (power, "Keras has a loss for each power")} for power in (1, 2))
 
-
-def of_power(power):
-    """The form of a loss, whose power is another one's option."""
-    return {"where": ROW_MEAN, "fixed": FIXED | {"power": (power, "Keras has a loss for each power")}}
-
-
-instance("hinge", "keras.losses.Hinge", CLASS, **BITS, **of_power(1))
-instance("hinge", "keras.losses.SquaredHinge", CLASS, **BITS, **of_power(2))
-function("hinge", "keras.losses.hinge", **SIGNS, **of_power(1))
-function("hinge", "keras.losses.squared_hinge", **SIGNS, **of_power(2))
+instance("hinge", "keras.losses.Hinge", CLASS, **BITS, fixed=ONE)
+instance("hinge", "keras.losses.SquaredHinge", CLASS, **BITS, fixed=TWO)
+function("hinge", "keras.losses.hinge", **SIGNS, fixed=ONE | UNWEIGHTED)
+function("hinge", "keras.losses.squared_hinge", **SIGNS, fixed=TWO | UNWEIGHTED)
 
 function(
     "soft_margin",
@@ -38,13 +39,25 @@ function(
     composition=True,
 )
 
-ONE_HOT = {
-    "on": "keras.ops.one_hot(labels, scores.shape[-1], dtype=dtype_of(scores)), scores",
-    "fixed": {
-        "margin": (1.0, "Keras has no option for it"),
-        "rival_floor": ("zero", "the score of the class itself counts as 0 among the others"),
-    },
+ONE_HOT = "keras.ops.one_hot(labels, scores.shape[-1], dtype=dtype_of(scores)), scores"
+OF_CLASSES = {
+    "margin": (1.0, "Keras has no option for it"),
+    "rival_floor": ("zero", "the score of the class itself counts as 0 among the others"),
 }
 
-instance("multiclass_hinge", "keras.losses.CategoricalHinge", CLASS, **ONE_HOT)
-function("multiclass_hinge", "keras.losses.categorical_hinge", **ONE_HOT, returns="reduced(y, reduction)")
+instance(
+    "multiclass_hinge",
+    "keras.losses.CategoricalHinge",
+    CLASS,
+    on=f"{ONE_HOT}, sample_weights",
+    where=COUNTED,
+    fixed=OF_CLASSES,
+)
+function(
+    "multiclass_hinge",
+    "keras.losses.categorical_hinge",
+    on=ONE_HOT,
+    returns="reduced(y, reduction)",
+    unused=("sample_weights",),
+    fixed=OF_CLASSES | UNWEIGHTED,
+)

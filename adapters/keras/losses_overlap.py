@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from .framework import keras as keras  # rows name it
 from .layers import function, instance
+from .reductions import COUNTED, UNWEIGHTED_SAMPLES
 from .reductions import class_reduction as class_reduction
 from .reductions import reduced as reduced
 
 CLASS = {"reduction": "class_reduction(reduction)", "dtype": "dtype_of(targets)"}
-FORM = {"on": "targets, predictions", "unused": ("logits", "class_weights")}
+OF_CLASS = {
+    "on": "targets, predictions, sample_weights",
+    "unused": ("logits", "class_weights"),
+    "where": COUNTED,
+}
+OF_FUNCTION = {
+    "on": "targets, predictions",
+    "unused": ("logits", "class_weights", "sample_weights"),
+    "returns": "reduced(y, reduction)",
+}
 FIXED = {
     "domain": ("probabilities", "Keras takes no logits here"),
     "smooth": (0.0, "Keras adds to the denominator alone"),
@@ -24,7 +34,7 @@ DICE = FIXED | {
 SHARED = {"axis": "axis"}
 WEIGHTS = SHARED | {"alpha": "alpha", "beta": "beta"}
 
-instance("tversky", "keras.losses.Tversky", WEIGHTS | CLASS, **FORM, fixed=TVERSKY)
-function("tversky", "keras.losses.tversky", WEIGHTS, **FORM, returns="reduced(y, reduction)", fixed=TVERSKY)
-instance("tversky", "keras.losses.Dice", SHARED | CLASS, **FORM, fixed=DICE)
-function("tversky", "keras.losses.dice", SHARED, **FORM, returns="reduced(y, reduction)", fixed=DICE)
+instance("tversky", "keras.losses.Tversky", WEIGHTS | CLASS, **OF_CLASS, fixed=TVERSKY)
+function("tversky", "keras.losses.tversky", WEIGHTS, **OF_FUNCTION, fixed=TVERSKY | UNWEIGHTED_SAMPLES)
+instance("tversky", "keras.losses.Dice", SHARED | CLASS, **OF_CLASS, fixed=DICE)
+function("tversky", "keras.losses.dice", SHARED, **OF_FUNCTION, fixed=DICE | UNWEIGHTED_SAMPLES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .layers import function, instance
+from .reductions import UNWEIGHTED
 from .reductions import class_reduction as class_reduction  # rows name them
 from .reductions import reduced as reduced
 
@@ -17,7 +18,7 @@ instance(
     "circle",
     "keras.losses.Circle",
     CIRCLE | REDUCED,
-    on=ON,
+    on=f"{ON}, sample_weights",
     where={"reduction != 'mean'": "Keras masks the losses that are 0, and a mean is over the others"},
 )
 function(
@@ -26,5 +27,7 @@ function(
     CIRCLE,
     on=ON,
     returns="reduced(y, reduction)",
+    unused=("sample_weights",),
+    fixed=UNWEIGHTED,
     where={"reduction != 'mean_positive'": "the function leaves the reduction to the user"},
 )

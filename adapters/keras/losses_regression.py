@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .framework import binds, keras
 from .layers import function, instance
+from .reductions import COUNTED, UNWEIGHTED, reduced
 from .reductions import class_reduction as class_reduction  # rows name it
-from .reductions import reduced
 
 ROW_MEAN = {"row_mean or reduction not in ('none', 'sum')": "Keras averages the last axis first"}
 WHOLE = {"factor": (1.0, "Keras has the whole square only")}
@@ -13,8 +13,6 @@ BOTH, REDUCED = "targets, predictions", "reduced(y, reduction)"
 CLASS = {"reduction": "class_reduction(reduction)", "dtype": "dtype_of(predictions)"}
 DELTA = {"delta": "delta"}
 
-COUNTED = {"reduction != 'mean_counted'": "Keras counts no weights"}
-UNWEIGHTED = {"weighted": (False, "the function takes no weights")}
 WITH_WEIGHTS = {"on": f"{BOTH}, sample_weights", "where": ROW_MEAN | COUNTED}
 WITHOUT = {"on": BOTH, "returns": REDUCED, "unused": ("sample_weights",), "where": ROW_MEAN}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .framework import binds, keras
 from .layers import dtype_of, function, instance
+from .reductions import UNWEIGHTED
 from .reductions import class_reduction as class_reduction  # rows name them
 from .reductions import reduced as reduced
 
@@ -72,23 +73,24 @@ function(
     on="class_of(labels, blank, logits), logits, label_lengths,"
     " keras.ops.full(logits.shape[:1], logits.shape[1], 'int32') if logit_lengths is None else logit_lengths",
     returns="reduced(y, reduction)",
+    unused=("sample_weights",),
     where=CTC_WHERE,
-    fixed=CTC,
+    fixed=CTC | UNWEIGHTED,
 )
 function(
     "ctc_loss",
     "keras.losses.ctc",
     on="up_to(labels, label_lengths), logits",
     returns="reduced(y, reduction)",
-    unused=("logit_lengths",),
+    unused=("logit_lengths", "sample_weights"),
     where=CTC_WHERE,
-    fixed=UNRAGGED,
+    fixed=UNRAGGED | UNWEIGHTED,
 )
 instance(
     "ctc_loss",
     "keras.losses.CTC",
     {"reduction": "class_reduction(reduction)", "dtype": "dtype_of(logits)"},
-    on="up_to(labels, label_lengths), logits",
+    on="up_to(labels, label_lengths), logits, sample_weights",
     unused=("logit_lengths",),
     where=CTC_WHERE,
     fixed=UNRAGGED,

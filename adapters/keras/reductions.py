@@ -17,3 +17,9 @@ def class_reduction(reduction):
     return {"mean": "sum_over_batch_size", "mean_weights": "mean_with_sample_weight"}.get(
         reduction, reduction
     )
+
+
+COUNTED = {"reduction != 'mean_counted'": "Keras counts no weights"}
+UNWEIGHTED = {"weighted": (False, "the function takes no weights")}
+"""Of the functions beside the classes, which take no weights of samples."""
+UNWEIGHTED_SAMPLES = {"samples_weighted": UNWEIGHTED["weighted"]}

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from .framework import function
+from .reductions import OF_ELEMENTS, OF_ROWS, UNWEIGHTED_SAMPLES, v1_reduction
 from .reductions import reduced as reduced  # rows name them
-from .reductions import v1_reduction
 
 REDUCED = "reduced(y, reduction)"
 
 # --- softmax ---
 
 SOFT = {
-    "label_smoothing": (0.0, "TensorFlow smooths no labels"),
     "weighted": (False, "TensorFlow knows no weights of classes"),
     "gradient": ("unit_sum", "TensorFlow's gradient supposes that targets sum to one"),
 }
@@ -25,9 +24,18 @@ function(
     {"axis": "-1"},
     on="targets, logits",
     returns=REDUCED,
+    unused=("class_weights", "sample_weights"),
+    where=MULTIPLIED,
+    fixed=SOFT | UNWEIGHTED_SAMPLES | {"label_smoothing": (0.0, "TensorFlow smooths no labels")},
+)
+function(
+    "softmax_cross_entropy",
+    "tf.compat.v1.losses.softmax_cross_entropy",
+    {"label_smoothing": "label_smoothing", "reduction": "v1_reduction(reduction)"} | OF_ROWS,
+    on="targets, logits",
     unused=("class_weights",),
     where=MULTIPLIED,
-    fixed=SOFT,
+    fixed=SOFT | {"gradient": ("constant", "and this loss stops the gradient of the targets")},
 )
 
 OUT_OF_RANGE = {"out_of_range == 'error' or data != 'out_of_range'": "TensorFlow raises on a CPU"}
@@ -80,9 +88,9 @@ function(
     "tf.nn.sigmoid_cross_entropy_with_logits",
     on="targets, logits",
     returns=REDUCED,
-    unused=("positive_weight",),
+    unused=("positive_weight", "sample_weights"),
     where=PRODUCT,
-    fixed=BINARY | UNSMOOTHED | NO_POSITIVE,
+    fixed=BINARY | UNSMOOTHED | NO_POSITIVE | UNWEIGHTED_SAMPLES,
 )
 function(
     "sigmoid_cross_entropy",
@@ -90,13 +98,14 @@ function(
     {"pos_weight": "1.0 if positive_weight is None else positive_weight"},
     on="targets, logits",
     returns=REDUCED,
+    unused=("sample_weights",),
     where=PRODUCT,
-    fixed=BINARY | UNSMOOTHED,
+    fixed=BINARY | UNSMOOTHED | UNWEIGHTED_SAMPLES,
 )
 function(
     "sigmoid_cross_entropy",
     "tf.compat.v1.losses.sigmoid_cross_entropy",
-    {"label_smoothing": "label_smoothing", "reduction": "v1_reduction(reduction)"},
+    {"label_smoothing": "label_smoothing", "reduction": "v1_reduction(reduction)"} | OF_ELEMENTS,
     on="targets, logits",
     unused=("positive_weight",),
     where=PRODUCT,

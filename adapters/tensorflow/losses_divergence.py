@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from .framework import binds, tf
+from .reductions import UNWEIGHTED
 
 
 @binds(
     "kl_divergence_probabilities",
     "tf.math.xlogy",
-    fixed={
+    fixed=UNWEIGHTED
+    | {
         "reduction": ("rows", "put together for one reduction"),
         "epsilon": (0.0, "TensorFlow clips nothing"),
     },
@@ -17,5 +19,5 @@ from .framework import binds, tf
     },
     composition=True,
 )
-def kl_divergence_probabilities(targets, predictions):
+def kl_divergence_probabilities(targets, predictions, sample_weights):
     return tf.reduce_sum(tf.math.xlogy(targets, targets) - tf.math.xlogy(targets, predictions), axis=-1)

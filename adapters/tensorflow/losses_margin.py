@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .framework import function
 from .framework import tf as tf  # rows name it
+from .reductions import OF_ELEMENTS
 from .reductions import reduced as reduced
 from .reductions import v1_reduction as v1_reduction
 
@@ -17,7 +18,7 @@ HINGE = {
 function(
     "hinge",
     "tf.compat.v1.losses.hinge_loss",
-    {"reduction": "v1_reduction(reduction)"},
+    {"reduction": "v1_reduction(reduction)"} | OF_ELEMENTS,
     on="labels, scores",
     fixed=HINGE,
 )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from .framework import binds, function, tf
+from .reductions import OF_ELEMENTS, UNWEIGHTED
+from .reductions import v1_reduction as v1_reduction  # rows name it
+
+UNREDUCED = UNWEIGHTED | {"reduction": ("none", "users reduce it as they like")}
 
 function(
     "binary_cross_entropy",
     "tf.compat.v1.losses.log_loss",
-    {"epsilon": "epsilon", "reduction": "'none'"},
+    {"epsilon": "epsilon", "reduction": "v1_reduction(reduction)"} | OF_ELEMENTS,
     on="targets, predictions",
     fixed={
         "guard": ("add", "TensorFlow adds epsilon inside both logarithms"),
@@ -21,11 +25,11 @@ function(
 @binds(
     "categorical_cross_entropy",
     "tf.math.log",
-    fixed={"sparse": (False, "takes a distribution")},
+    fixed=UNREDUCED | {"sparse": (False, "takes a distribution")},
     where={"zero_target == 'nan' or epsilon > 0 or data != 'zeros'": "a product with log 0 is NaN"},
     composition=True,
 )
-def categorical_cross_entropy(predictions, targets, labels, *, epsilon, normalized):
+def categorical_cross_entropy(predictions, targets, labels, sample_weights, *, epsilon, normalized):
     if normalized == "before":
         predictions = predictions / tf.reduce_sum(predictions, axis=-1, keepdims=True)
     p = tf.clip_by_value(predictions, epsilon, 1.0 - epsilon) if epsilon else predictions

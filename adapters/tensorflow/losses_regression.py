@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .framework import binds, function, tf
-from .reductions import reduced
+from .reductions import OF_ELEMENTS, UNWEIGHTED, reduced
 from .reductions import v1_reduction as v1_reduction  # rows name it
 
 NO_ROW_MEAN = {"row_mean": (False, "TensorFlow reduces over all elements at once")}
@@ -11,12 +11,14 @@ SQUARE = {"factor": (1.0, "this loss is the whole square")} | NO_ROW_MEAN
 HALF = {"factor": (0.5, "l2_loss is half the square"), "reduction": ("sum", "l2_loss is a sum")} | NO_ROW_MEAN
 BOTH = "targets, predictions"
 REDUCED = {"reduction": "v1_reduction(reduction)"}
-WEIGHTS = {"weights": "1.0 if sample_weights is None else sample_weights[:, None]"}
 NAN = {"nan_sign": ("nan", "the sign of NaN is NaN in TensorFlow")}
-UNWEIGHTED = {"weighted": (False, "the function takes no weights")}
 
 function(
-    "mean_squared_error", "tf.compat.v1.losses.mean_squared_error", WEIGHTS | REDUCED, on=BOTH, fixed=SQUARE
+    "mean_squared_error",
+    "tf.compat.v1.losses.mean_squared_error",
+    OF_ELEMENTS | REDUCED,
+    on=BOTH,
+    fixed=SQUARE,
 )
 function(
     "mean_squared_error",
@@ -37,7 +39,7 @@ function(
 function(
     "huber",
     "tf.compat.v1.losses.huber_loss",
-    {"delta": "delta"} | WEIGHTS | REDUCED,
+    {"delta": "delta"} | OF_ELEMENTS | REDUCED,
     on=BOTH,
     fixed=NO_ROW_MEAN,
 )
@@ -58,7 +60,7 @@ def smooth_l1(predictions, targets, *, beta, reduction):
 function(
     "mean_absolute_error",
     "tf.compat.v1.losses.absolute_difference",
-    WEIGHTS | REDUCED,
+    OF_ELEMENTS | REDUCED,
     on=BOTH,
     fixed=NAN | NO_ROW_MEAN,
 )
@@ -83,7 +85,7 @@ UNIT = "tf.math.l2_normalize({}, axis, epsilon=epsilon ** 2)"
 function(
     "cosine_similarity",
     "tf.compat.v1.losses.cosine_distance",
-    {"axis": "axis"} | WEIGHTS | REDUCED,
+    {"axis": "axis"} | OF_ELEMENTS | REDUCED,
     on=f"{UNIT.format('targets')}, {UNIT.format('predictions')}",
     returns="tf.squeeze(y, axis) if reduction == 'none' else y",
     where={

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .framework import binds, function, tf
+from .reductions import UNWEIGHTED
 from .reductions import reduced as reduced  # rows name it
 
 NO_STEPS = "empty == 'nan' and average != 'places' and data == 'masked_rows'"
@@ -46,8 +47,12 @@ def sparse_labels(labels, lengths):
 
 
 STEPS = "tf.fill([logits.shape[0]], logits.shape[1]) if logit_lengths is None else logit_lengths"
-CTC = {"options": {"logits_time_major": "False", "blank_index": "blank"}, "returns": "reduced(y, reduction)"}
-CTC_FIXED = {
+CTC = {
+    "options": {"logits_time_major": "False", "blank_index": "blank"},
+    "returns": "reduced(y, reduction)",
+    "unused": ("sample_weights",),
+}
+CTC_FIXED = UNWEIGHTED | {
     "domain": ("logits", "TensorFlow takes the softmax itself"),
     "gradient": ("exact", "TensorFlow differentiates the loss of logits"),
 }

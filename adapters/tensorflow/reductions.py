@@ -21,3 +21,10 @@ def v1_reduction(reduction):
         "mean_weights": "weighted_mean",
         "mean_counted": "weighted_sum_by_nonzero_weights",
     }[reduction]
+
+
+UNWEIGHTED = {"weighted": (False, "the function takes no weights")}
+UNWEIGHTED_SAMPLES = {"samples_weighted": UNWEIGHTED["weighted"]}
+OF_ROWS = {"weights": "1.0 if sample_weights is None else sample_weights"}
+OF_ELEMENTS = {"weights": "1.0 if sample_weights is None else sample_weights[:, None]"}
+"""Weights of samples for ``tf.compat.v1.losses``, which spreads them over axes of length 1 alone."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from .framework import F, binds, torch
+from .losses_regression import OVER_LOSSES, UNWEIGHTED_SAMPLES
+from .losses_regression import each as each  # rows name it
 from .modules import function, module
 
 REDUCED = {"reduction": "reduction"}
@@ -17,10 +19,15 @@ SOFT = {
     "gradient == 'exact'": "torch differentiates whatever the targets sum to",
     "zero_target == 'nan' or data != 'negative_infinities'": "torch multiplies targets and log-probabilities",
 }
-ROWS = "logits.movedim(-1, 1), targets.movedim(-1, 1)"
+SOFT_FORM = {
+    "on": "logits.movedim(-1, 1), targets.movedim(-1, 1)",
+    "unused": ("sample_weights",),
+    "where": SOFT,
+    "fixed": UNWEIGHTED_SAMPLES,
+}
 
-function("softmax_cross_entropy", "torch.nn.functional.cross_entropy", SMOOTHED, WEIGHT, on=ROWS, where=SOFT)
-module("softmax_cross_entropy", "torch.nn.CrossEntropyLoss", WEIGHT | SMOOTHED, WEIGHT, on=ROWS, where=SOFT)
+function("softmax_cross_entropy", "torch.nn.functional.cross_entropy", SMOOTHED, WEIGHT, **SOFT_FORM)
+module("softmax_cross_entropy", "torch.nn.CrossEntropyLoss", WEIGHT | SMOOTHED, WEIGHT, **SOFT_FORM)
 
 EMPTY = {"empty": ("nan", "torch's mean of no rows is NaN")}
 UNSMOOTHED = {"label_smoothing": (0.0, "nll_loss smooths no labels")}
@@ -64,10 +71,18 @@ BINARY = {
     "row_mean": (False, "torch reduces over all elements at once"),
 }
 PRODUCT = {"zero_target == 'nan' or data != 'infinities'": "torch multiplies targets and logarithms"}
-POSITIVE = {"pos_weight": "positive_weight"}
+POSITIVE = {"pos_weight": "positive_weight", "weight": "each(sample_weights, logits)"}
 
 for word, api, options in (
     (function, "torch.nn.functional.binary_cross_entropy_with_logits", REDUCED),
     (module, "torch.nn.BCEWithLogitsLoss", REDUCED | POSITIVE),
 ):
-    word("sigmoid_cross_entropy", api, options, POSITIVE, on="logits, targets", where=PRODUCT, fixed=BINARY)
+    word(
+        "sigmoid_cross_entropy",
+        api,
+        options,
+        POSITIVE,
+        on="logits, targets",
+        where=PRODUCT | OVER_LOSSES,
+        fixed=BINARY,
+    )

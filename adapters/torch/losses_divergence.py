@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .framework import F, binds, torch
+from .losses_regression import UNWEIGHTED
 from .modules import function, module
 
 ZERO_TARGET = {
@@ -27,11 +28,11 @@ for word, api in ((function, "torch.nn.functional.kl_div"), (module, "torch.nn.K
 @binds(
     "kl_divergence_probabilities",
     "torch.xlogy",
-    fixed={"epsilon": (0.0, "torch clips nothing")},
+    fixed=UNWEIGHTED | {"epsilon": (0.0, "torch clips nothing")},
     where={"zero_gradient == 'nan' or data != 'zeros'": "torch divides 0 by 0"},
     composition=True,
 )
-def kl_divergence_probabilities(targets, predictions, *, reduction):
+def kl_divergence_probabilities(targets, predictions, sample_weights, *, reduction):
     terms = torch.xlogy(targets, targets) - torch.xlogy(targets, predictions)
     rows = terms if reduction in ("elements", "mean") else terms.sum(dim=-1)
     if reduction == "sum":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .framework import F, binds, torch
+from .losses_regression import UNWEIGHTED
 
-FOCAL = {
+FOCAL = UNWEIGHTED | {
     "domain": ("logits", "as in torchvision.ops.sigmoid_focal_loss, which this is"),
     "row_mean": (False, "torch reduces over all elements at once"),
 }
@@ -16,7 +17,7 @@ FOCAL = {
     fixed=FOCAL,
     composition=True,
 )
-def binary_focal_cross_entropy(logits, predictions, targets, *, alpha, gamma, reduction):
+def binary_focal_cross_entropy(logits, predictions, targets, sample_weights, *, alpha, gamma, reduction):
     p = torch.sigmoid(logits)
     losses = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     losses = losses * (1 - (p * targets + (1 - p) * (1 - targets))) ** gamma

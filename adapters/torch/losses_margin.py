@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from .framework import binds, torch
+from .losses_regression import UNWEIGHTED
 from .modules import function, module
 
 REDUCED = {"reduction": "reduction"}
 SIGNS = "scores, (2 * labels - 1).to(scores.dtype)"
-CLAMP = {
+CLAMP = UNWEIGHTED | {
     "kink_gradient": (1.0, "the clamp passes the gradient on at its bound"),
     "row_mean": (False, "torch reduces over all elements at once"),
 }
 
 
 @binds("hinge", "torch.clamp", fixed=CLAMP, composition=True)
-def hinge(scores, labels, *, margin, power, reduction):
+def hinge(scores, labels, sample_weights, *, margin, power, reduction):
     losses = torch.clamp(margin - (2 * labels - 1) * scores, min=0) ** power
     return losses if reduction == "none" else getattr(losses, reduction)()
 

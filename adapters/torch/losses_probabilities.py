@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from .framework import F, binds, torch
+from .losses_regression import OVER_LOSSES, UNWEIGHTED, WEIGHT
+from .losses_regression import each as each  # rows name it
 from .modules import function, module
 
 BCE = {
@@ -12,12 +14,13 @@ BCE = {
     "epsilon": (1e-7, "torch has no epsilon"),
     "zero_target": ("zero", "finite logarithms leave nothing to choose"),
 }
-NONE = {"reduction": "'none'"}
-BOTH = "predictions, targets"
+REDUCED = {"reduction": "reduction"}
+FORM = {"on": "predictions, targets", "where": OVER_LOSSES, "fixed": BCE}
 
-function("binary_cross_entropy", "torch.nn.functional.binary_cross_entropy", NONE, on=BOTH, fixed=BCE)
-module("binary_cross_entropy", "torch.nn.BCELoss", NONE, on=BOTH, fixed=BCE)
+function("binary_cross_entropy", "torch.nn.functional.binary_cross_entropy", REDUCED, WEIGHT, **FORM)
+module("binary_cross_entropy", "torch.nn.BCELoss", REDUCED | WEIGHT, WEIGHT, **FORM)
 
+UNREDUCED = UNWEIGHTED | {"reduction": ("none", "users reduce it as they like")}
 
 LOGARITHM = {"zero_target == 'nan' or epsilon > 0 or data != 'zeros'": "a product with log 0, or 1/0, is NaN"}
 
@@ -34,10 +37,10 @@ def probabilities(predictions, epsilon, normalized):
     "categorical_cross_entropy",
     "torch.log",
     where=LOGARITHM,
-    fixed={"sparse": (False, "takes a distribution")},
+    fixed=UNREDUCED | {"sparse": (False, "takes a distribution")},
     composition=True,
 )
-def categorical_cross_entropy(predictions, targets, labels, *, epsilon, normalized):
+def categorical_cross_entropy(predictions, targets, labels, sample_weights, *, epsilon, normalized):
     return -(targets * torch.log(probabilities(predictions, epsilon, normalized))).sum(dim=-1)
 
 
@@ -45,9 +48,9 @@ def categorical_cross_entropy(predictions, targets, labels, *, epsilon, normaliz
     "categorical_cross_entropy",
     "torch.nn.functional.nll_loss",
     where=LOGARITHM,
-    fixed={"sparse": (True, "takes one class for each row")},
+    fixed=UNREDUCED | {"sparse": (True, "takes one class for each row")},
     composition=True,
 )
-def categorical_cross_entropy_nll(predictions, targets, labels, *, epsilon, normalized):
+def categorical_cross_entropy_nll(predictions, targets, labels, sample_weights, *, epsilon, normalized):
     log_p = torch.log(probabilities(predictions, epsilon, normalized))
     return F.nll_loss(log_p, labels.long(), reduction="none")

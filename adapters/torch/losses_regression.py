@@ -14,6 +14,11 @@ function("smooth_l1", "torch.nn.functional.smooth_l1_loss", REDUCED | {"beta": "
 module("smooth_l1", "torch.nn.SmoothL1Loss", REDUCED | {"beta": "beta"}, on=BOTH, where=SIGN)
 
 WEIGHT = {"weight": "each(sample_weights, predictions)"}
+UNWEIGHTED = {"weighted": (False, "torch weighs no samples here")}
+UNWEIGHTED_SAMPLES = {"samples_weighted": UNWEIGHTED["weighted"]}
+OVER_LOSSES = {
+    "reduction in ('mean', 'none', 'sum')": "a mean divides by the number of losses, weighted or not"
+}
 ABSOLUTE = NO_ROW_MEAN | {"nan_sign": ("zero", "0 is sign(NaN)")}
 DIVIDES = {
     "reduction in ('none', 'sum', 'mean_weights' if weighted else 'mean')": "a mean divides by its weights"
@@ -26,7 +31,6 @@ def each(weights, like):
 
 
 WEIGHTED_FORM = {"on": BOTH, "defaults": {"weight": None}}
-UNWEIGHTED = {"weighted": (False, "the module takes no weights")}
 UNWEIGHTED_FORM = {"on": BOTH, "unused": ("sample_weights",)}
 DIVIDED = {"reduction": "'mean' if reduction == 'mean_weights' else reduction"} | WEIGHT
 
@@ -44,7 +48,7 @@ function(
     "torch.nn.functional.huber_loss",
     REDUCED | {"delta": "delta"} | WEIGHT,
     **WEIGHTED_FORM,
-    where={"reduction in ('mean', 'none', 'sum')": "a mean divides by the number of losses, weighted or not"},
+    where=OVER_LOSSES,
     fixed=NO_ROW_MEAN,
 )
 module(
@@ -84,7 +88,7 @@ for word, api in (
         POISSON,
         on=RATES,
         unused=("sample_weights",),
-        fixed=NO_ROW_MEAN | {"weighted": (False, "this loss takes no weights")},
+        fixed=NO_ROW_MEAN | UNWEIGHTED,
     )
 
 GAUSSIAN = REDUCED | {"full": "full", "eps": "epsilon"}
@@ -95,10 +99,9 @@ function("gaussian_nll", "torch.nn.functional.gaussian_nll_loss", GAUSSIAN, on=O
 module("gaussian_nll", "torch.nn.GaussianNLLLoss", GAUSSIAN, on=OF_VARIANCES, fixed=PASSED)
 
 COSINE = {"dim": "axis", "eps": "epsilon"}
-COSINE_FORM = {
+COSINE_FORM = UNWEIGHTED | {
     "form": ("similarity", "torch leaves it to the user to make a loss of it"),
     "reduction": ("none", "torch reduces no similarities"),
-    "weighted": (False, "and weighs none"),
 }
 PASSED_UNLESS_ZERO = {"floor_gradient == 'passed' or epsilon == 0": PASSED["floor_gradient"][1]}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .framework import F, binds, torch
+from .losses_regression import UNWEIGHTED
 from .modules import function, module
 
 NO_STEPS = "empty == 'nan' and average != 'places' and data == 'masked_rows'"
@@ -66,7 +67,8 @@ CTC_FORM = {
     " label_lengths",
     "returns": "y.mean() if reduction == 'mean' else y",
     "where": {"dtype in ('float32', 'float64')": "torch has this loss in float32 and float64 on CPU"},
-    "fixed": {"gradient": ("exact", "torch gives one gradient, whatever is given")},
+    "unused": ("sample_weights",),
+    "fixed": UNWEIGHTED | {"gradient": ("exact", "torch gives one gradient, whatever is given")},
 }
 
 function("ctc_loss", "torch.nn.functional.ctc_loss", CTC, **CTC_FORM)

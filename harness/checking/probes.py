@@ -156,7 +156,7 @@ class Probe:
         return self.layout != "expanded" or given.kind in EXPANDED
 
 
-EXPANDED = ("data", "weight", "positive", "unit", "decay", "mask")
+EXPANDED = ("data", "weight", "positive", "unit", "sample_weight", "decay", "mask")
 """Kinds of inputs whose samples may be repeated along their first axis."""
 
 

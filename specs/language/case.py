@@ -158,6 +158,7 @@ class Case:
             "positive": data_sets.draw_positive,
             "probability": data_sets.draw_probability,
             "unit": data_sets.draw_unit,
+            "sample_weight": data_sets.draw_sample_weights,
             "decay": data_sets.draw_decay,
         }[given.kind]
         if given.kind in ("probability", "unit"):

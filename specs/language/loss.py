@@ -6,12 +6,21 @@ A loss says what it is given, its own parameters and its data. Under ``@elements
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 from .spec import Input, Parameter, Spec
 
-__all__ = ["MEAN_OF_MEANS", "REDUCTION", "ROW_MEAN", "SAMPLE_WEIGHTS", "loss"]
+__all__ = [
+    "KEPT_REDUCTION",
+    "MEAN_OF_MEANS",
+    "REDUCTION",
+    "ROW_MEAN",
+    "WEIGHTED_REDUCTION",
+    "loss",
+    "weighing",
+]
 
 REDUCTION = Parameter(
     "reduction", ("mean", "none", "sum"), "what is made of the losses of the elements", plain="none"
@@ -23,18 +32,26 @@ WEIGHTED_REDUCTION = Parameter(
     facet=True,
     plain="none",
 )
+KEPT_REDUCTION = dataclasses.replace(
+    WEIGHTED_REDUCTION, values=("none", "mean", "sum", "mean_weights", "mean_counted")
+)
+"""The same, of losses that are left as they are unless something else is said."""
 ROW_MEAN = Parameter("row_mean", (False, True), "the last axis is averaged before the reduction", facet=True)
-WEIGHTED = Parameter("weighted", (False, True), "whether samples have weights, some of them 0")
-SAMPLE_WEIGHTS = Input("sample_weights", "batch", kind="unit", when="weighted", constant=True)
 
 MEAN_OF_MEANS = "row_mean and reduction not in ('none', 'sum')"
 """A condition under which row_mean makes no difference."""
 
-WITHOUT_WEIGHTS = "not weighted and reduction in ('mean_weights', 'mean_counted')"
-"""Means that divide by weights, of which there are none."""
 
-NOTHING_COUNTS = "weighted and batch == 1"
-"""The weight of the one sample may be 0, and then a mean is divided by 0."""
+def weighing(name: str = "weighted") -> tuple[Parameter, Input, tuple[str, str]]:
+    """The parameter of that name, whether samples have weights; these weights; and what is out of scope.
+
+    That is means that divide by weights where there are none, and a single sample, of weight 0 for many.
+    """
+    return (
+        Parameter(name, (False, True), "whether samples have weights, some of them 0"),
+        Input("sample_weights", "batch", kind="sample_weight", when=name, constant=True),
+        (f"not {name} and reduction in ('mean_weights', 'mean_counted')", f"{name} and batch == 1"),
+    )
 
 
 def loss(
@@ -42,7 +59,8 @@ def loss(
     inputs: tuple[Input, ...],
     *parameters: Parameter,
     row_mean: bool = False,
-    weighted: bool = False,
+    weighted: bool | str = False,
+    reduction: Parameter | None = None,
     excluded: tuple[str, ...] = (),
     **more: Any,
 ) -> Spec:
@@ -53,15 +71,20 @@ def loss(
         inputs: what it is given, without the weights of samples.
         parameters: its own, between ``reduction`` and ``row_mean``.
         row_mean: whether some average the last axis first.
-        weighted: whether samples may have weights.
+        weighted: whether samples may have weights, or the name of the parameter that says so, where
+            ``weighted`` says so of classes.
+        reduction: the first parameter, where it has other values than most.
         excluded: conditions of valid cases that are out of scope, beside those that follow.
         more: the other fields of a `Spec`.
     """
-    shared = (WEIGHTED_REDUCTION, WEIGHTED) if weighted else (REDUCTION,)
-    follows = (MEAN_OF_MEANS,) * row_mean + (WITHOUT_WEIGHTS, NOTHING_COUNTS) * weighted
+    shared: tuple[Parameter, ...] = (reduction or (WEIGHTED_REDUCTION if weighted else REDUCTION),)
+    follows = (MEAN_OF_MEANS,) * row_mean
+    if weighted:
+        whether, weights, senseless = weighing("weighted" if weighted is True else weighted)
+        inputs, shared, follows = (*inputs, weights), (*shared, whether), (*follows, *senseless)
     return Spec(
         reference=reference,
-        inputs=inputs + (SAMPLE_WEIGHTS,) * weighted,
+        inputs=inputs,
         parameters=(*shared, *parameters, *(ROW_MEAN,) * row_mean),
         excluded=(*follows, *excluded),
         empty=(),  # what a mean of nothing is, is a question of its own

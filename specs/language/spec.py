@@ -79,7 +79,8 @@ class Input:
 
     ``axes`` lists its shape as expressions over axis and parameter names: ``"batch, channels // groups"``.
     ``kind`` says what fills it: ``data`` follows the case's data set; ``weight``, ``positive``,
-    ``probability``, ``unit`` and ``decay`` (a logarithm, never above 0) are drawn benignly; ``index`` (below
+    ``probability``, ``unit``, ``sample_weight`` (some 0) and ``decay`` (a logarithm, never above 0) are drawn
+    benignly; ``index`` (below
     ``limit``), ``mask`` and ``lengths`` (from ``least`` to ``limit``) carry no gradient; ``recovered`` is
     read off what a stochastic layer returned, and was drawn from its ``distribution`` (see
     `assay.specs.language.distribution`).
@@ -101,7 +102,7 @@ class Input:
     distribution: str = ""
     marks: str = ""
 
-    NUMBERS = ("data", "weight", "positive", "probability", "unit", "decay")
+    NUMBERS = ("data", "weight", "positive", "probability", "unit", "sample_weight", "decay")
     KINDS = (*NUMBERS, "index", "mask", "lengths", "recovered")
 
     def __post_init__(self) -> None:

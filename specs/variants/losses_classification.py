@@ -10,7 +10,7 @@ from scipy.special import expit, xlogy
 
 from ...numerics.dtypes import dtype, nearest
 from ...reference.activations import log_softmax, softmax
-from ...reference.reductions import reduce, share_out
+from ...reference.reductions import elements, reduce, rows, share_out
 from ..language.variant import Control, Fault, each_way
 from .activations import log_of_softmax, log_softmax_without_shift
 
@@ -57,20 +57,20 @@ def online_log_softmax(logits: Array) -> Array:
 def cross_entropy_by(logarithm: LogSoftmax) -> Callable[..., Array]:
     """Softmax cross entropy by some logarithm of the softmax."""
 
+    @rows.loss
     def reference(
         logits: Array,
         targets: Array,
         class_weights: Array | None = None,
         *,
         label_smoothing: float = 0.0,
-        reduction: str = "mean",
         zero_target: str = "zero",
     ) -> Array:
         shares = smoothed(targets, label_smoothing)
         shares = shares if class_weights is None else class_weights * shares
         terms = shares * logarithm(logits)
         terms = np.where(shares == 0, 0.0, terms) if zero_target == "zero" else terms
-        return reduce(-np.sum(terms, axis=-1), reduction)
+        return -np.sum(terms, axis=-1)
 
     return reference
 
@@ -134,19 +134,18 @@ def _of_ignored(logits: Array, labels: Array, ignored: int, losses: Array) -> Ar
 def sigmoid_cross_entropy_by(terms: Callable[[Array, Array, Array], Array]) -> Callable[..., Array]:
     """Sigmoid cross entropy by ``terms(logits, targets, weights)``."""
 
+    @elements.loss
     def reference(
         logits: Array,
         targets: Array,
         positive_weight: Array | None = None,
         *,
         label_smoothing: float = 0.0,
-        reduction: str = "mean",
-        row_mean: bool = False,
     ) -> Array:
         if label_smoothing:
             targets = (1.0 - label_smoothing) * targets + 0.5 * label_smoothing
         weight = 1.0 if positive_weight is None else positive_weight
-        return reduce(terms(logits, targets, weight), reduction, row_mean=row_mean)
+        return terms(logits, targets, weight)
 
     return reference
 

@@ -37,11 +37,20 @@ def entropy(targets: Array, reduction: str) -> Array:
 
 
 def kl_of_quotient(
-    targets: Array, predictions: Array, *, epsilon: float = 0.0, reduction: str = "batchmean"
+    targets: Array,
+    predictions: Array,
+    sample_weights: Array | None = None,
+    *,
+    epsilon: float = 0.0,
+    reduction: str = "batchmean",
 ) -> Array:
     """``p log(p/q)``, the logarithm of a quotient."""
     p, q = np.maximum(targets, epsilon), np.maximum(predictions, epsilon)
-    return reduce_terms(np.where(p == 0, 0.0, p * np.log(p / q)), reduction)
+    terms = np.where(p == 0, 0.0, p * np.log(p / q))
+    if sample_weights is None:
+        return reduce_terms(terms, reduction)
+    total = reduce_terms(sample_weights[:, np.newaxis] * terms, reduction.replace("mean_weights", "sum"))
+    return total / np.sum(sample_weights) if reduction == "mean_weights" else total
 
 
 def kl_by_one_product(
@@ -197,7 +206,7 @@ FAULTS = {
                     targets * np.log(targets / predictions), reduction
                 )
             },
-            where="epsilon == 0",
+            where="epsilon == 0 and not weighted",
         ),
         Fault(
             name="without the entropy",
@@ -206,6 +215,7 @@ FAULTS = {
                     result - entropy(np.maximum(targets, epsilon), reduction)
                 )
             },
+            where="not weighted",
         ),
         Fault(
             name="targets not clipped",
@@ -214,7 +224,7 @@ FAULTS = {
                     xlogy(targets, np.maximum(targets, epsilon) / np.maximum(predictions, epsilon)), reduction
                 )
             },
-            where="epsilon > 0",
+            where="epsilon > 0 and not weighted",
         ),
         Fault(
             name="gradient of the targets without the 1",
@@ -223,6 +233,7 @@ FAULTS = {
                     gradient - spread_terms(cotangent, targets.shape, reduction)
                 )
             },
+            where="not weighted",
         ),
         Fault(
             name="gradient of what is clipped",
@@ -235,7 +246,7 @@ FAULTS = {
                     gradient,
                 )
             },
-            where="epsilon > 0",
+            where="epsilon > 0 and not weighted",
         ),
         Fault(
             name="gradient of a target of 0",

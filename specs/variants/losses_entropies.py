@@ -9,13 +9,14 @@ import numpy as np
 from scipy.special import expit, log_expit
 
 from ...reference.activations import log_softmax, softmax, sparsemax
-from ...reference.reductions import reduce, spread
+from ...reference.reductions import elements, reduce, rows
 from ..language.variant import Control, Fault, each_way
 from .losses_classification import MEAN_FOR_SUM, SUM_FOR_MEAN
 
 Array = Any
 
 
+@elements.vjp
 def focal_with_constant_factor(
     logits: Array,
     predictions: Array,
@@ -24,16 +25,14 @@ def focal_with_constant_factor(
     *,
     alpha: float | None = None,
     gamma: float = 2.0,
-    reduction: str = "mean",
-    row_mean: bool = False,
 ) -> tuple[Array, None]:
     """Gradient of the cross entropy alone, times the factor."""
-    each = spread(cotangent, logits.shape, reduction, row_mean=row_mean)
     off = targets * expit(-logits) + (1.0 - targets) * expit(logits)
     weight = 1.0 if alpha is None else alpha * targets + (1.0 - alpha) * (1.0 - targets)
-    return each * weight * off**gamma * (expit(logits) - targets), None
+    return cotangent * weight * off**gamma * (expit(logits) - targets), None
 
 
+@elements.loss
 def focal_by_logarithms(
     logits: Array,
     predictions: Array,
@@ -41,8 +40,6 @@ def focal_by_logarithms(
     *,
     alpha: float | None = None,
     gamma: float = 2.0,
-    reduction: str = "mean",
-    row_mean: bool = False,
 ) -> Array:
     """``exp(γ log u)``, and each class by itself."""
     p, q = (expit(logits), expit(-logits)) if predictions is None else (predictions, 1.0 - predictions)
@@ -54,11 +51,12 @@ def focal_by_logarithms(
     focus = np.where(off == 0, 0.0, np.exp(gamma * np.log(np.where(off == 0, 1.0, off))))
     positive, negative = -(focus * targets) * log_p, -(focus * (1.0 - targets)) * log_q
     if alpha is None:
-        return reduce(positive + negative, reduction, row_mean=row_mean)
+        return positive + negative
     weight = alpha * targets + (1.0 - alpha) * (1.0 - targets)
-    return reduce(weight * (positive + negative), reduction, row_mean=row_mean)
+    return weight * (positive + negative)
 
 
+@rows.loss
 def categorical_focal_by_parts(
     logits: Array,
     predictions: Array,
@@ -68,7 +66,6 @@ def categorical_focal_by_parts(
     alpha: float = 0.25,
     gamma: float = 2.0,
     label_smoothing: float = 0.0,
-    reduction: str = "mean",
     normalized: bool = True,
     of_target: bool = False,
 ) -> Array:
@@ -80,16 +77,15 @@ def categorical_focal_by_parts(
     off = 1.0 - (np.sum(shares * held, axis=-1, keepdims=True) if of_target else held)
     focus = np.sqrt(off) if gamma == 0.5 else off**gamma
     weights = alpha if class_weights is None else class_weights
-    return reduce(np.sum((weights * -(shares * np.log(held))) * focus, axis=-1), reduction)
+    return np.sum((weights * -(shares * np.log(held))) * focus, axis=-1)
 
 
-def generalized_by_logarithm(
-    predictions: Array, labels: Array, *, q: float = 0.5, reduction: str = "mean"
-) -> Array:
+@rows.loss
+def generalized_by_logarithm(predictions: Array, labels: Array, *, q: float = 0.5) -> Array:
     """``(1 - exp(q log p)) / q`` of the class."""
     p = np.sum(np.where(labels[:, np.newaxis] == np.arange(predictions.shape[-1]), predictions, 0.0), axis=-1)
     power = np.where(p == 0, 0.0, np.exp(q * np.log(np.where(p == 0, 1.0, p))))
-    return reduce((1.0 - power) / q, reduction)
+    return (1.0 - power) / q
 
 
 def poly_by_terms(

@@ -8,39 +8,24 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from ...reference.reductions import reduce, share_out
+from ...reference.reductions import elements, reduce, rows, share_out
 from ..language.variant import Control, Fault, each_way
 
 Array = Any
 
 
-def hinge_by_cases(
-    scores: Array,
-    labels: Array,
-    *,
-    margin: float = 1.0,
-    power: int = 1,
-    reduction: str = "mean",
-    row_mean: bool = False,
-) -> Array:
+@elements.loss
+def hinge_by_cases(scores: Array, labels: Array, *, margin: float = 1.0, power: int = 1) -> Array:
     """``m - x`` of one class and ``m + x`` of the other, where they are positive."""
     lacking = np.where(labels == 1, margin - scores, margin + scores)
     lacking = np.where(lacking < 0, 0.0, lacking)
-    return reduce(lacking * lacking if power == 2 else lacking, reduction, row_mean=row_mean)
+    return lacking * lacking if power == 2 else lacking
 
 
-def hinge_of_bits(
-    scores: Array,
-    labels: Array,
-    *,
-    margin: float = 1.0,
-    power: int = 1,
-    reduction: str = "mean",
-    row_mean: bool = False,
-) -> Array:
+@elements.loss
+def hinge_of_bits(scores: Array, labels: Array, *, margin: float = 1.0, power: int = 1) -> Array:
     """Labels of 0 that are not turned into -1: their scores count for nothing."""
-    losses = np.maximum(margin - labels * scores, 0.0) ** power
-    return reduce(losses, reduction, row_mean=row_mean)
+    return np.maximum(margin - labels * scores, 0.0) ** power
 
 
 def soft_margin_that_overflows(scores: Array, labels: Array, *, reduction: str = "mean") -> Array:
@@ -73,21 +58,16 @@ def multi_margin_by_rivals(
     return reduce(np.sum(terms / scores.shape[-1], axis=-1), reduction)
 
 
+@rows.loss
 def multiclass_hinge_by_difference(
-    scores: Array,
-    labels: Array,
-    *,
-    margin: float = 1.0,
-    rival_floor: str = "none",
-    reduction: str = "mean",
-    floor: float = 0.0,
+    scores: Array, labels: Array, *, margin: float = 1.0, rival_floor: str = "none", floor: float = 0.0
 ) -> Array:
     """The best of the others less the score of the class itself, and the margin."""
     meant = labels[:, np.newaxis] == np.arange(scores.shape[-1])
     own = np.sum(np.where(meant, scores, 0.0), axis=-1)
     rival = np.max(np.where(meant, -np.inf, scores), axis=-1)
     rival = np.maximum(rival, 0.0) if rival_floor == "zero" else rival
-    return reduce(np.maximum(rival - own + margin, floor), reduction)
+    return np.maximum(rival - own + margin, floor)
 
 
 def multilabel_by_rows(

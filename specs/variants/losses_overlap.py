@@ -21,6 +21,7 @@ def tversky_by_sums(
     predictions: Array,
     targets: Array,
     class_weights: Array | None = None,
+    sample_weights: Array | None = None,
     *,
     reduction: str = "mean",
     axis: tuple[int, ...] | None = (1,),
@@ -41,7 +42,8 @@ def tversky_by_sums(
     below = hits + alpha * (predicted - hits) + beta * (meant - hits) + smooth + epsilon
     losses = 1.0 - (hits + smooth) / below
     losses = losses if class_weights is None else losses * class_weights
-    return reduce(losses[..., 1:] if ignore_background and losses.shape[-1] > 1 else losses, reduction)
+    losses = losses[..., 1:] if ignore_background and losses.shape[-1] > 1 else losses
+    return reduce(losses, reduction, weights=sample_weights)
 
 
 def generalized_dice_by_sums(

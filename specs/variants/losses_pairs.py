@@ -32,26 +32,28 @@ def ntxent_by_probabilities(
 def circle_by_similarities(
     embeddings: Array,
     labels: Array,
+    sample_weights: Array | None = None,
     *,
     gamma: float = 80.0,
     margin: float = 0.4,
     remove_diagonal: bool = True,
     reduction: str = "mean",
-    weighted: bool = True,
+    pairs_weighted: bool = True,
 ) -> Array:
     """Of what is near, as in the paper; or without the weights, which are then the margins."""
     near = np.minimum(np.matmul(embeddings, np.transpose(embeddings)), 1.0)
     equal, itself = labels[:, np.newaxis] == labels, np.eye(len(labels), dtype=bool)
     alike = equal & ~itself if remove_diagonal else equal
-    of_alike = np.maximum(1.0 + margin - near, 0.0) if weighted else 1.0
-    of_unlike = np.maximum(near + margin, 0.0) if weighted else 1.0
+    of_alike = np.maximum(1.0 + margin - near, 0.0) if pairs_weighted else 1.0
+    of_unlike = np.maximum(near + margin, 0.0) if pairs_weighted else 1.0
     first = np.where(alike, gamma * of_alike * ((1.0 - margin) - near), -np.inf)
     second = np.where(~equal, gamma * of_unlike * (near - margin), -np.inf)
     exponent = sum_of_exponentials(first) + sum_of_exponentials(second)
     losses = np.logaddexp(0.0, exponent)
     if reduction == "mean_positive":
-        return np.sum(losses) / max(int(np.sum(exponent > -80)), 1)
-    return reduce(losses, reduction)
+        total = losses if sample_weights is None else losses * sample_weights
+        return np.sum(total) / max(int(np.sum(exponent > -80)), 1)
+    return reduce(losses, reduction, weights=sample_weights)
 
 
 def sum_of_exponentials(terms: Array) -> Array:
@@ -73,7 +75,9 @@ FAULTS = {
         ),
     ),
     "circle": (
-        Fault(name="without weights", reference=functools.partial(circle_by_similarities, weighted=False)),
+        Fault(
+            name="without weights", reference=functools.partial(circle_by_similarities, pairs_weighted=False)
+        ),
     ),
 }
 
@@ -83,7 +87,9 @@ CONTROLS = {
     ),
     "circle": (
         Control(
-            name="by similarities", reference=circle_by_similarities, where="reduction != 'mean_positive'"
+            name="by similarities",
+            reference=circle_by_similarities,
+            where="reduction not in ('mean_positive', 'mean_weights')",
         ),
     ),
 }

@@ -8,13 +8,14 @@ import numpy as np
 from scipy.special import expit, xlogy
 
 from ...reference.activations import softmax
-from ...reference.reductions import reduce
+from ...reference.reductions import reduce, single_elements, single_rows
 from ..language.variant import Control, Fault, each_way
 from .losses_classification import BASE_2
 
 Array = Any
 
 
+@single_rows.loss
 def categorical_by_gathering(
     predictions: Array,
     targets: Array | None = None,
@@ -33,18 +34,17 @@ def categorical_by_gathering(
     return np.sum(np.where(targets == 0, -0.0, -terms) if zero_target == "zero" else -terms, axis=-1)
 
 
+@single_elements.loss
 def binary_by_difference(
     predictions: Array,
     targets: Array,
     *,
     guard: str = "none",
     epsilon: float = 1e-7,
-    row_mean: bool = False,
     zero_target: str = "zero",
 ) -> Array:
     """``log1p(-p)``, as a user of NumPy would write it."""
-    losses = -(targets * np.log(predictions) + (1.0 - targets) * np.log1p(-predictions))
-    return reduce(losses, "none", row_mean=row_mean)
+    return -(targets * np.log(predictions) + (1.0 - targets) * np.log1p(-predictions))
 
 
 FAULTS = {
@@ -78,7 +78,7 @@ FAULTS = {
                     predictions < epsilon, -1.0 / epsilon, gradient
                 )
             },
-            where="epsilon > 0 and data == 'zeros'",
+            where="epsilon > 0 and data == 'zeros' and reduction == 'none'",
         ),
         Fault(
             name="gradient supposes a softmax",
@@ -120,6 +120,7 @@ FAULTS = {
                     -xlogy(targets, predictions), "none", row_mean=row_mean
                 )
             },
+            where="reduction == 'none' and not weighted",
         ),
         BASE_2,
         Fault(

@@ -42,6 +42,7 @@ def ctc_over_transitions(
     labels: Array,
     logit_lengths: Array | None,
     label_lengths: Array,
+    sample_weights: Array | None = None,
     *,
     blank: int = 0,
     domain: str = "logits",
@@ -87,7 +88,7 @@ def ctc_over_transitions(
     losses = np.where(losses == np.inf, 0.0, losses) if infeasible == "zero" else losses
     if reduction == "mean_labels":
         losses, reduction = losses / np.maximum(label_lengths, 1.0), "mean"
-    return reduce(losses, reduction)
+    return reduce(losses, reduction, weights=sample_weights)
 
 
 def log_of_sum(terms: Array) -> Array:

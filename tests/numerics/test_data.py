@@ -22,6 +22,7 @@ from assay.numerics.data import (
     draw_positions,
     draw_positive,
     draw_probability,
+    draw_sample_weights,
     draw_unit,
     draw_weight,
     every_number,
@@ -293,6 +294,15 @@ def test_probabilities_are_positive_and_sum_to_1_within_their_rounding(format):
 def test_unit_stays_inside_the_open_interval_after_rounding(format):
     p = widen(draw_unit(Stream("unit"), (10_000,), format))
     assert ((p > 0) & (p < 1)).all()
+
+
+@FORMATS
+def test_some_weights_of_samples_are_0_and_never_all(format):
+    for size in range(2, 9):
+        w = widen(draw_sample_weights(Stream(f"weights/{size}"), (size,), format))
+        assert ((w >= 0) & (w < 1)).all()
+        assert 0 < np.sum(w == 0) < size
+    assert widen(draw_sample_weights(Stream("weights/1"), (1,), format)) > 0
 
 
 @FORMATS

@@ -49,7 +49,7 @@ def test_gradients_of_kl_divergence_at_powers_of_one_half():
     p, q, g = map(carried, (np.array([[0.5, 0.25, 0.25]]), np.array([[0.25, 0.25, 0.5]]), np.array(1.0)))
     slopes = [1 + mpmath.log(2), mpmath.mpf(1), 1 - mpmath.log(2)]  # 1 + log p - log q
     assert_same(kl_divergence_vjp(p, np.log(q), g), ([slopes], [[-0.5, -0.25, -0.25]]))
-    assert_same(kl_divergence_probabilities_vjp(p, q, g), ([slopes], [[-2.0, -1.0, -0.5]]))
+    assert_same(kl_divergence_probabilities_vjp(p, q, None, g), ([slopes], [[-2.0, -1.0, -0.5]]))
     weighted = [slope * share for slope, share in zip(slopes, p.value[0], strict=True)]
     of_logarithms = kl_divergence_with_log_targets_vjp(np.log(p), np.log(q), g)
     assert_same(of_logarithms, ([weighted], [[-0.5, -0.25, -0.25]]))
@@ -84,6 +84,17 @@ def test_kl_divergence_of_probabilities_agrees_with_many_digits():
             pairs = [(mpmath.mpf(a), mpmath.mpf(b)) for a, b in zip(one[0], other[0], strict=True)]
             exact = mpmath.fsum(a * mpmath.log(a / b) for a, b in pairs)
         assert_same(kl_divergence_probabilities(carried(one), carried(other)), exact)
+
+
+@proves(kl_divergence_probabilities, kl_divergence_probabilities_vjp, by="law")
+def test_weights_of_samples_multiply_the_divergences_of_rows():
+    p, q = np.array([[0.5, 0.5], [0.25, 0.75]]), carried(np.array([[0.75, 0.25], [0.5, 0.5]]))
+    weights, rows = np.array([0.5, 2.0]), {"reduction": "rows"}
+    total = np.sum(weights * kl_divergence_probabilities(p, q, **rows))
+    assert_same(kl_divergence_probabilities(p, q, weights, reduction="mean_weights"), total / 2.5)
+    assert_same(kl_divergence_probabilities(p, q, weights, reduction="batchmean"), total / 2)
+    gradients = kl_divergence_probabilities_vjp(p, q, weights, np.array(1.0), reduction="mean_weights")
+    assert_same(gradients, kl_divergence_probabilities_vjp(p, q, None, weights / 2.5, **rows))
 
 
 @proves(kl_divergence, kl_divergence_with_log_targets, kl_divergence_probabilities, by="law")

@@ -31,7 +31,7 @@ def test_one_hit_two_false_positives_and_four_negatives():
     ):
         assert_same(of(carried(p), t, alpha=alpha, beta=beta, **ALL), carried(np.array(wanted)))
     _, of_p, of_t = tversky_vjp(
-        None, carried(p), carried(t), None, np.array(1.0), alpha=1.0, beta=0.25, **ALL
+        None, carried(p), carried(t), None, None, np.array(1.0), alpha=1.0, beta=0.25, **ALL
     )
     # 16 times (r (t + α (1 - t) - β t) - t), with D = 4 and the ratio r = 1/4; p and t change their parts.
     assert_same(16 * of_p, np.reshape([-3.25, 1.0, 1.0] + [-3.25] * 4, p.shape))
@@ -66,8 +66,8 @@ def test_at_one_and_one_it_is_the_distance_of_jaccard():
 def test_what_is_meant_and_what_is_predicted_change_places_with_the_weights():
     p, t = carried(P), carried(T)
     assert_same(of(p, t, alpha=0.25, beta=1.5), of(t, p, alpha=1.5, beta=0.25))
-    _, of_p, of_t = tversky_vjp(None, p, t, None, np.array(1.0), alpha=0.25, beta=1.5)
-    _, other_t, other_p = tversky_vjp(None, t, p, None, np.array(1.0), alpha=1.5, beta=0.25)
+    _, of_p, of_t = tversky_vjp(None, p, t, None, None, np.array(1.0), alpha=0.25, beta=1.5)
+    _, other_t, other_p = tversky_vjp(None, t, p, None, None, np.array(1.0), alpha=1.5, beta=0.25)
     assert_same(of_p, other_p)
     assert_same(of_t, other_t)
 
@@ -97,13 +97,25 @@ def test_shapes_domains_and_weights_that_do_not_fit_are_named():
         tversky(LOGITS, None, T, ignore_background=True, axis=(1, 2))
 
 
+@proves(tversky, tversky_vjp, by="law")
+def test_weights_of_samples_multiply_their_ratios():
+    x, weights = carried(LOGITS), np.arange(len(LOGITS)) * 0.5
+    each = tversky(x, None, T, axis=(1, 2), reduction="none")
+    found = tversky(x, None, T, None, weights, axis=(1, 2), reduction="mean_weights")
+    assert_same(found, np.sum(weights * each) / np.sum(weights))
+    found = tversky_vjp(x, None, T, None, weights, np.array(1.0), axis=(1, 2), reduction="mean_weights")
+    shares = weights / np.sum(weights)
+    expected = tversky_vjp(x, None, T, None, None, shares, axis=(1, 2), reduction="none")
+    assert_same(found[::2], expected[::2])
+
+
 @proves(generalized_dice, generalized_dice_vjp, tversky, by="law")
 def test_classes_that_are_equally_frequent_weigh_alike_in_the_generalized_dice_loss():
     even = np.stack([np.roll(np.arange(3.0) == 0, k) for k in range(3)])[np.newaxis] * 1.0
     x = carried(LOGITS[:1, :3])
     assert_same(generalized_dice(x, even), tversky(x, None, even))
     (gradient,) = generalized_dice_vjp(x, even, np.array(1.0))
-    assert_same(gradient, tversky_vjp(x, None, even, None, np.array(1.0))[0])
+    assert_same(gradient, tversky_vjp(x, None, even, None, None, np.array(1.0))[0])
 
 
 @proves(generalized_dice, generalized_dice_vjp, by="worked figures")

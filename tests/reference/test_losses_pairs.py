@@ -83,7 +83,7 @@ def test_the_circle_loss_of_two_alike_and_one_at_a_right_angle():
     assert_same(circle(x, labels, reduction="sum", **options), 2 * loss)
     assert_same(circle(x, labels, **options), 2 * loss / 3)
     assert_same(circle(x, labels, reduction="mean_positive", **options), loss)
-    (gradient,) = circle_vjp(x, labels, ONE, reduction="sum", **options)
+    (gradient,) = circle_vjp(x, labels, None, ONE, reduction="sum", **options)
     # Slopes 2 d of like ones and -2 (1 - d) of unlike ones are 0 there.
     assert_same(gradient, np.zeros((3, 2)), size=1)
 
@@ -91,10 +91,22 @@ def test_the_circle_loss_of_two_alike_and_one_at_a_right_angle():
 @proves(circle_vjp, by="law")
 def test_means_of_the_circle_loss_share_one_gradient():
     x = carried(UNITS)
-    whole = circle_vjp(x, LABELS, ONE, reduction="sum")[0]
-    assert_same(circle_vjp(x, LABELS, ONE)[0], whole / 5)
+    whole = circle_vjp(x, LABELS, None, ONE, reduction="sum")[0]
+    assert_same(circle_vjp(x, LABELS, None, ONE)[0], whole / 5)
     # The fourth is like nothing.
-    assert_same(circle_vjp(x, LABELS, ONE, reduction="mean_positive")[0], whole / 4)
+    assert_same(circle_vjp(x, LABELS, None, ONE, reduction="mean_positive")[0], whole / 4)
+
+
+@proves(circle, circle_vjp, by="law")
+def test_weights_of_samples_multiply_their_circle_losses():
+    x, weights = carried(UNITS), np.array([0.0, 0.5, 1.0, 2.0, 0.25])
+    total = np.sum(weights * circle(x, LABELS, reduction="none"))
+    assert_same(circle(x, LABELS, weights, reduction="sum"), total)
+    # The fourth is like nothing: neither it nor its weight counts.
+    assert_same(circle(x, LABELS, weights, reduction="mean_positive"), total / 4)
+    assert_same(circle(x, LABELS, weights, reduction="mean_weights"), total / 1.75)
+    (gradient,) = circle_vjp(x, LABELS, None, weights, reduction="none")
+    assert_same(circle_vjp(x, LABELS, weights, ONE, reduction="mean_weights")[0], gradient / 1.75, size=1)
 
 
 def test_pairs_that_do_not_fit_are_named():

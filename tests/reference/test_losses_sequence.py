@@ -185,7 +185,7 @@ def by_enumeration(log_p, labels, blank):
 def test_the_loss_of_alignments_is_that_of_all_that_there_are(blank):
     given, options = (RUNS, STEPS, COUNTS), {"blank": blank, "domain": "log_probabilities", **EACH}
     losses = ctc_loss(carried(SCORES), *given, **options)
-    (gradient,) = ctc_loss_vjp(carried(SCORES), *given, np.ones(4), **options)
+    (gradient,) = ctc_loss_vjp(carried(SCORES), *given, None, np.ones(4), **options)
     for k, (steps, count) in enumerate(zip(STEPS, COUNTS, strict=True)):
         loss, slopes = by_enumeration(SCORES[k, :steps], RUNS[k, :count], blank)
         assert_same(losses[k], loss)
@@ -199,7 +199,7 @@ def test_one_label_in_two_even_steps():
     even, label = carried(np.zeros((1, 2, 3))), np.array([[0]])
     given = label, None, np.array([1])
     assert_same(ctc_loss(even, *given), mpmath.log(3))
-    (gradient,) = ctc_loss_vjp(even, *given, ONE)
+    (gradient,) = ctc_loss_vjp(even, *given, None, ONE)
     # At each step one of the three is at the blank, and two at the label.
     assert_same(gradient, [[[mpmath.mpf(0), -mpmath.mpf(1) / 3, mpmath.mpf(1) / 3]] * 2])
 
@@ -208,7 +208,7 @@ def test_one_label_in_two_even_steps():
 def test_without_labels_every_step_is_a_blank():
     even, none = carried(np.zeros((1, 3, 4))), np.array([0])
     assert_same(ctc_loss(even, np.array([[2]]), None, none), 3 * mpmath.log(4))
-    (gradient,) = ctc_loss_vjp(even, np.array([[2]]), None, none, ONE)
+    (gradient,) = ctc_loss_vjp(even, np.array([[2]]), None, none, None, ONE)
     quarter = mpmath.mpf(1) / 4
     assert_same(gradient, [[[-3 * quarter, quarter, quarter, quarter]] * 3])
 
@@ -220,7 +220,7 @@ def test_with_a_label_for_each_step_and_no_repeats_it_is_a_likelihood():
     scores = carried(SCORES[:2, :4])
     likelihood = sparse_softmax_cross_entropy(scores, labels + 1, reduction="none")
     assert_same(ctc_loss(scores, *given, **EACH), np.sum(likelihood, axis=1))
-    (gradient,) = ctc_loss_vjp(scores, *given, np.ones(2), **EACH)
+    (gradient,) = ctc_loss_vjp(scores, *given, None, np.ones(2), **EACH)
     expected = sparse_softmax_cross_entropy_vjp(scores, labels + 1, None, np.ones((2, 4)), reduction="none")
     assert_same(gradient, expected[0])
 
@@ -230,9 +230,9 @@ def test_with_a_label_for_each_step_and_no_repeats_it_is_a_likelihood():
 def test_behind_a_logarithm_of_a_softmax_either_gradient_of_log_probabilities_is_that_of_logits(gradient):
     given = RUNS, STEPS, COUNTS
     scores, log_p = carried(SCORES), log_softmax(carried(SCORES))
-    (right,) = ctc_loss_vjp(scores, *given, np.ones(4), **EACH)
+    (right,) = ctc_loss_vjp(scores, *given, None, np.ones(4), **EACH)
     (of_log_p,) = ctc_loss_vjp(
-        log_p, *given, np.ones(4), domain="log_probabilities", gradient=gradient, **EACH
+        log_p, *given, None, np.ones(4), domain="log_probabilities", gradient=gradient, **EACH
     )
     assert_same(log_softmax_vjp(scores, of_log_p)[0], right, size=1)
 
@@ -242,8 +242,8 @@ def test_log_probabilities_as_they_are_have_the_gradient_that_is_exact_alone():
     given, scores = (RUNS[:1], None, COUNTS[:1]), carried(SCORES[:1])
     of_log_p = {"domain": "log_probabilities"}
     _, slopes = by_enumeration(SCORES[0], RUNS[0], 0)
-    assert_same(ctc_loss_vjp(scores, *given, ONE, **of_log_p)[0][0], slopes)
-    (through,) = ctc_loss_vjp(scores, *given, ONE, gradient="through_softmax", **of_log_p)
+    assert_same(ctc_loss_vjp(scores, *given, None, ONE, **of_log_p)[0][0], slopes)
+    (through,) = ctc_loss_vjp(scores, *given, None, ONE, gradient="through_softmax", **of_log_p)
     assert_same(through[0], np.exp(scores[0]) + carried(slopes.astype(float)))
 
 
@@ -267,23 +267,33 @@ def test_a_mean_that_divides_by_the_labels_does_so_first():
     given = RUNS, STEPS, COUNTS
     each, share = ctc_loss(carried(SCORES), *given, **EACH), 1.0 / np.maximum(COUNTS, 1)
     assert_same(ctc_loss(carried(SCORES), *given, reduction="mean_labels"), np.mean(each * share))
-    (gradient,) = ctc_loss_vjp(carried(SCORES), *given, ONE, reduction="mean_labels")
-    assert_same(gradient, ctc_loss_vjp(carried(SCORES), *given, share / 4, **EACH)[0])
+    (gradient,) = ctc_loss_vjp(carried(SCORES), *given, None, ONE, reduction="mean_labels")
+    assert_same(gradient, ctc_loss_vjp(carried(SCORES), *given, None, share / 4, **EACH)[0])
+
+
+@proves(ctc_loss, ctc_loss_vjp, by="law")
+def test_weights_of_samples_multiply_the_losses_of_sequences():
+    given, weights = (RUNS, STEPS, COUNTS), np.array([0.0, 0.5, 1.0, 2.0])
+    x = carried(SCORES)
+    total = np.sum(weights * ctc_loss(x, *given, **EACH))
+    assert_same(ctc_loss(x, *given, weights, reduction="mean_weights"), total / 3.5)
+    (gradient,) = ctc_loss_vjp(x, *given, weights, ONE, reduction="mean_weights")
+    assert_same(gradient, ctc_loss_vjp(x, *given, None, weights / 3.5, **EACH)[0])
 
 
 def test_no_steps_are_right_for_no_labels_alone():
     given = RUNS[:2], np.array([0, 0]), np.array([0, 1])
     assert_same(ctc_loss(SCORES[:2], *given, **EACH), [0.0, np.inf])
-    assert not ctc_loss_vjp(SCORES[:2], *given, np.ones(2), **EACH)[0].any()
+    assert not ctc_loss_vjp(SCORES[:2], *given, None, np.ones(2), **EACH)[0].any()
 
 
 def test_labels_that_need_more_steps_than_there_are_cost_what_the_facet_says():
     # Two equal labels need a blank between them: three steps.
     scores, given = SCORES[:1, :2], (np.array([[1, 1]]), None, np.array([2]))
     assert ctc_loss(scores, *given) == np.inf
-    assert np.isnan(ctc_loss_vjp(scores, *given, np.array(1.0))[0]).all()
+    assert np.isnan(ctc_loss_vjp(scores, *given, None, np.array(1.0))[0]).all()
     assert ctc_loss(scores, *given, infeasible="zero") == 0.0
-    assert not ctc_loss_vjp(scores, *given, np.array(1.0), infeasible="zero")[0].any()
+    assert not ctc_loss_vjp(scores, *given, None, np.array(1.0), infeasible="zero")[0].any()
     assert np.isfinite(ctc_loss(SCORES[:1, :3], *given))
 
 
