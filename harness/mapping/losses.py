@@ -45,6 +45,7 @@ ELEMENTS = (
     "reduction",
     "row_mean",
     "weighted",
+    "samples_weighted",
     "masked",
     "ignored",
     "label_smoothing",
