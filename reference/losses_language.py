@@ -507,10 +507,12 @@ def jsd_distillation_vjp(
     beta: float = 0.5,
     temperature: float = 1.0,
     reduction: str = "mean",
+    masking: str = "select",
 ) -> tuple[Array]:
     """Gradient of `jsd_distillation`: ``(1 - β) Q (s - Σ Q s) / τ`` with ``s = log Q - log M``.
 
-    For β = 0 it is ``(Q - P) / τ``, and for β = 1 ``Q (s - Σ Q s) / τ`` with ``s = log Q - log P``.
+    For β = 0 it is ``(Q - P) / τ``, and for β = 1 ``Q (s - Σ Q s) / τ`` with ``s = log Q - log P``. Tokens
+    that do not count have none, or with ``masking="select_values"`` 0 times theirs, which keeps NaN.
     """
     log_p, log_q, log_m = _mixed(logits, teacher_logits, mask, beta, temperature)
     if reduction == "mean":
@@ -522,7 +524,7 @@ def jsd_distillation_vjp(
     else:
         apart = log_q - log_p if beta == 1 else (1.0 - beta) * (log_q - log_m)
         slope = q * (apart - np.sum(q * apart, axis=-1, keepdims=True))
-    return (np.where(mask[:, np.newaxis], each * slope, 0.0),)
+    return (np.where(mask[:, np.newaxis], each * slope, 0.0 * slope if masking == "select_values" else 0.0),)
 
 
 def _mixed(

@@ -150,9 +150,17 @@ jsd_distillation = Spec(
         REDUCTION,
         Parameter("beta", (0.5, 0.0, 1.0, 0.125), "share of the teacher; at 0 and 1 one divergence alone"),
         Parameter("temperature", (1.0, 2.0), "what logits are divided by"),
+        Parameter(
+            "masking",
+            ("select", "select_values"),
+            "whether tokens that do not count are left out, or so in values but not in gradients",
+            facet=True,
+            right="select",
+        ),
     ),
     sizes=((6, 7), (3, 33)),
     # Saturated, probabilities of one side or both are 0.
-    data=("normal", "saturated"),
+    data=("normal", "saturated", "padding_nan"),
+    excluded=("masking != 'select' and data != 'padding_nan'",),
     sources=(Source("Agarwal et al. (2023), On-policy distillation", "https://arxiv.org/abs/2306.13649"),),
 )

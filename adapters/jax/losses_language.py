@@ -111,7 +111,14 @@ def grpo_loss(
     return jnp.sum(losses) / (jnp.maximum(jnp.sum(mask), 1) if normalizer == "tokens" else mask.size)
 
 
-@binds("jsd_distillation", "optax.losses.kl_divergence_with_log_targets", composition=True)
+@binds(
+    "jsd_distillation",
+    "optax.losses.kl_divergence_with_log_targets",
+    where={
+        "masking == 'select_values' or data != 'padding_nan'": "selects losses: the gradient is 0 times NaN"
+    },
+    composition=True,
+)
 def jsd_distillation(logits, teacher_logits, mask, *, beta, temperature, reduction):
     student = jax.nn.log_softmax(logits / temperature, axis=-1)
     teacher = jax.nn.log_softmax(teacher_logits / temperature, axis=-1)

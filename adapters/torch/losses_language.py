@@ -134,8 +134,8 @@ def grpo_loss(
     return losses.sum() / (mask.sum().clamp(min=1) if normalizer == "tokens" else mask.numel())
 
 
-@binds("jsd_distillation", "torch.nn.functional.kl_div", composition=True)
-def jsd_distillation(logits, teacher_logits, mask, *, beta, temperature, reduction):
+def divergences(logits, teacher_logits, beta, temperature):
+    """The divergence of each token."""
     student = F.log_softmax(logits / temperature, dim=-1)
     teacher = F.log_softmax(teacher_logits / temperature, dim=-1)
     given = {"reduction": "none", "log_target": True}
@@ -147,7 +147,37 @@ def jsd_distillation(logits, teacher_logits, mask, *, beta, temperature, reducti
         share = torch.tensor(beta, dtype=logits.dtype)
         mixture = torch.logaddexp(student + torch.log1p(-share), teacher + torch.log(share))
         terms = beta * F.kl_div(mixture, teacher, **given) + (1 - beta) * F.kl_div(mixture, student, **given)
-    losses = torch.where(mask, terms.sum(dim=-1), 0)
+    return terms.sum(dim=-1)
+
+
+def over_counted(losses, mask, reduction):
+    """The losses, their sum, or the mean over those that count."""
     if reduction == "none":
         return losses
     return losses.sum() if reduction == "sum" else losses.sum() / mask.sum()
+
+
+@binds(
+    "jsd_distillation",
+    "torch.nn.functional.kl_div",
+    where={
+        "masking == 'select_values' or data != 'padding_nan'": "selects losses: the gradient is 0 times NaN"
+    },
+    composition=True,
+)
+def jsd_distillation(logits, teacher_logits, mask, *, beta, temperature, reduction):
+    losses = divergences(logits, teacher_logits, beta, temperature)
+    return over_counted(torch.where(mask, losses, 0), mask, reduction)
+
+
+@binds(
+    "jsd_distillation",
+    "torch.where",
+    fixed={"masking": ("select", "selects logits before")},
+    where={"data == 'padding_nan'": "elsewhere as losses that are selected"},
+    composition=True,
+)
+def jsd_of_what_counts(logits, teacher_logits, mask, *, beta, temperature, reduction):
+    both = (torch.where(mask[:, None], x, 0) for x in (logits, teacher_logits))
+    losses = divergences(*both, beta, temperature)
+    return over_counted(torch.where(mask, losses, 0), mask, reduction)

@@ -282,6 +282,12 @@ FAULTS = {
             reference=functools.partial(jsd_by_entropies, rows=True),
             where="reduction == 'mean'",
         ),
+        Fault(
+            name="gradient of tokens that do not count times 0, which keeps NaN",
+            parameters={"masking": "'select_values'"},
+            where="masking == 'select' and data == 'padding_nan'",
+            spoils="gradients",
+        ),
     ),
 }
 

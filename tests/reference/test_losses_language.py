@@ -279,6 +279,9 @@ def test_tokens_that_do_not_count_are_as_good_as_none():
     (gradient,) = jsd_distillation_vjp(carried(poisoned), TEACHER, mask, ONE)
     assert_same(gradient[::2], jsd_distillation_vjp(*kept, ONE)[0])
     assert not gradient.value[1::2].any()
+    (gradient,) = jsd_distillation_vjp(carried(poisoned), TEACHER, mask, ONE, masking="select_values")
+    assert_same(gradient[::2], jsd_distillation_vjp(*kept, ONE)[0])
+    assert np.isnan(gradient.value[1::2]).all()
 
 
 @pytest.mark.parametrize(
