@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from .spec import Input, Parameter, Spec
+from .spec import Constraint, Input, Parameter, Spec
 
 __all__ = [
     "KEPT_REDUCTION",
@@ -19,6 +19,7 @@ __all__ = [
     "ROW_MEAN",
     "WEIGHTED_REDUCTION",
     "loss",
+    "same_shape",
     "weighing",
 ]
 
@@ -54,6 +55,20 @@ def weighing(name: str = "weighted") -> tuple[Parameter, Input, tuple[str, str]]
     )
 
 
+def same_shape(first: str, second: str) -> Constraint:
+    """That two inputs have one shape, which a single column or a vector beside a column breaks.
+
+    A vector of N numbers is spread against a column of N in silence, to N times N losses.
+    """
+    return Constraint(
+        "shape",
+        f"{first} == {second}",
+        f"{second} must have the shape of {first}",
+        broken_by={second: "batch, 1"},
+        also_broken_by=({"features": "1", second: "batch"},),
+    )
+
+
 def loss(
     reference: Callable[..., Any],
     inputs: tuple[Input, ...],
@@ -80,7 +95,7 @@ def loss(
     shared: tuple[Parameter, ...] = (reduction or (WEIGHTED_REDUCTION if weighted else REDUCTION),)
     follows = (MEAN_OF_MEANS,) * row_mean
     if weighted:
-        whether, weights, senseless = weighing("weighted" if weighted is True else weighted)
+        whether, weights, senseless = weighing(weighted if isinstance(weighted, str) else "weighted")
         inputs, shared, follows = (*inputs, weights), (*shared, whether), (*follows, *senseless)
     return Spec(
         reference=reference,
