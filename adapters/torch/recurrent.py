@@ -75,6 +75,34 @@ module(
 )
 
 
+def lstm_of_steps(kernel, recurrent_kernel, bias):
+    return torch.nn.LSTM(*sizes(kernel, recurrent_kernel), bias=bias is not None, batch_first=True)
+
+
+@binds("lstm", "torch.nn.LSTM(step by step)", fixed=FORWARD | FUNCTIONS, build=lstm_of_steps)
+def lstm_step_by_step(built, x, h, c, kernel, recurrent_kernel, bias):
+    weights = first_layer(weights_of(kernel, recurrent_kernel, bias))
+    outputs, carry = [], (h[None], c[None])
+    for step in x.split(1, dim=1):
+        y, carry = call_module(built, step, carry, **weights)
+        outputs.append(y)
+    return torch.cat(outputs, 1), carry[0][0], carry[1][0]
+
+
+def gru_of_steps(kernel, recurrent_kernel, bias):
+    return torch.nn.GRU(*sizes(kernel, recurrent_kernel), bias=bias is not None, batch_first=True)
+
+
+@binds("gru", "torch.nn.GRU(step by step)", fixed=FORWARD | PLACEMENT, build=gru_of_steps)
+def gru_step_by_step(built, x, h, kernel, recurrent_kernel, bias, recurrent_bias):
+    weights = first_layer(weights_of(kernel, recurrent_kernel, bias, recurrent_bias))
+    outputs, carry = [], h[None]
+    for step in x.split(1, dim=1):
+        y, carry = call_module(built, step, carry, **weights)
+        outputs.append(y)
+    return torch.cat(outputs, 1), carry[0]
+
+
 def rnn_cell(kernel, recurrent_kernel, bias, *, activation):
     return torch.nn.RNNCell(*sizes(kernel, recurrent_kernel), nonlinearity=activation, bias=bias is not None)
 
