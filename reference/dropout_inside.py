@@ -513,7 +513,7 @@ def stacked_lstm_dropout_vjp(
 ) -> Carry:
     """Gradient of `stacked_lstm_dropout`: that of the layers, between them through the same masks."""
     weights, between = (kernel, upper_kernels, recurrent_kernel, bias), _between(x, h, mask, rate, training)
-    return stacked_lstm_vjp(x, h, c, *weights, cotangents, drop=between)
+    return stacked_lstm_vjp(x, h, c, *weights, None, None, cotangents, drop=between)
 
 
 def _between(x: Array, h: Array, mask: Array | None, rate: float, training: bool) -> Mask:

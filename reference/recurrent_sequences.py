@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 from .checks import Array
 from .recurrent import gru, gru_vjp, lstm, lstm_vjp, simple_rnn, simple_rnn_vjp
@@ -17,6 +18,7 @@ from .sequences import (
     bidirectional_vjp,
     masked,
     masked_vjp,
+    padding,
     stacked,
     stacked_vjp,
     stateful,
@@ -299,8 +301,9 @@ def bidirectional_lstm(
     recurrent_kernel: Array,
     bias: Array,
     lengths: Array | None = None,
+    mask: Array | None = None,
     *,
-    merge: str = "concat",
+    merge: str | None = "concat",
     returns: str = "sequence",
     masked_output: str = "zero",
 ) -> Carry:
@@ -316,26 +319,31 @@ def bidirectional_lstm(
         kernel: ``(2, features, 4 units)``, gates in the order i, f, g, o.
         recurrent_kernel: ``(2, units, 4 units)``.
         bias: ``(2, 4 units)``.
-        lengths: number of steps that count, ``(batch,)``; or None if all do. Backwards goes from the last one
-            that counts.
-        merge: ``concat``, ``sum``, ``mul`` or ``ave``.
+        lengths: number of steps that count, ``(batch,)``; or None. Backwards goes from the last one that
+            counts.
+        mask: True where a step counts, ``(batch, time)``; or None. Without both all steps count.
+        merge: ``concat``, ``sum``, ``mul`` or ``ave``; or None, for the one before the other along an axis in
+            front.
         returns: ``sequence``; ``ends``, the states in which the two ended, merged; or ``last_step``, the
             sequence at its last step, where the backward one has seen one input only.
-        masked_output: what both give past the end: ``zero``; or ``computed``, what follows from the padding.
+        masked_output: what both give at masked steps: ``zero``; or, past the end of lengths, ``computed``,
+            what follows from the padding.
 
     Returns:
-        What is asked for, ``(batch, time, …)`` or ``(batch, …)``, with twice the units if joined; and the
+        What is asked for, ``(batch, time, …)`` or ``(batch, …)``, with twice the units if joined, and an axis
+        of two in front if not merged; and the
         hidden and the cell states in which the two ended, each ``(2, batch, units)``.
 
     Raises:
-        ValueError: a shape does not fit, there is no step, or an option is unknown.
+        ValueError: a shape does not fit, there is no step, an option is unknown, lengths come with a mask, or
+            a mask with what needs lengths.
 
     Source: Schuster and Paliwal (1997), Bidirectional recurrent neural networks, IEEE TSP 45(11); Graves and
     Schmidhuber (2005), Neural Networks 18.
     """
     carry, weights = (h, c), (kernel, recurrent_kernel, bias)
-    options = {"merge": merge, "returns": returns, "masked_output": masked_output}
-    return bidirectional(LSTM, x, carry, weights, lengths, **options)
+    options: dict[str, Any] = {"merge": merge, "returns": returns, "masked_output": masked_output}
+    return bidirectional(LSTM, x, carry, weights, lengths, mask, **options)
 
 
 def bidirectional_lstm_vjp(
@@ -346,16 +354,17 @@ def bidirectional_lstm_vjp(
     recurrent_kernel: Array,
     bias: Array,
     lengths: Array | None,
+    mask: Array | None,
     cotangents: Carry,
     *,
-    merge: str = "concat",
+    merge: str | None = "concat",
     returns: str = "sequence",
     masked_output: str = "zero",
 ) -> Carry:
     """Gradient of `bidirectional_lstm`: those of the two, whose gradients with respect to x add up."""
     carry, weights = (h, c), (kernel, recurrent_kernel, bias)
-    options = {"merge": merge, "returns": returns, "masked_output": masked_output}
-    return bidirectional_vjp(LSTM, x, carry, weights, lengths, cotangents, **options)
+    options: dict[str, Any] = {"merge": merge, "returns": returns, "masked_output": masked_output}
+    return bidirectional_vjp(LSTM, x, carry, weights, lengths, mask, cotangents, **options)
 
 
 def bidirectional_gru(
@@ -366,9 +375,10 @@ def bidirectional_gru(
     bias: Array,
     recurrent_bias: Array | None = None,
     lengths: Array | None = None,
+    mask: Array | None = None,
     *,
     reset_after: bool = True,
-    merge: str = "concat",
+    merge: str | None = "concat",
     returns: str = "sequence",
     masked_output: str = "zero",
 ) -> Carry:
@@ -384,15 +394,17 @@ def bidirectional_gru(
         recurrent_kernel: ``(2, units, 3 units)``.
         bias: ``(2, 3 units)``.
         recurrent_bias: of the candidate, inside the reset, ``(2, units)``; or None.
-        lengths: number of steps that count, ``(batch,)``; or None if all do.
+        lengths: number of steps that count, ``(batch,)``; or None.
+        mask: True where a step counts, ``(batch, time)``; or None. Without both all steps count.
         reset_after: apply the reset gate after the recurrent product.
-        merge: ``concat``, ``sum``, ``mul`` or ``ave``.
+        merge: ``concat``, ``sum``, ``mul`` or ``ave``; or None, for the one before the other.
         returns: ``sequence``; ``ends``, the states in which the two ended, merged; or ``last_step``, the
             sequence at its last step.
-        masked_output: what both give past the end: ``zero`` or ``computed``.
+        masked_output: what both give at masked steps: ``zero``, or ``computed`` past the end of lengths.
 
     Returns:
-        What is asked for, ``(batch, time, …)`` or ``(batch, …)``, with twice the units if joined; and the
+        What is asked for, ``(batch, time, …)`` or ``(batch, …)``, with twice the units if joined, and an axis
+        of two in front if not merged; and the
         hidden states in which the two ended, ``(2, batch, units)``.
 
     Raises:
@@ -401,8 +413,8 @@ def bidirectional_gru(
     Source: `gru`, `bidirectional_lstm`.
     """
     cell, weights, _ = _gru(reset_after, kernel, recurrent_kernel, bias, recurrent_bias)
-    options = {"merge": merge, "returns": returns, "masked_output": masked_output}
-    return bidirectional(cell, x, (h,), weights, lengths, **options)
+    options: dict[str, Any] = {"merge": merge, "returns": returns, "masked_output": masked_output}
+    return bidirectional(cell, x, (h,), weights, lengths, mask, **options)
 
 
 def bidirectional_gru_vjp(
@@ -413,17 +425,18 @@ def bidirectional_gru_vjp(
     bias: Array,
     recurrent_bias: Array | None,
     lengths: Array | None,
+    mask: Array | None,
     cotangents: Carry,
     *,
     reset_after: bool = True,
-    merge: str = "concat",
+    merge: str | None = "concat",
     returns: str = "sequence",
     masked_output: str = "zero",
 ) -> tuple[Array | None, ...]:
     """Gradient of `bidirectional_gru`: those of the two, whose gradients with respect to x add up."""
     cell, weights, absent = _gru(reset_after, kernel, recurrent_kernel, bias, recurrent_bias)
-    options = {"merge": merge, "returns": returns, "masked_output": masked_output}
-    return *bidirectional_vjp(cell, x, (h,), weights, lengths, cotangents, **options), *absent
+    options: dict[str, Any] = {"merge": merge, "returns": returns, "masked_output": masked_output}
+    return *bidirectional_vjp(cell, x, (h,), weights, lengths, mask, cotangents, **options), *absent
 
 
 def bidirectional_simple_rnn(
@@ -433,8 +446,9 @@ def bidirectional_simple_rnn(
     recurrent_kernel: Array,
     bias: Array,
     lengths: Array | None = None,
+    mask: Array | None = None,
     *,
-    merge: str = "concat",
+    merge: str | None = "concat",
     returns: str = "sequence",
     masked_output: str = "zero",
 ) -> Carry:
@@ -449,14 +463,16 @@ def bidirectional_simple_rnn(
         kernel: W, ``(2, features, units)``.
         recurrent_kernel: U, ``(2, units, units)``.
         bias: b, ``(2, units)``.
-        lengths: number of steps that count, ``(batch,)``; or None if all do.
-        merge: ``concat``, ``sum``, ``mul`` or ``ave``.
+        lengths: number of steps that count, ``(batch,)``; or None.
+        mask: True where a step counts, ``(batch, time)``; or None. Without both all steps count.
+        merge: ``concat``, ``sum``, ``mul`` or ``ave``; or None, for the one before the other.
         returns: ``sequence``; ``ends``, the states in which the two ended, merged; or ``last_step``, the
             sequence at its last step.
-        masked_output: what both give past the end: ``zero`` or ``computed``.
+        masked_output: what both give at masked steps: ``zero``, or ``computed`` past the end of lengths.
 
     Returns:
-        What is asked for, ``(batch, time, …)`` or ``(batch, …)``, with twice the units if joined; and the
+        What is asked for, ``(batch, time, …)`` or ``(batch, …)``, with twice the units if joined, and an axis
+        of two in front if not merged; and the
         hidden states in which the two ended, ``(2, batch, units)``.
 
     Raises:
@@ -464,8 +480,8 @@ def bidirectional_simple_rnn(
 
     Source: `simple_rnn`, `bidirectional_lstm`.
     """
-    options = {"merge": merge, "returns": returns, "masked_output": masked_output}
-    return bidirectional(SIMPLE_RNN, x, (h,), (kernel, recurrent_kernel, bias), lengths, **options)
+    options: dict[str, Any] = {"merge": merge, "returns": returns, "masked_output": masked_output}
+    return bidirectional(SIMPLE_RNN, x, (h,), (kernel, recurrent_kernel, bias), lengths, mask, **options)
 
 
 def bidirectional_simple_rnn_vjp(
@@ -475,16 +491,17 @@ def bidirectional_simple_rnn_vjp(
     recurrent_kernel: Array,
     bias: Array,
     lengths: Array | None,
+    mask: Array | None,
     cotangents: Carry,
     *,
-    merge: str = "concat",
+    merge: str | None = "concat",
     returns: str = "sequence",
     masked_output: str = "zero",
 ) -> Carry:
     """Gradient of `bidirectional_simple_rnn`: those of the two, whose gradients with respect to x add up."""
     weights = (kernel, recurrent_kernel, bias)
-    options = {"merge": merge, "returns": returns, "masked_output": masked_output}
-    return bidirectional_vjp(SIMPLE_RNN, x, (h,), weights, lengths, cotangents, **options)
+    options: dict[str, Any] = {"merge": merge, "returns": returns, "masked_output": masked_output}
+    return bidirectional_vjp(SIMPLE_RNN, x, (h,), weights, lengths, mask, cotangents, **options)
 
 
 # --- in layers ---
@@ -498,12 +515,16 @@ def stacked_lstm(
     upper_kernels: Array,
     recurrent_kernel: Array,
     bias: Array,
+    lengths: Array | None = None,
+    mask: Array | None = None,
     *,
+    masked_output: str = "zero",
     drop: Drop | None = None,
 ) -> Carry:
     """Long short-term memories in layers, each over the hidden states of the one below.
 
-    ``y⁰ = x``, ``yⁿ = lstmₙ(yⁿ⁻¹)``, each layer with a carry and weights of its own
+    ``y⁰ = x``, ``yⁿ = lstmₙ(yⁿ⁻¹)``, each layer with a carry and weights of its own, and each stepping over
+    what is masked
 
     Args:
         x: ``(batch, time, features)``, at least one step.
@@ -513,6 +534,9 @@ def stacked_lstm(
         upper_kernels: of the others, ``(layers - 1, units, 4 units)``.
         recurrent_kernel: ``(layers, units, 4 units)``.
         bias: ``(layers, 4 units)``.
+        lengths: number of steps that count, ``(batch,)``; or None.
+        mask: True where a step counts, ``(batch, time)``; or None. Without both all steps count.
+        masked_output: ``zero``, ``repeat``, ``state`` or ``computed``, as in `masked_lstm`, of each layer.
         drop: what is left of the sequence that a layer of this number gives to the next
             (`stacked_lstm_dropout`).
 
@@ -521,11 +545,13 @@ def stacked_lstm(
         that each layer computed last, ``(layers, batch, units)``.
 
     Raises:
-        ValueError: a shape does not fit, there is no step, or the numbers of layers differ.
+        ValueError: a shape does not fit, there is no step, the numbers of layers differ, both ``lengths`` and
+            ``mask`` are given, or an option is unknown.
 
     Source: Graves, Mohamed and Hinton (2013), arXiv:1303.5778, section 3.
     """
-    return stacked(LSTM, x, (h, c), kernel, upper_kernels, (recurrent_kernel, bias), drop)
+    padded = padding(lengths, mask, masked_output)
+    return stacked(LSTM, x, (h, c), kernel, upper_kernels, (recurrent_kernel, bias), drop, padded)
 
 
 def stacked_lstm_vjp(
@@ -536,12 +562,16 @@ def stacked_lstm_vjp(
     upper_kernels: Array,
     recurrent_kernel: Array,
     bias: Array,
+    lengths: Array | None,
+    mask: Array | None,
     cotangents: Carry,
     *,
+    masked_output: str = "zero",
     drop: Drop | None = None,
 ) -> Carry:
     """Gradient of `stacked_lstm`: what a layer gives for its input is the cotangent of the one below."""
-    return stacked_vjp(LSTM, x, (h, c), kernel, upper_kernels, (recurrent_kernel, bias), cotangents, drop)
+    others, padded = (recurrent_kernel, bias), padding(lengths, mask, masked_output)
+    return stacked_vjp(LSTM, x, (h, c), kernel, upper_kernels, others, cotangents, drop, padded)
 
 
 def stacked_gru(
@@ -552,8 +582,11 @@ def stacked_gru(
     recurrent_kernel: Array,
     bias: Array,
     recurrent_bias: Array | None = None,
+    lengths: Array | None = None,
+    mask: Array | None = None,
     *,
     reset_after: bool = True,
+    masked_output: str = "zero",
 ) -> Carry:
     """Gated recurrent units in layers, each over the hidden states of the one below.
 
@@ -567,7 +600,10 @@ def stacked_gru(
         recurrent_kernel: ``(layers, units, 3 units)``.
         bias: ``(layers, 3 units)``.
         recurrent_bias: of the candidate, inside the reset, ``(layers, units)``; or None.
+        lengths: number of steps that count, ``(batch,)``; or None.
+        mask: True where a step counts, ``(batch, time)``; or None. Without both all steps count.
         reset_after: apply the reset gate after the recurrent product.
+        masked_output: ``zero``, ``repeat``, ``state`` or ``computed``, as in `masked_lstm`, of each layer.
 
     Returns:
         The hidden states of the uppermost layer ``(batch, time, units)``, and those that each layer computed
@@ -579,7 +615,8 @@ def stacked_gru(
     Source: `gru`, `stacked_lstm`.
     """
     cell, others, _ = _gru(reset_after, recurrent_kernel, bias, recurrent_bias)
-    return stacked(cell, x, (h,), kernel, upper_kernels, others)
+    padded = padding(lengths, mask, masked_output)
+    return stacked(cell, x, (h,), kernel, upper_kernels, others, padded=padded)
 
 
 def stacked_gru_vjp(
@@ -590,17 +627,30 @@ def stacked_gru_vjp(
     recurrent_kernel: Array,
     bias: Array,
     recurrent_bias: Array | None,
+    lengths: Array | None,
+    mask: Array | None,
     cotangents: Carry,
     *,
     reset_after: bool = True,
+    masked_output: str = "zero",
 ) -> tuple[Array | None, ...]:
     """Gradient of `stacked_gru`: what a layer gives for its input is the cotangent of the one below."""
     cell, others, absent = _gru(reset_after, recurrent_kernel, bias, recurrent_bias)
-    return *stacked_vjp(cell, x, (h,), kernel, upper_kernels, others, cotangents), *absent
+    padded = padding(lengths, mask, masked_output)
+    return *stacked_vjp(cell, x, (h,), kernel, upper_kernels, others, cotangents, padded=padded), *absent
 
 
 def stacked_simple_rnn(
-    x: Array, h: Array, kernel: Array, upper_kernels: Array, recurrent_kernel: Array, bias: Array
+    x: Array,
+    h: Array,
+    kernel: Array,
+    upper_kernels: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    lengths: Array | None = None,
+    mask: Array | None = None,
+    *,
+    masked_output: str = "zero",
 ) -> Carry:
     """Fully connected recurrent layers, each over the hidden states of the one below.
 
@@ -613,6 +663,9 @@ def stacked_simple_rnn(
         upper_kernels: of the others, ``(layers - 1, units, units)``.
         recurrent_kernel: U, ``(layers, units, units)``.
         bias: b, ``(layers, units)``.
+        lengths: number of steps that count, ``(batch,)``; or None.
+        mask: True where a step counts, ``(batch, time)``; or None. Without both all steps count.
+        masked_output: ``zero``, ``repeat``, ``state`` or ``computed``, as in `masked_lstm`, of each layer.
 
     Returns:
         The hidden states of the uppermost layer ``(batch, time, units)``, and those that each layer computed
@@ -623,7 +676,8 @@ def stacked_simple_rnn(
 
     Source: `simple_rnn`, `stacked_lstm`.
     """
-    return stacked(SIMPLE_RNN, x, (h,), kernel, upper_kernels, (recurrent_kernel, bias))
+    padded = padding(lengths, mask, masked_output)
+    return stacked(SIMPLE_RNN, x, (h,), kernel, upper_kernels, (recurrent_kernel, bias), padded=padded)
 
 
 def stacked_simple_rnn_vjp(
@@ -633,10 +687,15 @@ def stacked_simple_rnn_vjp(
     upper_kernels: Array,
     recurrent_kernel: Array,
     bias: Array,
+    lengths: Array | None,
+    mask: Array | None,
     cotangents: Carry,
+    *,
+    masked_output: str = "zero",
 ) -> Carry:
     """Gradient of `stacked_simple_rnn`: what a layer gives for its input is the cotangent of that below."""
-    return stacked_vjp(SIMPLE_RNN, x, (h,), kernel, upper_kernels, (recurrent_kernel, bias), cotangents)
+    others, padded = (recurrent_kernel, bias), padding(lengths, mask, masked_output)
+    return stacked_vjp(SIMPLE_RNN, x, (h,), kernel, upper_kernels, others, cotangents, padded=padded)
 
 
 # --- from call to call ---

@@ -7,6 +7,7 @@ uses it, in `recurrent_sequences`.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ __all__ = [
     "bidirectional_vjp",
     "masked",
     "masked_vjp",
+    "over_padding",
+    "padding",
     "stacked",
     "stacked_vjp",
     "stateful",
@@ -54,10 +57,13 @@ class Cell:
         """States and weights by their names."""
         return dict(zip((*self.carry, *WEIGHTS), (*carry, *weights), strict=False))
 
+    def parted(self, given: Carry) -> tuple[Carry, Carry]:
+        """The carry, and the weights that follow it."""
+        return given[: len(self.carry)], given[len(self.carry) :]
+
     def split(self, gradients: Carry) -> tuple[Array, Carry, Carry]:
         """Those with respect to x, the carry and the weights."""
-        end = 1 + len(self.carry)
-        return gradients[0], gradients[1:end], gradients[end:]
+        return gradients[0], *self.parted(gradients[1:])
 
 
 # --- sequences of different lengths ---
@@ -161,6 +167,26 @@ def masked_vjp(
     return _arranged(gradients[0], order), *gradients[1:]
 
 
+def padding(lengths: Array | None, mask: Array | None, output: str) -> Padded | None:
+    """Which steps count, forward; None where neither lengths nor a mask are given, so that all do."""
+    return None if lengths is None and mask is None else Padded(lengths, mask, output)
+
+
+def over_padding(cell: Cell, padded: Padded | None) -> Cell:
+    """The layer over padded sequences, as a layer of the same inputs; where there are none, the layer."""
+    if padded is None:
+        return cell
+
+    def layer(x: Array, *given: Array) -> Carry:
+        return masked(cell, x, *cell.parted(given), padded)
+
+    def gradient(x: Array, *given: Any) -> Carry:
+        *arrays, cotangents = given
+        return masked_vjp(cell, x, *cell.parted(tuple(arrays)), padded, cotangents)
+
+    return dataclasses.replace(cell, layer=layer, gradient=gradient)
+
+
 def _arranged(sequence: Array, order: Array | None) -> Array:
     if order is None:
         return sequence
@@ -217,21 +243,22 @@ def bidirectional(
     carry: Carry,
     weights: Carry,
     lengths: Array | None,
+    mask: Array | None,
     *,
-    merge: str,
+    merge: str | None,
     returns: str,
     masked_output: str,
 ) -> Carry:
     """The two merged, and the carries in which they ended, the forward one first."""
-    require(merge in _MERGES, f"merge must be one of {', '.join(_MERGES)}; got {merge!r}")
+    require(merge in _MERGES, f"merge must be one of {', '.join(map(str, _MERGES))}; got {merge!r}")
     known = ("sequence", "ends", "last_step")
     require(returns in known, f"returns must be one of {', '.join(known)}; got {returns!r}")
     _check_parts(cell, cell.named(carry, weights), 2, "2", "one part for each direction")
-    both = _each_way(x, carry, weights, lengths, masked_output)
+    both = _each_way(x, carry, weights, lengths, mask, masked_output)
     streams, *finals = zip(*(masked(cell, *given) for given in both), strict=True)
     merged = _MERGES[merge][0]
     y = merged(*finals[0]) if returns == "ends" else merged(*streams)
-    return (y[:, -1] if returns == "last_step" else y), *map(np.stack, finals)
+    return (y[..., -1, :] if returns == "last_step" else y), *map(np.stack, finals)
 
 
 def bidirectional_vjp(
@@ -240,17 +267,18 @@ def bidirectional_vjp(
     carry: Carry,
     weights: Carry,
     lengths: Array | None,
+    mask: Array | None,
     cotangents: Carry,
     *,
-    merge: str,
+    merge: str | None,
     returns: str,
     masked_output: str,
 ) -> Carry:
     """Gradient of `bidirectional`: those of the two, whose gradients with respect to x add up."""
     of_y, *of_finals = cotangents
-    both = list(_each_way(x, carry, weights, lengths, masked_output))
+    both = list(_each_way(x, carry, weights, lengths, mask, masked_output))
     if returns == "last_step":
-        of_y = np.where(_last(x), of_y[:, None], 0.0)
+        of_y = np.where(_last(x), of_y[..., None, :], 0.0)
     parts = _MERGES[merge][1](of_y, lambda n: masked(cell, *both[n])[1 if returns == "ends" else 0])
     gradients = []
     for n, (part, given) in enumerate(zip(parts, both, strict=True)):
@@ -263,12 +291,13 @@ def bidirectional_vjp(
 
 
 def _each_way(
-    x: Array, carry: Carry, weights: Carry, lengths: Array | None, masked_output: str
+    x: Array, carry: Carry, weights: Carry, lengths: Array | None, mask: Array | None, masked_output: str
 ) -> Iterator[tuple[Array, Carry, Carry, Padded]]:
     """What the two are given."""
-    lengths = np.full(x.shape[0], x.shape[1]) if lengths is None else lengths
+    if lengths is None and mask is None:
+        lengths = np.full(x.shape[0], x.shape[1])
     for n, direction in enumerate(("forward", "backward")):
-        padded = Padded(lengths, None, masked_output, direction, "valid")
+        padded = Padded(lengths, mask, masked_output, direction, "valid" if mask is None else "whole")
         yield x, _part(carry, n), _part(weights, n), padded
 
 
@@ -291,7 +320,7 @@ def _check_parts(cell: Cell, arrays: dict[str, Array], number: int, parts: str, 
         require(len(array) == number, f"{name} must have {meaning}; got shape {array.shape}")
 
 
-_MERGES: dict[str, Any] = {
+_MERGES: dict[str | None, Any] = {
     "concat": (
         lambda f, b: np.concatenate((f, b), axis=-1),
         lambda g, merged: np.split(g, 2, axis=-1),
@@ -299,6 +328,7 @@ _MERGES: dict[str, Any] = {
     "sum": (lambda f, b: f + b, lambda g, merged: (g, g)),
     "mul": (lambda f, b: f * b, lambda g, merged: (g * merged(1), g * merged(0))),
     "ave": (lambda f, b: (f + b) / 2, lambda g, merged: (g / 2, g / 2)),
+    None: (lambda f, b: np.stack((f, b)), lambda g, merged: (g[0], g[1])),
 }
 """Ways to merge, and the gradient of each, of which only a product asks what was merged."""
 
@@ -314,11 +344,14 @@ def stacked(
     upper_kernels: Array,
     others: Carry,
     drop: Drop | None = None,
+    padded: Padded | None = None,
 ) -> Carry:
     """The outputs of the uppermost layer, and the final carry of each.
 
-    ``others`` are the other weights; ``drop`` acts on the outputs of each layer but the uppermost.
+    ``others`` are the other weights; ``drop`` acts on the outputs of each layer but the uppermost. Where
+    sequences are ``padded``, every layer steps over what does not count.
     """
+    cell = over_padding(cell, padded)
     times = f"{cell.gates} " if cell.gates > 1 else ""
     require_rank("upper_kernels", upper_kernels, 3, f"layers - 1, units, {times}units")
     layers = len(upper_kernels) + 1
@@ -337,8 +370,10 @@ def stacked_vjp(
     others: Carry,
     cotangents: Carry,
     drop: Drop | None = None,
+    padded: Padded | None = None,
 ) -> Carry:
     """Gradient of `stacked`: what a layer gives for its input is the cotangent of the one below."""
+    cell = over_padding(cell, padded)
     into, *of_finals = cotangents
     kernels = (kernel, *upper_kernels)
     inputs, _ = _layers(cell, x, carry, kernels, others, drop)

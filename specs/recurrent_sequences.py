@@ -68,6 +68,39 @@ SIMPLE_RNN = Cell(
 )
 
 
+def _marks(given: str = "") -> tuple[Input, Input]:
+    """What marks the steps that count, under a condition that ends in ``and``, if there is one."""
+    return (
+        Input(
+            "lengths",
+            "batch",
+            kind="lengths",
+            meaning="how many steps count",
+            limit="time",
+            when=f"{given}marked_by == 'lengths'",
+        ),
+        Input(
+            "mask",
+            "batch, time",
+            kind="mask",
+            meaning="True where a step counts",
+            when=f"{given}marked_by == 'mask'",
+        ),
+    )
+
+
+MARKED_BY = Parameter("marked_by", ("lengths", "mask"), "how the steps that count are marked", facet=True)
+MASKED_OUTPUT = Parameter(
+    "masked_output",
+    MASKED_OUTPUTS,
+    "output of a masked step: 0, the last output, the state, or what the padding gives",
+    facet=True,
+)
+PADDED = Parameter("padded", (False, True), "whether sequences have lengths of their own")
+NOT_PADDED = "not padded and (masked_output != 'zero' or marked_by != 'lengths')"
+COMPUTED = "masked_output == 'computed' and marked_by == 'mask'"
+
+
 def _each(inputs: Iterable[Input], parts: str) -> tuple[Input, ...]:
     """The same inputs with an axis of these parts in front."""
     return tuple(dataclasses.replace(given, axes=f"{parts}, {given.axes}") for given in inputs)
@@ -86,32 +119,13 @@ def _masked(
             X,
             *cell.carry,
             *cell.weights,
-            Input(
-                "lengths",
-                "batch",
-                kind="lengths",
-                meaning="how many steps count",
-                limit="time",
-                when="marked_by == 'lengths'",
-            ),
-            Input(
-                "mask",
-                "batch, time",
-                kind="mask",
-                meaning="True where a step counts",
-                when="marked_by == 'mask'",
-            ),
+            *_marks(),
         ),
         outputs=("y", *cell.finals),
         parameters=(
             *cell.parameters,
-            Parameter("marked_by", ("lengths", "mask"), "how the steps that count are marked", facet=True),
-            Parameter(
-                "masked_output",
-                MASKED_OUTPUTS,
-                "output of a masked step: 0, the last output, the state, or what the padding gives",
-                facet=True,
-            ),
+            MARKED_BY,
+            MASKED_OUTPUT,
             Parameter(
                 "direction",
                 DIRECTIONS,
@@ -129,7 +143,7 @@ def _masked(
         excluded=(
             *cell.excluded,
             "reversal == 'valid' and (direction == 'forward' or marked_by == 'mask')",
-            "masked_output == 'computed' and marked_by == 'mask'",
+            COMPUTED,
             "masked_output == 'computed' and direction != 'forward' and reversal == 'whole'",
             "direction == 'backward' and not return_sequences",
             "data == 'masked_rows' and marked_by == 'lengths'",
@@ -164,26 +178,22 @@ def _bidirectional(
             X,
             *_each(cell.carry, "2"),
             *_each(cell.weights, "2"),
-            Input(
-                "lengths",
-                "batch",
-                kind="lengths",
-                meaning="how many steps count",
-                limit="time",
-                when="padded",
-            ),
+            *_marks("padded and "),
         ),
         outputs=("y", *cell.finals),
         parameters=(
             *cell.parameters,
-            Parameter("merge", ("concat", "sum", "mul", "ave"), "how the two are made one"),
+            Parameter(
+                "merge", ("concat", "sum", "mul", "ave", None), "how the two are made one, if they are"
+            ),
             Parameter(
                 "returns",
                 ("sequence", "ends", "last_step"),
                 "all steps, the states in which the two ended, or the last step, where backwards has begun",
                 facet=True,
             ),
-            Parameter("padded", (False, True), "whether sequences have lengths of their own"),
+            PADDED,
+            MARKED_BY,
             Parameter(
                 "masked_output",
                 ("zero", "computed"),
@@ -191,7 +201,7 @@ def _bidirectional(
                 facet=True,
             ),
         ),
-        excluded=(*cell.excluded, "not padded and masked_output != 'zero'"),
+        excluded=(*cell.excluded, NOT_PADDED, COMPUTED),
         sizes=sizes,
         data=data,
         sources=(
@@ -226,10 +236,17 @@ def _stacked(
             kernel,
             Input("upper_kernels", kernel.axes.replace("features", "layers - 1, units"), kind="weight"),
             *_each(others, "layers"),
+            *_marks("padded and "),
         ),
         outputs=("y", *cell.finals),
-        parameters=(*cell.parameters, Parameter("layers", (2, 3), "how many")),
-        excluded=cell.excluded,
+        parameters=(
+            *cell.parameters,
+            Parameter("layers", (2, 3), "how many"),
+            PADDED,
+            MARKED_BY,
+            MASKED_OUTPUT,
+        ),
+        excluded=(*cell.excluded, NOT_PADDED, COMPUTED),
         sizes=sizes,
         data=data,
         sources=(Source("Graves, Mohamed and Hinton (2013)", "https://arxiv.org/abs/1303.5778"),),

@@ -32,8 +32,10 @@ MASKED = {
     "direction == 'forward' or reversal == 'whole'": "the scan turns everything round",
 }
 RESET_AFTER = {"reset_after": PLACEMENT["reset_after"]}
-JOINED = {"merge == 'concat'": "jax.experimental.rnn joins the two directions"}
-PADDED = {"not padded or masked_output == 'computed'": COMPUTED["masked_output == 'computed'"]}
+JOINED = LENGTHS | {"merge == 'concat'": "jax.experimental.rnn joins the two directions"}
+PADDED = LENGTHS | {
+    "not padded or masked_output == 'computed'": COMPUTED["masked_output == 'computed'"],
+}
 
 
 FLAX = LENGTHS | COMPUTED | VALID
@@ -113,7 +115,7 @@ def masked_lstm(
         c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
         return jax.nn.sigmoid(o) * jnp.tanh(c), c
 
-    return _masked(step, x, (h, c), lengths, mask, masked_output, direction, return_sequences)
+    return over_padding(step, x, (h, c), lengths, mask, masked_output, direction, return_sequences)
 
 
 @binds("masked_gru", "jax.lax.scan(jnp.where)", where=MASKED, composition=True)
@@ -137,7 +139,7 @@ def masked_gru(
     def step(x, h):
         return (gru_step(x, h, *weights, reset_after),)
 
-    return _masked(step, x, (h,), lengths, mask, masked_output, direction, return_sequences)
+    return over_padding(step, x, (h,), lengths, mask, masked_output, direction, return_sequences)
 
 
 @binds("masked_simple_rnn", "jax.lax.scan(jnp.where)", where=MASKED, composition=True)
@@ -147,10 +149,10 @@ def masked_simple_rnn(
     def step(x, h):
         return (jnp.tanh(affine(x, kernel, bias) + h @ recurrent_kernel),)
 
-    return _masked(step, x, (h,), lengths, mask, masked_output, direction, return_sequences)
+    return over_padding(step, x, (h,), lengths, mask, masked_output, direction, return_sequences)
 
 
-def _masked(cell, x, carry, lengths, mask, masked_output, direction, return_sequences):
+def over_padding(cell, x, carry, lengths, mask, masked_output, direction="forward", return_sequences=True):
     """Outputs and final carry of a cell whose carry a masked step leaves as it is."""
     if mask is None:
         mask = jnp.arange(x.shape[1]) < lengths[:, None]
@@ -170,7 +172,7 @@ def _masked(cell, x, carry, lengths, mask, masked_output, direction, return_sequ
 
 
 @binds("bidirectional_lstm", "flax.nnx.Bidirectional", where=PADDED)
-def bidirectional_lstm_nnx(x, h, c, kernel, recurrent_kernel, bias, lengths, *, merge, returns):
+def bidirectional_lstm_nnx(x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, merge, returns):
     cells = [lstm_cell(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
     carries = [(c[n], h[n]) for n in range(2)]
     ((c_forward, h_forward), (c_backward, h_backward)), y = _both_nnx(cells, x, carries, lengths, merge)
@@ -179,14 +181,16 @@ def bidirectional_lstm_nnx(x, h, c, kernel, recurrent_kernel, bias, lengths, *, 
 
 
 @binds("bidirectional_gru", "flax.nnx.Bidirectional", where=PADDED | RESET_AFTER | NO_CANDIDATE_BIAS)
-def bidirectional_gru_nnx(x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, *, merge, returns):
+def bidirectional_gru_nnx(
+    x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, mask, *, merge, returns
+):
     cells = [_gru(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
     ends, y = _both_nnx(cells, x, h, lengths, merge)
     return _ends(y, ends, merge, returns)
 
 
 @binds("bidirectional_simple_rnn", "flax.nnx.Bidirectional", where=PADDED)
-def bidirectional_simple_rnn_nnx(x, h, kernel, recurrent_kernel, bias, lengths, *, merge, returns):
+def bidirectional_simple_rnn_nnx(x, h, kernel, recurrent_kernel, bias, lengths, mask, *, merge, returns):
     cells = [_simple_rnn(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
     ends, y = _both_nnx(cells, x, h, lengths, merge)
     return _ends(y, ends, merge, returns)
@@ -200,7 +204,7 @@ def _both_nnx(cells, x, carries, lengths, merge):
 
 
 @binds("bidirectional_lstm", "flax.linen.Bidirectional", where=PADDED)
-def bidirectional_lstm_linen(x, h, c, kernel, recurrent_kernel, bias, lengths, *, merge, returns):
+def bidirectional_lstm_linen(x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, merge, returns):
     cells = [linen.OptimizedLSTMCell(h.shape[-1]) for _ in range(2)]
     weights = [lstm_weights(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
     carries = [(c[n], h[n]) for n in range(2)]
@@ -211,7 +215,9 @@ def bidirectional_lstm_linen(x, h, c, kernel, recurrent_kernel, bias, lengths, *
 
 
 @binds("bidirectional_gru", "flax.linen.Bidirectional", where=PADDED | RESET_AFTER)
-def bidirectional_gru_linen(x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, *, merge, returns):
+def bidirectional_gru_linen(
+    x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, mask, *, merge, returns
+):
     own = [None, None] if recurrent_bias is None else recurrent_bias
     cells = [linen.GRUCell(h.shape[-1]) for _ in range(2)]
     weights = [gru_weights(kernel[n], recurrent_kernel[n], bias[n], own[n]) for n in range(2)]
@@ -220,7 +226,7 @@ def bidirectional_gru_linen(x, h, kernel, recurrent_kernel, bias, recurrent_bias
 
 
 @binds("bidirectional_simple_rnn", "flax.linen.Bidirectional", where=PADDED)
-def bidirectional_simple_rnn_linen(x, h, kernel, recurrent_kernel, bias, lengths, *, merge, returns):
+def bidirectional_simple_rnn_linen(x, h, kernel, recurrent_kernel, bias, lengths, mask, *, merge, returns):
     cells = [linen.SimpleCell(h.shape[-1]) for _ in range(2)]
     weights = [simple_rnn_weights(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
     ends, y = _both_linen(cells, weights, x, h, lengths, merge)
@@ -236,18 +242,21 @@ def _both_linen(cells, weights, x, carries, lengths, merge):
 
 
 @binds("bidirectional_lstm", "jax.experimental.rnn.lstm_ref(bidirectional)", where=JOINED | ZERO)
-def bidirectional_lstm_experimental(x, h, c, kernel, recurrent_kernel, bias, lengths, *, returns):
+def bidirectional_lstm_experimental(x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, returns):
     y, h, c = _lstm_ref(x, h, c, kernel, recurrent_kernel, bias, lengths, bidirectional=True)
     return {"sequence": y, "ends": jnp.concatenate([h[0], h[1]], -1), "last_step": y[:, -1]}[returns], h, c
 
 
 def _merged(merge, f, b):
+    if merge is None:
+        return jnp.stack([f, b])
     return {"concat": jnp.concatenate([f, b], axis=-1), "sum": f + b, "mul": f * b, "ave": (f + b) / 2}[merge]
 
 
 def _ends(y, ends, merge, returns):
     """What is asked for, and the hidden states in which the two ended."""
-    return {"sequence": y, "ends": _merged(merge, *ends), "last_step": y[:, -1]}[returns], jnp.stack(ends)
+    last = y[..., -1, :]
+    return {"sequence": y, "ends": _merged(merge, *ends), "last_step": last}[returns], jnp.stack(ends)
 
 
 def lstm_cell(kernel, recurrent_kernel, bias):
@@ -285,25 +294,25 @@ def _lstm_ref(x, h, c, kernel, recurrent_kernel, bias, lengths, layers=1, bidire
     )  # fmt: skip
 
 
-@binds("stacked_lstm", "flax.nnx.RNN", composition=True)
-def stacked_lstm_nnx(x, h, c, kernel, upper_kernels, recurrent_kernel, bias):
+@binds("stacked_lstm", "flax.nnx.RNN", where=PADDED, composition=True)
+def stacked_lstm_nnx(x, h, c, kernel, upper_kernels, recurrent_kernel, bias, lengths, mask):
     cells = _layers(lstm_cell, kernel, upper_kernels, recurrent_kernel, bias)
-    y, finals = _stacked_nnx(cells, x, list(zip(c, h, strict=True)))
+    y, finals = _stacked_nnx(cells, x, list(zip(c, h, strict=True)), lengths)
     final_c, final_h = zip(*finals, strict=True)
     return y, jnp.stack(final_h), jnp.stack(final_c)
 
 
-@binds("stacked_gru", "flax.nnx.RNN", where=RESET_AFTER | NO_CANDIDATE_BIAS, composition=True)
-def stacked_gru_nnx(x, h, kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias):
+@binds("stacked_gru", "flax.nnx.RNN", where=PADDED | RESET_AFTER | NO_CANDIDATE_BIAS, composition=True)
+def stacked_gru_nnx(x, h, kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, lengths, mask):
     cells = _layers(_gru, kernel, upper_kernels, recurrent_kernel, bias)
-    y, finals = _stacked_nnx(cells, x, h)
+    y, finals = _stacked_nnx(cells, x, h, lengths)
     return y, jnp.stack(finals)
 
 
-@binds("stacked_simple_rnn", "flax.nnx.RNN", composition=True)
-def stacked_simple_rnn_nnx(x, h, kernel, upper_kernels, recurrent_kernel, bias):
+@binds("stacked_simple_rnn", "flax.nnx.RNN", where=PADDED, composition=True)
+def stacked_simple_rnn_nnx(x, h, kernel, upper_kernels, recurrent_kernel, bias, lengths, mask):
     cells = _layers(_simple_rnn, kernel, upper_kernels, recurrent_kernel, bias)
-    y, finals = _stacked_nnx(cells, x, h)
+    y, finals = _stacked_nnx(cells, x, h, lengths)
     return y, jnp.stack(finals)
 
 
@@ -312,28 +321,29 @@ def _layers(cell, kernel, upper_kernels, *others):
     return [cell(*weights) for weights in zip((kernel, *upper_kernels), *others, strict=True)]
 
 
-def _stacked_nnx(cells, x, carries):
+def _stacked_nnx(cells, x, carries, lengths):
     finals = []
     for cell, carry in zip(cells, carries, strict=True):
-        final, x = nnx.RNN(cell)(x, initial_carry=carry, return_carry=True)
+        final, x = nnx.RNN(cell)(x, initial_carry=carry, seq_lengths=lengths, return_carry=True)
         finals.append(final)
     return x, finals
 
 
-@binds("stacked_gru", "flax.linen.RNN", where=RESET_AFTER, composition=True)
-def stacked_gru_linen(x, h, kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias):
+@binds("stacked_gru", "flax.linen.RNN", where=PADDED | RESET_AFTER, composition=True)
+def stacked_gru_linen(x, h, kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, lengths, mask):
     own = [None] * len(h) if recurrent_bias is None else recurrent_bias
     layers, finals = linen.RNN(linen.GRUCell(h.shape[-1])), []
     for weights in zip((kernel, *upper_kernels), recurrent_kernel, bias, own, h, strict=True):
         variables = {"params": {"cell": gru_weights(*weights[:-1])}}
-        final, x = layers.apply(variables, x, initial_carry=weights[-1], return_carry=True)
+        marks = {"initial_carry": weights[-1], "seq_lengths": lengths}
+        final, x = layers.apply(variables, x, **marks, return_carry=True)
         finals.append(final)
     return x, jnp.stack(finals)
 
 
-@binds("stacked_lstm", "jax.experimental.rnn.lstm_ref(num_layers)")
-def stacked_lstm_experimental(x, h, c, kernel, upper_kernels, recurrent_kernel, bias):
-    return _lstm_ref(x, h, c, (kernel, *upper_kernels), recurrent_kernel, bias, None, layers=len(h))
+@binds("stacked_lstm", "jax.experimental.rnn.lstm_ref(num_layers)", where=LENGTHS | ZERO)
+def stacked_lstm_experimental(x, h, c, kernel, upper_kernels, recurrent_kernel, bias, lengths, mask):
+    return _lstm_ref(x, h, c, (kernel, *upper_kernels), recurrent_kernel, bias, lengths, layers=len(h))
 
 
 HANDED = {"kept_by == 'caller'": "a layer of flax keeps no carry: its caller hands it on"}

@@ -72,38 +72,73 @@ def both_simple_rnn(x, h, bias, *, merge, returns):
     return both(keras.layers.SimpleRNN(h.shape[-1], **one_way(x, bias, returns)), x, merge)
 
 
+def lstm_each_way(x, h, bias, *, merge, returns):
+    """Two layers that are given, of which Bidirectional makes the forward one anew."""
+    options = GATED | one_way(x, bias, returns)
+    forward = keras.layers.LSTM(h.shape[-1], **options)
+    backward = keras.layers.LSTM(h.shape[-1], go_backwards=True, **options)
+    layer = keras.layers.Bidirectional(forward, merge_mode=merge, backward_layer=backward, dtype=dtype_of(x))
+    return build_layer(layer, x)
+
+
 @binds("bidirectional_lstm", "keras.layers.Bidirectional", fixed=ZERO, build=both_lstm)
-def bidirectional_lstm(built, x, h, c, kernel, recurrent_kernel, bias, lengths, *, returns):
+@binds(
+    "bidirectional_lstm",
+    "keras.layers.Bidirectional(backward_layer)",
+    fixed=ZERO,
+    build=lstm_each_way,
+)
+def bidirectional_lstm(built, x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, merge, returns):
     weights = [weights_of(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
-    return _both_ways(built, x, (h, c), weights, lengths, returns)
+    return _both_ways(built, x, (h, c), weights, _marked(x, lengths, mask), merge, returns)
 
 
 @binds("bidirectional_gru", "keras.layers.Bidirectional", fixed=ZERO, build=both_gru)
 def bidirectional_gru(
-    built, x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, *, reset_after, returns
+    built,
+    x,
+    h,
+    kernel,
+    recurrent_kernel,
+    bias,
+    recurrent_bias,
+    lengths,
+    mask,
+    *,
+    reset_after,
+    merge,
+    returns,
 ):
     own = [None, None] if recurrent_bias is None else recurrent_bias
     weights = [gru_weights_of(kernel[n], recurrent_kernel[n], bias[n], own[n], reset_after) for n in range(2)]
-    return _both_ways(built, x, (h,), weights, lengths, returns)
+    return _both_ways(built, x, (h,), weights, _marked(x, lengths, mask), merge, returns)
 
 
 @binds("bidirectional_simple_rnn", "keras.layers.Bidirectional", fixed=ZERO, build=both_simple_rnn)
-def bidirectional_simple_rnn(built, x, h, kernel, recurrent_kernel, bias, lengths, *, returns):
+def bidirectional_simple_rnn(built, x, h, kernel, recurrent_kernel, bias, lengths, mask, *, merge, returns):
     weights = [weights_of(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
-    return _both_ways(built, x, (h,), weights, lengths, returns)
+    return _both_ways(built, x, (h,), weights, _marked(x, lengths, mask), merge, returns)
 
 
-def _both_ways(built, x, carry, weights, lengths, returns):
+def _marked(x, lengths, mask):
+    """The mask, that of the lengths, or None where all steps count."""
+    return mask if lengths is None else mask_of(x, lengths)
+
+
+def _both_ways(built, x, carry, weights, mask, merge, returns):
     (y, *states), _ = built.stateless_call(
         _joined(weights),
         [v.value for v in built.non_trainable_variables],
         x,
         initial_state=[state[n] for n in range(2) for state in carry],
-        mask=None if lengths is None else mask_of(x, lengths),
+        mask=mask,
     )
+    if merge is None:
+        backward, *states = states
+        y = keras.ops.stack([y, backward])
     each = len(carry)
     finals = [keras.ops.stack([states[n], states[n + each]]) for n in range(each)]
-    return y[:, -1] if returns == "last_step" else y, *finals
+    return y[..., -1, :] if returns == "last_step" else y, *finals
 
 
 def _joined(weights):
@@ -114,94 +149,131 @@ def _joined(weights):
 # --- in layers ---
 
 
-def stacked(x, cells):
-    cell = keras.layers.StackedRNNCells(cells, dtype=dtype_of(x))
-    return build_layer(keras.layers.RNN(cell, return_sequences=True, return_state=True, dtype=dtype_of(x)), x)
+REPEATED = {"masked_output in ('zero', 'repeat')": MASKED["masked_output in ('zero', 'repeat')"]}
 
 
-def lstm_cells(x, h, bias):
+def returning(masked_output):
+    """What every layer here is asked for."""
+    zero = masked_output == "zero"
+    return {"return_sequences": True, "return_state": True, "zero_output_for_mask": zero}
+
+
+def over_time(x, cells, masked_output):
+    return build_layer(keras.layers.RNN(cells, dtype=dtype_of(x), **returning(masked_output)), x)
+
+
+def stacked(x, cells, masked_output):
+    return over_time(x, keras.layers.StackedRNNCells(cells, dtype=dtype_of(x)), masked_output)
+
+
+def list_of_lstm_cells(x, h, bias):
     options = GATED | options_of(x, bias)
-    return stacked(x, [keras.layers.LSTMCell(h.shape[-1], **options) for _ in range(len(h))])
+    return [keras.layers.LSTMCell(h.shape[-1], **options) for _ in range(len(h))]
 
 
-def gru_cells(x, h, bias, *, reset_after):
+def lstm_cells(x, h, bias, *, masked_output):
+    return stacked(x, list_of_lstm_cells(x, h, bias), masked_output)
+
+
+def listed_lstm_cells(x, h, bias, *, masked_output):
+    return over_time(x, list_of_lstm_cells(x, h, bias), masked_output)
+
+
+def gru_cells(x, h, bias, *, reset_after, masked_output):
     options = GATED | options_of(x, bias) | {"reset_after": reset_after}
-    return stacked(x, [keras.layers.GRUCell(h.shape[-1], **options) for _ in range(len(h))])
+    cells = [keras.layers.GRUCell(h.shape[-1], **options) for _ in range(len(h))]
+    return stacked(x, cells, masked_output)
 
 
-def simple_rnn_cells(x, h, bias):
-    return stacked(x, [keras.layers.SimpleRNNCell(h.shape[-1], **options_of(x, bias)) for _ in range(len(h))])
+def simple_rnn_cells(x, h, bias, *, masked_output):
+    cells = [keras.layers.SimpleRNNCell(h.shape[-1], **options_of(x, bias)) for _ in range(len(h))]
+    return stacked(x, cells, masked_output)
 
 
-@binds("stacked_lstm", "keras.layers.StackedRNNCells", build=lstm_cells)
-def stacked_lstm(built, x, h, c, kernel, upper_kernels, recurrent_kernel, bias):
+@binds("stacked_lstm", "keras.layers.RNN([keras.layers.LSTMCell])", where=REPEATED, build=listed_lstm_cells)
+@binds("stacked_lstm", "keras.layers.StackedRNNCells", where=REPEATED, build=lstm_cells)
+def stacked_lstm(built, x, h, c, kernel, upper_kernels, recurrent_kernel, bias, lengths, mask):
     weights = _layers(kernel, upper_kernels, recurrent_kernel, bias)
     states = [[h[n], c[n]] for n in range(len(h))]
-    y, finals = _of_cells(built, x, states, weights)
+    y, finals = _of_cells(built, x, states, weights, _marked(x, lengths, mask))
     return y, *(keras.ops.stack(list(of_each)) for of_each in zip(*finals, strict=True))
 
 
-@binds("stacked_gru", "keras.layers.StackedRNNCells", build=gru_cells)
-def stacked_gru(built, x, h, kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, *, reset_after):
+@binds("stacked_gru", "keras.layers.StackedRNNCells", where=REPEATED, build=gru_cells)
+def stacked_gru(
+    built, x, h, kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, lengths, mask, *, reset_after
+):
     weights = _gru_layers(kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, reset_after)
-    y, finals = _of_cells(built, x, [h[n] for n in range(len(h))], weights)
+    states = [h[n] for n in range(len(h))]
+    y, finals = _of_cells(built, x, states, weights, _marked(x, lengths, mask))
     return y, keras.ops.stack(finals)
 
 
-@binds("stacked_simple_rnn", "keras.layers.StackedRNNCells", build=simple_rnn_cells)
-def stacked_simple_rnn(built, x, h, kernel, upper_kernels, recurrent_kernel, bias):
+@binds("stacked_simple_rnn", "keras.layers.StackedRNNCells", where=REPEATED, build=simple_rnn_cells)
+def stacked_simple_rnn(built, x, h, kernel, upper_kernels, recurrent_kernel, bias, lengths, mask):
     weights = _layers(kernel, upper_kernels, recurrent_kernel, bias)
-    y, finals = _of_cells(built, x, [h[n] for n in range(len(h))], weights)
+    states = [h[n] for n in range(len(h))]
+    y, finals = _of_cells(built, x, states, weights, _marked(x, lengths, mask))
     return y, keras.ops.stack(finals)
 
 
-def _of_cells(built, x, states, weights):
+def _of_cells(built, x, states, weights, mask):
     fixed = [v.value for v in built.non_trainable_variables]
-    (y, *finals), _ = built.stateless_call(_joined(weights), fixed, x, initial_state=states)
+    (y, *finals), _ = built.stateless_call(_joined(weights), fixed, x, initial_state=states, mask=mask)
     return y, finals
 
 
 def in_layers(make, x, h, **options):
     """A layer for each of the states; the upper ones take what the first gives."""
-    options |= {"return_sequences": True, "return_state": True}
     outputs = keras.ops.zeros((*x.shape[:2], h.shape[-1]), dtype=dtype_of(x))
     return [build_layer(make(h.shape[-1], **options), outputs if n else x) for n in range(len(h))]
 
 
-def lstm_layers(x, h, bias):
-    return in_layers(keras.layers.LSTM, x, h, **GATED, **options_of(x, bias))
+def lstm_layers(x, h, bias, *, masked_output):
+    options = GATED | options_of(x, bias) | returning(masked_output)
+    return in_layers(keras.layers.LSTM, x, h, **options)
 
 
-def gru_layers(x, h, bias, *, reset_after):
-    return in_layers(keras.layers.GRU, x, h, reset_after=reset_after, **GATED, **options_of(x, bias))
+def gru_layers(x, h, bias, *, reset_after, masked_output):
+    options = GATED | options_of(x, bias) | returning(masked_output)
+    return in_layers(keras.layers.GRU, x, h, reset_after=reset_after, **options)
 
 
-def simple_rnn_layers(x, h, bias):
-    return in_layers(keras.layers.SimpleRNN, x, h, **options_of(x, bias))
+def simple_rnn_layers(x, h, bias, *, masked_output):
+    return in_layers(keras.layers.SimpleRNN, x, h, **options_of(x, bias), **returning(masked_output))
 
 
-@binds("stacked_lstm", "keras.layers.LSTM", composition=True, build=lstm_layers)
-def stacked_lstm_layers(built, x, h, c, kernel, upper_kernels, recurrent_kernel, bias):
-    return _of_layers(built, x, (h, c), _layers(kernel, upper_kernels, recurrent_kernel, bias))
+@binds("stacked_lstm", "keras.layers.LSTM", where=REPEATED, composition=True, build=lstm_layers)
+def stacked_lstm_layers(built, x, h, c, kernel, upper_kernels, recurrent_kernel, bias, lengths, mask):
+    weights = _layers(kernel, upper_kernels, recurrent_kernel, bias)
+    return _of_layers(built, x, (h, c), weights, _marked(x, lengths, mask))
 
 
-@binds("stacked_gru", "keras.layers.GRU", composition=True, build=gru_layers)
+@binds("stacked_gru", "keras.layers.GRU", where=REPEATED, composition=True, build=gru_layers)
 def stacked_gru_layers(
-    built, x, h, kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, *, reset_after
+    built, x, h, kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, lengths, mask, *, reset_after
 ):
     weights = _gru_layers(kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, reset_after)
-    return _of_layers(built, x, (h,), weights)
+    return _of_layers(built, x, (h,), weights, _marked(x, lengths, mask))
 
 
-@binds("stacked_simple_rnn", "keras.layers.SimpleRNN", composition=True, build=simple_rnn_layers)
-def stacked_simple_rnn_layers(built, x, h, kernel, upper_kernels, recurrent_kernel, bias):
-    return _of_layers(built, x, (h,), _layers(kernel, upper_kernels, recurrent_kernel, bias))
+@binds(
+    "stacked_simple_rnn",
+    "keras.layers.SimpleRNN",
+    where=REPEATED,
+    composition=True,
+    build=simple_rnn_layers,
+)
+def stacked_simple_rnn_layers(built, x, h, kernel, upper_kernels, recurrent_kernel, bias, lengths, mask):
+    weights = _layers(kernel, upper_kernels, recurrent_kernel, bias)
+    return _of_layers(built, x, (h,), weights, _marked(x, lengths, mask))
 
 
-def _of_layers(layers, x, carry, weights):
+def _of_layers(layers, x, carry, weights, mask):
     finals = []
     for n, (of_this, its_weights) in enumerate(zip(layers, weights, strict=True)):
-        x, *final = call_layer(of_this, x, initial_state=[state[n] for state in carry], **its_weights)
+        states = [state[n] for state in carry]
+        x, *final = call_layer(of_this, x, initial_state=states, mask=mask, **its_weights)
         finals.append(final)
     return x, *(keras.ops.stack(list(of_each)) for of_each in zip(*finals, strict=True))
 

@@ -11,6 +11,7 @@ FORWARD = {
 }
 LENGTHS = {"marked_by": ("lengths", "the loop takes lengths")}
 ZERO = {"masked_output": ("zero", "the loop puts zeros past the end")}
+ENDED = LENGTHS | ZERO
 HANDED = {"kept_by": ("caller", "a loop keeps no carry: its caller hands it on")}
 MASKED = {
     "masked_output != 'computed'": "the scan masks the carry",
@@ -20,7 +21,7 @@ MASKED = {
 
 @binds("masked_lstm", "tf.compat.v1.nn.dynamic_rnn", fixed=FORWARD | LENGTHS | ZERO, composition=True)
 def masked_lstm_dynamic(x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, return_sequences):
-    cell = _cell(_lstm(kernel, recurrent_kernel, bias), recurrent_kernel, states=2)
+    cell = _cell(lstm_step(kernel, recurrent_kernel, bias), recurrent_kernel, states=2)
     y, (h, c) = tf.compat.v1.nn.dynamic_rnn(cell, x, sequence_length=lengths, initial_state=(h, c))
     return y if return_sequences else y[:, -1], h, c
 
@@ -29,7 +30,7 @@ def masked_lstm_dynamic(x, h, c, kernel, recurrent_kernel, bias, lengths, mask, 
 def masked_gru_dynamic(
     x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, mask, *, reset_after, return_sequences
 ):
-    step = _gru(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
+    step = gru_step_with(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
     cell = _cell(step, recurrent_kernel)
     y, (h,) = tf.compat.v1.nn.dynamic_rnn(cell, x, sequence_length=lengths, initial_state=(h,))
     return y if return_sequences else y[:, -1], h
@@ -46,8 +47,8 @@ def masked_simple_rnn_dynamic(x, h, kernel, recurrent_kernel, bias, lengths, mas
 def masked_lstm(
     x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, masked_output, direction, return_sequences
 ):
-    step = _lstm(kernel, recurrent_kernel, bias)
-    return _masked(step, x, (h, c), lengths, mask, masked_output, direction, return_sequences)
+    step = lstm_step(kernel, recurrent_kernel, bias)
+    return over_padding(step, x, (h, c), lengths, mask, masked_output, direction, return_sequences)
 
 
 @binds("masked_gru", "tf.scan(tf.where)", where=MASKED, composition=True)
@@ -66,8 +67,8 @@ def masked_gru(
     direction,
     return_sequences,
 ):
-    step = _gru(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
-    return _masked(step, x, (h,), lengths, mask, masked_output, direction, return_sequences)
+    step = gru_step_with(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
+    return over_padding(step, x, (h,), lengths, mask, masked_output, direction, return_sequences)
 
 
 @binds("masked_simple_rnn", "tf.scan(tf.where)", where=MASKED, composition=True)
@@ -75,10 +76,10 @@ def masked_simple_rnn(
     x, h, kernel, recurrent_kernel, bias, lengths, mask, *, masked_output, direction, return_sequences
 ):
     step = _simple_rnn(kernel, recurrent_kernel, bias)
-    return _masked(step, x, (h,), lengths, mask, masked_output, direction, return_sequences)
+    return over_padding(step, x, (h,), lengths, mask, masked_output, direction, return_sequences)
 
 
-def _masked(cell, x, carry, lengths, mask, masked_output, direction, return_sequences):
+def over_padding(cell, x, carry, lengths, mask, masked_output, direction="forward", return_sequences=True):
     """Outputs and final carry of a cell whose carry a masked step leaves as it is."""
     if mask is None:
         mask = tf.sequence_mask(lengths, x.shape[1])
@@ -113,7 +114,7 @@ def _cell(step, recurrent_kernel, states=1):
     return Cell()
 
 
-def _lstm(kernel, recurrent_kernel, bias):
+def lstm_step(kernel, recurrent_kernel, bias):
     def step(x, h, c):
         i, f, g, o = tf.split(affine(x, kernel, bias) + tf.matmul(h, recurrent_kernel), 4, axis=-1)
         c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
@@ -122,7 +123,7 @@ def _lstm(kernel, recurrent_kernel, bias):
     return step
 
 
-def _gru(kernel, recurrent_kernel, bias, recurrent_bias, reset_after):
+def gru_step_with(kernel, recurrent_kernel, bias, recurrent_bias, reset_after):
     weights = (kernel, recurrent_kernel, bias, recurrent_bias)
     return lambda x, h: (gru_step(x, h, *weights, reset_after),)
 
@@ -132,28 +133,35 @@ def _simple_rnn(kernel, recurrent_kernel, bias):
 
 
 def _merged(merge, f, b):
+    if merge is None:
+        return tf.stack([f, b])
     return {"concat": tf.concat([f, b], axis=-1), "sum": f + b, "mul": f * b, "ave": (f + b) / 2}[merge]
 
 
-@binds("bidirectional_lstm", "tf.compat.v1.nn.bidirectional_dynamic_rnn", fixed=ZERO, composition=True)
-def bidirectional_lstm(x, h, c, kernel, recurrent_kernel, bias, lengths, *, merge, returns):
-    steps = [_lstm(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
+@binds("bidirectional_lstm", "tf.compat.v1.nn.bidirectional_dynamic_rnn", fixed=ENDED, composition=True)
+def bidirectional_lstm(x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, merge, returns):
+    steps = [lstm_step(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
     return _both_ways(
         [_cell(step, recurrent_kernel, states=2) for step in steps], x, (h, c), lengths, merge, returns
     )
 
 
-@binds("bidirectional_gru", "tf.compat.v1.nn.bidirectional_dynamic_rnn", fixed=ZERO, composition=True)
+@binds("bidirectional_gru", "tf.compat.v1.nn.bidirectional_dynamic_rnn", fixed=ENDED, composition=True)
 def bidirectional_gru(
-    x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, *, reset_after, merge, returns
+    x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, mask, *, reset_after, merge, returns
 ):
     own = [None, None] if recurrent_bias is None else recurrent_bias
-    steps = [_gru(kernel[n], recurrent_kernel[n], bias[n], own[n], reset_after) for n in range(2)]
+    steps = [gru_step_with(kernel[n], recurrent_kernel[n], bias[n], own[n], reset_after) for n in range(2)]
     return _both_ways([_cell(step, recurrent_kernel) for step in steps], x, (h,), lengths, merge, returns)
 
 
-@binds("bidirectional_simple_rnn", "tf.compat.v1.nn.bidirectional_dynamic_rnn", fixed=ZERO, composition=True)
-def bidirectional_simple_rnn(x, h, kernel, recurrent_kernel, bias, lengths, *, merge, returns):
+@binds(
+    "bidirectional_simple_rnn",
+    "tf.compat.v1.nn.bidirectional_dynamic_rnn",
+    fixed=LENGTHS | ZERO,
+    composition=True,
+)
+def bidirectional_simple_rnn(x, h, kernel, recurrent_kernel, bias, lengths, mask, *, merge, returns):
     steps = [_simple_rnn(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
     return _both_ways([_cell(step, recurrent_kernel) for step in steps], x, (h,), lengths, merge, returns)
 
@@ -168,26 +176,50 @@ def _both_ways(cells, x, carry, lengths, merge, returns):
     )
     h, *others = zip(*ends, strict=True)
     y = _merged(merge, *(h if returns == "ends" else streams))
-    return y[:, -1] if returns == "last_step" else y, *map(tf.stack, (h, *others))
+    return y[..., -1, :] if returns == "last_step" else y, *map(tf.stack, (h, *others))
 
 
-@binds("stacked_lstm", "tf.scan", composition=True)
-def stacked_lstm(x, h, c, kernel, upper_kernels, recurrent_kernel, bias):
+COUNTED = {"masked_output != 'computed'": MASKED["masked_output != 'computed'"]}
+
+
+@binds("stacked_lstm", "tf.scan", where=COUNTED, composition=True)
+def stacked_lstm(
+    x, h, c, kernel, upper_kernels, recurrent_kernel, bias, lengths, mask, *, padded, masked_output
+):
     layers = _layers(kernel, upper_kernels, recurrent_kernel, bias)
-    return _stacked([_lstm(*weights) for weights in layers], x, h, c)
+    steps = [lstm_step(*weights) for weights in layers]
+    return _stacked(steps, x, (h, c), lengths, mask, padded, masked_output)
 
 
-@binds("stacked_gru", "tf.scan", composition=True)
-def stacked_gru(x, h, kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, *, reset_after):
+@binds("stacked_gru", "tf.scan", where=COUNTED, composition=True)
+def stacked_gru(
+    x,
+    h,
+    kernel,
+    upper_kernels,
+    recurrent_kernel,
+    bias,
+    recurrent_bias,
+    lengths,
+    mask,
+    *,
+    reset_after,
+    padded,
+    masked_output,
+):
     own = [None] * len(h) if recurrent_bias is None else tf.unstack(recurrent_bias)
     layers = zip(_layers(kernel, upper_kernels, recurrent_kernel, bias), own, strict=True)
-    return _stacked([_gru(w, u, b, of_candidate, reset_after) for (w, u, b), of_candidate in layers], x, h)
+    steps = [gru_step_with(w, u, b, of_candidate, reset_after) for (w, u, b), of_candidate in layers]
+    return _stacked(steps, x, (h,), lengths, mask, padded, masked_output)
 
 
-@binds("stacked_simple_rnn", "tf.scan", composition=True)
-def stacked_simple_rnn(x, h, kernel, upper_kernels, recurrent_kernel, bias):
+@binds("stacked_simple_rnn", "tf.scan", where=COUNTED, composition=True)
+def stacked_simple_rnn(
+    x, h, kernel, upper_kernels, recurrent_kernel, bias, lengths, mask, *, padded, masked_output
+):
     layers = _layers(kernel, upper_kernels, recurrent_kernel, bias)
-    return _stacked([_simple_rnn(*weights) for weights in layers], x, h)
+    steps = [_simple_rnn(*weights) for weights in layers]
+    return _stacked(steps, x, (h,), lengths, mask, padded, masked_output)
 
 
 def _layers(kernel, upper_kernels, *others):
@@ -195,10 +227,13 @@ def _layers(kernel, upper_kernels, *others):
     return zip((kernel, *tf.unstack(upper_kernels)), *map(tf.unstack, others), strict=True)
 
 
-def _stacked(steps, x, *carry):
+def _stacked(steps, x, carry, lengths, mask, padded, masked_output):
     finals = []
     for step, *states in zip(steps, *map(tf.unstack, carry), strict=True):
-        x, *final = _scanned(step, x, *states)
+        if padded:
+            x, *final = over_padding(step, x, states, lengths, mask, masked_output)
+        else:
+            x, *final = _scanned(step, x, *states)
         finals.append(final)
     return x, *map(tf.stack, zip(*finals, strict=True))
 
@@ -206,12 +241,12 @@ def _stacked(steps, x, *carry):
 @binds("stateful_lstm", "tf.scan", fixed=HANDED, composition=True)
 def stateful_lstm(x, other, later, kernel, recurrent_kernel, bias, *, between):
     rest = [_rest(x, recurrent_kernel)] * 2
-    return _calls(_lstm(kernel, recurrent_kernel, bias), rest, x, other, later, between)
+    return _calls(lstm_step(kernel, recurrent_kernel, bias), rest, x, other, later, between)
 
 
 @binds("stateful_gru", "tf.scan", fixed=HANDED, composition=True)
 def stateful_gru(x, other, later, kernel, recurrent_kernel, bias, recurrent_bias, *, reset_after, between):
-    step = _gru(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
+    step = gru_step_with(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
     return _calls(step, [_rest(x, recurrent_kernel)], x, other, later, between)
 
 

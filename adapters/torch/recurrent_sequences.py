@@ -11,7 +11,8 @@ FORWARD = {
     "reversal": ("whole", "forward there is nothing to turn round"),
 }
 ZERO = {"masked_output": ("zero", "pad_packed_sequence puts zeros (padding_value) past the end")}
-PACKED = FORWARD | ZERO | {"marked_by": ("lengths", "a packed sequence has lengths, and no gaps")}
+GAPLESS = {"marked_by": ("lengths", "a packed sequence has lengths, and no gaps")}
+PACKED = FORWARD | ZERO | GAPLESS
 HANDED = {"kept_by": ("caller", "a module of torch keeps no carry: its caller hands it on")}
 MASKED = {
     "masked_output != 'computed'": "the loop masks the carry",
@@ -61,13 +62,9 @@ def masked_simple_rnn_packed(built, x, h, kernel, recurrent_kernel, bias, length
 def masked_lstm(
     x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, masked_output, direction, return_sequences
 ):
-    def step(x, h, c):
-        i, f, g, o = (x @ kernel + h @ recurrent_kernel + bias).chunk(4, -1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        return torch.sigmoid(o) * torch.tanh(c), c
-
+    step = lstm_step(kernel, recurrent_kernel, bias)
     mask = _mask(x, lengths) if mask is None else mask
-    return _masked(step, x, (h, c), mask, masked_output, direction, return_sequences)
+    return over_padding(step, x, (h, c), mask, masked_output, direction, return_sequences)
 
 
 @binds("masked_gru", "torch.where", where=MASKED, composition=True)
@@ -86,19 +83,9 @@ def masked_gru(
     direction,
     return_sequences,
 ):
-    gates, candidate = recurrent_kernel.split([2 * h.shape[-1], h.shape[-1]], 1)
-
-    def step(x, h):
-        r, z, n = (x @ kernel + bias).chunk(3, -1)
-        by_r, by_z = (h @ gates).chunk(2, -1)
-        r, z = torch.sigmoid(r + by_r), torch.sigmoid(z + by_z)
-        product = h @ candidate if reset_after else (r * h) @ candidate
-        product = product if recurrent_bias is None else product + recurrent_bias
-        n = torch.tanh(n + (r * product if reset_after else product))
-        return (z * h + (1 - z) * n,)
-
+    step = gru_step(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)
     mask = _mask(x, lengths) if mask is None else mask
-    return _masked(step, x, (h,), mask, masked_output, direction, return_sequences)
+    return over_padding(step, x, (h,), mask, masked_output, direction, return_sequences)
 
 
 @binds("masked_simple_rnn", "torch.where", where=MASKED, composition=True)
@@ -109,14 +96,42 @@ def masked_simple_rnn(
         return (torch.tanh(x @ kernel + h @ recurrent_kernel + bias),)
 
     mask = _mask(x, lengths) if mask is None else mask
-    return _masked(step, x, (h,), mask, masked_output, direction, return_sequences)
+    return over_padding(step, x, (h,), mask, masked_output, direction, return_sequences)
+
+
+def lstm_step(kernel, recurrent_kernel, bias):
+    """One step of an LSTM."""
+
+    def step(x, h, c):
+        i, f, g, o = (x @ kernel + h @ recurrent_kernel + bias).chunk(4, -1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+
+    return step
+
+
+def gru_step(kernel, recurrent_kernel, bias, recurrent_bias=None, reset_after=True):
+    """One step of a gated recurrent unit."""
+    units = len(recurrent_kernel)
+    gates, candidate = recurrent_kernel.split([2 * units, units], 1)
+
+    def step(x, h):
+        r, z, n = (x @ kernel + bias).chunk(3, -1)
+        by_r, by_z = (h @ gates).chunk(2, -1)
+        r, z = torch.sigmoid(r + by_r), torch.sigmoid(z + by_z)
+        product = h @ candidate if reset_after else (r * h) @ candidate
+        product = product if recurrent_bias is None else product + recurrent_bias
+        n = torch.tanh(n + (r * product if reset_after else product))
+        return (z * h + (1 - z) * n,)
+
+    return step
 
 
 def _mask(x, lengths):
     return torch.arange(x.shape[1], device=x.device) < lengths[:, None]
 
 
-def _masked(step, x, carry, mask, masked_output, direction, return_sequences):
+def over_padding(step, x, carry, mask, masked_output, direction="forward", return_sequences=True):
     """Outputs and final carry of a cell whose carry a masked step leaves as it is."""
     if direction != "forward":
         x, mask = x.flip(1), mask.flip(1)
@@ -134,7 +149,7 @@ def _masked(step, x, carry, mask, masked_output, direction, return_sequences):
 
 # --- in both directions ---
 
-JOINED = ZERO | {"merge": ("concat", "torch joins the two directions")}
+JOINED = ZERO | GAPLESS | {"merge": ("concat", "torch joins the two directions")}
 
 
 def both_lstm(kernel, h):
@@ -150,20 +165,20 @@ def both_simple_rnn(kernel, h):
 
 
 @binds("bidirectional_lstm", "torch.nn.LSTM(bidirectional)", fixed=JOINED, build=both_lstm)
-def bidirectional_lstm(built, x, h, c, kernel, recurrent_kernel, bias, lengths, *, returns):
+def bidirectional_lstm(built, x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, returns):
     y, (h, c) = call_packed(built, x, (h, c), lengths, _both(kernel, recurrent_kernel, bias))
     return _returned(y, h, returns), h, c
 
 
 @binds("bidirectional_gru", "torch.nn.GRU(bidirectional)", fixed=JOINED | RESET_AFTER, build=both_gru)
-def bidirectional_gru(built, x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, *, returns):
+def bidirectional_gru(built, x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, mask, *, returns):
     weights = (kernel, recurrent_kernel, bias, *([] if recurrent_bias is None else [recurrent_bias]))
     y, h = call_packed(built, x, h, lengths, _both(*weights))
     return _returned(y, h, returns), h
 
 
 @binds("bidirectional_simple_rnn", "torch.nn.RNN(bidirectional)", fixed=JOINED, build=both_simple_rnn)
-def bidirectional_simple_rnn(built, x, h, kernel, recurrent_kernel, bias, lengths, *, returns):
+def bidirectional_simple_rnn(built, x, h, kernel, recurrent_kernel, bias, lengths, mask, *, returns):
     y, h = call_packed(built, x, h, lengths, _both(kernel, recurrent_kernel, bias))
     return _returned(y, h, returns), h
 
@@ -203,6 +218,7 @@ def weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias, recurrent_b
     return {name: weight for n, layer in layers for name, weight in _weights(f"l{n}", *layer).items()}
 
 
+WHOLE = ZERO | GAPLESS | {"padded": (False, "what is not packed has no padding")}
 STACK = {
     "input_size": "len(kernel)",
     "hidden_size": "h.shape[-1]",
@@ -212,6 +228,8 @@ STACK = {
 LAYERS = "weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias)"
 GRU_LAYERS = "weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias)"
 
+MARKS = {"unused": ("lengths", "mask"), "fixed": WHOLE}
+
 module(
     "stacked_lstm",
     "torch.nn.LSTM(num_layers)",
@@ -220,9 +238,61 @@ module(
     on="x, (h, c)",
     gives="y, (h, c)",
     returns="y, h, c",
+    **MARKS,
 )
-module("stacked_gru", "torch.nn.GRU(num_layers)", STACK, GRU_LAYERS, on="x, h", fixed=RESET_AFTER)
-module("stacked_simple_rnn", "torch.nn.RNN(num_layers)", STACK, LAYERS, on="x, h")
+module(
+    "stacked_gru",
+    "torch.nn.GRU(num_layers)",
+    STACK,
+    GRU_LAYERS,
+    on="x, h",
+    **MARKS | {"fixed": WHOLE | RESET_AFTER},
+)
+module("stacked_simple_rnn", "torch.nn.RNN(num_layers)", STACK, LAYERS, on="x, h", **MARKS)
+
+
+def lstm_layers(kernel, h):
+    return torch.nn.LSTM(len(kernel), h.shape[-1], len(h), batch_first=True)
+
+
+def gru_layers(kernel, h):
+    return torch.nn.GRU(len(kernel), h.shape[-1], len(h), batch_first=True)
+
+
+def simple_rnn_layers(kernel, h):
+    return torch.nn.RNN(len(kernel), h.shape[-1], len(h), batch_first=True)
+
+
+@binds("stacked_lstm", "torch.nn.LSTM(pack_padded_sequence)", fixed=ZERO | GAPLESS, build=lstm_layers)
+def stacked_lstm_packed(built, x, h, c, kernel, upper_kernels, recurrent_kernel, bias, lengths, mask):
+    weights = weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias)
+    y, (h, c) = call_packed(built, x, (h, c), lengths, weights)
+    return y, h, c
+
+
+@binds(
+    "stacked_gru",
+    "torch.nn.GRU(pack_padded_sequence)",
+    fixed=ZERO | GAPLESS | RESET_AFTER,
+    build=gru_layers,
+)
+def stacked_gru_packed(
+    built, x, h, kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, lengths, mask
+):
+    weights = weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias)
+    return call_packed(built, x, h, lengths, weights)
+
+
+@binds(
+    "stacked_simple_rnn",
+    "torch.nn.RNN(pack_padded_sequence)",
+    fixed=ZERO | GAPLESS,
+    build=simple_rnn_layers,
+)
+def stacked_simple_rnn_packed(built, x, h, kernel, upper_kernels, recurrent_kernel, bias, lengths, mask):
+    weights = weights_of_layers(kernel, upper_kernels, recurrent_kernel, bias)
+    return call_packed(built, x, h, lengths, weights)
+
 
 # --- from call to call ---
 

@@ -129,17 +129,17 @@ def carry_through_padding(cell: Cell, layer: Function) -> Function:
 
 
 def backward_from_the_padding(cell: Cell, layer: Function) -> Function:
-    """The backward one starts at the last step of all."""
+    """The backward one starts at the last step of all; where lengths mark the steps that count."""
 
     def changed(
         x: Array,
         *given: Any,
-        merge: str,
+        merge: str | None,
         returns: str,
         masked_output: str,
         reset_after: bool = True,
     ) -> tuple[Array, ...]:
-        *arrays, lengths = given
+        *arrays, lengths, _ = given
         layer_of = functools.partial(cell.resetting(layer, reset_after), merge=merge, returns=returns)
         _, *finals = layer_of(x, *arrays, lengths, masked_output=masked_output)
         y, *_ = layer_of(x, *arrays, None)
@@ -161,16 +161,43 @@ def turned(carry: Any) -> list[Array]:
 
 
 def carry_of_the_layer_below(cell: Cell) -> Function:
-    """Each layer starts where the one below ended."""
+    """Each layer starts where the one below ended; where all steps count."""
 
-    def changed(x: Array, *given: Any, reset_after: bool = True) -> tuple[Array, ...]:
-        states, (kernel, upper_kernels, *others) = cell.split(given)
+    def changed(
+        x: Array, *given: Any, masked_output: str = "zero", reset_after: bool = True
+    ) -> tuple[Array, ...]:
+        states, (kernel, upper_kernels, *others) = cell.split(given[:-2])
         layer = cell.resetting(cell.layer, reset_after)
         carry, finals = [state[0] for state in states], []
         for n, of_layer in enumerate((kernel, *upper_kernels)):
             x, *carry = layer(x, *carry, of_layer, *(None if w is None else w[n] for w in others))
             finals.append(carry)
         return x, *(np.stack(parts) for parts in zip(*finals, strict=True))
+
+    return changed
+
+
+def upper_layers_through_the_padding(cell: Cell, layer: Function) -> Function:
+    """The lowest layer alone steps over it: the others are given what it puts out there."""
+
+    def changed(
+        x: Array, *given: Any, masked_output: str = "zero", reset_after: bool = True
+    ) -> tuple[Array, ...]:
+        layers = functools.partial(cell.resetting(layer, reset_after), masked_output=masked_output)
+        y, *right = layers(x, *given)
+        *arrays, lengths, _ = given
+        states, (kernel, upper_kernels, *others) = cell.split(arrays)
+        first = [None if a is None else a[:1] for a in (*states, *others)]
+        below = layers(
+            x, *first[: cell.states], kernel, upper_kernels[:0], *first[cell.states :], lengths, None
+        )[0]
+        over = cell.resetting(cell.layer, reset_after)
+        finals = [[state[0] for state in right]]
+        for n, of_layer in enumerate(upper_kernels, start=1):
+            own = (None if w is None else w[n] for w in others)
+            below, *final = over(below, *(state[n] for state in states), of_layer, *own)
+            finals.append(final)
+        return y, *(np.stack(parts) for parts in zip(*finals, strict=True))
 
     return changed
 
@@ -280,7 +307,12 @@ def bidirectional_faults(cell: Cell, layer: Function) -> tuple[Fault, ...]:
         Fault(
             name="backward starts in the padding",
             reference=backward_from_the_padding(cell, layer),
-            where="padded",
+            where="padded and marked_by == 'lengths'",
+        ),
+        Fault(
+            name="backward one before the forward one",
+            results={"y": lambda result: result[::-1]},
+            where="merge is None",
         ),
         Fault(
             name="gradient with respect to x by halves",
@@ -297,7 +329,12 @@ def stacked_faults(cell: Cell, layer: Function, vjp: Function) -> tuple[Fault, .
             name="final states of the uppermost layer for all",
             reference=with_outputs(layer, lambda y, *carry: (y, *map(spread_first, turned(carry)))),
         ),
-        Fault(name="carry of the layer below", reference=carry_of_the_layer_below(cell)),
+        Fault(name="carry of the layer below", reference=carry_of_the_layer_below(cell), where="not padded"),
+        Fault(
+            name="upper layers go on through the padding",
+            reference=upper_layers_through_the_padding(cell, layer),
+            where="padded and marked_by == 'lengths'",
+        ),
     )
 
 

@@ -221,11 +221,34 @@ def test_merging_the_parts_of_what_is_joined(cell, layer, merge, expected):
         assert_same(cell.on(layer)(**given, returns=returns, merge=merge)[0], expected(*parts))
 
 
+@each_cell("bidirectional_{}", by="law")
+def test_the_parts_of_what_is_joined_stand_one_before_the_other_unless_merged(cell, layer):
+    given = carried(weights(2, cell=cell)) | {"lengths": LENGTHS}
+    for returns in ("sequence", "ends", "last_step"):
+        joined, *finals = cell.on(layer)(**given, returns=returns)
+        apart, *same = cell.on(layer)(**given, returns=returns, merge=None)
+        assert_same(apart, np.stack(np.split(joined, 2, axis=-1)))
+        assert_same(tuple(same), tuple(finals))
+
+
+@each_cell("bidirectional_{}", by="law")
+def test_both_directions_of_a_masked_sequence_are_those_of_the_shorter_sequence(cell, layer):
+    given = carried(weights(2, cell=cell))
+    y, *finals = cell.on(layer)(**given, mask=GAPS)
+    assert_same(y[~GAPS], 0.0)
+    for sample in range(BATCH):
+        steps = np.flatnonzero(GAPS[sample])
+        alone = {name: given[name][:, sample : sample + 1] for name in cell.states}
+        short, *ends = cell.on(layer)(**given | alone | {"x": given["x"][sample : sample + 1, steps]})
+        assert_same(y[sample, steps], short[0])
+        assert_same(tuple(f[:, sample] for f in finals), tuple(end[:, 0] for end in ends))
+
+
 @each_cell("bidirectional_{}_vjp", by="law")
 def test_gradient_of_both_directions_is_that_of_each(cell, layer):
     given = carried(weights(2, cell=cell))
     of_y, *of_finals = cotangents(2, cell=cell, sequence=(TIME, 2 * UNITS))
-    gradients = cell.on(layer)(*all_inputs(given, cell), None, (of_y, *of_finals))
+    gradients = cell.on(layer)(*all_inputs(given, cell), None, None, (of_y, *of_finals))
     dx = 0.0
     for n, direction in enumerate(("forward", "backward")):
         into = (of_y[..., n * UNITS : (n + 1) * UNITS], *(of_final[n] for of_final in of_finals))
@@ -282,10 +305,31 @@ def test_layers_may_be_run_step_by_step(cell, layer):
     assert_same(tuple(carry), tuple(finals))
 
 
+@each_cell("stacked_{}", by="law")
+def test_layers_over_a_masked_sequence_are_those_over_the_shorter_sequence(cell, layer):
+    given = carried(stacked_weights(cell))
+    for mask in (GAPS, np.arange(TIME) < LENGTHS[:, None]):
+        y, *finals = cell.on(layer)(**given, mask=mask)
+        assert_same(y[~mask], 0.0)
+        for sample in range(BATCH):
+            steps = np.flatnonzero(mask[sample])
+            alone = {name: given[name][:, sample : sample + 1] for name in cell.states}
+            short, *ends = cell.on(layer)(**given | alone | {"x": given["x"][sample : sample + 1, steps]})
+            assert_same(y[sample, steps], short[0])
+            assert_same(tuple(f[:, sample] for f in finals), tuple(end[:, 0] for end in ends))
+
+
+@each_cell("stacked_{}", by="law")
+def test_past_the_end_each_layer_goes_on_from_what_the_one_below_goes_on_with(cell, layer):
+    given = carried(stacked_weights(cell))
+    computed, *_ = cell.on(layer)(**given, lengths=LENGTHS, masked_output="computed")
+    assert_same(computed, cell.on(layer)(**given)[0])
+
+
 @each_cell("stacked_{}_vjp", by="law")
 def test_gradient_of_layers_goes_down_through_them(cell, layer):
     given, (into, *of_finals) = carried(stacked_weights(cell)), cotangents(LAYERS, cell=cell)
-    gradients = cell.on(layer)(*all_inputs(given, cell), (into, *of_finals))
+    gradients = cell.on(layer)(*all_inputs(given, cell), None, None, (into, *of_finals))
     named = dict(zip(given, gradients, strict=False))
     inputs, layers = [given["x"]], layers_of(given, cell)
     for of_layer in layers:
@@ -468,7 +512,7 @@ def test_layers_over_padded_sequences_refuse_what_does_not_fit(cell, layer, chan
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"merge": "max"}, "merge must be one of concat, sum, mul, ave; got 'max'"),
+        ({"merge": "max"}, "merge must be one of concat, sum, mul, ave, None; got 'max'"),
         ({"returns": "all"}, "returns must be one of sequence, ends, last_step"),
         ({"h": np.ones((BATCH, UNITS))}, "h must have the axes"),
         ({"kernel": np.ones((3, FEATURES, UNITS))}, "kernel must have one part for each direction"),
