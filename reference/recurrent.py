@@ -7,21 +7,20 @@ Kernels and biases hold the gates side by side, in the order that each layer sta
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-from scipy.special import expit
 
 from .affine import affine
 from .checks import Array, require, require_shape
 from .steps import (
+    activation_of,
     bias_gradient,
     check_layer,
+    gate_of,
     in_order,
     input_gradient,
     kernel_gradient,
-    logistic_slope,
     sequence_of,
+    slope_of,
     steps_of,
 )
 
@@ -48,7 +47,7 @@ def simple_rnn(
         kernel: W, ``(features, units)``.
         recurrent_kernel: U, ``(units, units)``.
         bias: b, ``(units,)``, or None for no bias.
-        activation: φ, ``tanh`` or ``relu``.
+        activation: φ, ``tanh``, ``relu`` or ``sigmoid``.
         direction: ``forward``; ``backward``, from the last step to the first; or ``backward_reversed``, the
             same with the hidden states returned in the order in which they were computed.
 
@@ -56,11 +55,10 @@ def simple_rnn(
         The hidden states ``(batch, time, units)``, and the one computed last ``(batch, units)``.
 
     Raises:
-        ValueError: a shape does not fit, there is no step, or ``activation`` or ``direction`` is unknown.
+        ValueError: a shape does not fit, there is no step, or an option is unknown.
 
     Source: Elman (1990), Finding structure in time, Cognitive Science 14(2).
     """
-    require(activation in ("tanh", "relu"), f"activation must be 'tanh' or 'relu'; got {activation!r}")
     check_layer(x, {"h": h}, kernel, recurrent_kernel, bias, direction, gates=1)
     x = in_order(x, direction != "forward")
     states = _simple_rnn_states(x, h, kernel, recurrent_kernel, bias, activation)
@@ -79,7 +77,7 @@ def simple_rnn_vjp(
     direction: str = "forward",
     nan_gradient: str = "zero",
 ) -> tuple[Array, Array, Array, Array, Array | None]:
-    """Gradient of `simple_rnn`: ``δₜ = φ'(hₜ) (gₜ + δₜ₊₁ Uᵀ)``, with ``φ' = 1 - h²`` or ``h > 0``.
+    """Gradient of `simple_rnn`: ``δₜ = φ' (gₜ + δₜ₊₁ Uᵀ)``, with φ' by the state itself, as ``1 - h²``.
 
     At the kink of relu the subgradient is 0, and so it is where h is NaN, or 1 with ``nan_gradient="pass"``.
     """
@@ -90,7 +88,7 @@ def simple_rnn_vjp(
         carry, after = carry + sequence[:, t], states[t + 1]
         active = after > 0 if nan_gradient == "zero" else ~(after <= 0)
         slopes.append(
-            carry * (1.0 - np.square(after)) if activation == "tanh" else np.where(active, carry, 0.0)
+            np.where(active, carry, 0.0) if activation == "relu" else carry * slope_of(activation, after)
         )
         carry = np.matmul(slopes[-1], np.transpose(recurrent_kernel))
     slopes = slopes[::-1]
@@ -107,10 +105,10 @@ def _simple_rnn_states(
     x: Array, h: Array, kernel: Array, recurrent_kernel: Array, bias: Array | None, activation: str
 ) -> list[Array]:
     """The initial hidden state, and the one after each step."""
-    states = [h]
+    states, squash = [h], activation_of(activation)
     for step in steps_of(x):
         z = affine(step, kernel, bias) + np.matmul(states[-1], recurrent_kernel)
-        states.append(np.tanh(z) if activation == "tanh" else np.maximum(z, 0.0))
+        states.append(squash(z))
     return states
 
 
@@ -156,13 +154,6 @@ def lstm(
     notation Zaremba, Sutskever and Vinyals (2014), arXiv:1409.2329, section 3.1.
     """
     check_layer(x, {"h": h, "c": c}, kernel, recurrent_kernel, bias, direction, gates=4)
-    known: tuple[str, ...] = ("tanh", "relu", "sigmoid")
-    require(activation in known, f"activation must be one of {', '.join(known)}; got {activation!r}")
-    known = ("sigmoid", "hard_sigmoid")
-    require(
-        recurrent_activation in known,
-        f"recurrent_activation must be one of {', '.join(known)}; got {recurrent_activation!r}",
-    )
     x = in_order(x, direction != "forward")
     states, cells, _ = _lstm_states(
         x, h, c, kernel, recurrent_kernel, bias, forget_bias, activation, recurrent_activation
@@ -196,14 +187,14 @@ def lstm_vjp(
     (_, carry, cell), slopes = cotangents, []
     for t in reversed(range(x.shape[1])):
         i, f, g, o = gates[t]
-        squashed = _ACTIVATIONS[activation](cells[t + 1])
+        squashed = activation_of(activation)(cells[t + 1])
         carry = carry + sequence[:, t]
-        cell = cell + carry * o * _slope(activation, squashed)
+        cell = cell + carry * o * slope_of(activation, squashed)
         by_gate = (
-            cell * g * _slope(recurrent_activation, i),
-            cell * cells[t] * _slope(recurrent_activation, f),
-            cell * i * _slope(activation, g),
-            carry * squashed * _slope(recurrent_activation, o),
+            cell * g * slope_of(recurrent_activation, i),
+            cell * cells[t] * slope_of(recurrent_activation, f),
+            cell * i * slope_of(activation, g),
+            carry * squashed * slope_of(recurrent_activation, o),
         )
         slopes.append(np.concatenate(by_gate, axis=-1))
         carry, cell = np.matmul(slopes[-1], np.transpose(recurrent_kernel)), cell * f
@@ -230,7 +221,7 @@ def _lstm_states(
     recurrent_activation: str,
 ) -> tuple[list[Array], list[Array], list[tuple[Array, Array, Array, Array]]]:
     """Hidden and cell states, the initial ones first, and the gates of each step."""
-    squash, gate = _ACTIVATIONS[activation], _ACTIVATIONS[recurrent_activation]
+    squash, gate = activation_of(activation), gate_of(recurrent_activation)
     states, cells, gates = [h], [c], []
     for step in steps_of(x):
         z = affine(step, kernel, bias) + np.matmul(states[-1], recurrent_kernel)
@@ -240,33 +231,6 @@ def _lstm_states(
         cells.append(f * cells[-1] + i * g)
         states.append(o * squash(cells[-1]))
     return states, cells, gates
-
-
-def _relu(x: Array) -> Array:
-    return np.maximum(x, 0.0)
-
-
-def _hard_sigmoid(x: Array) -> Array:
-    return np.minimum(np.maximum(x / 6.0 + 0.5, 0.0), 1.0)
-
-
-_ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "tanh": np.tanh,
-    "relu": _relu,
-    "sigmoid": expit,
-    "hard_sigmoid": _hard_sigmoid,
-}
-
-
-def _slope(activation: str, y: Array) -> Array:
-    """Derivative of an activation where its value is y."""
-    if activation == "tanh":
-        return 1.0 - np.square(y)
-    if activation == "sigmoid":
-        return logistic_slope(y)
-    if activation == "relu":
-        return np.where(y > 0, 1.0, 0.0)
-    return np.where(y > 0, np.where(y < 1, 1.0 / 6.0, 0.0), 0.0)
 
 
 def gru(
@@ -279,13 +243,15 @@ def gru(
     *,
     reset_after: bool = True,
     update: str = "keep",
+    activation: str = "tanh",
+    recurrent_activation: str = "sigmoid",
     direction: str = "forward",
 ) -> tuple[Array, Array]:
     """Gated recurrent unit.
 
     ``r = σ(xₜ Wᵣ + hₜ₋₁ Uᵣ + bᵣ)``, ``z = σ(xₜ W_z + hₜ₋₁ U_z + b_z)``,
-    ``n = tanh(xₜ Wₙ + bₙ + r (hₜ₋₁ Uₙ + b'))``, or with the reset before the product
-    ``n = tanh(xₜ Wₙ + bₙ + (r hₜ₋₁) Uₙ)``, and ``hₜ = z hₜ₋₁ + (1 - z) n``
+    ``n = φ(xₜ Wₙ + bₙ + r (hₜ₋₁ Uₙ + b'))``, or with the reset before the product
+    ``n = φ(xₜ Wₙ + bₙ + (r hₜ₋₁) Uₙ)``, and ``hₜ = z hₜ₋₁ + (1 - z) n``
 
     Args:
         x: ``(batch, time, features)``, at least one step.
@@ -298,6 +264,8 @@ def gru(
         reset_after: apply the reset gate after the recurrent product.
         update: ``keep``, where the update gate weighs the old state, or ``replace``, where it weighs the
             candidate: ``hₜ = (1 - z) hₜ₋₁ + z n``.
+        activation: φ, ``tanh``, ``relu`` or ``sigmoid``.
+        recurrent_activation: σ, ``sigmoid`` or ``hard_sigmoid``.
         direction: ``forward``; ``backward``, from the last step to the first; or ``backward_reversed``, the
             same with the hidden states returned in the order in which they were computed.
 
@@ -305,8 +273,8 @@ def gru(
         The hidden states ``(batch, time, units)``, and the one computed last ``(batch, units)``.
 
     Raises:
-        ValueError: a shape does not fit, there is no step, ``update`` or ``direction`` is unknown, or a
-            ``recurrent_bias`` is given where the reset comes before the product.
+        ValueError: a shape does not fit, there is no step, an option is unknown, or a ``recurrent_bias`` is
+            given where the reset comes before the product.
 
     Source: Cho et al. (2014), arXiv:1406.1078, whose version 1 resets after the product and version 3
     before it; ``replace`` is the convention of Chung et al. (2014), arXiv:1412.3555, section 3.2.
@@ -317,7 +285,8 @@ def gru(
         require(reset_after, "recurrent_bias must be None unless reset_after is True")
         require_shape("recurrent_bias", recurrent_bias, (h.shape[-1],), "units")
     x = in_order(x, direction != "forward")
-    states, _ = _gru_states(x, h, kernel, recurrent_kernel, bias, recurrent_bias, reset_after, update)
+    form = reset_after, update, activation, recurrent_activation
+    states, _ = _gru_states(x, h, kernel, recurrent_kernel, bias, recurrent_bias, *form)
     return sequence_of(states[1:], direction == "backward"), states[-1]
 
 
@@ -332,16 +301,19 @@ def gru_vjp(
     *,
     reset_after: bool = True,
     update: str = "keep",
+    activation: str = "tanh",
+    recurrent_activation: str = "sigmoid",
     direction: str = "forward",
 ) -> tuple[Array, Array, Array, Array, Array | None, Array | None]:
     """Gradient of `gru`, with η that of the hidden state and ``σ' = σ (1 - σ)``.
 
-    ``δₙ = η (1 - z)(1 - n²)`` and ``δ_z = η (hₜ₋₁ - n) σ'_z``. With the reset after the product
-    ``p = hₜ₋₁ Uₙ + b'``, ``δᵣ = δₙ p σ'ᵣ`` and what flows into the product is ``r δₙ``; with the reset
-    before it ``δᵣ = (δₙ Uₙᵀ) hₜ₋₁ σ'ᵣ``.
+    ``δₙ = η (1 - z) φ'ₙ``, where ``φ' = 1 - n²`` for tanh, and ``δ_z = η (hₜ₋₁ - n) σ'_z``. With the reset
+    after the product ``p = hₜ₋₁ Uₙ + b'``, ``δᵣ = δₙ p σ'ᵣ`` and what flows into the product is ``r δₙ``;
+    with the reset before it ``δᵣ = (δₙ Uₙᵀ) hₜ₋₁ σ'ᵣ``. Slopes at kinks are 0.
     """
     x, sequence = in_order(x, direction != "forward"), in_order(cotangents[0], direction == "backward")
-    states, gates = _gru_states(x, h, kernel, recurrent_kernel, bias, recurrent_bias, reset_after, update)
+    form = reset_after, update, activation, recurrent_activation
+    states, gates = _gru_states(x, h, kernel, recurrent_kernel, bias, recurrent_bias, *form)
     of_gates, of_candidate = _gru_kernels(recurrent_kernel)
     sign = 1.0 if update == "keep" else -1.0
     carry, slopes, products = cotangents[1], [], []
@@ -349,12 +321,12 @@ def gru_vjp(
         r, z, n, product = gates[t]
         before, carry = states[t], carry + sequence[:, t]
         kept, renewed = (z, 1.0 - z) if update == "keep" else (1.0 - z, z)
-        candidate = carry * renewed * (1.0 - np.square(n))
+        candidate = carry * renewed * slope_of(activation, n)
         products.append(candidate * r if reset_after else candidate)
         into_reset = np.matmul(products[-1], np.transpose(of_candidate))
         reset = candidate * product if reset_after else into_reset * before
-        blend = sign * carry * (before - n) * logistic_slope(z)
-        slopes.append(np.concatenate((reset * logistic_slope(r), blend, candidate), axis=-1))
+        blend = sign * carry * (before - n) * slope_of(recurrent_activation, z)
+        slopes.append(np.concatenate((reset * slope_of(recurrent_activation, r), blend, candidate), axis=-1))
         through_gates = np.matmul(_gru_gates(slopes[-1]), np.transpose(of_gates))
         carry = carry * kept + through_gates + (into_reset if reset_after else into_reset * r)
     slopes, products = slopes[::-1], products[::-1]
@@ -379,17 +351,20 @@ def _gru_states(
     recurrent_bias: Array | None,
     reset_after: bool,
     update: str,
+    activation: str,
+    recurrent_activation: str,
 ) -> tuple[list[Array], list[tuple[Array, Array, Array, Array]]]:
     """Hidden states, the initial one first, and of each step r, z, n and the product in the candidate."""
+    squash, gate = activation_of(activation), gate_of(recurrent_activation)
     of_gates, of_candidate = _gru_kernels(recurrent_kernel)
     states, gates = [h], []
     for step in steps_of(x):
         before = states[-1]
         to_reset, to_update, to_candidate = np.split(affine(step, kernel, bias), 3, axis=-1)
         by_reset, by_update = np.split(np.matmul(before, of_gates), 2, axis=-1)
-        r, z = expit(to_reset + by_reset), expit(to_update + by_update)
+        r, z = gate(to_reset + by_reset), gate(to_update + by_update)
         product = affine(before if reset_after else r * before, of_candidate, recurrent_bias)
-        n = np.tanh(to_candidate + (r * product if reset_after else product))
+        n = squash(to_candidate + (r * product if reset_after else product))
         gates.append((r, z, n, product))
         states.append(z * before + (1.0 - z) * n if update == "keep" else (1.0 - z) * before + z * n)
     return states, gates

@@ -6,7 +6,6 @@ import functools
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from .affine import affine
 from .attending import check_choice
@@ -15,11 +14,13 @@ from .checks import Array, require, require_shape
 from .convolution import conv
 from .steps import (
     Carry,
+    activation_of,
     back_through_time,
     carries_of,
     check_layer,
-    logistic_slope,
+    gate_of,
     outputs_of,
+    slope_of,
     steps_of,
 )
 
@@ -41,11 +42,13 @@ def minimal_gated_unit(
     *,
     reset: str = "after",
     update: str = "keep",
+    activation: str = "tanh",
+    recurrent_activation: str = "sigmoid",
 ) -> tuple[Array, Array]:
     """Minimal gated unit: a gated recurrent unit whose gates are one.
 
-    ``f = σ(xₜ W_f + hₜ₋₁ U_f + b_f)``, ``n = tanh(xₜ Wₙ + bₙ + f (hₜ₋₁ Uₙ + b'))``, with the reset before the
-    product ``n = tanh(xₜ Wₙ + bₙ + (f hₜ₋₁) Uₙ)``, or without one ``n = tanh(xₜ Wₙ + bₙ + hₜ₋₁ Uₙ)``; and
+    ``f = σ(xₜ W_f + hₜ₋₁ U_f + b_f)``, ``n = φ(xₜ Wₙ + bₙ + f (hₜ₋₁ Uₙ + b'))``, with the reset before the
+    product ``n = φ(xₜ Wₙ + bₙ + (f hₜ₋₁) Uₙ)``, or without one ``n = φ(xₜ Wₙ + bₙ + hₜ₋₁ Uₙ)``; and
     ``hₜ = f hₜ₋₁ + (1 - f) n``
 
     Args:
@@ -58,6 +61,8 @@ def minimal_gated_unit(
         reset: ``after`` the recurrent product of the candidate, ``before`` it, or ``none``.
         update: ``keep``, where the gate weighs the old state; or ``replace``, where it weighs the candidate:
             ``hₜ = (1 - f) hₜ₋₁ + f n``.
+        activation: φ, ``tanh``, ``relu`` or ``sigmoid``.
+        recurrent_activation: σ, ``sigmoid`` or ``hard_sigmoid``.
 
     Returns:
         The hidden states ``(batch, time, units)``, and the one computed last ``(batch, units)``.
@@ -76,7 +81,8 @@ def minimal_gated_unit(
         require(reset == "after", "recurrent_bias must be None unless the reset comes after the product")
         require_shape("recurrent_bias", recurrent_bias, (h.shape[-1],), "units")
     weights = kernel, recurrent_kernel, bias, recurrent_bias
-    step = functools.partial(_step, weights=weights, reset=reset, update=update)
+    form = _form(weights, reset, update, activation, recurrent_activation)
+    step = functools.partial(_step, **form)
     sequence, last = outputs_of(carries_of(step, steps_of(x), (h,)))
     return sequence, last
 
@@ -92,10 +98,12 @@ def minimal_gated_unit_vjp(
     *,
     reset: str = "after",
     update: str = "keep",
+    activation: str = "tanh",
+    recurrent_activation: str = "sigmoid",
 ) -> tuple[Array | None, ...]:
     """Gradient of `minimal_gated_unit`: what flows into f, from the blend and from the reset, times f'."""
     weights = kernel, recurrent_kernel, bias, recurrent_bias
-    form: dict[str, Any] = {"weights": weights, "reset": reset, "update": update}
+    form = _form(weights, reset, update, activation, recurrent_activation)
     carries = carries_of(functools.partial(_step, **form), steps_of(x), (h,))
     back = functools.partial(_step_gradient, **form)
     by_step, (into_h,), by_weights = back_through_time(back, steps_of(x), carries, cotangents)
@@ -110,37 +118,57 @@ def minimal_gated_unit_vjp(
     )
 
 
-def _step(x: Array, carry: Carry, *, weights: tuple[Any, ...], reset: str, update: str) -> Carry:
+def _form(
+    weights: tuple[Any, ...], reset: str, update: str, activation: str, recurrent_activation: str
+) -> dict[str, Any]:
+    """What a step and its gradient are given beside the step and the carry."""
+    functions = activation, recurrent_activation
+    return {"weights": weights, "reset": reset, "update": update, "functions": functions}
+
+
+def _step(
+    x: Array, carry: Carry, *, weights: tuple[Any, ...], reset: str, update: str, functions: tuple[str, str]
+) -> Carry:
     (h,) = carry
-    f, n, _ = _gates(x, h, weights, reset)
+    f, n, _ = _gates(x, h, weights, reset, functions)
     return (f * h + (1.0 - f) * n if update == "keep" else (1.0 - f) * h + f * n,)
 
 
-def _gates(x: Array, h: Array, weights: tuple[Any, ...], reset: str) -> tuple[Array, Array, Array]:
+def _gates(
+    x: Array, h: Array, weights: tuple[Any, ...], reset: str, functions: tuple[str, str]
+) -> tuple[Array, Array, Array]:
     """f, n and the recurrent product of the candidate."""
+    squash, gate = activation_of(functions[0]), gate_of(functions[1])
     kernel, recurrent_kernel, bias, recurrent_bias = weights
     to_gate, to_candidate = np.split(affine(x, kernel, bias), 2, axis=-1)
     of_gate, of_candidate = np.split(recurrent_kernel, 2, axis=-1)
-    f = expit(to_gate + np.matmul(h, of_gate))
+    f = gate(to_gate + np.matmul(h, of_gate))
     product = affine(f * h if reset == "before" else h, of_candidate, recurrent_bias)
-    return f, np.tanh(to_candidate + (f * product if reset == "after" else product)), product
+    return f, squash(to_candidate + (f * product if reset == "after" else product)), product
 
 
 def _step_gradient(
-    x: Array, carry: Carry, into: Carry, *, weights: tuple[Any, ...], reset: str, update: str
+    x: Array,
+    carry: Carry,
+    into: Carry,
+    *,
+    weights: tuple[Any, ...],
+    reset: str,
+    update: str,
+    functions: tuple[str, str],
 ) -> tuple[Array, Carry, tuple[Array, ...]]:
     (h,), (of_h,) = carry, into
     kernel, recurrent_kernel, _, _ = weights
     of_gate, of_candidate = np.split(recurrent_kernel, 2, axis=-1)
-    f, n, product = _gates(x, h, weights, reset)
+    f, n, product = _gates(x, h, weights, reset, functions)
     kept, renewed, sign = (f, 1.0 - f, 1.0) if update == "keep" else (1.0 - f, f, -1.0)
-    into_n = of_h * renewed * (1.0 - np.square(n))
+    into_n = of_h * renewed * slope_of(functions[0], n)
     into_product = into_n * f if reset == "after" else into_n
     through = np.matmul(into_product, np.transpose(of_candidate))
     into_f = sign * of_h * (h - n)
     if reset != "none":
         into_f = into_f + (into_n * product if reset == "after" else through * h)
-    into_f = into_f * logistic_slope(f)
+    into_f = into_f * slope_of(functions[1], f)
     slopes = np.concatenate((into_f, into_n), axis=-1)
     before = of_h * kept + np.matmul(into_f, np.transpose(of_gate))
     by_recurrent = (
@@ -171,12 +199,18 @@ def conv_lstm(
     bias: Array | None = None,
     *,
     padding: str = "same",
+    strides: int = 1,
+    dilation: int = 1,
     forget_bias: float = 0.0,
+    activation: str = "tanh",
+    recurrent_activation: str = "sigmoid",
+    direction: str = "forward",
+    return_sequences: bool = True,
 ) -> tuple[Array, Array, Array]:
     """Long short-term memory whose products are convolutions.
 
-    ``i, f, g, o`` are the quarters of ``xₜ * W + hₜ₋₁ * U + b``, ``cₜ = σ(f + φ) cₜ₋₁ + σ(i) tanh(g)`` and
-    ``hₜ = σ(o) tanh(cₜ)``
+    ``i, f, g, o`` are the quarters of ``xₜ * W + hₜ₋₁ * U + b``, ``cₜ = σ(f + φ) cₜ₋₁ + σ(i) α(g)`` and
+    ``hₜ = σ(o) α(cₜ)``
 
     Args:
         x: ``(batch, time, …, channels)``, at least one step, with any number of spatial axes.
@@ -187,31 +221,41 @@ def conv_lstm(
         recurrent_kernel: U, ``(*window, filters, 4 filters)``; its convolution pads as ``same``.
         bias: b, ``(4 filters,)``, or None for no bias.
         padding: of the convolution of x, ``same`` or ``valid``.
+        strides: of the convolution of x along each spatial axis; that of the state goes place by place.
+        dilation: of the convolution of x along each spatial axis; that of the state is not dilated.
         forget_bias: φ.
+        activation: α, ``tanh``, ``relu`` or ``sigmoid``.
+        recurrent_activation: σ, ``sigmoid`` or ``hard_sigmoid``.
+        direction: ``forward``; or ``backward_reversed``, from the last step to the first, with the hidden
+            states in the order in which they were computed.
+        return_sequences: return all hidden states; or that computed last alone.
 
     Returns:
-        The hidden states ``(batch, time, …, filters)``, and the hidden and the cell state computed last.
+        The hidden states ``(batch, time, …, filters)``, or the last one ``(batch, …, filters)``; and the
+        hidden and the cell state computed last.
 
     Raises:
-        ValueError: a shape does not fit, there is no step, or ``padding`` is unknown.
+        ValueError: a shape does not fit, there is no step, or an option is unknown.
 
     Source: Shi et al. (2015), Convolutional LSTM network, arXiv:1506.04214, section 3.1, without peepholes.
     """
     check_choice("padding", padding, ("same", "valid"))
+    check_choice("direction", direction, ("forward", "backward_reversed"))
     require(x.ndim == kernel.ndim + 1, f"x must have one axis more than the kernel; got {x.shape}")
     require(x.shape[1] > 0, f"x must have at least one time step; got shape {x.shape}")
     filters = kernel.shape[-1] // 4
     require_shape("c", c, h.shape, "batch, …, filters")
     wanted = (*kernel.shape[:-2], filters, 4 * filters)
     require_shape("recurrent_kernel", recurrent_kernel, wanted, "*window, filters, 4 filters")
-    states = []
-    for step in part(unstack, part(time_first, x)):
-        into = part(conv, step, kernel, bias, padding=padding)
+    states, steps = [], part(unstack, part(time_first, x))
+    functions = {"activation": activation, "recurrent_activation": recurrent_activation}
+    for step in steps if direction == "forward" else steps[::-1]:
+        into = part(conv, step, kernel, bias, padding=padding, strides=strides, dilation=dilation)
         require_shape("h", h, (*into.shape[:-1], filters), "batch, …, filters")
         z = part(add, into, part(conv, h, recurrent_kernel, None, padding="same"))
-        h, c = part(lstm_cell, z, c, forget_bias=forget_bias)
+        h, c = part(lstm_cell, z, c, forget_bias=forget_bias, **functions)
         states.append(h)
-    return part(over_time, *states), h, c
+    return part(over_time, *states) if return_sequences else h, h, c
 
 
 conv_lstm_vjp = chained(conv_lstm)
@@ -238,26 +282,41 @@ def over_time_vjp(*states_and_cotangent: Array) -> tuple[Array, ...]:
     return tuple(cotangent[:, t] for t in range(len(states)))
 
 
-def lstm_cell(z: Array, c: Array, *, forget_bias: float = 0.0) -> tuple[Array, Array]:
+def lstm_cell(
+    z: Array,
+    c: Array,
+    *,
+    forget_bias: float = 0.0,
+    activation: str = "tanh",
+    recurrent_activation: str = "sigmoid",
+) -> tuple[Array, Array]:
     """The hidden and the cell state that follow from what goes into the gates i, f, g, o."""
+    squash, gate = activation_of(activation), gate_of(recurrent_activation)
     i, f, g, o = np.split(z, 4, axis=-1)
-    cell = expit(f + forget_bias) * c + expit(i) * np.tanh(g)
-    return expit(o) * np.tanh(cell), cell
+    cell = gate(f + forget_bias) * c + gate(i) * squash(g)
+    return gate(o) * squash(cell), cell
 
 
 def lstm_cell_vjp(
-    z: Array, c: Array, cotangents: tuple[Array, Array], *, forget_bias: float = 0.0
+    z: Array,
+    c: Array,
+    cotangents: tuple[Array, Array],
+    *,
+    forget_bias: float = 0.0,
+    activation: str = "tanh",
+    recurrent_activation: str = "sigmoid",
 ) -> tuple[Array, Array]:
     """Gradient of `lstm_cell`: through the output gate and the squashed cell into the other gates."""
     of_h, of_c = cotangents
+    squash, gate = activation_of(activation), gate_of(recurrent_activation)
     i, f, g, o = np.split(z, 4, axis=-1)
-    i, f, g, o = expit(i), expit(f + forget_bias), np.tanh(g), expit(o)
-    squashed = np.tanh(f * c + i * g)
-    of_cell = of_c + of_h * o * (1.0 - np.square(squashed))
+    i, f, g, o = gate(i), gate(f + forget_bias), squash(g), gate(o)
+    squashed = squash(f * c + i * g)
+    of_cell = of_c + of_h * o * slope_of(activation, squashed)
     slopes = (
-        of_cell * g * logistic_slope(i),
-        of_cell * c * logistic_slope(f),
-        of_cell * i * (1.0 - np.square(g)),
-        of_h * squashed * logistic_slope(o),
+        of_cell * g * slope_of(recurrent_activation, i),
+        of_cell * c * slope_of(recurrent_activation, f),
+        of_cell * i * slope_of(activation, g),
+        of_h * squashed * slope_of(recurrent_activation, o),
     )
     return np.concatenate(slopes, axis=-1), of_cell * f

@@ -13,22 +13,26 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from .checks import Array, require, require_rank, require_shape
 
 __all__ = [
     "Carry",
     "Drop",
+    "activation_of",
     "back_through_time",
     "bias_gradient",
     "carries_of",
     "check_layer",
+    "gate_of",
     "in_order",
     "input_gradient",
     "kernel_gradient",
     "logistic_slope",
     "outputs_of",
     "sequence_of",
+    "slope_of",
     "steps_of",
     "total",
 ]
@@ -36,6 +40,7 @@ __all__ = [
 Carry = tuple[Array, ...]
 Drop = Callable[[int, Array], Array]
 """What is left of values at the step, or in the layer, of this number: linear, and thus its own gradient."""
+Function = Callable[[Array], Array]
 Step = Callable[[Any, Carry], Carry]
 StepGradient = Callable[[Any, Carry, Carry], tuple[Any, Carry, tuple[Array, ...]]]
 
@@ -114,6 +119,47 @@ def sequence_of(states: Sequence[Array], backwards: bool) -> Array:
 def logistic_slope(gate: Array) -> Array:
     """``σ' = σ (1 - σ)``, from the gate itself: this is what a layer keeps for its backward pass."""
     return gate * (1.0 - gate)
+
+
+def activation_of(name: str) -> Function:
+    """The function of a candidate, and of the state that is put out: ``tanh``, ``relu`` or ``sigmoid``."""
+    known = ("tanh", "relu", "sigmoid")
+    require(name in known, f"activation must be one of {', '.join(known)}; got {name!r}")
+    return _FUNCTIONS[name]
+
+
+def gate_of(name: str) -> Function:
+    """The function of a gate: ``sigmoid``; or ``hard_sigmoid``, ``min(max(z / 6 + 1/2, 0), 1)``."""
+    known = ("sigmoid", "hard_sigmoid")
+    require(name in known, f"recurrent_activation must be one of {', '.join(known)}; got {name!r}")
+    return _FUNCTIONS[name]
+
+
+def slope_of(name: str, y: Array) -> Array:
+    """Derivative of one of these functions where its value is y; 0 at kinks."""
+    if name == "tanh":
+        return 1.0 - np.square(y)
+    if name == "sigmoid":
+        return logistic_slope(y)
+    if name == "relu":
+        return np.where(y > 0, 1.0, 0.0)
+    return np.where(y > 0, np.where(y < 1, 1.0 / 6.0, 0.0), 0.0)
+
+
+def _relu(x: Array) -> Array:
+    return np.maximum(x, 0.0)
+
+
+def _hard_sigmoid(x: Array) -> Array:
+    return np.minimum(np.maximum(x / 6.0 + 0.5, 0.0), 1.0)
+
+
+_FUNCTIONS: dict[str, Function] = {
+    "tanh": np.tanh,
+    "relu": _relu,
+    "sigmoid": expit,
+    "hard_sigmoid": _hard_sigmoid,
+}
 
 
 def input_gradient(slopes: Sequence[Array], kernel: Array, direction: str) -> Array:

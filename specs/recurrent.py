@@ -24,6 +24,10 @@ CANDIDATE_BIAS = Parameter(
     "whether the candidate's recurrent product has a bias of its own",
     facet=True,
 )
+ACTIVATION = Parameter("activation", ("tanh", "relu", "sigmoid"), "of the candidate")
+RECURRENT_ACTIVATION = Parameter("recurrent_activation", ("sigmoid", "hard_sigmoid"), "of the gates")
+# Where NaN and infinities meet a kink, frameworks differ, as the specs of the functions themselves tell.
+KINKS = "data in ('nan', 'infinities') and (activation == 'relu' or recurrent_activation == 'hard_sigmoid')"
 SIZES = ((3, 4, 7, 5), (1, 1, 1, 1), (2, 3, 17, 33))
 DATA = ("normal", "wide", "saturated", "nan", "infinities")
 
@@ -38,7 +42,7 @@ simple_rnn = Spec(
     ),
     outputs=("sequence", "final_h"),
     parameters=(
-        Parameter("activation", ("tanh", "relu"), "what each step ends with"),
+        Parameter("activation", ("tanh", "relu", "sigmoid"), "what each step ends with"),
         USE_BIAS,
         DIRECTION,
         Parameter("nan_gradient", ("zero", "pass"), "gradient of relu where its argument is NaN", facet=True),
@@ -66,12 +70,10 @@ lstm = Spec(
         USE_BIAS,
         Parameter("forget_bias", (0.0, 1.0), "added to the forget gate, beside the bias", facet=True),
         Parameter("activation", ("tanh", "relu", "sigmoid"), "of the candidate, and of the cell seen"),
-        Parameter("recurrent_activation", ("sigmoid", "hard_sigmoid"), "of the gates"),
+        RECURRENT_ACTIVATION,
         DIRECTION,
     ),
-    excluded=(
-        "data in ('nan', 'infinities') and (activation == 'relu' or recurrent_activation == 'hard_sigmoid')",
-    ),
+    excluded=(KINKS,),
     sizes=SIZES,
     data=DATA,
     sources=(
@@ -110,9 +112,11 @@ gru = Spec(
             "whether the update gate weighs the old state or the candidate",
             facet=True,
         ),
+        ACTIVATION,
+        RECURRENT_ACTIVATION,
         DIRECTION,
     ),
-    excluded=("not candidate_bias and not (use_bias and reset_after)",),
+    excluded=("not candidate_bias and not (use_bias and reset_after)", KINKS),
     sizes=SIZES,
     data=DATA,
     sources=(

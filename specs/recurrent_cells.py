@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..reference import recurrent_cells as reference
 from .language.spec import Constraint, Input, Parameter, Source, Spec
 from .lstm_variants import FORGET_BIAS
-from .recurrent import USE_BIAS, H, X
+from .recurrent import ACTIVATION, RECURRENT_ACTIVATION, USE_BIAS, H, X
 
 minimal_gated_unit = Spec(
     reference=reference.minimal_gated_unit,
@@ -25,6 +25,8 @@ minimal_gated_unit = Spec(
         Parameter(
             "update", reference.UPDATES, "whether the gate weighs the old state or the candidate", facet=True
         ),
+        ACTIVATION,
+        RECURRENT_ACTIVATION,
     ),
     sizes=((3, 4, 7, 5), (1, 1, 1, 1), (2, 3, 9, 8)),
     data=("normal", "wide", "saturated"),
@@ -37,7 +39,8 @@ def conv_lstm(name: str, space: tuple[str, ...], sizes: tuple[tuple[int, ...], .
     window = tuple(f"kernel_{axis}" for axis in space)
     outer, taps = ", ".join(space), ", ".join(window)
     left = ", ".join(
-        f"{axis} - ({tap} - 1 if padding == 'valid' else 0)" for axis, tap in zip(space, window, strict=True)
+        f"({axis} - (({tap} - 1) * dilation if padding == 'valid' else 0) - 1) // strides + 1"
+        for axis, tap in zip(space, window, strict=True)
     )
     places = tuple(range(len(space)))
     return Spec(
@@ -56,14 +59,23 @@ def conv_lstm(name: str, space: tuple[str, ...], sizes: tuple[tuple[int, ...], .
             Parameter("padding", ("same", "valid"), "of the convolution of x"),
             USE_BIAS,
             FORGET_BIAS,
+            Parameter("strides", (1, 2), "of the convolution of x"),
+            Parameter("dilation", (1, 2), "of the convolution of x"),
+            Parameter("activation", ("tanh", "relu"), "of the candidate, and of the cell seen"),
+            RECURRENT_ACTIVATION,
+            Parameter(
+                "direction", ("forward", "backward_reversed"), "where to start; states stand as computed"
+            ),
+            Parameter("return_sequences", (True, False), "all states, or that computed last"),
         ),
+        excluded=("strides > 1 and dilation > 1",),
         axes=" ".join(("batch", "time", *space, "channels", "filters", *window)),
         sizes=sizes,
         data=("normal", "saturated"),
         constraints=(
             Constraint(
                 "C1",
-                f"padding == 'same' or all(x[i + 2] >= kernel[i] for i in {places})",
+                f"padding == 'same' or all(x[i + 2] > (kernel[i] - 1) * dilation for i in {places})",
                 "a window must fit into a step",
                 broken_by={"padding": "valid", window[-1]: f"{space[-1]} + 1"},
             ),

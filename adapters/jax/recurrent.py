@@ -42,7 +42,7 @@ def simple_rnn_linen(x, h, kernel, recurrent_kernel, bias, *, activation, direct
 
 @binds("simple_rnn", "jax.lax.scan", where=NAN_GRADIENT, composition=True)
 def simple_rnn_scan(x, h, kernel, recurrent_kernel, bias, *, activation, direction):
-    function = {"tanh": jnp.tanh, "relu": jax.nn.relu}[activation]
+    function = getattr(jax.nn, activation)
 
     def cell(h, step):
         h = function(affine(step, kernel, bias) + h @ recurrent_kernel)
@@ -123,8 +123,11 @@ def lstm_scan(
 
 
 @binds("gru", "flax.nnx.GRUCell", where=BIASED | PLACEMENT | NO_CANDIDATE_BIAS)
-def gru_nnx(x, h, kernel, recurrent_kernel, bias, recurrent_bias, *, direction):
-    cell = nnx.GRUCell(x.shape[-1], h.shape[-1], rngs=nnx.Rngs(0))
+def gru_nnx(
+    x, h, kernel, recurrent_kernel, bias, recurrent_bias, *, activation, recurrent_activation, direction
+):
+    functions = _functions(activation, recurrent_activation)
+    cell = nnx.GRUCell(x.shape[-1], h.shape[-1], **functions, rngs=nnx.Rngs(0))
     assign(cell.dense_i, kernel, bias)
     assign(cell.dense_h, recurrent_kernel, recurrent_bias)
     h, y = _over_time_nnx(cell, x, h, direction)
@@ -132,31 +135,51 @@ def gru_nnx(x, h, kernel, recurrent_kernel, bias, recurrent_bias, *, direction):
 
 
 @binds("gru", "flax.linen.GRUCell", where=BIASED | PLACEMENT)
-def gru_linen(x, h, kernel, recurrent_kernel, bias, recurrent_bias, *, direction):
+def gru_linen(
+    x, h, kernel, recurrent_kernel, bias, recurrent_bias, *, activation, recurrent_activation, direction
+):
     weights = gru_weights(kernel, recurrent_kernel, bias, recurrent_bias)
-    h, y = _over_time_linen(linen.GRUCell(h.shape[-1]), weights, x, h, direction)
+    cell = linen.GRUCell(h.shape[-1], **_functions(activation, recurrent_activation))
+    h, y = _over_time_linen(cell, weights, x, h, direction)
     return y, h
 
 
 @binds("gru", "jax.lax.scan", composition=True)
-def gru_scan(x, h, kernel, recurrent_kernel, bias, recurrent_bias, *, reset_after, update, direction):
+def gru_scan(
+    x,
+    h,
+    kernel,
+    recurrent_kernel,
+    bias,
+    recurrent_bias,
+    *,
+    reset_after,
+    update,
+    activation,
+    recurrent_activation,
+    direction,
+):
     weights = (kernel, recurrent_kernel, bias, recurrent_bias)
+    functions = getattr(jax.nn, activation), getattr(jax.nn, recurrent_activation)
 
     def cell(h, step):
-        h = gru_step(step, h, *weights, reset_after=reset_after, update=update)
+        h = gru_step(step, h, *weights, reset_after, update, functions)
         return h, h
 
     h, y = over_time(cell, h, x, direction)
     return y, h
 
 
-def gru_step(x, h, kernel, recurrent_kernel, bias, recurrent_bias, reset_after, update="keep"):
+def gru_step(
+    x, h, kernel, recurrent_kernel, bias, recurrent_bias, reset_after, update="keep", functions=None
+):
     """The next state of a gated recurrent unit."""
+    squash, gate = functions or (jnp.tanh, jax.nn.sigmoid)
     gates, candidate = jnp.split(recurrent_kernel, [2 * h.shape[-1]], axis=1)
     r, z, n = jnp.split(affine(x, kernel, bias), 3, axis=-1)
     by_r, by_z = jnp.split(h @ gates, 2, axis=-1)
-    r, z = jax.nn.sigmoid(r + by_r), jax.nn.sigmoid(z + by_z)
-    n = jnp.tanh(n + (r * affine(h, candidate, recurrent_bias) if reset_after else (r * h) @ candidate))
+    r, z = gate(r + by_r), gate(z + by_z)
+    n = squash(n + (r * affine(h, candidate, recurrent_bias) if reset_after else (r * h) @ candidate))
     return z * h + (1 - z) * n if update == "keep" else (1 - z) * h + z * n
 
 

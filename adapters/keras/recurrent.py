@@ -50,7 +50,8 @@ UNITS = {"units": "h.shape[-1]", "use_bias": "bias is not None", "recurrent_init
 SEQUENCES = {"go_backwards": "direction != 'forward'", "return_sequences": "True", "return_state": "True"}
 FUNCTION, GATES = {"activation": "activation"}, {"activation": "'tanh'", "recurrent_activation": "'sigmoid'"}
 FUNCTIONS = {"activation": "activation", "recurrent_activation": "recurrent_activation"}
-RESET = GATES | {"reset_after": "reset_after"}
+PLACED = {"reset_after": "reset_after"}
+RESET = GATES | PLACED
 WEIGHTS = "weights_of(kernel, recurrent_kernel, bias)"
 GRU_WEIGHTS = "gru_weights_of(kernel, recurrent_kernel, bias, recurrent_bias, reset_after)"
 STATE, STATES = {"on": "x, initial_state=[h]"}, {"on": "x, initial_state=[h, c]"}
@@ -65,7 +66,7 @@ def of_cell(cell, functions):
 for spec, name, functions, weights, carry, where, fixed in (
     ("simple_rnn", "SimpleRNN", FUNCTION, WEIGHTS, STATE, REVERSED | NAN_GRADIENT, {}),
     ("lstm", "LSTM", FUNCTIONS, WEIGHTS, STATES, REVERSED, STORED),
-    ("gru", "GRU", RESET, GRU_WEIGHTS, STATE, REVERSED, KEEP),
+    ("gru", "GRU", FUNCTIONS | PLACED, GRU_WEIGHTS, STATE, REVERSED, KEEP),
 ):
     given = {"where": where, "fixed": fixed} | carry
     api = f"keras.layers.{name}"
@@ -103,8 +104,9 @@ def lstm_cell(x, h, bias, *, activation, recurrent_activation):
     return build_layer(keras.layers.LSTMCell(h.shape[-1], **functions, **options_of(x, bias)), x[:, 0])
 
 
-def gru_cell(x, h, bias, *, reset_after):
-    options = GATED | {"reset_after": reset_after}
+def gru_cell(x, h, bias, *, reset_after, activation, recurrent_activation):
+    functions = {"activation": activation, "recurrent_activation": recurrent_activation}
+    options = functions | {"reset_after": reset_after}
     return build_layer(keras.layers.GRUCell(h.shape[-1], **options, **options_of(x, bias)), x[:, 0])
 
 

@@ -9,9 +9,14 @@ OPTIONS = {
     "filters": "h.shape[-1]",
     "kernel_size": "kernel.shape[:-2]",
     "padding": "padding",
+    "strides": "strides",
+    "dilation_rate": "dilation",
+    "activation": "activation",
+    "recurrent_activation": "recurrent_activation",
     "use_bias": "bias is not None",
     "recurrent_initializer": "'zeros'",
-    "return_sequences": "True",
+    "go_backwards": "direction != 'forward'",
+    "return_sequences": "return_sequences",
     "return_state": "True",
 } | DTYPE
 WEIGHTS = {"kernel": "kernel", "recurrent_kernel": "recurrent_kernel", "bias": "bias"}

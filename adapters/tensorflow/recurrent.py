@@ -20,12 +20,14 @@ FUNCTIONS = {
 PLACEMENT = {
     "reset_after": (False, "the kernel applies the reset gate before the recurrent product"),
     "update": ("keep", "the kernel's update gate weighs the old state"),
+    "activation": ("tanh", "the kernel's candidate is squashed by tanh"),
+    "recurrent_activation": ("sigmoid", "the kernel's gates are sigmoids"),
 }
 
 
 @binds("simple_rnn", "tf.scan", where=NAN_GRADIENT, composition=True)
 def simple_rnn(x, h, kernel, recurrent_kernel, bias, *, activation, direction):
-    function = {"tanh": tf.tanh, "relu": tf.nn.relu}[activation]
+    function = functions_of()[activation]
 
     def cell(h, step):
         return function(affine(step, kernel, bias) + tf.matmul(h, recurrent_kernel))
@@ -38,8 +40,7 @@ def simple_rnn(x, h, kernel, recurrent_kernel, bias, *, activation, direction):
 def lstm(
     x, h, c, kernel, recurrent_kernel, bias, *, forget_bias, activation, recurrent_activation, direction
 ):
-    functions = {"tanh": tf.tanh, "relu": tf.nn.relu, "sigmoid": tf.sigmoid, "hard_sigmoid": _hard_sigmoid}
-    squash, gate = functions[activation], functions[recurrent_activation]
+    squash, gate = functions_of()[activation], functions_of()[recurrent_activation]
 
     def cell(carry, step):
         h, c = carry
@@ -49,6 +50,11 @@ def lstm(
 
     y, cells = over_time(cell, (h, c), x, direction)
     return sequence_of(y, direction == "backward"), y[-1], cells[-1]
+
+
+def functions_of():
+    """Functions of gates and candidates by their names."""
+    return {"tanh": tf.tanh, "relu": tf.nn.relu, "sigmoid": tf.sigmoid, "hard_sigmoid": _hard_sigmoid}
 
 
 def _hard_sigmoid(x):
@@ -65,10 +71,10 @@ def lstm_block_v2(x, h, c, kernel, recurrent_kernel, bias):
     return _block(tf.raw_ops.BlockLSTMV2, x, h, c, _joined(kernel, recurrent_kernel, bias), cell_clip=0.0)
 
 
-def block_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes=None, forget_bias=0.0):
+def block_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes=None, forget_bias=0.0, cell_clip=-1.0):
     """The first version of the kernel, whose gates are in the order i, g, f, o."""
     i, f, g, o = tf.split(_joined(kernel, recurrent_kernel, bias), 4, axis=1)
-    weights, options = tf.concat([i, g, f, o], axis=1), {"forget_bias": forget_bias, "cell_clip": -1.0}
+    weights, options = tf.concat([i, g, f, o], axis=1), {"forget_bias": forget_bias, "cell_clip": cell_clip}
     return _block(tf.raw_ops.BlockLSTM, x, h, c, weights, peepholes, **options)
 
 
@@ -97,11 +103,25 @@ def _joined(kernel, recurrent_kernel, bias):
 
 
 @binds("gru", "tf.scan", composition=True)
-def gru(x, h, kernel, recurrent_kernel, bias, recurrent_bias, *, reset_after, update, direction):
+def gru(
+    x,
+    h,
+    kernel,
+    recurrent_kernel,
+    bias,
+    recurrent_bias,
+    *,
+    reset_after,
+    update,
+    activation,
+    recurrent_activation,
+    direction,
+):
     weights = (kernel, recurrent_kernel, bias, recurrent_bias)
+    functions = functions_of()[activation], functions_of()[recurrent_activation]
 
     def cell(carry, step):
-        return (gru_step(step, carry[0], *weights, reset_after=reset_after, update=update),)
+        return (gru_step(step, carry[0], *weights, reset_after, update, functions),)
 
     (y,) = over_time(cell, (h,), x, direction)
     return sequence_of(y, direction == "backward"), y[-1]
@@ -138,15 +158,18 @@ def _gru_block_cell(*inputs):
     return tf.custom_gradient(cell)(*inputs)
 
 
-def gru_step(x, h, kernel, recurrent_kernel, bias, recurrent_bias, reset_after, update="keep"):
+def gru_step(
+    x, h, kernel, recurrent_kernel, bias, recurrent_bias, reset_after, update="keep", functions=None
+):
     """The next state of a gated recurrent unit."""
+    squash, gate = functions or (tf.tanh, tf.sigmoid)
     units = h.shape[-1]
     gates, candidate = tf.split(recurrent_kernel, [2 * units, units], axis=1)
     r, z, n = tf.split(affine(x, kernel, bias), 3, axis=-1)
     by_r, by_z = tf.split(tf.matmul(h, gates), 2, axis=-1)
-    r, z = tf.sigmoid(r + by_r), tf.sigmoid(z + by_z)
+    r, z = gate(r + by_r), gate(z + by_z)
     product = r * affine(h, candidate, recurrent_bias) if reset_after else tf.matmul(r * h, candidate)
-    n = tf.tanh(n + product)
+    n = squash(n + product)
     return z * h + (1 - z) * n if update == "keep" else (1 - z) * h + z * n
 
 

@@ -12,13 +12,18 @@ FORWARD = {"direction": ("forward", "torch runs backwards only as one half of a 
 NAN_GRADIENT = {
     "nan_gradient == 'pass' or activation == 'tanh' or data not in ('nan', 'infinities')": "relu passes NaN"
 }
+NO_SIGMOID = {"activation != 'sigmoid'": "torch has tanh and relu"}
 FUNCTIONS = {
     "forget_bias": (0, "torch adds nothing to the forget gate but the biases"),
     "activation": ("tanh", "torch's cell is squashed by tanh"),
     "recurrent_activation": ("sigmoid", "torch's gates are sigmoids"),
 }
 RESET_AFTER = {"reset_after": (True, "torch applies the reset gate after the recurrent product")}
-PLACEMENT = RESET_AFTER | {"update": ("keep", "torch's update gate weighs the old state")}
+PLACEMENT = RESET_AFTER | {
+    "update": ("keep", "torch's update gate weighs the old state"),
+    "activation": ("tanh", "torch's candidate is squashed by tanh"),
+    "recurrent_activation": ("sigmoid", "torch's gates are sigmoids"),
+}
 
 
 def weights_of(kernel, recurrent_kernel, bias, recurrent_bias=None):
@@ -50,7 +55,7 @@ module(
     on="x, h[None]",
     gives="y, final",
     returns="y, final[0]",
-    where=NAN_GRADIENT,
+    where=NAN_GRADIENT | NO_SIGMOID,
     fixed=FORWARD,
 )
 module(
@@ -107,7 +112,7 @@ def rnn_cell(kernel, recurrent_kernel, bias, *, activation):
     return torch.nn.RNNCell(*sizes(kernel, recurrent_kernel), nonlinearity=activation, bias=bias is not None)
 
 
-@binds("simple_rnn", "torch.nn.RNNCell", where=NAN_GRADIENT, fixed=FORWARD, build=rnn_cell)
+@binds("simple_rnn", "torch.nn.RNNCell", where=NAN_GRADIENT | NO_SIGMOID, fixed=FORWARD, build=rnn_cell)
 def simple_rnn_cell(built, x, h, kernel, recurrent_kernel, bias):
     weights, states = weights_of(kernel, recurrent_kernel, bias), []
     for step in x.unbind(1):

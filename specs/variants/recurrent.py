@@ -50,7 +50,7 @@ def simple_rnn_of_one_product(
     def cell(step: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
         z = np.matmul(np.concatenate((step, carry[0]), axis=-1), kernels)
         z = z if bias is None else z + bias
-        return (np.tanh(z) if activation == "tanh" else np.maximum(z, 0.0),)
+        return (FUNCTIONS[activation](z),)
 
     return over_time(cell, x, (h,), direction)
 
@@ -99,14 +99,16 @@ def gru_by(
     *,
     reset_after: bool = True,
     update: str = "keep",
+    activation: str = "tanh",
+    recurrent_activation: str = "sigmoid",
     direction: str = "forward",
-    gate: Function = expit,
-    candidate: Function = np.tanh,
+    gate: Function | None = None,
     bias_outside: bool = False,
     resets_state: bool = False,
 ) -> tuple[Array, ...]:
     """Gated recurrent unit, the state by ``n + z (hₜ₋₁ - n)`` or ``1 - z`` there, with other functions."""
-    units = h.shape[-1]
+    units, candidate = h.shape[-1], FUNCTIONS[activation]
+    gate = gate or FUNCTIONS[recurrent_activation]
     if bias is not None and recurrent_bias is not None and bias_outside:
         bias = np.concatenate((bias[: 2 * units], bias[2 * units :] + recurrent_bias), axis=0)
         recurrent_bias = None
@@ -218,6 +220,9 @@ def outputs_of(layer: Function) -> tuple[Fault, ...]:
     )
 
 
+FORM = ("activation", "recurrent_activation", "reset_after", "update")
+
+
 def each_step_apart(layer: Function, vjp: Function) -> Function:
     """The gradient that is not carried through time: every step starts from a constant state.
 
@@ -227,7 +232,7 @@ def each_step_apart(layer: Function, vjp: Function) -> Function:
     @functools.wraps(vjp)
     def gradient(x: Array, h: Array, *others: Any, **parameters: Any) -> tuple[Array, ...]:
         weights, (of_sequence, of_final) = others[:-1], others[-1]
-        known = {k: v for k, v in parameters.items() if k in ("activation", "reset_after", "update")}
+        known = {k: v for k, v in parameters.items() if k in FORM}
         sequence, _ = layer(x, h, *weights, **known)
         before = np.concatenate((h[:, None], sequence[:, :-1]), axis=1)
         into = np.concatenate((of_sequence[:, :-1], of_sequence[:, -1:] + of_final[:, None]), axis=1)
@@ -311,8 +316,7 @@ FAULTS = {
             name="recurrent bias outside of the reset",
             reference=functools.partial(gru_by, bias_outside=True),
         ),
-        Fault(name="hard sigmoid for the gates", reference=functools.partial(gru_by, gate=hard_sigmoid)),
-        Fault(name="candidate by the sigmoid", reference=functools.partial(gru_by, candidate=expit)),
+        Fault(name="hard sigmoid of slope 1/5", reference=functools.partial(gru_by, gate=steep), where=HARD),
         Fault(name="reset of the state that is kept", reference=functools.partial(gru_by, resets_state=True)),
         Fault(
             name="gradient not carried through time",

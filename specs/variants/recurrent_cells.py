@@ -6,17 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from ...reference.convolution import conv
 from ..language.variant import Control, Fault
-from .recurrent import over_time
+from .recurrent import FUNCTIONS, HARD, over_time, steep
 
 Array = Any
 Function = Callable[..., Any]
 
 
-def gated_by(bias_outside: bool = False, candidate_of_new_gate: bool = False) -> Function:
+def gated_by(
+    bias_outside: bool = False, candidate_of_new_gate: bool = False, slope: Function | None = None
+) -> Function:
     """Minimal gated unit, whose state is ``n + f (hₜ₋₁ - n)``."""
 
     def forward(
@@ -29,7 +30,11 @@ def gated_by(bias_outside: bool = False, candidate_of_new_gate: bool = False) ->
         *,
         reset: str,
         update: str,
+        activation: str,
+        recurrent_activation: str,
     ) -> tuple[Array, ...]:
+        squash = FUNCTIONS[activation]
+        gate = slope or FUNCTIONS[recurrent_activation]
         of_gate, of_candidate = np.split(recurrent_kernel, 2, axis=-1)
         inside = 0.0 if recurrent_bias is None or bias_outside else recurrent_bias
         outside = recurrent_bias if bias_outside and recurrent_bias is not None else 0.0
@@ -37,10 +42,10 @@ def gated_by(bias_outside: bool = False, candidate_of_new_gate: bool = False) ->
         def cell(step: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
             (before,) = carry
             to_gate, to_candidate = np.split(np.matmul(step, kernel) + bias, 2, axis=-1)
-            f = expit(to_gate + np.matmul(before, of_gate))
+            f = gate(to_gate + np.matmul(before, of_gate))
             opened = 1.0 - f if candidate_of_new_gate else f
             product = np.matmul(opened * before if reset == "before" else before, of_candidate) + inside
-            n = np.tanh(to_candidate + (opened * product if reset == "after" else product) + outside)
+            n = squash(to_candidate + (opened * product if reset == "after" else product) + outside)
             return (n + f * (before - n) if update == "keep" else before + f * (n - before),)
 
         return over_time(cell, x, (h,), "forward")
@@ -49,7 +54,12 @@ def gated_by(bias_outside: bool = False, candidate_of_new_gate: bool = False) ->
 
 
 def conv_lstm_by(
-    same: str = "same", together: bool = False, squash: Function = np.tanh, late: bool = False
+    same: str = "same",
+    together: bool = False,
+    squash: Function | None = None,
+    late: bool = False,
+    alike: bool = False,
+    slope: Function | None = None,
 ) -> Function:
     """Convolutional LSTM; of what it sees and its state together, or with something else."""
 
@@ -63,21 +73,32 @@ def conv_lstm_by(
         *,
         padding: str,
         forget_bias: float,
+        strides: int,
+        dilation: int,
+        activation: str,
+        recurrent_activation: str,
+        direction: str,
+        return_sequences: bool,
     ) -> tuple[Array, ...]:
+        candidate, gate = FUNCTIONS[activation], slope or FUNCTIONS[recurrent_activation]
+        shown = squash or candidate
+        spread = {"strides": strides, "dilation": dilation}
         kernels = np.concatenate((kernel, recurrent_kernel), axis=-2) if together else kernel
 
         def cell(step: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
             before, state = carry
-            if together and padding == "same":
+            if together and padding == "same" and strides == dilation == 1:
                 z = conv(np.concatenate((step, before), axis=-1), kernels, bias, padding="same")
             else:
-                z = conv(step, kernel, bias, padding=same if padding == "same" else padding)
-                z = z + conv(before, recurrent_kernel, padding=same)
+                z = conv(step, kernel, bias, padding=same if padding == "same" else padding, **spread)
+                again = dilation if alike else 1
+                z = z + conv(before, recurrent_kernel, padding=same, dilation=again)
             i, f, g, o = np.split(z, 4, axis=-1)
-            new = expit(f + forget_bias) * state + expit(i) * np.tanh(g)
-            return expit(o) * squash(state if late else new), new
+            new = gate(f + forget_bias) * state + gate(i) * candidate(g)
+            return gate(o) * shown(state if late else new), new
 
-        return over_time(cell, x, (h, c), "forward")
+        sequence, *finals = over_time(cell, x, (h, c), direction)
+        return sequence if return_sequences else sequence[:, -1], *finals
 
     return forward
 
@@ -85,6 +106,12 @@ def conv_lstm_by(
 OF_CONV_LSTM = (
     Fault(name="cell not squashed", reference=conv_lstm_by(squash=lambda cell: cell)),
     Fault(name="output of the cell before", reference=conv_lstm_by(late=True)),
+    Fault(
+        name="convolution of the state dilated too",
+        reference=conv_lstm_by(alike=True),
+        where="dilation > 1",
+    ),
+    Fault(name="hard sigmoid of slope 1/5", reference=conv_lstm_by(slope=steep), where=HARD),
 )
 LOWER = Fault(
     name="the odd place of padding before, not behind",
@@ -100,6 +127,7 @@ FAULTS = {
             reference=gated_by(bias_outside=True),
             where="reset == 'after'",
         ),
+        Fault(name="hard sigmoid of slope 1/5", reference=gated_by(slope=steep), where=HARD),
         Fault(name="reset by 1 - f", reference=gated_by(candidate_of_new_gate=True), where="reset != 'none'"),
     ),
     "conv_lstm1d": OF_CONV_LSTM,

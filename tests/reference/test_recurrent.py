@@ -109,9 +109,25 @@ def test_lstm_agrees_with_its_definition_in_40_digits():
     assert_same(final_c[1], list(c))
 
 
+def hard_sigmoid(z):
+    return min(max(z / 6 + mpmath.mpf(1) / 2, 0), 1)
+
+
+FUNCTIONS = {
+    "tanh": mpmath.tanh,
+    "relu": lambda z: max(z, 0),
+    "sigmoid": logistic,
+    "hard_sigmoid": hard_sigmoid,
+}
+NAMED = [("tanh", "sigmoid"), ("relu", "sigmoid"), ("sigmoid", "hard_sigmoid")]
+"""Functions of the candidate and of the gates."""
+
+
 @proves(gru, by="high precision")
 @pytest.mark.parametrize("reset_after", [True, False])
-def test_gru_agrees_with_its_definition_in_40_digits(reset_after):
+@pytest.mark.parametrize(("activation", "recurrent_activation"), NAMED)
+def test_gru_agrees_with_its_definition_in_40_digits(reset_after, activation, recurrent_activation):
+    squash, gate = FUNCTIONS[activation], FUNCTIONS[recurrent_activation]
     given = weights(3)
     extra = {"recurrent_bias": normal("recurrent_bias", UNITS)} if reset_after else {}
     with mpmath.workdps(40):
@@ -120,24 +136,26 @@ def test_gru_agrees_with_its_definition_in_40_digits(reset_after):
         own = column(extra["recurrent_bias"]) if reset_after else mpmath.zeros(UNITS, 1)
         for step in given["x"][2]:
             r, z, _ = affine(column(step), h, given)
-            r, z = each(logistic, r), each(logistic, z)
+            r, z = each(gate, r), each(gate, z)
             n = affine(column(step), mpmath.zeros(UNITS, 1), given)[2]
             inner = recurrent * h + own if reset_after else recurrent * each(lambda r, h: r * h, r, h)
             inner = each(lambda r, p: r * p, r, inner) if reset_after else inner
-            n = each(lambda n, p: mpmath.tanh(n + p), n, inner)
+            n = each(lambda n, p: squash(n + p), n, inner)
             h = each(lambda z, h, n: z * h + (1 - z) * n, z, h, n)
-    _, final = gru(**carried(given | extra), reset_after=reset_after)
+    named = {"activation": activation, "recurrent_activation": recurrent_activation}
+    _, final = gru(**carried(given | extra), reset_after=reset_after, **named)
     assert_same(final[2], list(h))
 
 
 @proves(simple_rnn, by="high precision")
-def test_simple_rnn_agrees_with_its_definition_in_40_digits():
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+def test_simple_rnn_agrees_with_its_definition_in_40_digits(activation):
     given = weights(1)
     with mpmath.workdps(40):
         h = column(given["h"][0])
         for step in given["x"][0]:
-            h = each(mpmath.tanh, *affine(column(step), h, given))
-    assert_same(simple_rnn(**carried(given))[1][0], list(h))
+            h = each(FUNCTIONS[activation], *affine(column(step), h, given))
+    assert_same(simple_rnn(**carried(given), activation=activation)[1][0], list(h))
 
 
 @proves(simple_rnn_vjp, by="worked figures")
@@ -371,5 +389,5 @@ def test_gru_refuses_what_does_not_fit(changed, message):
 
 
 def test_simple_rnn_refuses_an_unknown_activation():
-    with pytest.raises(ValueError, match="activation must be 'tanh' or 'relu'; got 'gelu'"):
+    with pytest.raises(ValueError, match="activation must be one of tanh, relu, sigmoid; got 'gelu'"):
         simple_rnn(**weights(1), activation="gelu")

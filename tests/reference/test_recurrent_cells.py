@@ -39,27 +39,40 @@ def logistic(z):
     return 1 / (1 + mpmath.exp(-z))
 
 
+FUNCTIONS = {
+    "tanh": mpmath.tanh,
+    "relu": lambda z: max(z, 0),
+    "sigmoid": logistic,
+    "hard_sigmoid": lambda z: min(max(z / 6 + mpmath.mpf(1) / 2, 0), 1),
+}
+
+
 def exact(array):
     return np.vectorize(mpmath.mpf, otypes=[object])(array)
 
 
 @proves(minimal_gated_unit, by="high precision")
 @pytest.mark.parametrize("reset", ["after", "before", "none"])
-@pytest.mark.parametrize("update", ["keep", "replace"])
-def test_minimal_gated_unit_agrees_with_its_definition_in_40_digits(reset, update):
+@pytest.mark.parametrize(
+    ("update", "functions"),
+    [("keep", ("tanh", "sigmoid")), ("replace", ("relu", "sigmoid")), ("keep", ("sigmoid", "hard_sigmoid"))],
+)
+def test_minimal_gated_unit_agrees_with_its_definition_in_40_digits(reset, update, functions):
+    squash, gate = (np.vectorize(FUNCTIONS[name], otypes=[object]) for name in functions)
     inside = normal("recurrent_bias", UNITS) if reset == "after" else None
     with mpmath.workdps(40):
         x, h, w, u, b = map(exact, gated())
         states = []
         for t in range(TIME):
             sums = x[:, t] @ w + b
-            f = np.vectorize(logistic, otypes=[object])(sums[:, :UNITS] + h @ u[:, :UNITS])
+            f = gate(sums[:, :UNITS] + h @ u[:, :UNITS])
             product = (f * h if reset == "before" else h) @ u[:, UNITS:] + (0 if inside is None else inside)
             into = sums[:, UNITS:] + (f * product if reset == "after" else product)
-            n = np.vectorize(mpmath.tanh, otypes=[object])(into)
+            n = squash(into)
             h = f * h + (1 - f) * n if update == "keep" else (1 - f) * h + f * n
             states.append(h)
-    got = minimal_gated_unit(*map(carried, gated()), inside, reset=reset, update=update)
+    named = dict(zip(("activation", "recurrent_activation"), functions, strict=True))
+    got = minimal_gated_unit(*map(carried, gated()), inside, reset=reset, update=update, **named)
     assert_same(got, (np.stack(states, axis=1), states[-1]))
 
 
@@ -96,15 +109,55 @@ def of_one_place(rank):
 def test_of_one_place_a_convolutional_lstm_is_an_lstm(rank):
     arrays = list(map(carried, of_one_place(rank)))
     plain = [array.reshape([n for n in array.shape if n != 1]) for array in arrays]
-    for padding in ("same", "valid"):
-        got = conv_lstm(*arrays, padding=padding, forget_bias=1.0)
-        expected = lstm(*plain, forget_bias=1.0)
+    functions = {"activation": "sigmoid", "recurrent_activation": "hard_sigmoid"}
+    for padding, named in (("same", functions), ("valid", {})):
+        got = conv_lstm(*arrays, padding=padding, forget_bias=1.0, **named)
+        expected = lstm(*plain, forget_bias=1.0, **named)
         assert_same(tuple(y.reshape(e.shape) for y, e in zip(got, expected, strict=True)), expected)
     into = [carried(normal(f"into {y}", *y.shape)) for y in (each.value for each in got)]
-    slopes = conv_lstm_vjp(*arrays, tuple(into), forget_bias=1.0)
+    slopes = conv_lstm_vjp(*arrays, tuple(into), forget_bias=1.0, **named)
     flat = tuple(g.reshape(e.shape) for g, e in zip(into, expected, strict=True))
-    wanted = lstm_vjp(*plain, flat, forget_bias=1.0)
+    wanted = lstm_vjp(*plain, flat, forget_bias=1.0, **named)
     assert_same(tuple(g.reshape(w.shape) for g, w in zip(slopes, wanted, strict=True)), wanted)
+
+
+def of_five_places(window=3):
+    """Arrays of a convolutional LSTM over five places with an odd window."""
+    return [
+        normal("five x", BATCH, TIME, 5, FEATURES),
+        normal("five h", BATCH, 5, UNITS),
+        normal("five c", BATCH, 5, UNITS),
+        normal("five w", window, FEATURES, 4 * UNITS),
+        normal("five u", window, UNITS, 4 * UNITS),
+        normal("five b", 4 * UNITS),
+    ]
+
+
+@proves(conv_lstm, by="law")
+def test_with_one_tap_strides_pass_over_places():
+    x, h, c, *weights = map(carried, of_five_places(1))
+    given = h[:, ::2], c[:, ::2], *weights
+    for padding in ("same", "valid"):
+        got = conv_lstm(x, *given, padding=padding, strides=2)
+        assert_same(got, conv_lstm(x[:, :, ::2], *given))
+
+
+@proves(conv_lstm, by="law")
+def test_a_dilated_kernel_is_one_with_zeros_between_its_taps_beside_a_state_that_is_not_dilated():
+    x, h, c, w, u, b = map(carried, of_five_places())
+    none = np.zeros_like(w[:1]), np.zeros_like(u[:1])
+    apart = np.concatenate((w[:1], none[0], w[1:2], none[0], w[2:]), axis=0)
+    wide = np.concatenate((none[1], u, none[1]), axis=0)
+    assert_same(conv_lstm(x, h, c, w, u, b, dilation=2), conv_lstm(x, h, c, apart, wide, b))
+
+
+@proves(conv_lstm, by="law")
+def test_backwards_is_forwards_of_the_sequence_turned_round_and_the_last_state_may_stand_alone():
+    x, *others = map(carried, of_five_places())
+    got = conv_lstm(x, *others, direction="backward_reversed")
+    assert_same(got, conv_lstm(x[:, ::-1], *others))
+    last, *finals = conv_lstm(x, *others, direction="backward_reversed", return_sequences=False)
+    assert_same((last, *finals), (got[1], *got[1:]))
 
 
 @proves(conv_lstm, by="naive loop")
@@ -147,6 +200,10 @@ def test_refuses_what_does_not_fit():
     x, h, c, w, u, b = of_one_place(1)
     with pytest.raises(ValueError, match="padding must be one of same, valid; got 'full'"):
         conv_lstm(x, h, c, w, u, b, padding="full")
+    with pytest.raises(ValueError, match="direction must be one of forward, backward_reversed; got 'up'"):
+        conv_lstm(x, h, c, w, u, b, direction="up")
+    with pytest.raises(ValueError, match="activation must be one of tanh, relu, sigmoid; got 'gelu'"):
+        minimal_gated_unit(*gated(), activation="gelu")
     with pytest.raises(ValueError, match="c must have shape"):
         conv_lstm(x, h, c[:1], w, u, b)
     with pytest.raises(ValueError, match="h must have shape"):
