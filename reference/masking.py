@@ -16,7 +16,7 @@ from .checks import Array, require, require_rank, require_shape
 from .dense import dense, dense_vjp
 from .embedding import embedding, embedding_vjp
 from .normalization import layer_norm, layer_norm_vjp, rms_norm, rms_norm_vjp
-from .recurrent_sequences import masked_lstm, masked_lstm_vjp
+from .recurrent_sequences import masked_gru, masked_gru_vjp, masked_lstm, masked_lstm_vjp
 
 __all__ = [
     "LAYERS",
@@ -25,6 +25,8 @@ __all__ = [
     "lstm_beside_padding_vjp",
     "masked_average",
     "masked_average_vjp",
+    "masked_stack",
+    "masked_stack_vjp",
     "masking",
     "masking_vjp",
 ]
@@ -194,6 +196,100 @@ def _within(x: Array, lengths: Array) -> Array:
     return (np.arange(x.shape[1]) < lengths[:, np.newaxis])[..., np.newaxis]
 
 
+def masked_stack(
+    x: Array,
+    mask: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    upper_kernel: Array,
+    upper_recurrent_kernel: Array,
+    upper_bias: Array,
+    *,
+    mask_value: float = 0.0,
+    masked_output: str = "repeat",
+    return_sequences: bool = True,
+) -> Array:
+    """A mask that goes through a stack: an LSTM and a gated recurrent unit over the steps that count.
+
+    Steps that hold one value alone are marked by `masking`; both layers step over them, the upper one also
+    where the lower one puts something out
+
+    Args:
+        x: ``(batch, steps, features)``, at least one step.
+        mask: ``(batch, steps)``, False where a step is filled with the value.
+        kernel: of the LSTM, ``(features, 4 units)``, gates in the order i, f, g, o.
+        recurrent_kernel: ``(units, 4 units)``.
+        bias: ``(4 units,)``.
+        upper_kernel: of the unit, whose reset comes after the product, ``(units, 3 units)``, in the order
+            r, z, n.
+        upper_recurrent_kernel: ``(units, 3 units)``.
+        upper_bias: ``(3 units,)``.
+        mask_value: the value.
+        masked_output: what both put out at masked steps, ``repeat`` or ``zero``, as in `masked_lstm`.
+        return_sequences: return all outputs; or that of the step taken last.
+
+    Returns:
+        The outputs of the unit ``(batch, steps, units)``, or the last one ``(batch, units)``.
+
+    Raises:
+        ValueError: as `masking` and `masked_lstm`.
+
+    Source: Keras, Understanding masking and padding.
+    """
+    lower = kernel, recurrent_kernel, bias
+    sequence, present = _lower(x, mask, lower, mask_value, masked_output)
+    rest = _rest(x, recurrent_kernel)
+    upper = upper_kernel, upper_recurrent_kernel, upper_bias, None
+    options: dict[str, Any] = {"masked_output": masked_output, "return_sequences": return_sequences}
+    return masked_gru(sequence, rest, *upper, None, present, **options)[0]
+
+
+def masked_stack_vjp(
+    x: Array,
+    mask: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    upper_kernel: Array,
+    upper_recurrent_kernel: Array,
+    upper_bias: Array,
+    cotangent: Array,
+    *,
+    mask_value: float = 0.0,
+    masked_output: str = "repeat",
+    return_sequences: bool = True,
+) -> tuple[Array, ...]:
+    """Gradient of `masked_stack`: what the unit gives for its inputs is the cotangent of the LSTM."""
+    lower = kernel, recurrent_kernel, bias
+    sequence, present = _lower(x, mask, lower, mask_value, masked_output)
+    rest = _rest(x, recurrent_kernel)
+    upper = upper_kernel, upper_recurrent_kernel, upper_bias, None
+    options: dict[str, Any] = {"masked_output": masked_output, "return_sequences": return_sequences}
+    into = (cotangent, 0.0 * rest)
+    of_sequence, _, *of_upper, _ = masked_gru_vjp(sequence, rest, *upper, None, present, into, **options)
+    filled, _ = masking(x, mask, mask_value=mask_value)
+    through = (of_sequence, 0.0 * rest, 0.0 * rest)
+    dx, _, _, *of_lower = masked_lstm_vjp(
+        filled, rest, rest, *lower, None, present, through, masked_output=masked_output
+    )
+    return *masking_vjp(x, mask, dx, mask_value=mask_value), *of_lower, *of_upper  # type: ignore[arg-type]
+
+
+def _lower(
+    x: Array, mask: Array, weights: tuple[Array, Array, Array], mask_value: float, masked_output: str
+) -> tuple[Array, Array]:
+    """The outputs of the LSTM, and which steps it counts."""
+    filled, present = masking(x, mask, mask_value=mask_value)
+    rest = _rest(x, weights[1])
+    return masked_lstm(filled, rest, rest, *weights, None, present, masked_output=masked_output)[0], present
+
+
+def _rest(x: Array, recurrent_kernel: Array) -> Array:
+    """The state of zeros that a layer starts from."""
+    return np.zeros((len(x), len(recurrent_kernel)))
+
+
 # --- the layers, and their gradients: of what is given, the mask, both kernels and a cotangent ---
 
 
@@ -215,12 +311,12 @@ def _attention_vjp(x: Array, mask: Array, kernel: None, _: None, cotangent: Arra
 
 
 def _lstm(x: Array, mask: Array, kernel: Array, recurrent_kernel: Array) -> Array:
-    carry, bias = np.zeros((len(x), len(recurrent_kernel))), np.zeros(kernel.shape[1:])
+    carry, bias = _rest(x, recurrent_kernel), np.zeros(kernel.shape[1:])
     return masked_lstm(x, carry, carry, kernel, recurrent_kernel, bias, None, mask)[0]
 
 
 def _lstm_vjp(x: Array, mask: Array, kernel: Array, recurrent_kernel: Array, cotangent: Array) -> Gradients:
-    carry, bias = np.zeros((len(x), len(recurrent_kernel))), np.zeros(kernel.shape[1:])
+    carry, bias = _rest(x, recurrent_kernel), np.zeros(kernel.shape[1:])
     into = (cotangent, 0.0 * carry, 0.0 * carry)
     gradients = masked_lstm_vjp(x, carry, carry, kernel, recurrent_kernel, bias, None, mask, into)
     return gradients[0], gradients[3], gradients[4]

@@ -91,3 +91,30 @@ masking = Spec(
     data=("normal", "zeros", "nan", "masked_rows"),
     sources=masked_average.sources,
 )
+
+masked_stack = Spec(
+    reference=reference.masked_stack,
+    inputs=(
+        Input("x", "batch, steps, features", meaning="sequences"),
+        Input("mask", "batch, steps", kind="mask", meaning="False where a step is filled with the value"),
+        Input("kernel", "features, 4 * units", kind="weight", meaning="of the LSTM, in the order i, f, g, o"),
+        Input("recurrent_kernel", "units, 4 * units", kind="weight"),
+        Input("bias", "4 * units", kind="weight"),
+        Input("upper_kernel", "units, 3 * units", kind="weight", meaning="of the unit, in the order r, z, n"),
+        Input("upper_recurrent_kernel", "units, 3 * units", kind="weight"),
+        Input("upper_bias", "3 * units", kind="weight"),
+    ),
+    parameters=(
+        Parameter("mask_value", (0.0, -1.5), "what padding is filled with"),
+        Parameter(
+            "masked_output",
+            ("repeat", "zero"),
+            "what layers put out at masked steps: the last output, or 0",
+            facet=True,
+        ),
+        Parameter("return_sequences", (True, False), "all outputs, or that of the step taken last"),
+    ),
+    sizes=((3, 5, 2, 4), (2, 1, 3, 1)),
+    data=("normal", "masked_rows"),
+    sources=masked_average.sources,
+)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .framework import binds, jax, jnp, linen
-from .recurrent import lstm_weights
+from .recurrent import affine, gru_step, lstm_weights
+from .recurrent_sequences import over_padding
 
 LAYERS = ("dense", "conv1d", "max_pool1d", "operator", "concatenate", "layer_norm", "embedding")
 
@@ -68,3 +69,34 @@ def lstm_beside_zeros(x, h, c, kernel, recurrent_kernel, bias, lengths):
 def within(x, lengths):
     """Which steps count, ``(batch, time, 1)``."""
     return (jnp.arange(x.shape[1]) < lengths[:, None])[..., None]
+
+
+@binds("masked_stack", "jax.lax.scan(jnp.where)", composition=True)
+def masked_stack(
+    x,
+    mask,
+    kernel,
+    recurrent_kernel,
+    bias,
+    upper_kernel,
+    upper_recurrent_kernel,
+    upper_bias,
+    *,
+    mask_value,
+    masked_output,
+    return_sequences,
+):
+    def lower(x, h, c):
+        i, f, g, o = jnp.split(affine(x, kernel, bias) + h @ recurrent_kernel, 4, axis=-1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return jax.nn.sigmoid(o) * jnp.tanh(c), c
+
+    def upper(x, h):
+        return (gru_step(x, h, upper_kernel, upper_recurrent_kernel, upper_bias, None, True),)
+
+    filled = jnp.where(mask[..., None], x, jnp.asarray(mask_value, x.dtype))
+    present = jnp.any(filled != mask_value, axis=-1)
+    rest = jnp.zeros((len(x), len(recurrent_kernel)), x.dtype)
+    sequence, *_ = over_padding(lower, filled, (rest, rest), None, present, masked_output)
+    marks = {"lengths": None, "mask": present, "masked_output": masked_output}
+    return over_padding(upper, sequence, (rest,), **marks, return_sequences=return_sequences)[0]

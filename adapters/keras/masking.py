@@ -5,7 +5,7 @@ from __future__ import annotations
 from .framework import binds, keras
 from .layers import build_layer, dtype_of
 from .layers import layer as row
-from .recurrent import STATES, UNITS, WEIGHTS  # rows name it
+from .recurrent import GATED, STATES, UNITS, WEIGHTS, gru_weights_of, options_of  # rows name it
 from .recurrent import weights_of as weights_of
 
 LOST = ("einsum_dense", "conv1d", "max_pool1d", "operator", "rms_norm")
@@ -105,3 +105,33 @@ def masking_layer(x, *, mask_value):
 def masking(built, x, mask, *, mask_value):
     filled = keras.ops.where(mask[..., None], x, keras.ops.cast(mask_value, x.dtype))
     return built(filled), built.compute_mask(filled)
+
+
+def stack_of_layers(x, recurrent_kernel, bias, *, mask_value, masked_output, return_sequences):
+    """What makes the mask, and the two layers that it goes through."""
+    options = GATED | options_of(x, bias) | {"zero_output_for_mask": masked_output == "zero"}
+    units = len(recurrent_kernel)
+    lower = keras.layers.LSTM(units, return_sequences=True, **options)
+    upper = keras.layers.GRU(units, return_sequences=return_sequences, **options)
+    outputs = keras.ops.zeros((*x.shape[:2], units), dtype=dtype_of(x))
+    return masking_layer(x, mask_value=mask_value), build_layer(lower, x), build_layer(upper, outputs)
+
+
+@binds("masked_stack", "keras.layers.Masking", build=stack_of_layers)
+def masked_stack(
+    built,
+    x,
+    mask,
+    kernel,
+    recurrent_kernel,
+    bias,
+    upper_kernel,
+    upper_recurrent_kernel,
+    upper_bias,
+    *,
+    mask_value,
+):
+    marks, lower, upper = built
+    marked = marks(keras.ops.where(mask[..., None], x, keras.ops.cast(mask_value, x.dtype)))
+    weights = gru_weights_of(upper_kernel, upper_recurrent_kernel, upper_bias, None, True)
+    return called(upper, called(lower, marked, [kernel, recurrent_kernel, bias]), weights.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .framework import binds, tf
+from .recurrent_sequences import gru_step_with, lstm_step, over_padding
 
 LAYERS = ("dense", "conv1d", "operator", "concatenate", "embedding")
 
@@ -51,3 +52,28 @@ def lstm_beside_padding(x, h, c, kernel, recurrent_kernel, bias, lengths):
         h, c = tf.where(counts, new_h, h), tf.where(counts, new_c, c)
         outputs.append(tf.where(counts, new_h, tf.zeros_like(h)))
     return tf.stack(outputs, axis=1), h, c
+
+
+@binds("masked_stack", "tf.scan(tf.where)", composition=True)
+def masked_stack(
+    x,
+    mask,
+    kernel,
+    recurrent_kernel,
+    bias,
+    upper_kernel,
+    upper_recurrent_kernel,
+    upper_bias,
+    *,
+    mask_value,
+    masked_output,
+    return_sequences,
+):
+    filled = tf.where(mask[..., tf.newaxis], x, tf.cast(mask_value, x.dtype))
+    present = tf.reduce_any(filled != tf.cast(mask_value, x.dtype), axis=-1)
+    rest = tf.zeros((len(x), len(recurrent_kernel)), x.dtype)
+    lower = lstm_step(kernel, recurrent_kernel, bias)
+    upper = gru_step_with(upper_kernel, upper_recurrent_kernel, upper_bias, None, True)
+    sequence, *_ = over_padding(lower, filled, (rest, rest), None, present, masked_output)
+    marks = {"lengths": None, "mask": present, "masked_output": masked_output}
+    return over_padding(upper, sequence, (rest,), **marks, return_sequences=return_sequences)[0]

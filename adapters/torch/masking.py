@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .framework import F, binds, torch
 from .recurrent import first_layer, weights_of
-from .recurrent_sequences import call_packed
+from .recurrent_sequences import call_packed, gru_step, lstm_step, over_padding
 
 LAYERS = ("dense", "conv1d", "dropout", "max_pool1d", "operator", "layer_norm", "embedding")
 
@@ -51,3 +51,27 @@ def lstm_beside_padding(built, x, h, c, kernel, recurrent_kernel, bias, lengths)
     weights = first_layer(weights_of(kernel, recurrent_kernel, bias))
     y, (h, c) = call_packed(built, x, (h[None], c[None]), lengths, weights)
     return y, h[0], c[0]
+
+
+@binds("masked_stack", "torch.where", composition=True)
+def masked_stack(
+    x,
+    mask,
+    kernel,
+    recurrent_kernel,
+    bias,
+    upper_kernel,
+    upper_recurrent_kernel,
+    upper_bias,
+    *,
+    mask_value,
+    masked_output,
+    return_sequences,
+):
+    filled = torch.where(mask[..., None], x, mask_value)
+    present, rest = (filled != mask_value).any(-1), x.new_zeros(len(x), len(recurrent_kernel))
+    lower = lstm_step(kernel, recurrent_kernel, bias)
+    upper = gru_step(upper_kernel, upper_recurrent_kernel, upper_bias)
+    sequence, *_ = over_padding(lower, filled, (rest, rest), present, masked_output)
+    y, *_ = over_padding(upper, sequence, (rest,), present, masked_output, return_sequences=return_sequences)
+    return y

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from ...reference import masking as right
 from ..language.variant import Control, Fault
@@ -44,7 +45,49 @@ def step_by_step(
     return np.stack(outputs, axis=1), h, c
 
 
+def stacked_by_step(lost: bool = False) -> Any:
+    """Both layers at one step before the next; or with the mask lost behind the lower one."""
+
+    def forward(
+        x: Array,
+        mask: Array,
+        kernel: Array,
+        recurrent_kernel: Array,
+        bias: Array,
+        upper_kernel: Array,
+        upper_recurrent_kernel: Array,
+        upper_bias: Array,
+        *,
+        mask_value: float,
+        masked_output: str,
+        return_sequences: bool,
+    ) -> Array:
+        filled = np.where(mask[..., np.newaxis], x, mask_value)
+        present = np.any(filled != mask_value, axis=-1)[..., np.newaxis]
+        h = c = s = np.zeros((len(x), len(recurrent_kernel)))
+        y, z, outputs = h, h, []
+        for at in range(x.shape[1]):
+            counts = present[:, at]
+            i, f, g, o = np.split(filled[:, at] @ kernel + h @ recurrent_kernel + bias, 4, axis=-1)
+            new = expit(f) * c + expit(i) * np.tanh(g)
+            shown = expit(o) * np.tanh(new)
+            h, c = np.where(counts, shown, h), np.where(counts, new, c)
+            y = np.where(counts, shown, y if masked_output == "repeat" else 0.0)
+            to_r, to_z, to_n = np.split(y @ upper_kernel + upper_bias, 3, axis=-1)
+            by_r, by_z, by_n = np.split(s @ upper_recurrent_kernel, 3, axis=-1)
+            n = np.tanh(to_n + expit(to_r + by_r) * by_n)
+            blended = n + expit(to_z + by_z) * (s - n)
+            above = np.ones_like(counts) if lost else counts
+            s = np.where(above, blended, s)
+            z = np.where(above, blended, z if masked_output == "repeat" else 0.0)
+            outputs.append(z)
+        return np.stack(outputs, axis=1) if return_sequences else z
+
+    return forward
+
+
 FAULTS = {
+    "masked_stack": (Fault(name="mask lost behind the lower layer", reference=stacked_by_step(lost=True)),),
     "lstm_beside_padding": (
         Fault(
             name="padding multiplied by 0, which keeps NaN",
@@ -97,5 +140,6 @@ FAULTS = {
 
 CONTROLS = {
     "lstm_beside_padding": (Control(name="one product with both kernels", reference=step_by_step),),
+    "masked_stack": (Control(name="both layers step by step", reference=stacked_by_step()),),
     "masked_average": (Control(name="sums of products with the mask", reference=by_product),),
 }

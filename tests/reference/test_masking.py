@@ -15,10 +15,12 @@ from assay.reference.masking import (
     lstm_beside_padding_vjp,
     masked_average,
     masked_average_vjp,
+    masked_stack,
+    masked_stack_vjp,
     masking,
     masking_vjp,
 )
-from assay.reference.recurrent import lstm, lstm_vjp
+from assay.reference.recurrent import gru, gru_vjp, lstm, lstm_vjp
 
 MASK = np.array([[True, False, True, True, False]])
 each_layer = pytest.mark.parametrize("layer", LAYERS)
@@ -210,3 +212,44 @@ def test_the_value_of_padding_does_not_matter():
 def test_padding_refuses_bad_input(shape, message):
     with pytest.raises(ValueError, match=message):
         masking(np.ones(shape), np.ones((2, 3), bool))
+
+
+def weights_of_stack():
+    shapes = {"kernel": (3, 8), "recurrent": (2, 8), "bias": (8,), "upper": (2, 6), "own": (2, 6), "b": (6,)}
+    return [carried(draw(f"stack {name}", *shape)) for name, shape in shapes.items()]
+
+
+@proves(masked_stack, masked_stack_vjp, by="law")
+@pytest.mark.parametrize("mask_value", [0.0, -1.5])
+@pytest.mark.parametrize("masked_output", ["repeat", "zero"])
+def test_a_stack_over_a_masked_sequence_is_one_layer_after_the_other_over_the_shorter_sequence(
+    mask_value, masked_output
+):
+    x, weights, rest = carried(draw("x", 1, 5, 3)), weights_of_stack(), np.zeros((1, 2))
+    options = {"mask_value": mask_value, "masked_output": masked_output}
+    y = masked_stack(x, MASK, *weights, **options)
+    short = x[:, MASK[0]]
+    below, *_ = lstm(short, rest, rest, *weights[:3])
+    above, _ = gru(below, rest, *weights[3:])
+    assert_same(y[:, MASK[0]], above)
+    assert_same(y[:, 1], above[:, 0] if masked_output == "repeat" else 0.0 * above[:, 0])
+    assert_same(masked_stack(x, MASK, *weights, return_sequences=False, **options), y[:, 4])
+    g = carried(draw("into", 1, 5, 2)) * MASK[..., np.newaxis]
+    dx, *of_weights = masked_stack_vjp(x, MASK, *weights, g, **options)
+    into, _, *of_upper = gru_vjp(below, rest, *weights[3:], None, (g[:, MASK[0]], rest))
+    of_short, _, _, *of_lower = lstm_vjp(short, rest, rest, *weights[:3], (into, rest, rest))
+    assert_same(dx[:, MASK[0]], of_short)
+    assert_same(dx[:, ~MASK[0]], 0.0)
+    assert_same(tuple(of_weights), (*of_lower, *of_upper[:3]))
+
+
+@proves(masked_stack, by="worked figures")
+def test_a_stack_whose_gates_are_half_open_moves_at_the_steps_that_count():
+    # Without weights but the biases of both candidates: the cell of the LSTM fills by halves of tanh 10⁴, and
+    # so does the unit above, whatever the LSTM puts out.
+    x, zeros = np.ones((1, 5, 3)), [0.0 * weight.value for weight in weights_of_stack()]
+    zeros[5] = np.array([0.0, 0.0, 0.0, 0.0, 1e4, 1e4])
+    y = masked_stack(x, MASK, *zeros)
+    assert_same(y[0, :, 0], [0.5, 0.5, 0.75, 0.875, 0.875])
+    zero = masked_stack(x, MASK, *zeros, masked_output="zero")
+    assert_same(zero[0, :, 0], [0.5, 0.0, 0.75, 0.875, 0.0])
