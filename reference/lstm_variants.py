@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -288,36 +289,66 @@ def _standardized_by_gate(z: Array, epsilon: float) -> Array:
 # --- seen by the gates, decayed and projected ---
 
 
+@dataclass(frozen=True)
+class Form:
+    """What a cell does beside its weights: see `peephole_lstm`."""
+
+    coupled: bool = False
+    cell_clip: float | None = None
+    clip_gradient: str = "zero"
+
+
+PLAIN = Form()
+
+
 def peephole_lstm(
-    x: Array, h: Array, c: Array, kernel: Array, recurrent_kernel: Array, bias: Array, peepholes: Array
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    peepholes: Array,
+    *,
+    coupled: bool = False,
+    cell_clip: float | None = None,
 ) -> Carry:
     """Long short-term memory whose gates see the cell.
 
-    The gates of ``lstm`` with ``p ⊙ cₜ₋₁`` added to the sums of i and f, and ``p ⊙ cₜ`` to that of o
+    The gates of ``lstm`` with ``p ⊙ cₜ₋₁`` added to the sums of i and f, and ``p ⊙ cₜ`` to that of o. With
+    coupled gates ``i = 1 - f``; with a clip k ``cₜ = min(max(f cₜ₋₁ + i g, -k), k)``
 
     Args:
         x: ``(batch, time, features)``, at least one step.
         h: initial hidden state, ``(batch, units)``.
         c: initial cell state, ``(batch, units)``.
-        kernel: W, ``(features, 4 units)``, gates in the order i, f, g, o.
-        recurrent_kernel: U, ``(units, 4 units)``.
-        bias: b, ``(4 units,)``.
-        peepholes: p, ``(3, units)``: those of i, f and o.
+        kernel: W, ``(features, 4 units)``, gates in the order i, f, g, o; or ``(features, 3 units)``, in the
+            order f, g, o, where they are coupled.
+        recurrent_kernel: U, ``(units, 4 units)``, or 3.
+        bias: b, ``(4 units,)``, or 3.
+        peepholes: p, ``(3, units)``: those of i, f and o; or of f and o.
+        coupled: the input gate is what the forget gate leaves.
+        cell_clip: k, what the cell is held within; None for no clip.
 
     Returns:
         The hidden states ``(batch, time, units)``, and the hidden and the cell state computed last, each
         ``(batch, units)``.
 
     Raises:
-        ValueError: a shape does not fit, or there is no step.
+        ValueError: a shape does not fit, there is no step, or ``cell_clip`` is not above 0.
 
     Source: Gers and Schmidhuber (2000), Recurrent nets that time and count, IJCNN; Gers, Schraudolph and
-    Schmidhuber (2002), Learning precise timing with LSTM recurrent networks, JMLR 3.
+    Schmidhuber (2002), Learning precise timing with LSTM recurrent networks, JMLR 3; coupled: Greff et al.
+    (2017), LSTM: a search space odyssey, arXiv:1503.04069, CIFG.
     """
-    check_layer(x, {"h": h, "c": c}, kernel, recurrent_kernel, bias, "forward", gates=4)
-    require_shape("peepholes", peepholes, (3, h.shape[-1]), "3, units")
-    weights = (kernel, recurrent_kernel, bias, peepholes, None)
-    return outputs_of(carries_of(functools.partial(_step, weights=weights), _undecayed(x), (h, c)))
+    gates = 3 if coupled else 4
+    check_layer(x, {"h": h, "c": c}, kernel, recurrent_kernel, bias, "forward", gates=gates)
+    require_shape("peepholes", peepholes, (gates - 1, h.shape[-1]), "gates - 1, units")
+    require(cell_clip is None or cell_clip > 0, f"cell_clip must be above 0, or None; got {cell_clip}")
+    step = functools.partial(
+        _step, weights=(kernel, recurrent_kernel, bias, peepholes, None), form=Form(coupled, cell_clip)
+    )
+    return outputs_of(carries_of(step, _undecayed(x), (h, c)))
 
 
 def peephole_lstm_vjp(
@@ -329,19 +360,34 @@ def peephole_lstm_vjp(
     bias: Array,
     peepholes: Array,
     cotangents: Carry,
+    *,
+    coupled: bool = False,
+    cell_clip: float | None = None,
+    clip_gradient: str = "zero",
 ) -> Carry:
-    """Gradient of `peephole_lstm`: ``δₒ`` flows into ``cₜ``, ``δᵢ`` and ``δ_f`` into ``cₜ₋₁``, times p."""
+    """Gradient of `peephole_lstm`: ``δₒ`` flows into ``cₜ``, ``δᵢ`` and ``δ_f`` into ``cₜ₋₁``, times p.
+
+    Through a cell that is held flows nothing, or, with ``clip_gradient="pass"``, what would if it were not.
+    """
     weights = (kernel, recurrent_kernel, bias, peepholes, None)
-    by_step, carry, by_weights = _back(_undecayed(x), (h, c), weights, cotangents)
+    form = Form(coupled, cell_clip, clip_gradient)
+    by_step, carry, by_weights = _back(_undecayed(x), (h, c), weights, cotangents, form)
     return np.stack([of_x for of_x, _ in by_step], axis=1), *carry, *by_weights
 
 
 def projection_lstm(
-    x: Array, h: Array, c: Array, kernel: Array, recurrent_kernel: Array, bias: Array, projection: Array
+    x: Array,
+    h: Array,
+    c: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    projection: Array,
+    peepholes: Array | None = None,
 ) -> Carry:
     """Long short-term memory whose hidden state is projected.
 
-    ``hₜ = (o tanh(cₜ)) P``, and the rest as in ``lstm``
+    ``hₜ = (o tanh(cₜ)) P``, and the rest as in ``lstm``, or where there are peepholes as in `peephole_lstm`
 
     Args:
         x: ``(batch, time, features)``, at least one step.
@@ -351,6 +397,7 @@ def projection_lstm(
         recurrent_kernel: U, ``(projected, 4 units)``.
         bias: b, ``(4 units,)``.
         projection: P, ``(units, projected)``.
+        peepholes: of i, f and o, ``(3, units)``; or None.
 
     Returns:
         The hidden states ``(batch, time, projected)``, the one computed last ``(batch, projected)``, and the
@@ -359,7 +406,7 @@ def projection_lstm(
     Raises:
         ValueError: a shape does not fit, or there is no step.
 
-    Source: Sak, Senior and Beaufays (2014), arXiv:1402.1128, section 2, without its peepholes.
+    Source: Sak, Senior and Beaufays (2014), arXiv:1402.1128, section 2.
     """
     require_rank("projection", projection, 2, "units, projected")
     units, projected = projection.shape
@@ -370,7 +417,9 @@ def projection_lstm(
     require_shape("kernel", kernel, (x.shape[2], 4 * units), "features, 4 units")
     require_shape("recurrent_kernel", recurrent_kernel, (projected, 4 * units), "projected, 4 units")
     require_shape("bias", bias, (4 * units,), "4 units")
-    weights = (kernel, recurrent_kernel, bias, None, projection)
+    if peepholes is not None:
+        require_shape("peepholes", peepholes, (3, units), "3, units")
+    weights = (kernel, recurrent_kernel, bias, peepholes, projection)
     return outputs_of(carries_of(functools.partial(_step, weights=weights), _undecayed(x), (h, c)))
 
 
@@ -382,12 +431,15 @@ def projection_lstm_vjp(
     recurrent_kernel: Array,
     bias: Array,
     projection: Array,
+    peepholes: Array | None,
     cotangents: Carry,
-) -> Carry:
+) -> tuple[Array | None, ...]:
     """Gradient of `projection_lstm`: that of `lstm` from ``η Pᵀ``, and ``(o tanh(cₜ))ᵀ η`` to P."""
-    weights = (kernel, recurrent_kernel, bias, None, projection)
-    by_step, carry, by_weights = _back(_undecayed(x), (h, c), weights, cotangents)
-    return np.stack([of_x for of_x, _ in by_step], axis=1), *carry, *by_weights
+    weights = (kernel, recurrent_kernel, bias, peepholes, projection)
+    by_step, carry, (*by_weights, of_projection) = _back(_undecayed(x), (h, c), weights, cotangents)
+    kernels, of_peepholes = by_weights[:3], [None, *by_weights[3:]][-1]
+    dx = np.stack([of_x for of_x, _ in by_step], axis=1)
+    return dx, *carry, *kernels, of_projection, of_peepholes
 
 
 def time_gated_lstm(
@@ -476,55 +528,63 @@ def _undecayed(x: Array) -> list[tuple[Array, None]]:
 
 
 def _back(
-    given: Sequence[Given], carry: Carry, weights: tuple[Any, ...], cotangents: Carry
+    given: Sequence[Given], carry: Carry, weights: tuple[Any, ...], cotangents: Carry, form: Form = PLAIN
 ) -> tuple[list[Any], Carry, tuple[Array, ...]]:
     """Gradients of the cell below: at each step to x and the decay, to the initial carry, to the weights."""
-    carries = carries_of(functools.partial(_step, weights=weights), given, carry)
-    return back_through_time(functools.partial(_step_gradient, weights=weights), given, carries, cotangents)
+    carries = carries_of(functools.partial(_step, weights=weights, form=form), given, carry)
+    back = functools.partial(_step_gradient, weights=weights, form=form)
+    return back_through_time(back, given, carries, cotangents)
 
 
-def _step(given: Given, carry: Carry, weights: tuple[Any, ...]) -> Carry:
+def _step(given: Given, carry: Carry, weights: tuple[Any, ...], form: Form = PLAIN) -> Carry:
     *_, projection = weights
-    *_, o, cell = _seeing_gates(given, carry, weights)
+    *_, o, cell, _ = _seeing_gates(given, carry, weights, form)
     output = o * np.tanh(cell)
     return output if projection is None else np.matmul(output, projection), cell
 
 
-def _seeing_gates(given: Given, carry: Carry, weights: tuple[Any, ...]) -> tuple[Array, ...]:
-    """i, f, g, o and the new cell, of gates that see the cell where there are peepholes."""
+def _seeing_gates(given: Given, carry: Carry, weights: tuple[Any, ...], form: Form) -> tuple[Array, ...]:
+    """i, f, g, o and the new cell, of gates that see the cell where there are peepholes; and it unclipped."""
     (x, decay), (h, c), (kernel, recurrent_kernel, bias, peepholes, _) = given, carry, weights
-    i, f, g, o = np.split(affine(x, kernel, bias) + np.matmul(h, recurrent_kernel), 4, axis=-1)
+    sums = affine(x, kernel, bias) + np.matmul(h, recurrent_kernel)
+    *own, f, g, o = np.split(sums, 3 if form.coupled else 4, axis=-1)
     if peepholes is not None:
-        i, f = i + peepholes[0] * c, f + peepholes[1] * c
-    i, f, g = expit(i), expit(f), np.tanh(g)
-    cell = (f if decay is None else f * decay) * c + i * g
-    return i, f, g, expit(o if peepholes is None else o + peepholes[2] * cell), cell
+        own, f = [i + peepholes[0] * c for i in own], f + peepholes[-2] * c
+    f, g = expit(f), np.tanh(g)
+    i = 1.0 - f if form.coupled else expit(own[0])
+    free = (f if decay is None else f * decay) * c + i * g
+    cell = free if form.cell_clip is None else np.minimum(np.maximum(free, -form.cell_clip), form.cell_clip)
+    return i, f, g, expit(o if peepholes is None else o + peepholes[-1] * cell), cell, free
 
 
 def _step_gradient(
-    given: Given, carry: Carry, into: Carry, weights: tuple[Any, ...]
+    given: Given, carry: Carry, into: Carry, weights: tuple[Any, ...], form: Form = PLAIN
 ) -> tuple[tuple[Array, Array], Carry, tuple[Array, ...]]:
     (x, decay), (h, c), (of_h, of_c) = given, carry, into
     kernel, recurrent_kernel, _, peepholes, projection = weights
-    i, f, g, o, cell = _seeing_gates(given, carry, weights)
+    i, f, g, o, cell, free = _seeing_gates(given, carry, weights, form)
     squashed = np.tanh(cell)
     of_output = of_h if projection is None else np.matmul(of_h, np.transpose(projection))
     into_o = of_output * squashed * logistic_slope(o)
     of_cell = of_c + of_output * o * (1.0 - np.square(squashed))
-    of_cell = of_cell if peepholes is None else of_cell + into_o * peepholes[2]
-    of_kept = of_cell * c
-    into_f = (of_kept if decay is None else of_kept * decay) * logistic_slope(f)
-    into_i, into_g = of_cell * g * logistic_slope(i), of_cell * i * (1.0 - np.square(g))
+    of_cell = of_cell if peepholes is None else of_cell + into_o * peepholes[-1]
+    if form.cell_clip is not None and form.clip_gradient == "zero":
+        of_cell = np.where(np.abs(free) <= form.cell_clip, of_cell, 0.0)
+    of_kept, into_g = of_cell * c, of_cell * i * (1.0 - np.square(g))
+    of_f = of_kept if decay is None else of_kept * decay
+    own = [] if form.coupled else [of_cell * g * logistic_slope(i)]
+    into_f = (of_f - of_cell * g if form.coupled else of_f) * logistic_slope(f)
     before = of_cell * (f if decay is None else f * decay)
-    slopes = np.concatenate((into_i, into_f, into_g, into_o), axis=-1)
+    slopes = np.concatenate((*own, into_f, into_g, into_o), axis=-1)
     by_weights = [
         np.matmul(np.transpose(x), slopes),
         np.matmul(np.transpose(h), slopes),
         np.sum(slopes, axis=0),
     ]
     if peepholes is not None:
-        before = before + into_i * peepholes[0] + into_f * peepholes[1]
-        seen = ((into_i, c), (into_f, c), (into_o, cell))
+        seen = (*((into_i, c) for into_i in own), (into_f, c), (into_o, cell))
+        for n, (slope, _) in enumerate(seen[:-1]):
+            before = before + slope * peepholes[n]
         by_weights.append(np.stack([np.sum(slope * state, axis=0) for slope, state in seen]))
     if projection is not None:
         by_weights.append(np.matmul(np.transpose(o * squashed), of_h))

@@ -72,18 +72,33 @@ peephole_lstm = Spec(
         X,
         H,
         C,
-        KERNEL,
-        RECURRENT_KERNEL,
-        BIAS,
-        Input("peepholes", "3, units", kind="weight", meaning="of the gates i, f and o"),
+        Input(
+            "kernel",
+            "features, (4 - coupled) * units",
+            kind="weight",
+            meaning="gates in the order i, f, g, o, without i where they are coupled",
+        ),
+        Input("recurrent_kernel", "units, (4 - coupled) * units", kind="weight"),
+        Input("bias", "(4 - coupled) * units", kind="weight"),
+        Input("peepholes", "3 - coupled, units", kind="weight", meaning="of the gates i, f and o"),
     ),
     outputs=("sequence", "final_h", "final_c"),
+    parameters=(
+        Parameter("coupled", (False, True), "whether the input gate is what the forget gate leaves"),
+        Parameter("cell_clip", (None, 0.5), "what the cell is held within"),
+        Parameter("clip_gradient", ("zero", "pass"), "what flows through a cell that is held", facet=True),
+    ),
+    excluded=("clip_gradient != 'zero' and cell_clip is None",),
     sizes=SIZES,
     data=DATA,
     sources=(
         Source(
             "Gers and Schmidhuber (2000), Recurrent nets that time and count",
             "https://doi.org/10.1109/IJCNN.2000.861302",
+        ),
+        Source(
+            "Greff et al. (2017), LSTM: a search space odyssey, CIFG",
+            "https://arxiv.org/abs/1503.04069",
         ),
     ),
 )
@@ -100,8 +115,16 @@ projection_lstm = Spec(
         Input(
             "projection", "units, projected", kind="weight", meaning="of what the output gate lets through"
         ),
+        Input(
+            "peepholes",
+            "3, units",
+            kind="weight",
+            meaning="of the gates i, f and o",
+            when="use_peepholes",
+        ),
     ),
     outputs=("sequence", "final_h", "final_c"),
+    parameters=(Parameter("use_peepholes", (False, True), "whether gates see the cell"),),
     axes="batch time features units projected",
     sizes=((3, 4, 2, 5, 3), (1, 1, 1, 2, 1), (2, 2, 9, 8, 7)),
     data=DATA,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from .framework import binds, jax, jnp
 from .recurrent import affine, over_time
 
+STOPPED = {"clip_gradient": ("zero", "jnp.clip stops what it holds")}
+
 
 @binds("layer_norm_lstm", "jax.nn.standardize", composition=True)
 def layer_norm_lstm(
@@ -44,24 +46,32 @@ def layer_norm_lstm(
     return _scanned(cell, x, h, c)
 
 
-@binds("peephole_lstm", "jax.lax.scan", composition=True)
-def peephole_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes):
-    to_i, to_f, to_o = peepholes
+@binds("peephole_lstm", "jax.lax.scan", fixed=STOPPED, composition=True)
+def peephole_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes, *, coupled, cell_clip):
+    *to_i, to_f, to_o = peepholes
 
     def cell(step, h, c):
-        i, f, g, o = jnp.split(affine(step, kernel, bias) + h @ recurrent_kernel, 4, axis=-1)
-        c = jax.nn.sigmoid(f + to_f * c) * c + jax.nn.sigmoid(i + to_i * c) * jnp.tanh(g)
+        *i, f, g, o = jnp.split(
+            affine(step, kernel, bias) + h @ recurrent_kernel, 3 if coupled else 4, axis=-1
+        )
+        f = jax.nn.sigmoid(f + to_f * c)
+        i = 1 - f if coupled else jax.nn.sigmoid(i[0] + to_i[0] * c)
+        c = f * c + i * jnp.tanh(g)
+        c = c if cell_clip is None else jnp.clip(c, -cell_clip, cell_clip)
         return jax.nn.sigmoid(o + to_o * c) * jnp.tanh(c), c
 
     return _scanned(cell, x, h, c)
 
 
 @binds("projection_lstm", "jax.lax.scan", composition=True)
-def projection_lstm(x, h, c, kernel, recurrent_kernel, bias, projection):
+def projection_lstm(x, h, c, kernel, recurrent_kernel, bias, projection, peepholes):
+    to_i, to_f, to_o = (0, 0, 0) if peepholes is None else peepholes
+
     def cell(step, h, c):
         i, f, g, o = jnp.split(affine(step, kernel, bias) + h @ recurrent_kernel, 4, axis=-1)
-        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-        return (jax.nn.sigmoid(o) * jnp.tanh(c)) @ projection, c
+        c = jax.nn.sigmoid(f + to_f * c) * c + jax.nn.sigmoid(i + to_i * c) * jnp.tanh(g)
+        output = jax.nn.sigmoid(o + to_o * c) * jnp.tanh(c)
+        return output @ projection, c
 
     return _scanned(cell, x, h, c)
 

@@ -6,6 +6,8 @@ import math
 
 from .framework import binds, keras
 
+STOPPED = {"clip_gradient": ("zero", "keras.ops.clip stops what it holds")}
+
 
 @binds("layer_norm_lstm", "keras.ops.layer_normalization", composition=True)
 def layer_norm_lstm(
@@ -45,24 +47,30 @@ def layer_norm_lstm(
     return _over_time(cell, x, h, c)
 
 
-@binds("peephole_lstm", "keras.ops.sigmoid", composition=True)
-def peephole_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes):
-    to_i, to_f, to_o = keras.ops.unstack(peepholes)
+@binds("peephole_lstm", "keras.ops.sigmoid", fixed=STOPPED, composition=True)
+def peephole_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes, *, coupled, cell_clip):
+    *to_i, to_f, to_o = keras.ops.unstack(peepholes)
 
     def cell(step, h, c):
-        i, f, g, o = _sums(step, h, kernel, recurrent_kernel, bias)
-        c = keras.ops.sigmoid(f + to_f * c) * c + keras.ops.sigmoid(i + to_i * c) * keras.ops.tanh(g)
+        *i, f, g, o = _sums(step, h, kernel, recurrent_kernel, bias, 3 if coupled else 4)
+        f = keras.ops.sigmoid(f + to_f * c)
+        i = 1 - f if coupled else keras.ops.sigmoid(i[0] + to_i[0] * c)
+        c = f * c + i * keras.ops.tanh(g)
+        c = c if cell_clip is None else keras.ops.clip(c, -cell_clip, cell_clip)
         return keras.ops.sigmoid(o + to_o * c) * keras.ops.tanh(c), c
 
     return _over_time(cell, x, h, c)
 
 
 @binds("projection_lstm", "keras.ops.sigmoid", composition=True)
-def projection_lstm(x, h, c, kernel, recurrent_kernel, bias, projection):
+def projection_lstm(x, h, c, kernel, recurrent_kernel, bias, projection, peepholes):
+    to_i, to_f, to_o = (0, 0, 0) if peepholes is None else keras.ops.unstack(peepholes)
+
     def cell(step, h, c):
         i, f, g, o = _sums(step, h, kernel, recurrent_kernel, bias)
-        c = keras.ops.sigmoid(f) * c + keras.ops.sigmoid(i) * keras.ops.tanh(g)
-        return keras.ops.matmul(keras.ops.sigmoid(o) * keras.ops.tanh(c), projection), c
+        c = keras.ops.sigmoid(f + to_f * c) * c + keras.ops.sigmoid(i + to_i * c) * keras.ops.tanh(g)
+        output = keras.ops.sigmoid(o + to_o * c) * keras.ops.tanh(c)
+        return keras.ops.matmul(output, projection), c
 
     return _over_time(cell, x, h, c)
 
@@ -88,6 +96,6 @@ def _over_time(cell, x, h, c):
     return keras.ops.stack(states, axis=1), h, c
 
 
-def _sums(x, h, kernel, recurrent_kernel, bias):
+def _sums(x, h, kernel, recurrent_kernel, bias, gates=4):
     z = keras.ops.matmul(x, kernel) + keras.ops.matmul(h, recurrent_kernel) + bias
-    return keras.ops.split(z, 4, axis=-1)
+    return keras.ops.split(z, gates, axis=-1)

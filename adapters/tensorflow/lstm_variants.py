@@ -7,6 +7,8 @@ import math
 from .framework import binds, tf
 from .recurrent import HALF_OR_SINGLE, affine, block_lstm, over_time, sequence_of
 
+STOPPED = {"clip_gradient": ("zero", "tf.clip_by_value stops what it holds")}
+
 
 @binds("layer_norm_lstm", "tf.nn.batch_normalization(tf.nn.moments)", composition=True)
 def layer_norm_lstm(
@@ -46,26 +48,34 @@ def layer_norm_lstm(
     return _scanned(cell, x, h, c)
 
 
-@binds("peephole_lstm", "tf.scan", composition=True)
-def peephole_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes):
-    to_i, to_f, to_o = tf.unstack(peepholes)
+@binds("peephole_lstm", "tf.scan", fixed=STOPPED, composition=True)
+def peephole_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes, *, coupled, cell_clip):
+    *to_i, to_f, to_o = tf.unstack(peepholes)
 
     def cell(carry, step):
         h, c = carry
-        i, f, g, o = tf.split(affine(step, kernel, bias) + tf.matmul(h, recurrent_kernel), 4, axis=-1)
-        c = tf.sigmoid(f + to_f * c) * c + tf.sigmoid(i + to_i * c) * tf.tanh(g)
+        *i, f, g, o = tf.split(
+            affine(step, kernel, bias) + tf.matmul(h, recurrent_kernel), 3 if coupled else 4, axis=-1
+        )
+        f = tf.sigmoid(f + to_f * c)
+        i = 1 - f if coupled else tf.sigmoid(i[0] + to_i[0] * c)
+        c = f * c + i * tf.tanh(g)
+        c = c if cell_clip is None else tf.clip_by_value(c, -cell_clip, cell_clip)
         return tf.sigmoid(o + to_o * c) * tf.tanh(c), c
 
     return _scanned(cell, x, h, c)
 
 
 @binds("projection_lstm", "tf.scan", composition=True)
-def projection_lstm(x, h, c, kernel, recurrent_kernel, bias, projection):
+def projection_lstm(x, h, c, kernel, recurrent_kernel, bias, projection, peepholes):
+    to_i, to_f, to_o = (0, 0, 0) if peepholes is None else tf.unstack(peepholes)
+
     def cell(carry, step):
         h, c = carry
         i, f, g, o = tf.split(affine(step, kernel, bias) + tf.matmul(h, recurrent_kernel), 4, axis=-1)
-        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
-        return tf.matmul(tf.sigmoid(o) * tf.tanh(c), projection), c
+        c = tf.sigmoid(f + to_f * c) * c + tf.sigmoid(i + to_i * c) * tf.tanh(g)
+        output = tf.sigmoid(o + to_o * c) * tf.tanh(c)
+        return tf.matmul(output, projection), c
 
     return _scanned(cell, x, h, c)
 
@@ -84,9 +94,15 @@ def time_gated_lstm(x, elapsed, h, c, kernel, recurrent_kernel, bias, *, decay):
     return _scanned(cell, tf.concat([x, decays[..., None]], -1), h, c)
 
 
-@binds("peephole_lstm", "tf.raw_ops.BlockLSTM(use_peephole=True)", where=HALF_OR_SINGLE)
-def peephole_lstm_block(x, h, c, kernel, recurrent_kernel, bias, peepholes):
-    return block_lstm(x, h, c, kernel, recurrent_kernel, bias, tf.unstack(peepholes))
+@binds(
+    "peephole_lstm",
+    "tf.raw_ops.BlockLSTM(use_peephole=True)",
+    where=HALF_OR_SINGLE | {"clip_gradient == 'pass' or cell_clip is None": "differentiates as if unclipped"},
+    fixed={"coupled": (False, "the kernel has an input gate of its own")},
+)
+def peephole_lstm_block(x, h, c, kernel, recurrent_kernel, bias, peepholes, *, cell_clip):
+    clip = -1.0 if cell_clip is None else cell_clip
+    return block_lstm(x, h, c, kernel, recurrent_kernel, bias, tf.unstack(peepholes), cell_clip=clip)
 
 
 def _scanned(cell, x, h, c):

@@ -7,6 +7,8 @@ import math
 from .framework import binds, torch
 from .modules import module
 
+STOPPED = {"clip_gradient": ("zero", "torch's clamp stops what it holds")}
+
 
 @binds("layer_norm_lstm", "torch.nn.functional.layer_norm", composition=True)
 def layer_norm_lstm(
@@ -45,24 +47,30 @@ def layer_norm_lstm(
     return over_time(cell, x, h, c)
 
 
-@binds("peephole_lstm", "torch.sigmoid", composition=True)
-def peephole_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes):
-    to_i, to_f, to_o = peepholes
+@binds("peephole_lstm", "torch.sigmoid", fixed=STOPPED, composition=True)
+def peephole_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes, *, coupled, cell_clip):
+    *to_i, to_f, to_o = peepholes
 
     def cell(step, h, c):
-        i, f, g, o = (step @ kernel + h @ recurrent_kernel + bias).chunk(4, -1)
-        c = torch.sigmoid(f + to_f * c) * c + torch.sigmoid(i + to_i * c) * torch.tanh(g)
+        *i, f, g, o = (step @ kernel + h @ recurrent_kernel + bias).chunk(3 if coupled else 4, -1)
+        f = torch.sigmoid(f + to_f * c)
+        i = 1 - f if coupled else torch.sigmoid(i[0] + to_i[0] * c)
+        c = f * c + i * torch.tanh(g)
+        c = c if cell_clip is None else c.clamp(-cell_clip, cell_clip)
         return torch.sigmoid(o + to_o * c) * torch.tanh(c), c
 
     return over_time(cell, x, h, c)
 
 
 @binds("projection_lstm", "torch.sigmoid", composition=True)
-def projection_lstm(x, h, c, kernel, recurrent_kernel, bias, projection):
+def projection_lstm(x, h, c, kernel, recurrent_kernel, bias, projection, peepholes):
+    to_i, to_f, to_o = (0, 0, 0) if peepholes is None else peepholes
+
     def cell(step, h, c):
         i, f, g, o = (step @ kernel + h @ recurrent_kernel + bias).chunk(4, -1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        return (torch.sigmoid(o) * torch.tanh(c)) @ projection, c
+        c = torch.sigmoid(f + to_f * c) * c + torch.sigmoid(i + to_i * c) * torch.tanh(g)
+        output = torch.sigmoid(o + to_o * c) * torch.tanh(c)
+        return output @ projection, c
 
     return over_time(cell, x, h, c)
 
@@ -99,6 +107,8 @@ module(
     on="x, (h[None], c[None])",
     gives="y, (h, c)",
     returns="y, h[0], c[0]",
+    unused=("peepholes",),
+    fixed={"use_peepholes": (False, "torch's gates do not see the cell")},
 )
 
 

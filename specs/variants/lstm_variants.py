@@ -103,6 +103,10 @@ def lstm_by(
     output_sees_old: bool = False,
     decays_input: bool = False,
     projects_before_tanh: bool = False,
+    coupled: bool = False,
+    cell_clip: float | None = None,
+    carries_unclipped: bool = False,
+    couples_itself: bool = False,
 ) -> tuple[Array, ...]:
     """Both products in one, and whatever is given besides."""
     kernels = np.concatenate((kernel, recurrent_kernel), axis=0)
@@ -112,10 +116,15 @@ def lstm_by(
     def cell(step: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
         (before, state), decay = carry, step[:, -1:]
         z = np.matmul(np.concatenate((step[:, :-1], before), axis=-1), kernels) + bias
-        i, f, g, o = np.split(z, 4, axis=-1)
-        i, f = expit(i + p[0] * state), expit(f + p[1] * state)
-        new = decay * f * state + i * np.tanh(g) * (decay if decays_input else 1)
-        gate = expit(o + p[2] * (state if output_sees_old else new))
+        *own, f, g, o = np.split(z, 3 if coupled else 4, axis=-1)
+        f = expit(f + p[-2] * state)
+        i = (f if couples_itself else 1.0 - f) if coupled else expit(own[0] + p[0] * state)
+        free = new = decay * f * state + i * np.tanh(g) * (decay if decays_input else 1)
+        if cell_clip is not None:
+            new = np.minimum(np.maximum(new, -cell_clip), cell_clip)
+        gate = expit(o + p[-1] * (state if output_sees_old else new))
+        if carries_unclipped:
+            return gate * np.tanh(new), free
         if projection is None:
             return gate * np.tanh(new) + (step[:, :-1] if residual else 0.0), new
         if projects_before_tanh:
@@ -132,7 +141,8 @@ def peephole_by(*inputs: Array, **options: Any) -> tuple[Array, ...]:
 
 def projection_by(*inputs: Array, **options: Any) -> tuple[Array, ...]:
     """`lstm_by` with the inputs of `projection_lstm`."""
-    return lstm_by(*inputs[:-1], projection=inputs[-1], **options)
+    *others, projection, peepholes = inputs
+    return lstm_by(*others, projection=projection, peepholes=peepholes, **options)
 
 
 def time_gated_by(
@@ -196,7 +206,18 @@ FAULTS = {
             Fault(
                 name="peepholes of i and f swapped",
                 inputs={"peepholes": lambda peepholes: peepholes[[1, 0, 2]]},
+                where="not coupled",
             )
+        ),
+        Fault(
+            name="what the forget gate keeps let in too",
+            reference=functools.partial(peephole_by, couples_itself=True),
+            where="coupled",
+        ),
+        Fault(
+            name="clipped as the output sees it alone",
+            reference=functools.partial(peephole_by, carries_unclipped=True),
+            where="cell_clip is not None",
         ),
         Fault(
             name="output gate sees the old cell",
@@ -209,6 +230,11 @@ FAULTS = {
         Fault(
             name="projected before the tanh",
             reference=functools.partial(projection_by, projects_before_tanh=True),
+        ),
+        Fault(
+            name="output gate sees the old cell",
+            reference=functools.partial(projection_by, output_sees_old=True),
+            where="use_peepholes",
         ),
         Fault(
             name="hidden state projected twice",

@@ -79,6 +79,65 @@ def test_gradient_without_peepholes_is_that_of_the_lstm():
         assert_same(gradient, expected)
 
 
+@proves(projection_lstm, projection_lstm_vjp, by="law")
+def test_projected_onto_itself_with_peepholes_it_is_the_lstm_with_peepholes():
+    given, peepholes = list(map(carried, weights().values())), carried(normal("peepholes", 3, UNITS))
+    identity = np.eye(UNITS)
+    assert_same(projection_lstm(*given, identity, peepholes), peephole_lstm(*given, peepholes))
+    *gradients, _, of_peepholes = projection_lstm_vjp(*given, identity, peepholes, COTANGENTS)
+    assert_same((*gradients, of_peepholes), peephole_lstm_vjp(*given, peepholes, COTANGENTS))
+
+
+def coupled_weights(given):
+    """Weights of coupled gates, and the same with an input gate that is the complement of the forget gate."""
+    by_gate = [np.split(given[name], 4, axis=-1)[1:] for name in ("kernel", "recurrent_kernel", "bias")]
+    three = [carried(np.concatenate(parts, axis=-1)) for parts in by_gate]
+    four = [carried(np.concatenate((-parts[0], *parts), axis=-1)) for parts in by_gate]
+    return three, four
+
+
+@proves(peephole_lstm, peephole_lstm_vjp, by="law")
+def test_coupled_gates_are_gates_of_the_opposite_sign():
+    """``1 - σ(z) = σ(-z)``."""
+    given, peepholes = weights(), normal("peepholes", 2, UNITS)
+    three, four = coupled_weights(given)
+    states = [carried(given[name]) for name in ("x", "h", "c")]
+    apart = carried(np.concatenate((-peepholes[:1], peepholes)))
+    coupled = *states, *three, carried(peepholes)
+    assert_same(peephole_lstm(*coupled, coupled=True), peephole_lstm(*states, *four, apart))
+    got = peephole_lstm_vjp(*coupled, COTANGENTS, coupled=True)
+    expected = peephole_lstm_vjp(*states, *four, apart, COTANGENTS)
+    assert_same(got[:3], expected[:3])
+    for slope, wide in zip(got[3:6], expected[3:6], strict=True):
+        of_i, *rest = np.split(wide, 4, axis=-1)
+        assert_same(slope, np.concatenate((rest[0] - of_i, *rest[1:]), axis=-1))
+    assert_same(got[6], np.stack((expected[6][1] - expected[6][0], expected[6][2])))
+
+
+@proves(peephole_lstm, peephole_lstm_vjp, by="law")
+def test_a_clip_that_nothing_reaches_changes_nothing():
+    given = [*map(carried, weights().values()), carried(normal("peepholes", 3, UNITS))]
+    assert_same(peephole_lstm(*given, cell_clip=100.0), peephole_lstm(*given))
+    expected = peephole_lstm_vjp(*given, COTANGENTS)
+    for clip_gradient in ("zero", "pass"):
+        got = peephole_lstm_vjp(*given, COTANGENTS, cell_clip=100.0, clip_gradient=clip_gradient)
+        assert_same(got, expected)
+
+
+@proves(peephole_lstm, peephole_lstm_vjp, by="worked figures")
+def test_a_cell_that_is_held_gives_the_same_output_at_every_step():
+    # Without weights a cell of 4 is halved to 2, and held at 1/2, then halved to 1/4.
+    zeros = [np.zeros((1, 2, 1)), np.zeros((1, 1)), np.full((1, 1), 4.0)]
+    zeros += [np.zeros((1, 4)), np.zeros((1, 4)), np.zeros(4), np.zeros((3, 1))]
+    sequence, _, c = peephole_lstm(*map(carried, zeros), cell_clip=0.5)
+    assert_same(sequence[0, :, 0], [0.5 * np.tanh(0.5), 0.5 * np.tanh(0.25)])
+    assert_same(c, [[0.25]])
+    into = np.zeros((1, 2, 1)), np.zeros((1, 1)), np.ones((1, 1))
+    for clip_gradient, expected in (("zero", 0.0), ("pass", 0.25)):
+        slopes = peephole_lstm_vjp(*zeros, into, cell_clip=0.5, clip_gradient=clip_gradient)
+        assert_same(slopes[2], [[expected]])
+
+
 @proves(projection_lstm, by="law")
 def test_projected_onto_itself_it_is_the_lstm():
     given = carried(weights())
@@ -88,7 +147,8 @@ def test_projected_onto_itself_it_is_the_lstm():
 @proves(projection_lstm_vjp, by="law")
 def test_gradient_of_the_projection_onto_itself_is_that_of_the_lstm():
     given = carried(weights()).values()
-    *gradients, _ = projection_lstm_vjp(*given, np.eye(UNITS), COTANGENTS)
+    *gradients, _, none = projection_lstm_vjp(*given, np.eye(UNITS), None, COTANGENTS)
+    assert none is None
     for gradient, expected in zip(gradients, lstm_vjp(*given, COTANGENTS), strict=True):
         assert_same(gradient, expected)
 
@@ -274,6 +334,7 @@ def test_no_gradient_along_a_kernel_that_is_normalized():
     ("layer", "given", "message"),
     [
         (peephole_lstm, {"peepholes": np.ones((2, UNITS))}, "peepholes must have shape"),
+        (peephole_lstm, {"peepholes": np.ones((3, UNITS)), "cell_clip": 0.0}, "cell_clip must be above 0"),
         (projection_lstm, {"projection": np.ones((UNITS, 2))}, "h must have shape"),
         (projection_lstm, {"projection": np.ones(UNITS)}, "projection must have the axes"),
         (time_gated_lstm, {"elapsed": np.ones((BATCH, 1))}, "elapsed must have shape"),
