@@ -114,7 +114,7 @@ masked_stack = Spec(
         ),
         Parameter("return_sequences", (True, False), "all outputs, or that of the step taken last"),
     ),
-    sizes=((3, 5, 2, 4), (2, 1, 3, 1)),
+    sizes=((3, 5, 2, 4), (9, 1, 17, 3)),
     data=("normal", "masked_rows"),
     sources=masked_average.sources,
 )

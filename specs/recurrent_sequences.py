@@ -68,7 +68,7 @@ SIMPLE_RNN = Cell(
 )
 
 
-def _marks(given: str = "") -> tuple[Input, Input]:
+def _marks(given: str = "", least: str = "1") -> tuple[Input, Input]:
     """What marks the steps that count, under a condition that ends in ``and``, if there is one."""
     return (
         Input(
@@ -77,6 +77,7 @@ def _marks(given: str = "") -> tuple[Input, Input]:
             kind="lengths",
             meaning="how many steps count",
             limit="time",
+            least=least,
             when=f"{given}marked_by == 'lengths'",
         ),
         Input(
@@ -119,7 +120,7 @@ def _masked(
             X,
             *cell.carry,
             *cell.weights,
-            *_marks(),
+            *_marks(least="shortest"),
         ),
         outputs=("y", *cell.finals),
         parameters=(
@@ -139,9 +140,11 @@ def _masked(
                 facet=True,
             ),
             Parameter("return_sequences", (True, False), "all outputs, or that of the step taken last"),
+            Parameter("shortest", (1, 0), "how many steps of a sequence count at least"),
         ),
         excluded=(
             *cell.excluded,
+            "shortest == 0 and marked_by == 'mask'",
             "reversal == 'valid' and (direction == 'forward' or marked_by == 'mask')",
             COMPUTED,
             "masked_output == 'computed' and direction != 'forward' and reversal == 'whole'",

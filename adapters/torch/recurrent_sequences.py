@@ -12,7 +12,8 @@ FORWARD = {
 }
 ZERO = {"masked_output": ("zero", "pad_packed_sequence puts zeros (padding_value) past the end")}
 GAPLESS = {"marked_by": ("lengths", "a packed sequence has lengths, and no gaps")}
-PACKED = FORWARD | ZERO | GAPLESS
+FILLED = {"shortest": (1, "pack_padded_sequence refuses a sequence of no steps")}
+PACKED = FORWARD | ZERO | GAPLESS | FILLED
 HANDED = {"kept_by": ("caller", "a module of torch keeps no carry: its caller hands it on")}
 MASKED = {
     "masked_output != 'computed'": "the loop masks the carry",

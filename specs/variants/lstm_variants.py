@@ -134,8 +134,11 @@ def lstm_by(
     return over_time(cell, np.concatenate((x, steps[..., None]), axis=-1), (h, c), "forward")
 
 
-def peephole_by(*inputs: Array, **options: Any) -> tuple[Array, ...]:
-    """`lstm_by` with the inputs of `peephole_lstm`."""
+def peephole_by(
+    *inputs: Array, coupled: bool = False, cell_clip: float | None = None, **options: Any
+) -> tuple[Array, ...]:
+    """`lstm_by` with the inputs and the form of `peephole_lstm`."""
+    options |= {"coupled": coupled, "cell_clip": cell_clip}
     return lstm_by(*inputs[:-1], peepholes=inputs[-1], **options)
 
 

@@ -128,6 +128,26 @@ def carry_through_padding(cell: Cell, layer: Function) -> Function:
     return changed
 
 
+def carry_of_the_padding_alone(cell: Cell, layer: Function) -> Function:
+    """Where no step counts, the carry is that after the padding."""
+
+    def changed(
+        x: Array,
+        *given: Any,
+        masked_output: str = "zero",
+        return_sequences: bool = True,
+        reset_after: bool = True,
+    ) -> tuple[Array, ...]:
+        *_, lengths, _ = given
+        options = {"masked_output": masked_output, "return_sequences": return_sequences}
+        y, *finals = cell.resetting(layer, reset_after)(x, *given, **options)
+        _, *through = cell.resetting(cell.layer, reset_after)(x, *given[:-2])
+        empty = (lengths == 0)[:, np.newaxis]
+        return y, *(np.where(empty, a, b) for a, b in zip(through, finals, strict=True))
+
+    return changed
+
+
 def backward_from_the_padding(cell: Cell, layer: Function) -> Function:
     """The backward one starts at the last step of all; where lengths mark the steps that count."""
 
@@ -268,6 +288,11 @@ def masked_faults(cell: Cell, layer: Function, vjp: Function) -> tuple[Fault, ..
             name="carry after the padding",
             reference=carry_through_padding(cell, layer),
             where="direction == 'forward'",
+        ),
+        Fault(
+            name="carry of the padding where no step counts",
+            reference=carry_of_the_padding_alone(cell, layer),
+            where="shortest == 0 and direction == 'forward'",
         ),
         Fault(
             name="last state of the carry goes on through the padding",
