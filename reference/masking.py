@@ -273,7 +273,7 @@ def masked_stack_vjp(
     dx, _, _, *of_lower = masked_lstm_vjp(
         filled, rest, rest, *lower, None, present, through, masked_output=masked_output
     )
-    return *masking_vjp(x, mask, dx, mask_value=mask_value), *of_lower, *of_upper  # type: ignore[arg-type]
+    return *masking_vjp(x, mask, dx, mask_value=mask_value), *of_lower, *of_upper
 
 
 def _lower(
