@@ -257,6 +257,19 @@ def _padding_nan(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
     return round_to(stream.normal(shape), dtype)
 
 
+@_data_set("large numbers where nothing counts: weights near 0 and finite sentinels let some of them through")
+def _padding_large(stream: Stream, shape: Shape, dtype: DType) -> AnyArray:
+    return round_to(stream.normal(shape), dtype)
+
+
+PADDED_WITH: dict[str, Callable[[DType], float]] = {
+    "padding_nan": lambda dtype: np.nan,
+    # Its products with ordinary numbers are still finite.
+    "padding_large": lambda dtype: math.sqrt(dtype.largest),
+}
+"""What these data sets hold where a mask, a length or a table says that nothing counts."""
+
+
 # --- what kernels are asked beside ---
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,7 +152,7 @@ class Case:
             aim = aim if given.name in own else self.spec.data[0]
         if given.kind == "data" or (own is not None and given.name in own):
             drawn = data_sets.data_set(aim).draw(stream, shape, target)
-            return self._with_nan_in_padding(given, drawn) if aim == "padding_nan" else drawn
+            return self._with_padding(given, drawn) if aim in data_sets.PADDED_WITH else drawn
         draw: Callable[..., np.ndarray] = {
             "weight": data_sets.draw_weight,
             "positive": data_sets.draw_positive,
@@ -175,20 +175,32 @@ class Case:
         marked.reshape(-1)[places[: max(marked.size // 4, 1)]] = value
         return marked
 
-    def _with_nan_in_padding(self, given: Input, drawn: np.ndarray) -> np.ndarray:
-        """The array, with NaN at the steps that a mask or a length says not to count.
+    def _with_padding(self, given: Input, drawn: np.ndarray) -> np.ndarray:
+        """The array, with the data set's own number wherever nothing counts."""
+        target = dtype(self.dtype)
+        value = round_to(data_sets.PADDED_WITH[self.names["data"]](target), target)
+        for nothing in self._uncounted(given, drawn.shape):
+            drawn = drawn.copy()
+            drawn[nothing] = value
+        return drawn
+
+    def _uncounted(self, given: Input, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+        """Where masks, lengths or tables say that nothing counts, along the leading axes of an input.
 
         A mask of the axes ``batch, time`` and lengths per ``batch`` up to ``time`` speak of every array whose
-        axes begin with ``batch, time``.
+        axes begin with ``batch, time``; of anything else the spec says it itself.
         """
+        if self.spec.unowned is not None:
+            marks = {i.name: self._draw(i) for i in self.sent if i.kind in ("index", "lengths", "mask")}
+            unowned = self.spec.unowned({**self.names, **marks})
+            if given.name in unowned:
+                yield unowned[given.name]
+            return
         for other in self.sent:
-            marks = {"mask": other.axes, "lengths": f"{other.axes}, {other.limit}"}.get(other.kind)
-            if marks is not None and given.axes.startswith(f"{marks}, "):
+            axes = {"mask": other.axes, "lengths": f"{other.axes}, {other.limit}"}.get(other.kind)
+            if axes is not None and given.axes.startswith(f"{axes}, "):
                 mark = self._draw(other)
-                counts = mark if other.kind == "mask" else np.arange(drawn.shape[1]) < mark[:, np.newaxis]
-                drawn = drawn.copy()
-                drawn[~counts] = np.nan
-        return drawn
+                yield ~mark if other.kind == "mask" else np.arange(shape[1]) >= mark[:, np.newaxis]
 
 
 def _is_length(spec: Spec, name: str, value: Value) -> bool:

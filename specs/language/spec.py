@@ -184,7 +184,9 @@ class Spec:
     drawn, ``probe`` gives other inputs, one mapping for each further question that is asked with the same
     seed, and ``recover`` reads the outputs of those. Both are given arrays, parameters and lengths of axes by
     name, ``recover`` also the outputs of each question that it reads. ``kernel_data`` are data sets that a
-    user's kernel is asked beside, with the inputs that each fills; all others are ordinary there.
+    user's kernel is asked beside, with the inputs that each fills; all others are ordinary there. ``unowned``
+    tells, of the names of a case and the arrays of its indices, lengths and masks, where an input holds what
+    no token owns, along its leading axes: for what masks and lengths of the usual axes do not say.
     """
 
     reference: Callable[..., Any]
@@ -206,6 +208,7 @@ class Spec:
     kernel_data: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     recover: Callable[[Names, Sequence[tuple[Any, ...]]], dict[str, Any]] | None = None
     probe: Callable[[Names], Sequence[dict[str, Any]]] | None = None
+    unowned: Callable[[Names], dict[str, Any]] | None = None
     family: str = field(init=False)
 
     def __post_init__(self) -> None:

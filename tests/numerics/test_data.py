@@ -54,6 +54,7 @@ PINNED = {
     "far_below": "1ae2aeae",
     "masked_rows": "464749a4",
     "padding_nan": "e742ebba",
+    "padding_large": "416a7e47",
     "low": "3c30ccf9",
     "late": "7df84235",
     "squares": "0799d651",
