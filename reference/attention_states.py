@@ -20,6 +20,8 @@ from .checks import Array, require, require_rank, require_shape
 __all__ = [
     "merge_attention_states",
     "merge_attention_states_vjp",
+    "packed_attention",
+    "packed_attention_vjp",
     "variable_length_attention",
     "variable_length_attention_vjp",
 ]
@@ -164,3 +166,112 @@ def _within(
         for counts, array in ((rows, query), (columns, key), (columns, value))
     )
     return (*held, allowed)
+
+
+# --- sequences one after the other ---
+
+
+def packed_attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    query_sizes: Array,
+    key_sizes: Array,
+    *,
+    causal: str = "none",
+) -> Array:
+    """Attention within sequences that lie one after the other in one array, without padding between them.
+
+    ``y_i = Σⱼ softmax(q_i kⱼ / √depth) vⱼ`` over the keys j of the sequence that query i belongs to
+
+    Whatever lies behind the last sequence, NaN too, has no influence, and gets no gradient. The sums of sizes
+    up to each sequence are what kernels call ``cu_seqlens``.
+
+    Args:
+        query: ``(tokens, heads, depth)``, of all sequences, and of nobody behind them.
+        key: ``(places, groups, depth)``, of which ``heads`` is a multiple: heads of a group are neighbours.
+        value: ``(places, groups, values)``.
+        query_sizes: how many queries each sequence has, ``(sequences,)``; any may be 0.
+        key_sizes: how many keys each has, ``(sequences,)``. With none, a query gets 0.
+        causal: ``none``; ``top_left``, where query i of a sequence attends to its keys up to i; or
+            ``bottom_right``, where the last query of each attends to all of its keys, each earlier one to one
+            key less.
+
+    Returns:
+        ``(tokens, heads, values)``; 0 behind the last sequence.
+
+    Raises:
+        ValueError: a shape does not fit, a size is negative, sizes are more than there is room for, or
+            ``causal`` is unknown.
+
+    Source: Dao et al. (2022), FlashAttention, arXiv:2205.14135; Krell et al. (2021), Efficient sequence
+    packing without cross-contamination, arXiv:2107.02027.
+    """
+    require_rank("query", query, 3, "tokens, heads, depth")
+    require_rank("key", key, 3, "places, groups, depth")
+    require_rank("value", value, 3, "places, groups, values")
+    check_heads(*(array[np.newaxis] for array in (query, key, value)))
+    check_choice("causal", causal, CAUSAL)
+    require(
+        query_sizes.ndim == 1, f"query_sizes must have one axis, sequences; got shape {query_sizes.shape}"
+    )
+    require_shape("key_sizes", key_sizes, query_sizes.shape, "sequences")
+    for name, sizes, room in (
+        ("query_sizes", query_sizes, len(query)),
+        ("key_sizes", key_sizes, len(key)),
+    ):
+        fits = bool((sizes >= 0).all()) and sizes.sum() <= room
+        require(fits, f"{name} must not be negative, nor above {room} together; got {sizes.tolist()}")
+    *arrays, allowed = _packed(query, key, value, query_sizes, key_sizes, causal)
+    query, key, value = arrays
+    return average(weigh(scores(query, key), allowed).of_keys, value)[0]
+
+
+def packed_attention_vjp(
+    query: Array,
+    key: Array,
+    value: Array,
+    query_sizes: Array,
+    key_sizes: Array,
+    cotangent: Array,
+    *,
+    causal: str = "none",
+) -> tuple[Array, Array, Array]:
+    """Gradient of `packed_attention`: 0 behind the last sequence."""
+    *arrays, allowed = _packed(query, key, value, query_sizes, key_sizes, causal)
+    query, key, value = arrays
+    weights = weigh(scores(query, key), allowed)
+    into_weights, into_value = average_vjp(weights.of_keys, value, cotangent[np.newaxis])
+    slope, _ = weigh_vjp(weights, allowed, into_weights)
+    return tuple(gradient[0] for gradient in (*scores_vjp(query, key, slope), into_value))
+
+
+def _packed(
+    query: Array, key: Array, value: Array, query_sizes: Array, key_sizes: Array, causal: str
+) -> tuple[Array, Array, Array, Array]:
+    """The arrays as a batch of one, 0 where nobody owns them; and which key a query may attend to."""
+    rows, columns = _owners(len(query), query_sizes), _owners(len(key), key_sizes)
+    own = (rows < len(query_sizes), columns < len(key_sizes))
+    allowed = (rows[:, np.newaxis] == columns) & own[0][:, np.newaxis] & own[1]
+    if causal != "none":
+        nobody = np.zeros(1, dtype=int)
+        last = key_sizes - query_sizes if causal == "bottom_right" else 0 * key_sizes
+        shift = np.concatenate([last, nobody])[rows]
+        ahead = _within_own(columns, key_sizes) - _within_own(rows, query_sizes)[:, np.newaxis]
+        allowed = allowed & (ahead <= shift[:, np.newaxis])
+    held = (
+        np.where(owned[:, np.newaxis, np.newaxis], array, 0.0)[np.newaxis]
+        for owned, array in zip((own[0], own[1], own[1]), (query, key, value), strict=True)
+    )
+    return (*held, allowed)
+
+
+def _owners(room: int, sizes: Array) -> Array:
+    """The sequence that each place belongs to; as many as there are where nobody owns it."""
+    return np.searchsorted(np.cumsum(sizes), np.arange(room), side="right")
+
+
+def _within_own(owners: Array, sizes: Array) -> Array:
+    """How many places of its own sequence lie before each."""
+    first = np.concatenate([[0], np.cumsum(sizes)])
+    return np.arange(len(owners)) - first[owners]

@@ -46,3 +46,29 @@ def attention_by_lengths(query, key, value, query_lengths, key_lengths, *, causa
     masked = jnp.where(allowed[:, None], logits, jnp.finfo(logits.dtype).min)
     weights = jnp.where(allowed[:, None], jax.nn.softmax(masked), 0)
     return jnp.einsum("bhqk,bkhv->bqhv", weights, value)
+
+
+def owners(sizes, room):
+    """The sequence that each place belongs to, and which place of it that is."""
+    ends, places = jnp.cumsum(sizes), jnp.arange(room)
+    own = jnp.searchsorted(ends, places, side="right")
+    return own, places - jnp.pad(ends, (1, 0))[own]
+
+
+@binds("packed_attention", "jax.nn.softmax", composition=True)
+def attention_of_packed(query, key, value, query_sizes, key_sizes, *, causal):
+    rows, row = owners(query_sizes, len(query))
+    columns, column = owners(key_sizes, len(key))
+    lengths, nobody = jnp.stack([query_sizes, key_sizes]), len(query_sizes)
+    seen = (rows[:, None] == columns) & (columns < nobody)
+    if causal != "none":
+        last = lengths[1] - lengths[0] if causal == "bottom_right" else 0 * lengths[0]
+        seen = seen & (column <= (row + jnp.pad(last, (0, 1))[rows])[:, None])
+    query = jnp.where((rows < nobody)[:, None, None], query, 0)
+    key, value = (jnp.where((columns < nobody)[:, None, None], x, 0) for x in (key, value))
+    repeats = query.shape[1] // key.shape[1]
+    key, value = (jnp.repeat(x, repeats, axis=1) for x in (key, value))
+    logits = jnp.einsum("qhd,khd->hqk", query * query.shape[-1] ** -0.5, key)
+    masked = jnp.where(seen, logits, jnp.finfo(logits.dtype).min)
+    weights = jnp.where(seen, jax.nn.softmax(masked), 0)
+    return jnp.einsum("hqk,khv->qhv", weights, value)

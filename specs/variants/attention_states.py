@@ -126,6 +126,72 @@ def through_lengths_of_the_first(rows: Array, columns: Array, ahead: Array, shif
     )
 
 
+# --- packed ---
+
+
+def packed(allow: Callable[..., Array], clean: bool = True) -> Callable[..., Array]:
+    """Attention under ``allow(rows, columns, causal)`` of places, with 0 where nobody owns them if ``clean``.
+
+    Places are the sequence, the place within it, how long that is, and the place among all.
+    """
+
+    def forward(
+        query: Array, key: Array, value: Array, query_sizes: Array, key_sizes: Array, *, causal: str
+    ) -> Array:
+        rows, columns = places(len(query), query_sizes), places(len(key), key_sizes)
+        allowed = allow(tuple(place[:, np.newaxis] for place in rows), columns, causal)
+        repeats = query.shape[1] // key.shape[1]
+        if clean:
+            query, key, value = (
+                np.where((own[0] < len(query_sizes))[:, np.newaxis, np.newaxis], x, 0.0)
+                for own, x in ((rows, query), (columns, key), (columns, value))
+            )
+        keys, values = (np.repeat(x, repeats, axis=1)[np.newaxis] for x in (key, value))
+        return attended(products(query[np.newaxis], keys), allowed, values)[0]
+
+    return forward
+
+
+def places(room: int, sizes: Array) -> tuple[Array, ...]:
+    """Of each place its sequence, its place in that, the size of it, and itself."""
+    ends, every = np.cumsum(sizes), np.arange(room)
+    own = np.searchsorted(ends, every, side="right")
+    first, size = np.concatenate([[0], ends])[own], np.concatenate([sizes, [0]])[own]
+    return own, every - first, size, every
+
+
+def within(row: Array, column: Array, causal: str, longer: Array) -> Array:
+    """Places up to the diagonal, whose end is ``longer`` than the rows where it is at the bottom right."""
+    return np.logical_or(causal == "none", column <= row + (longer if causal == "bottom_right" else 0))
+
+
+def own_alone(rows: tuple[Array, ...], columns: tuple[Array, ...], causal: str) -> Array:
+    """Keys of a query's own sequence, if it is anybody's."""
+    owned = (rows[2] > 0) & (columns[2] > 0)
+    return owned & (rows[0] == columns[0]) & within(rows[1], columns[1], causal, columns[2] - rows[2])
+
+
+def all_sequences(rows: tuple[Array, ...], columns: tuple[Array, ...], causal: str) -> Array:
+    """Sequences see each other."""
+    owned = (rows[2] > 0) & (columns[2] > 0)
+    return owned & within(rows[3], columns[3], causal, columns[3].size - rows[3].size)
+
+
+def by_place_among_all(rows: tuple[Array, ...], columns: tuple[Array, ...], causal: str) -> Array:
+    """The diagonal is that of the whole arrays."""
+    longer = columns[3].size - rows[3].size
+    return own_alone(rows, columns, "none") & within(rows[3], columns[3], causal, longer)
+
+
+def by_the_sizes_of_queries(
+    query: Array, key: Array, value: Array, query_sizes: Array, key_sizes: Array, *, causal: str
+) -> Array:
+    """Keys are dealt to the sequences as queries are, as far as there are any."""
+    room = len(key) - np.concatenate([[0], np.cumsum(query_sizes)[:-1]])
+    dealt = np.minimum(query_sizes, np.maximum(room, 0))
+    return packed(own_alone)(query, key, value, query_sizes, dealt, causal=causal)
+
+
 FAULTS = {
     "merge_attention_states": (
         Fault(name="NaN where both are empty", reference=merged(to_the_letter), where="data == 'nothing'"),
@@ -145,9 +211,40 @@ FAULTS = {
         ),
         Fault(name="lengths of the first sequence", reference=by_lengths(through_lengths_of_the_first)),
     ),
+    "packed_attention": (
+        Fault(name="sequences see each other", reference=packed(all_sequences)),
+        Fault(
+            name="diagonal of the whole arrays",
+            reference=packed(by_place_among_all),
+            where="causal != 'none'",
+        ),
+        Fault(name="keys dealt by the sizes of queries", reference=by_the_sizes_of_queries),
+        Fault(
+            name="places of nobody times 0",
+            reference=packed(own_alone, clean=False),
+            where="data == 'padding_nan'",
+        ),
+        Fault(
+            name="queries of nobody left unwritten",
+            results={
+                "y": lambda result, query_sizes: np.where(
+                    (np.arange(len(result)) < query_sizes.sum())[:, np.newaxis, np.newaxis], result, 7e31
+                )
+            },
+        ),
+        Fault(
+            name="gradients of keys of nobody left unwritten",
+            gradients={
+                "key": lambda gradient, key_sizes: np.where(
+                    (np.arange(len(gradient)) < key_sizes.sum())[:, np.newaxis, np.newaxis], gradient, 7e31
+                )
+            },
+        ),
+    ),
 }
 
 CONTROLS = {
     "merge_attention_states": (Control(name="shares by a sigmoid", reference=merged(by_a_sigmoid)),),
     "variable_length_attention": (Control(name="products scaled", reference=by_lengths(right)),),
+    "packed_attention": (Control(name="keys and values repeated", reference=packed(own_alone)),),
 }

@@ -9,10 +9,16 @@ from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
 from assay.reference.attention import dot_product_attention, dot_product_attention_vjp
-from assay.reference.attention_forms import attention_with_lse
+from assay.reference.attention_forms import (
+    attention_with_lse,
+    grouped_query_attention,
+    grouped_query_attention_vjp,
+)
 from assay.reference.attention_states import (
     merge_attention_states,
     merge_attention_states_vjp,
+    packed_attention,
+    packed_attention_vjp,
     variable_length_attention,
     variable_length_attention_vjp,
 )
@@ -185,3 +191,98 @@ def test_refuses_states_that_do_not_fit(place, shape, message):
     given[place] = np.ones(shape)
     with pytest.raises(ValueError, match=message):
         merge_attention_states(*given)
+
+
+# --- packed ---
+
+QUERY_SIZES, KEY_SIZES = np.array([3, 0, 2, 1]), np.array([2, 4, 0, 3])
+TOKENS, PLACES = 8, 10
+
+
+def packed():
+    """Sequences one after the other, and NaN behind the last of them."""
+    arrays = (
+        normal("packed query", TOKENS, 2 * HEADS, DEPTH),
+        normal("packed key", PLACES, HEADS, DEPTH),
+        normal("packed value", PLACES, HEADS, VALUES),
+    )
+    for array, sizes in zip(arrays, (QUERY_SIZES, KEY_SIZES, KEY_SIZES), strict=True):
+        array[sizes.sum() :] = np.nan
+    return arrays
+
+
+def pieces(array, sizes):
+    return np.split(array, np.cumsum(sizes))[:-1]
+
+
+@proves(packed_attention, packed_attention_vjp, by="law")
+@pytest.mark.parametrize("causal", ["none", "top_left", "bottom_right"])
+def test_each_piece_attends_as_if_it_were_alone(causal):
+    into = normal("packed into", TOKENS, 2 * HEADS, VALUES)
+    given = [carried(a) for a in packed()]
+    y = packed_attention(*given, QUERY_SIZES, KEY_SIZES, causal=causal)
+    gradients = packed_attention_vjp(*given, QUERY_SIZES, KEY_SIZES, carried(into), causal=causal)
+    by_size = [(a, s) for a, s in zip(packed(), (QUERY_SIZES, KEY_SIZES, KEY_SIZES), strict=True)]
+    cut = [pieces(array, sizes) for array, sizes in [*by_size, (into, QUERY_SIZES)]]
+    got = [pieces(a, s) for a, (_, s) in zip((y, *gradients), (by_size[0], *by_size), strict=True)]
+    for number, (query, key, value, own) in enumerate(zip(*cut, strict=True)):
+        if not (len(query) and len(key)):
+            assert not any(each[number].value.any() for each in got)
+            continue
+        one = [carried(array[np.newaxis]) for array in (query, key, value)]
+        assert_same(got[0][number], grouped_query_attention(*one, causal=causal)[0])
+        expected = grouped_query_attention_vjp(*one, carried(own[np.newaxis]), causal=causal)
+        for each, wanted in zip(got[1:], expected, strict=True):
+            assert_same(each[number], wanted[0])
+    for array, (_, sizes) in zip((y, *gradients), (by_size[0], *by_size), strict=True):
+        assert (array.value[sizes.sum() :] == 0).all()
+
+
+@proves(packed_attention, by="high precision")
+@pytest.mark.parametrize("causal", ["none", "top_left", "bottom_right"])
+def test_a_query_attends_to_the_keys_of_its_own_sequence(causal):
+    query, key, value = packed()
+    y = packed_attention(*map(carried, packed()), QUERY_SIZES, KEY_SIZES, causal=causal)
+    token = 0
+    with mpmath.workdps(40):
+        for number, (rows, columns) in enumerate(zip(QUERY_SIZES, KEY_SIZES, strict=True)):
+            first = int(KEY_SIZES[:number].sum())
+            for row in range(rows):
+                last = {"none": columns, "top_left": row + 1, "bottom_right": row + 1 + columns - rows}[
+                    causal
+                ]
+                seen = range(first, first + min(max(last, 0), columns))
+                for head in range(2 * HEADS):
+                    own = head // 2
+                    powers = [
+                        mpmath.exp(mpmath.fdot(query[token, head], key[j, own]) / mpmath.sqrt(DEPTH))
+                        for j in seen
+                    ]
+                    expected = [
+                        mpmath.fsum(p * value[j, own, v] for p, j in zip(powers, seen, strict=True))
+                        / (mpmath.fsum(powers) or 1)
+                        for v in range(VALUES)
+                    ]
+                    assert_same(y[token, head], np.array(expected))
+                token += 1
+
+
+@proves(packed_attention, by="worked figures")
+def test_the_second_sequence_sees_its_own_key_alone():
+    query, key = np.ones((2, 1, 1)), np.ones((3, 1, 1))
+    value = np.array([2.0, 4.0, 7.0]).reshape(3, 1, 1)
+    y = packed_attention(*map(carried, (query, key, value)), np.array([1, 1]), np.array([2, 1]))
+    assert_same(y, np.array([3.0, 7.0]).reshape(2, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("query_sizes", "key_sizes", "message"),
+    [
+        ([3, 6], [1, 1], r"query_sizes must not be negative, nor above 8 together; got \[3, 6\]"),
+        ([3, 1], [-1, 1], r"key_sizes must not be negative, nor above 10 together; got \[-1, 1\]"),
+        ([3, 1], [1], "key_sizes must have shape"),
+    ],
+)
+def test_refuses_sizes_that_do_not_fit(query_sizes, key_sizes, message):
+    with pytest.raises(ValueError, match=message):
+        packed_attention(*packed(), np.array(query_sizes), np.array(key_sizes))
