@@ -14,7 +14,7 @@ from assay.harness.plan import Question, reaching, refusal
 
 __all__ = ["BUDGET", "drawn", "sample"]
 
-BUDGET = 1500
+BUDGET = 1520
 """Configurations, of each implementation, that are compiled and run."""
 
 ANSWERS = 2000
