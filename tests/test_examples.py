@@ -26,6 +26,7 @@ ATTENTION = ALONE | {
 #: Few sizes: each is compiled.
 PALLAS = {"sizes": [(3, 2, 17), (2, 1, 33)]}
 QUANTIZE = {"format": "int8", "scope": "row", "epsilon_at": "floor"}
+FEW = {"sizes": "smoke"}
 HALVES_TOO = {"dtypes": ("float32", "bfloat16", "float16", "float64")}
 
 #: File and function, spec, options, and whether it has gradients.
@@ -39,6 +40,8 @@ KERNELS = [
     ("torch_silu.py:silu", "silu", HALVES_TOO, True),
     ("torch_rotary_embedding.py:rotary_embedding", "rotary_embedding", {}, True),
     ("torch_fused_add_rms_norm.py:fused_add_rms_norm", "fused_add_rms_norm", {}, True),
+    ("c_paged_attention.py:attention", "paged_attention", FEW, False),
+    ("torch_merge_states.py:merge", "merge_attention_states", FEW, True),
 ]
 
 #: File and function, spec, options, the check that the twin must fail, and words of the diagnosis.
@@ -76,6 +79,20 @@ TWINS = [
         {},
         "gradients",
         "cotangent of sum ignored",
+    ),
+    (
+        "c_paged_attention.py:broken",
+        "paged_attention",
+        FEW,
+        "special values",
+        "it gives what the fault “rows of nobody times 0” gives",
+    ),
+    (
+        "torch_merge_states.py:broken",
+        "merge_attention_states",
+        FEW,
+        "special values",
+        "y[0, 1, 0] is nan; expected 0.0",
     ),
 ]
 
