@@ -38,7 +38,7 @@ variable_length_attention = Spec(
     parameters=(Parameter("causal", ("none", "top_left", "bottom_right"), CAUSAL, facet=True),),
     axes="batch queries keys heads depth values",
     sizes=((3, 5, 6, 2, 7, 7), (2, 1, 1, 1, 2, 2), (2, 9, 17, 1, 8, 5)),
-    data=("normal", "padding_nan", "masked_rows"),
+    data=("normal", "padding_nan", "masked_rows", "padding_large"),
     sources=(FLASH,),
 )
 

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
 from ..reference import grouped as reference
 from .language.spec import Constraint, Input, Source, Spec
+
+
+def rows_of_nobody(names: Mapping[str, Any]) -> dict[str, Any]:
+    """Rows past the last group."""
+    return {"x": np.arange(names["rows"]) >= names["sizes"].sum()}
+
 
 grouped_matmul = Spec(
     reference=reference.grouped_matmul,
@@ -14,7 +25,8 @@ grouped_matmul = Spec(
         Input("sizes", "groups", kind="index", limit="rows // groups + 1", meaning="rows of each group"),
     ),
     sizes=((23, 8, 5, 8), (9, 16, 3, 24), (3, 5, 4, 2), (4, 7, 1, 3)),
-    data=("normal", "wide", "cancelling", "nan"),
+    data=("normal", "wide", "cancelling", "nan", "padding_nan", "padding_large"),
+    unowned=rows_of_nobody,
     constraints=(
         Constraint(
             "depth",
