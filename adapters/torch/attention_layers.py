@@ -39,6 +39,10 @@ def weights_of(query_kernel, key_kernel, value_kernel, output_kernel, biases, me
 
 
 def layer(query, key, query_kernel, output_bias):
+    return made(query, key, query_kernel, output_bias, batch_first=True)
+
+
+def made(query, key, query_kernel, output_bias, batch_first):
     features, heads, _ = query_kernel.shape
     memory = features if key is None else key.shape[2]
     return torch.nn.MultiheadAttention(
@@ -47,7 +51,7 @@ def layer(query, key, query_kernel, output_bias):
         bias=output_bias is not None,
         kdim=memory,
         vdim=memory,
-        batch_first=True,
+        batch_first=batch_first,
         dtype=query.dtype,
         device=query.device,
     )
@@ -80,6 +84,43 @@ def multi_head(
         built, weights, (query, key, value, padding, False, attn_mask, True, masking == "causal")
     )
     return call[0]
+
+
+def steps_first(query, key, query_kernel, output_bias):
+    return made(query, key, query_kernel, output_bias, batch_first=False)
+
+
+@binds(
+    "multi_head_attention",
+    "torch.nn.MultiheadAttention(batch_first=False)",
+    where=ONE_DEPTH,
+    build=steps_first,
+)
+def multi_head_steps_first(
+    built,
+    query,
+    key,
+    value,
+    query_kernel,
+    key_kernel,
+    value_kernel,
+    output_kernel,
+    query_bias,
+    key_bias,
+    value_bias,
+    output_bias,
+    mask,
+    key_mask,
+    *,
+    masking,
+):
+    key, value = (query if x is None else x for x in (key, value))
+    biases = query_bias, key_bias, value_bias, output_bias
+    weights = weights_of(query_kernel, key_kernel, value_kernel, output_kernel, biases, key.shape[2])
+    attn_mask, padding = forbidden(query, key, mask, key_mask, masking)
+    arrays = (x.transpose(0, 1) for x in (query, key, value))
+    call = functional_call(built, weights, (*arrays, padding, False, attn_mask, True, masking == "causal"))
+    return call[0].transpose(0, 1)
 
 
 NO_BIAS = (None,) * 4
