@@ -2,6 +2,7 @@
 
 The limits are promises of the project, in seconds: a softmax of NumPy at default sizes within 2.5, of torch
 within 5, of JAX and of Triton in its interpreter within 15, and a batch of 65,537 within 10 and a gigabyte.
+``--examples`` times each kernel of the examples instead, which has 15.
 No framework is imported on the way that a kernel does not want. The exit status is 1 where one is broken.
 
 What counts is the time of the processor, and the best of several runs: other work on a machine makes both the
@@ -84,6 +85,26 @@ TASKS = {
     "Triton, interpreted": ([*CHECK, f"{TRITON}:softmax", "--spec", "softmax", "axis=-1"], "triton", 15.0),
 }
 
+EXAMPLES = {
+    "c_gelu.py:gelu": "gelu",
+    "c_paged_attention.py:attention": "paged_attention",
+    "c_quantize.py:quantize": "quantize format=int8 scope=row epsilon_at=floor",
+    "numba_layer_norm.py:layer_norm": "layer_norm",
+    "pallas_rms_norm.py:rms_norm": "rms_norm",
+    "torch_fused_add_rms_norm.py:fused_add_rms_norm": "fused_add_rms_norm",
+    "torch_merge_states.py:merge": "merge_attention_states",
+    "torch_rotary_embedding.py:rotary_embedding": "rotary_embedding",
+    "torch_silu.py:silu": "silu",
+    "triton_grouped_attention.py:attention": (
+        "grouped_query_attention head_map=blocked empty_row=zero --tile 16"
+    ),
+    "triton_softmax.py:softmax": "softmax axis=-1 --tile 32",
+}
+"""Kernels of the examples, each with its spec, options and tiles."""
+
+NEEDS = {"c": "numpy", "pallas": "jax"}
+"""What the languages of the examples are imported as, where that is not their name."""
+
 RUNS = 3
 MEMORY = 1.0
 """Gigabytes that any of them may take."""
@@ -98,22 +119,36 @@ def spent(arguments: list[str], folder: str) -> tuple[float, float]:
     return processor, time.perf_counter() - begun
 
 
+def of_examples() -> dict[str, tuple[list[str], str, float]]:
+    """Tasks of the examples, each within 15 seconds."""
+    folder = Path(TRITON).parent
+    return {
+        kernel: (
+            [*CHECK, str(folder / kernel), "--spec", *asked.split()],
+            NEEDS.get(language := kernel.partition("_")[0], language),
+            15.0,
+        )
+        for kernel, asked in EXAMPLES.items()
+    }
+
+
 def main() -> int:
-    wanted = sys.argv[1:]
+    wanted = [name for name in sys.argv[1:] if name != "--examples"]
+    tasks = of_examples() if "--examples" in sys.argv else TASKS
     broken = 0
     with tempfile.TemporaryDirectory() as folder:
         for name, text in (("in_numpy", NUMPY), ("in_torch", TORCH), ("in_jax", JAX), ("script", SCRIPT)):
             Path(folder, f"{name}.py").write_text(text)
-        print(f"{'best of ' + str(RUNS):30}{'processor':>10}{'clock':>8}{'limit':>8}")
+        print(f"{'best of ' + str(RUNS):48}{'processor':>10}{'clock':>8}{'limit':>8}")
         processor, clock = min(spent(["-c", "import numpy"], folder) for _ in range(RUNS))
-        print(f"{'import numpy':30}{processor:10.2f}{clock:8.2f}")
-        for name, (arguments, need, limit) in TASKS.items():
+        print(f"{'import numpy':48}{processor:10.2f}{clock:8.2f}")
+        for name, (arguments, need, limit) in tasks.items():
             if importlib.util.find_spec(need) is None or (wanted and name not in wanted):
                 continue
             processor, clock = min(spent(arguments, folder) for _ in range(RUNS))
             broken += processor > limit
             told = "  broken" if processor > limit else ""
-            print(f"{name:30}{processor:10.2f}{clock:8.2f}{limit:8.1f}{told}")
+            print(f"{name:48}{processor:10.2f}{clock:8.2f}{limit:8.1f}{told}")
         memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
         print(f"most memory: {memory:.2f} GB, of {MEMORY:g}")
     return int(broken > 0)
