@@ -178,6 +178,6 @@ def jsd_distillation(logits, teacher_logits, mask, *, beta, temperature, reducti
     composition=True,
 )
 def jsd_of_what_counts(logits, teacher_logits, mask, *, beta, temperature, reduction):
-    both = (torch.where(mask[:, None], x, 0) for x in (logits, teacher_logits))
-    losses = divergences(*both, beta, temperature)
+    student, teacher = (torch.where(mask[:, None], x, 0) for x in (logits, teacher_logits))
+    losses = divergences(student, teacher, beta, temperature)
     return over_counted(torch.where(mask, losses, 0), mask, reduction)
