@@ -32,6 +32,7 @@ from ..judging.stochastic import SEED
 from ..plan import refusal, selection
 from ..record import Target, Verdict
 from ..running.ask import Request, ask
+from ..running.look import silenced
 from ..running.processes import Crashed, Hung, Worker
 
 __all__ = [
@@ -198,6 +199,7 @@ class Desk:
         self._known: dict[tuple[str, str, str], tuple[bool | None, str]] = {}
         self._recorded: dict[tuple[Any, ...], dict[str, str]] = {}
         self._timings: defaultdict[str, float] = defaultdict(float)
+        self._expected: dict[tuple[str, str], Expectation] = {}
 
     def options(self, binding: Binding, spec: Spec) -> dict[str, tuple[str, ...]]:
         """The own arguments that follow from parameters, with these: by the row, or by recording."""
@@ -221,8 +223,17 @@ class Desk:
 
     def look(self, what: str, binding: Binding, case: Case, **more: Any) -> dict[str, Any]:
         """What a worker sees of an API beside its numbers; ``more`` replaces what a case asks."""
-        request = Request(Expectation(case), binding, self.target).encoded()
+        request = Request(self._expectation(case), binding, self.target).encoded()
         return self.worker.ask({**request, "look": what, "seed": SEED, **more})
+
+    def _expectation(self, case: Case, meant: Mapping[str, Value] | None = None) -> Expectation:
+        """What the reference expects, computed once for all APIs of a layer."""
+        if self._expected and next(iter(self._expected))[0].partition("/")[0] != case.spec.name:
+            self._expected.clear()
+        key = case.id, repr(meant)
+        if key not in self._expected:
+            self._expected[key] = Expectation(case, meant)
+        return self._expected[key]
 
     def _moving(self, binding: Binding, spec: Spec) -> dict[str, tuple[str, ...]]:
         """The arguments that move when one parameter alone moves."""
@@ -281,9 +292,15 @@ class Desk:
 
         left = _hypotheses(telling, own, parameters, told)
         spoke, refuted, message = set[Hypothesis](), False, ""
+        alone = not set(parameters) & set(silenced(binding, option).arguments)
+        likely = [one for one in left if told and alone and _same(own(one.of(telling[0])), told)]
         for base in telling:
-            for one in tuple(left):
-                holds, raised = self._holds(binding, option, base, one)
+            settled = False
+            for one in sorted(left, key=lambda one: one not in likely):
+                holds, raised = self._holds(binding, option, base, one, settled=settled)
+                if holds and alone:
+                    settled = True
+                    likely.append(one)
                 spoke |= {one} if holds is not None else set()
                 if holds is False:
                     left.remove(one)
@@ -317,27 +334,35 @@ class Desk:
                 return False
         return bool(telling)
 
-    def _holds(self, binding: Binding, option: str, base: Case, one: Hypothesis) -> tuple[bool | None, str]:
+    def _holds(
+        self, binding: Binding, option: str, base: Case, one: Hypothesis, *, settled: bool
+    ) -> tuple[bool | None, str]:
         """Whether a default explains what a case gives without the argument, or what is raised.
 
-        None: the case under that default is out of scope.
+        None: the case under that default is out of scope. It is ``settled`` where another default explains
+        the very same call.
         """
         case = one.of(base)
         if not in_scope(binding, case):
             return None, ""
         key = binding.key, option, case.id
         if key not in self._known:
-            self._known[key] = self._explains(binding, option, case)
+            self._known[key] = self._explains(binding, option, case, settled=settled)
         return self._known[key]
 
-    def _explains(self, binding: Binding, option: str, case: Case) -> tuple[bool | None, str]:
+    def _explains(
+        self, binding: Binding, option: str, case: Case, *, settled: bool
+    ) -> tuple[bool | None, str]:
         """Whether a call without the argument gives what is right in a case, or what a call with it gives.
 
-        None where the call with it raises as well, or cannot be made: that shows nothing.
+        None where the call with it raises as well, or cannot be made: that shows nothing. Where it is
+        ``settled`` what the call without it gives, the call with it need not be asked.
         """
         verdict = self.verdict(binding, case, option)
         if verdict.outcome == "conforms":
             return True, ""
+        if settled:
+            return False, ""
         said, raised = self.verdict(binding, case), verdict.message if verdict.outcome == "rejects" else ""
         if said.outcome in ("rejects", "unsupported"):
             return None, raised
@@ -360,7 +385,8 @@ class Desk:
             meant: parameters that the answer is held to, in the place of those that are given.
             literal: what the argument ``unsaid`` is given instead, as Python writes it.
         """
-        request = Request(Expectation(case, meant), binding, self.target, unsaid, literal)
+        expectation = self._expectation(case, meant)
+        request = Request(expectation, binding, self.target, unsaid, literal, scripted=False)
         return ask(request, self.worker, self._timings)[0]
 
 

@@ -27,7 +27,8 @@ __all__ = ["Request", "ask"]
 class Request:
     """A case with what the reference expects of it, the implementation asked, and where it runs.
 
-    ``unsaid`` is one of the API's own arguments that it is not given, or is given a ``literal`` for.
+    ``unsaid`` is one of the API's own arguments that it is not given, or is given a ``literal`` for. A verdict
+    that fails brings the script that reproduces it where it is to be ``scripted``.
     """
 
     expectation: Expectation
@@ -35,6 +36,7 @@ class Request:
     target: Target
     unsaid: str = ""
     literal: str = ""
+    scripted: bool = True
 
     def encoded(self, seed: int = SEED, probe: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """What the worker is sent; the first data set of a configuration is run twice.
@@ -157,7 +159,7 @@ def _verdict(request: Request, judgement: Judgement, inputs: str, answer: Answer
         seconds=round(answer.seconds, 6) if answer else 0.0,
         in_force=answer.in_force if answer else "",
         reproduction=script(request.expectation, request.binding, request.target, judgement)
-        if judgement.failing
+        if judgement.failing and request.scripted
         else None,
         **vars(judgement),
     )

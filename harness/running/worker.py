@@ -172,10 +172,14 @@ class _Desk:
         return new
 
     def _configuration(self, request: Mapping[str, Any]) -> tuple[Any, ...]:
-        """What is built and compiled once: a binding with parameters, on inputs of these shapes and types."""
-        seed = request["seed"] if "seed" in self._binding(request).arguments else None
+        """What is built and compiled once: a binding with parameters, on inputs of these shapes and types.
+
+        Parameters that the binding does not take make no other call.
+        """
+        taken = self._binding(request).arguments
+        seed = request["seed"] if "seed" in taken else None
         shapes = tuple(wire and tuple(wire[:2]) for wire in request["inputs"].values())
-        parameters = tuple(request["parameters"].items())
+        parameters = tuple(item for item in request["parameters"].items() if item[0] in taken)
         changed = request.get("unsaid", ""), request.get("literal", "")
         return request["binding"], changed, parameters, seed, tuple(request["wrt"]), shapes
 
