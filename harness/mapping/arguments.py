@@ -196,7 +196,7 @@ class Desk:
 
     def __init__(self, worker: Worker, target: Target) -> None:
         self.worker, self.target = worker, target
-        self._known: dict[tuple[str, str, str], tuple[bool | None, str]] = {}
+        self._known: dict[tuple[str, str, str], Verdict] = {}
         self._recorded: dict[tuple[Any, ...], dict[str, str]] = {}
         self._timings: defaultdict[str, float] = defaultdict(float)
         self._expected: dict[tuple[str, str], Expectation] = {}
@@ -293,14 +293,8 @@ class Desk:
         left = _hypotheses(telling, own, parameters, told)
         spoke, refuted, message = set[Hypothesis](), False, ""
         alone = not set(parameters) & set(silenced(binding, option).arguments)
-        likely = [one for one in left if told and alone and _same(own(one.of(telling[0])), told)]
         for base in telling:
-            settled = False
-            for one in sorted(left, key=lambda one: one not in likely):
-                holds, raised = self._holds(binding, option, base, one, settled=settled)
-                if holds and alone:
-                    settled = True
-                    likely.append(one)
+            for one, (holds, raised) in self._held(binding, option, base, left, alone=alone).items():
                 spoke |= {one} if holds is not None else set()
                 if holds is False:
                     left.remove(one)
@@ -334,39 +328,42 @@ class Desk:
                 return False
         return bool(telling)
 
-    def _holds(
-        self, binding: Binding, option: str, base: Case, one: Hypothesis, *, settled: bool
-    ) -> tuple[bool | None, str]:
-        """Whether a default explains what a case gives without the argument, or what is raised.
+    def _held(
+        self, binding: Binding, option: str, base: Case, every: Sequence[Hypothesis], *, alone: bool
+    ) -> dict[Hypothesis, tuple[bool | None, str]]:
+        """Which defaults explain what a case gives without the argument, and what is raised.
 
-        None: the case under that default is out of scope. It is ``settled`` where another default explains
-        the very same call.
+        None: the case under that default is out of scope. Where the argument ``alone`` follows from its
+        parameters, the call without it is the same under all of them: what explains it refutes the others.
         """
-        case = one.of(base)
-        if not in_scope(binding, case):
-            return None, ""
+        cases = {one: case for one in every if in_scope(binding, case := one.of(base))}
+        unsaid = {one: self._unsaid(binding, option, case) for one, case in cases.items()}
+        settled = alone and any(verdict.outcome == "conforms" for verdict in unsaid.values())
+        found = dict[Hypothesis, tuple[bool | None, str]](dict.fromkeys(every, (None, "")))
+        for one, verdict in unsaid.items():
+            if settled or verdict.outcome == "conforms":
+                found[one] = verdict.outcome == "conforms", ""
+            else:
+                found[one] = holds, raised = self._explained(binding, cases[one], verdict)
+                settled = alone and holds is False and bool(raised)  # and with the argument it does not raise
+        return found
+
+    def _unsaid(self, binding: Binding, option: str, case: Case) -> Verdict:
+        """What comes of a call without the argument, in a case that several bases may lead to."""
         key = binding.key, option, case.id
         if key not in self._known:
-            self._known[key] = self._explains(binding, option, case, settled=settled)
+            self._known[key] = self.verdict(binding, case, option)
         return self._known[key]
 
-    def _explains(
-        self, binding: Binding, option: str, case: Case, *, settled: bool
-    ) -> tuple[bool | None, str]:
-        """Whether a call without the argument gives what is right in a case, or what a call with it gives.
+    def _explained(self, binding: Binding, case: Case, unsaid: Verdict) -> tuple[bool | None, str]:
+        """Whether a call without the argument, which gives nothing right, gives what one with it gives.
 
-        None where the call with it raises as well, or cannot be made: that shows nothing. Where it is
-        ``settled`` what the call without it gives, the call with it need not be asked.
+        None where the call with it raises as well, or cannot be made: that shows nothing.
         """
-        verdict = self.verdict(binding, case, option)
-        if verdict.outcome == "conforms":
-            return True, ""
-        if settled:
-            return False, ""
-        said, raised = self.verdict(binding, case), verdict.message if verdict.outcome == "rejects" else ""
+        said, raised = self.verdict(binding, case), unsaid.message if unsaid.outcome == "rejects" else ""
         if said.outcome in ("rejects", "unsupported"):
             return None, raised
-        return verdict.digest != "" and verdict.digest == said.digest, raised
+        return unsaid.digest != "" and unsaid.digest == said.digest, raised
 
     def verdict(
         self,
