@@ -354,6 +354,7 @@ def answers(
     out
         A Markdown file to write instead of printing.
     """
+    from ..harness.mapping.looks import looks
     from ..reports.answers import Answers, page
     from ..specs.questions import practical_questions
 
@@ -370,9 +371,10 @@ def answers(
         settings = RunSettings(questions=plan((), "", ids=ids), workers=workers, folder=Path(folder))
         try:
             record = _asked(settings, Screen(stderr=True))
+            looked = looks([point for question in chosen for point in question.points], workers)
         except KeyboardInterrupt:
             raise CannotRun("Interrupted.") from None
-    text = page(Answers(record, chosen))
+    text = page(Answers(record, chosen, tuple(looked)))
     if out:
         out.write_text(text, "utf-8")
     else:

@@ -11,10 +11,12 @@ from pathlib import Path
 import jinja2
 
 from ..adapters.binding import Binding, bindings
+from ..harness.mapping.looks import Look
 from ..harness.record import Record, Target, Verdict
 from ..specs import all_specs
 from ..specs.language.case import parse
 from ..specs.questions import CONFIRMED, Point, PracticalQuestion
+from .atlas import default_of
 from .overview import command, version_of
 from .snippet import FRAMEWORK_MODULES, snippet
 
@@ -53,10 +55,11 @@ class Shown:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a record says to some questions."""
+    """What a record says to some questions, and what APIs showed beside it."""
 
     record: Record
     practical_questions: tuple[PracticalQuestion, ...]
+    looks: tuple[Look, ...] = ()
 
     @cached_property
     def targets(self) -> tuple[Target, ...]:
@@ -101,15 +104,25 @@ class Answers:
     def cell(self, point: Point, target: Target) -> str:
         """One framework's answer: a word where its implementations agree, else a line for each answer."""
         by_answer: dict[str, dict[str, None]] = {}
-        for (_, api), answer in self.measured(point, target).items():
+        for api, answer in self._answering(point, target):
             by_answer.setdefault(answer, {})[api] = None
         if not by_answer:
-            return self._nothing(point, target)
-        if len(by_answer) == 1:
+            return ABSENT if point.shows else self._nothing(point, target)
+        if len(by_answer) == 1 and "having" not in point.shows:
             return next(iter(by_answer))
         return "<br>".join(
             f"{answer}: {', '.join(f'`{api}`' for api in apis)}" for answer, apis in by_answer.items()
         )
+
+    def _answering(self, point: Point, target: Target) -> Iterator[tuple[str, str]]:
+        """What answers, and what it answers."""
+        if not point.shows:
+            yield from ((api, answer) for (_, api), answer in self.measured(point, target).items())
+        wanted = {(kind, one) for kind, every in point.shows.items() for one in every}
+        for look in self.looks:
+            if look.target == target.name and (look.kind, look.asked) in wanted:
+                said = look.said if isinstance(look.said, str) else default_of(look.said)
+                yield _in_a_line(look.subject), said.replace("|", "\\|")
 
     def _nothing(self, point: Point, target: Target) -> str:
         """Why no implementation of a framework answers: none is there, none is meant, or all say no."""
@@ -150,6 +163,11 @@ class Answers:
                 if _is_meant(point, verdict):
                     found.setdefault((verdict.spec, verdict.implementation), []).append(verdict)
         return found
+
+
+def _in_a_line(code: str) -> str:
+    """Code that stands in a cell: its last line, where the others make ready."""
+    return code.strip().splitlines()[-1].replace("|", "\\|")
 
 
 def _is_meant(point: Point, verdict: Verdict) -> bool:

@@ -3,25 +3,45 @@
 The questions are data, in ``questions.toml``: each has points, and each point has cases. What the answer *is*
 stands nowhere here: it is measured. Of a point that says something, an implementation confirms it where it
 conforms to its cases; of a point that asks which of several things is so, the answer is the one whose case
-the implementation conforms to.
+the implementation conforms to. What no case can ask, such as a default, a name or a layout, is looked at: the
+answer is what an API then shows.
 """
 
 from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from . import all_specs
 from .language.case import Case, parse
 
-__all__ = ["CONFIRMED", "Otherwise", "Point", "PracticalQuestion", "practical_questions"]
+__all__ = ["CONFIRMED", "Formerly", "Looks", "Otherwise", "Point", "PracticalQuestion", "practical_questions"]
 
 FILE = Path(__file__).with_name("questions.toml")
 
 CONFIRMED = "✓"
 """The answer of a point that says something."""
+
+
+Looks = Literal["default", "weights", "call", "having", "code"]
+"""What is looked at, and how a point names it; spec, API and argument may be globs.
+
+``default``: what an argument is where it is not given, as ``avg_pool2d:torch.nn.AvgPool2d stride``.
+``weights``: what a layer that is built shows, as ``conv2d:keras.layers.Conv2D``. ``call``: what comes of an
+input or argument of another kind, as the atlas calls it, ``relu:torch.nn.functional.relu x: int32``.
+``having``: public names of a framework that take an argument, as ``*dropout*``. ``code``: what a line of
+Python comes to, as its users write it; names that are gone, and arguments, are asked so.
+"""
+
+
+class Formerly(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was so in an older version and is not today, with the version that it was measured in."""
+
+    version: str
+    says: str
 
 
 class Otherwise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,6 +57,7 @@ class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``cases`` are the ids of the cases that show what the point says; ``answers`` has them for each of several
     answers. ``instead`` has further sets of cases that show what ``cases`` do, of implementations that a
     facet of no matter here keeps from those. ``only`` are globs of the implementations that are meant.
+    ``shows`` names what is looked at instead of cases, by its kind.
     ``law`` is a test that proves, of the references, that the point follows from the cases.
     """
 
@@ -46,10 +67,11 @@ class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answers: dict[str, tuple[str, ...]] = {}
     only: tuple[str, ...] = ("*",)
     law: str = ""
+    shows: dict[Looks, tuple[str, ...]] = {}
 
     def __post_init__(self) -> None:
-        if bool(self.cases) == bool(self.answers):
-            raise ValueError(f"the point {self.says!r} needs cases or answers, and not both")
+        if sum(map(bool, (self.cases, self.answers, self.shows))) != 1:
+            raise ValueError(f"the point {self.says!r} needs one of cases, answers and what it shows")
         if self.instead and not self.cases:
             raise ValueError(f"the point {self.says!r} has nothing that `instead` could stand for")
 
@@ -58,6 +80,8 @@ class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Each set of cases, behind the answer that it stands for."""
         if self.answers:
             return tuple(self.answers.items())
+        if self.shows:
+            return ()
         return tuple((CONFIRMED, cases) for cases in (self.cases, *self.instead))
 
 
@@ -69,6 +93,7 @@ class PracticalQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     text: str
     points: tuple[Point, ...] = ()
     otherwise: tuple[Otherwise, ...] = ()
+    formerly: tuple[Formerly, ...] = ()
 
     @functools.cached_property
     def cases(self) -> dict[str, Case]:

@@ -5,8 +5,12 @@ Like the worker itself it judges nothing, and tells what it saw in plain data.
 
 from __future__ import annotations
 
+import ast
+import fnmatch
+import importlib
 import inspect
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,11 +19,12 @@ import numpy as np
 
 from ...adapters.binding import BUILT, Binding
 from ...adapters.framework import Framework, Wire, leaves
-from ...adapters.recording import changed, declared_by, literal, recorded
+from ...adapters.recording import HOMES, changed, declared_by, literal, recorded
 from ...adapters.rows import declared, without
+from ...adapters.surface import public_names
 from ...numerics.dtypes import DTYPES, decode, widen
 
-__all__ = ["look", "silenced"]
+__all__ = ["asked", "look", "silenced"]
 
 Reply = dict[str, Any]
 
@@ -39,9 +44,72 @@ def look(adapter: Framework, binding: Binding, request: Mapping[str, Any]) -> Re
     return answer
 
 
+def asked(adapter: Framework, family: str, request: Mapping[str, Any]) -> Reply:
+    """What a framework shows that belongs to no binding: what ``code`` comes to, or the names ``having``."""
+    if "having" in request:
+        return {"having": _having(family, request["having"])}
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        try:
+            return {"shows": _shows(_evaluated(request["code"])) + _warned(heard)}
+        except Exception as error:  # whatever a framework raises is what was to be seen
+            lacking = isinstance(error, AttributeError) and inspect.ismodule(error.obj)
+            return {"shows": "gone" if lacking or isinstance(error, ImportError) else _sentence(error, "raises ")}
+
+
 def silenced(binding: Binding, option: str, text: str = "") -> Binding:
     """The binding that leaves one of the API's own arguments out, or gives it the literal ``text``."""
     return without(binding, option, text) if binding.row else changed(binding, option, text)
+
+
+def _having(family: str, glob: str) -> list[tuple[str, str, str]]:
+    """Public names that take an argument so called, with it and its default."""
+    found = []
+    for name in sorted(public_names(family)):
+        try:
+            parameters = declared_by(name).parameters.values()
+        except ValueError:
+            continue
+        told = [p for p in parameters if fnmatch.fnmatchcase(p.name, glob)]
+        found += [(name, p.name, "" if p.default is p.empty else literal(p.default)) for p in told]
+    return found
+
+
+MODULES = {"np": "numpy", "jnp": "jax.numpy", "nnx": "flax.nnx", "linen": "flax.linen", **HOMES}
+"""Modules by the names that code has for them."""
+
+
+def _evaluated(code: str) -> Any:
+    """What the last expression of some lines comes to."""
+    tree = ast.parse(code)
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    space: dict[str, Any] = {}
+    for name in names & {*MODULES, "torch", "keras", "jax", "flax", "optax", "inspect"}:
+        space[name] = importlib.import_module(MODULES.get(name, name))
+    *before, last = tree.body
+    assert isinstance(last, ast.Expr)
+    exec(compile(ast.Module(before, []), "<question>", "exec"), space)
+    return eval(compile(ast.Expression(last.value), "<question>", "eval"), space)
+
+
+def _shows(value: Any) -> str:
+    """What code comes to, in a few words."""
+    if isinstance(value, type) or inspect.isroutine(value):
+        return "there"
+    if isinstance(value, str):
+        return value
+    text = literal(value)
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return "works"
+    return text
+
+
+def _warned(heard: list[warnings.WarningMessage]) -> str:
+    """The first warning that a framework gave."""
+    told = [str(one.message).strip().splitlines()[0] for one in heard if str(one.message).strip()]
+    return f", and warns: {told[0][:160]}" if told else ""
 
 
 def _declared(adapter: Framework, binding: Binding, request: Mapping[str, Any]) -> Reply:
@@ -227,12 +295,12 @@ NOISE = re.compile(r"\x1b\[\d*m|\{\{function_node [^}]*\}\} ?")
 """Colours, and where in a graph of TensorFlow's an operation stands."""
 
 
-def _sentence(error: BaseException) -> str:
+def _sentence(error: BaseException, before: str = "") -> str:
     """Type and first line of what was raised, without addresses and folders."""
     lines = [line.strip() for line in NOISE.sub("", str(error)).splitlines() if line.strip()]
     lines = lines[1:] if lines[1:] and lines[0].startswith("Exception encountered when calling") else lines
     text = COUNTED.sub("", WHERE.sub("…", lines[0] if lines else ""))
-    return f"{type(error).__name__}: {text[:160]}".encode(errors="replace").decode()
+    return f"{before}{type(error).__name__}: {text[:160]}".encode(errors="replace").decode()
 
 
 LOOKS = {

@@ -27,7 +27,7 @@ from ...adapters.kernel.function import Kernel, find_function
 from ...adapters.lazy import Absent, Unimportable
 from ...adapters.path import Path as Way
 from ...adapters.surface import public_names
-from .look import look, silenced
+from .look import asked, look, silenced
 
 __all__ = ["serve", "serve_kernel", "serve_names"]
 
@@ -112,7 +112,7 @@ class _Ready:
 
 class _Desk:
     def __init__(self, adapter: Framework, path: Way, family: str) -> None:
-        self.adapter, self.path, self.mode = adapter, path, path.name
+        self.adapter, self.path, self.mode, self.family = adapter, path, path.name, family
         self.bindings = bindings([family])
         adapter.settle(self.bindings.values())
         self._met: set[Any] = set()
@@ -130,6 +130,8 @@ class _Desk:
         }
 
     def answer(self, request: Mapping[str, Any]) -> Reply:
+        if "code" in request or "having" in request:
+            return asked(self.adapter, self.family, request)
         if "look" in request:
             return look(self.adapter, self._binding(request), request)
         started, first = time.perf_counter(), self._meets(request)
