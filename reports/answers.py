@@ -108,7 +108,7 @@ class Answers:
             by_answer.setdefault(answer, {})[api] = None
         if not by_answer:
             return ABSENT if point.shows else self._nothing(point, target)
-        if len(by_answer) == 1 and "having" not in point.shows:
+        if len(by_answer) == 1 and not (point.shows and len(next(iter(by_answer.values()))) > 1):
             return next(iter(by_answer))
         return "<br>".join(
             f"{answer}: {', '.join(f'`{api}`' for api in apis)}" for answer, apis in by_answer.items()

@@ -11,7 +11,9 @@ import pytest
 from assay.cli.app import main
 from assay.harness.auditing.variants import expected
 from assay.harness.judging.expectation import Expectation
+from assay.harness.mapping.looks import Look, looks
 from assay.harness.record import Implementation, Record, Target, Verdict
+from assay.harness.running.processes import WorkerSettings
 from assay.reports.answers import ABSENT, NOT_ASKED, Answers, page
 from assay.specs import all_specs
 from assay.specs.language.case import parse
@@ -181,7 +183,7 @@ def test_an_implementation_of_several_layers_is_named_once():
 
 
 def test_a_point_has_cases_or_answers():
-    with pytest.raises(ValueError, match="needs cases or answers"):
+    with pytest.raises(ValueError, match="needs one of cases, answers"):
         Point(says="Nothing.")
 
 
@@ -190,10 +192,69 @@ def test_a_question_that_does_not_exist_is_refused(capsys):
     assert "numbered 1 to" in " ".join(capsys.readouterr().err.split())
 
 
+LOOKED = [point for question in practical_questions() for point in question.points if point.shows]
+
+
+def without_looks(text):
+    """The lines of a page but for the rows of what no case asks."""
+    return [line for line in text.splitlines() if not any(line.startswith(f"| {p.says} |") for p in LOOKED)]
+
+
 @pytest.mark.xdist_group("frameworks")
 def test_the_page_says_what_the_frameworks_do_now(record):
     """The page of the known set: `make answers` writes it anew."""
-    assert page(Answers(record, practical_questions())) == PAGE.read_text("utf-8")
+    assert without_looks(page(Answers(record, practical_questions()))) == without_looks(
+        PAGE.read_text("utf-8")
+    )
+
+
+# --- what no case asks ---
+
+
+def test_the_page_says_what_pytorch_shows_now():
+    """All that is looked at is looked at alike, so that one framework stands for four."""
+    seen = tuple(looks(LOOKED, [WorkerSettings("torch")]))
+    found, target = answers()
+    written = PAGE.read_text("utf-8")
+    for point in LOOKED:
+        cell = Answers(found.record, (), seen).cell(point, target)
+        assert f"| {point.says} | {cell} |" in written
+
+
+def test_it_is_told_what_is_there_what_is_gone_and_what_comes_of_a_call():
+    point = Point(
+        says="?",
+        shows={
+            "code": (
+                "torch.nn.ReLU",
+                "torch.nn.Gone",
+                "torch.zeros(2).reshape(3)",
+                "a = 1\ntorch.zeros(a).shape[0]",
+            ),
+            "default": ("gelu:torch.nn.functional.gelu *",),
+            "weights": ("dense:torch.nn.Linear",),
+            "call": ("relu:torch.nn.functional.relu x: int32",),
+            "having": ("approximate",),
+        },
+    )
+    seen = {look.subject: look.said for look in looks([point], [WorkerSettings("torch")])}
+    assert seen["torch.nn.ReLU"] == "there"
+    assert seen["torch.nn.Gone"] == "gone"
+    assert seen["torch.zeros(2).reshape(3)"].startswith("raises RuntimeError")
+    assert seen["a = 1\ntorch.zeros(a).shape[0]"] == "1"
+    assert seen["torch.nn.functional.gelu(approximate)"].default == "'none'"
+    assert seen["torch.nn.Linear"] == "weight (units, features), bias (units)"
+    assert seen["torch.nn.functional.relu"].startswith("int32")
+    assert seen["torch.nn.GELU(approximate)"] == "'none'"
+
+
+def test_what_is_shown_is_named_where_there_is_more_than_one():
+    point = Point(says="?", shows={"code": ("torch.a", "torch.b")})
+    both = [Look("code", one, "torch/cpu", one, "there") for one in ("torch.a", "torch.b")]
+    found, target = answers()
+    assert Answers(found.record, (), tuple(both)).cell(point, target) == "there: `torch.a`, `torch.b`"
+    assert Answers(found.record, (), tuple(both[:1])).cell(point, target) == "there"
+    assert found.cell(point, target) == ABSENT
 
 
 def test_a_question_is_answered_in_a_file(tmp_path):

@@ -75,6 +75,9 @@ MOST = 12
 CUSTOMARY = {"epsilon": (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12, 2.0**-23)}
 """What defaults are by custom, tried where a signature declares nothing; the last is that of float32."""
 
+STEPS = ("strides", "dilation")
+"""Parameters that may be 1 along every axis where a signature declares nothing."""
+
 Own = Callable[[Case], str]
 """What an argument is given in a case, as Python writes it."""
 
@@ -428,6 +431,9 @@ def _hypotheses(bases: Sequence[Case], own: Own, parameters: tuple[str, ...], to
         if told and (meant := _inverse(bases[0], own, mine, told)) is not None:
             found[Hypothesis(((mine, meant),))] = None
         found |= dict.fromkeys(Hypothesis(((mine, value),)) for value in CUSTOMARY.get(mine, ()))
+        if mine in STEPS:
+            ones = {(1,) * len(value) for (value,) in _listed(spec, parameters) if isinstance(value, tuple)}
+            found |= dict.fromkeys(Hypothesis(((mine, one),)) for one in ones)
         if mine in LIKENED:
             found |= dict.fromkeys(
                 Hypothesis(like=(mine, p.name)) for p in spec.parameters if p.name == LIKENED[mine]

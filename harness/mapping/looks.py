@@ -98,9 +98,10 @@ def _seen(
     """What is seen of one implementation, with the name of what shows it."""
     spec = all_specs()[binding.spec]
     if kind == "default":
+        api = binding.api.partition("(")[0]
         for option, parameters in desk.options(binding, spec).items():
             if fnmatch.fnmatchcase(option, what):
-                yield f"{binding.api}({option})", desk.measured(binding, spec, option, parameters)
+                yield f"{api}({option})", desk.measured(binding, spec, option, parameters)
         return
     if binding.key not in sheets:
         sheets[binding.key] = sheet(desk, binding, spec)

@@ -6,6 +6,7 @@ Each is seen in one small call, and told as it was seen: nothing here is right o
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -160,8 +161,10 @@ def _initializer(name: str, known: Mapping[str, str]) -> str:
 
 
 def _axes(case: Case) -> dict[int, str]:
-    """Names of the axes whose lengths no other axis has."""
+    """Names of the axes, of those that inputs beside the first have, whose lengths no other has."""
+    beside = " ".join(i.axes for i in case.spec.inputs[1:])
     named = dict(zip(case.spec.axis_names, case.size, strict=True))
+    named = {name: length for name, length in named.items() if re.search(rf"\b{name}\b", beside)} or named
     lengths = list(named.values())
     return {length: name for name, length in named.items() if lengths.count(length) == 1 and length > 1}
 

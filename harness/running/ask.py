@@ -27,8 +27,8 @@ __all__ = ["Request", "ask"]
 class Request:
     """A case with what the reference expects of it, the implementation asked, and where it runs.
 
-    ``unsaid`` is one of the API's own arguments that it is not given, or is given a ``literal`` for. A verdict
-    that fails brings the script that reproduces it where it is to be ``scripted``.
+    ``unsaid`` is one of the API's own arguments that it is not given, or is given a ``literal`` for. A
+    verdict that fails brings the script that reproduces it where it is to be ``scripted``.
     """
 
     expectation: Expectation

@@ -54,7 +54,8 @@ def asked(adapter: Framework, family: str, request: Mapping[str, Any]) -> Reply:
             return {"shows": _shows(_evaluated(request["code"])) + _warned(heard)}
         except Exception as error:  # whatever a framework raises is what was to be seen
             lacking = isinstance(error, AttributeError) and inspect.ismodule(error.obj)
-            return {"shows": "gone" if lacking or isinstance(error, ImportError) else _sentence(error, "raises ")}
+            gone = lacking or isinstance(error, ImportError)
+            return {"shows": "gone" if gone else _sentence(error, "raises ")}
 
 
 def silenced(binding: Binding, option: str, text: str = "") -> Binding:

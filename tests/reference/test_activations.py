@@ -280,6 +280,14 @@ def test_what_log1mexp_leaves_is_the_chance_that_does_not_occur():
     assert_same(log1mexp(-log_sigmoid(x)), log_sigmoid(-x))
 
 
+@proves(softmax, by="law")
+def test_softmax_keeps_the_order_of_its_logits():
+    x = Stream("activations/order").normal((5, 9))
+    x[0, :3] = 1.0
+    for row, y in zip(x, softmax(x), strict=True):
+        assert_same(np.sign(y[:, None] - y), np.sign(row[:, None] - row))
+
+
 @proves(softmax, log_softmax, by="law")
 def test_softmax_does_not_see_a_shift():
     # Of few bits, so that the shift is exact.

@@ -553,6 +553,22 @@ def test_with_same_padding_one_step_sees_one_tap_alone():
     assert_same(conv(x, kernel, padding="causal")[:, 0], dense(x[:, 0], kernel[2]))
 
 
+@proves(conv_vjp, by="law")
+def test_the_tap_that_sees_padding_alone_has_no_gradient():
+    x, kernel, g = integers("x", 3, 1, 4), integers("kernel", 2, 4, 6), integers("g", 3, 1, 6)
+    _, dkernel, _ = conv_vjp(x, kernel, np.zeros(6), g, padding="same")
+    assert_same(dkernel, np.stack([x[:, 0].T @ g[:, 0], np.zeros((4, 6))]))
+
+
+@proves(conv, by="worked figures")
+def test_a_kernel_of_columns_sees_what_changes_along_a_row():
+    kernel = np.repeat([[-1.0, 0.0, 1.0]], 3, axis=0)[:, :, None, None]
+    upright, level = np.zeros((1, 3, 5, 1)), np.zeros((1, 3, 5, 1))
+    upright[0, :, 2], level[0, 1] = 1.0, 1.0
+    assert_same(conv(upright, kernel)[0, 0, :, 0], [3.0, 0.0, -3.0])
+    assert_same(conv(level, kernel)[0, 0, :, 0], np.zeros(3))
+
+
 @proves(conv, by="worked figures")
 @pytest.mark.parametrize(
     ("length", "window", "stride", "low", "high"),

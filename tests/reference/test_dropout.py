@@ -72,6 +72,21 @@ def test_a_mask_of_length_one_is_shared_along_the_axis():
     assert_same(y[1], np.zeros((3, 2)))
 
 
+@proves(dropout_vjp, by="law")
+def test_a_mask_shared_over_the_batch_multiplies_the_variance_of_a_gradient():
+    """The gradient of w in the sum of w · dropout(x) over a batch, by the enumeration of all masks."""
+    x = np.array([[1.0], [1.0], [1.0]])
+
+    def variance(masks):
+        found = [dropout(x, mask, rate=0.5).sum() for mask in masks]
+        return np.var(found)
+
+    own = [np.array(bits)[:, None] for bits in itertools.product((True, False), repeat=3)]
+    shared = [np.array([[bit]]) for bit in (True, False)]
+    assert_same(variance(own), 3.0)
+    assert_same(variance(shared), 9.0)
+
+
 @pytest.mark.parametrize("dropped", ["zero", "product"])
 def test_the_mask_is_read_off_the_outputs(dropped):
     x = np.where(np.isnan(X), 7.0, X)

@@ -231,6 +231,15 @@ def test_likelihood_losses_are_not_negative():
 # --- conventions ---
 
 
+@proves(sigmoid_cross_entropy_vjp, by="law")
+def test_a_step_of_zeros_trains_the_bias_and_not_the_kernel():
+    x, labels = np.zeros((1, 3)), np.ones((1, 1))
+    logits = x @ np.ones((3, 1))
+    dlogits = sigmoid_cross_entropy_vjp(logits, labels, None, np.ones(()), reduction="sum")[0]
+    assert_same(dlogits, [[-0.5]])
+    assert_same(x.T @ dlogits, np.zeros((3, 1)))
+
+
 def test_a_class_without_share_counts_nothing_even_if_it_is_impossible():
     logits, targets = np.array([[-np.inf, 0.0, 0.0]]), np.array([[0.0, 1.0, 0.0]])
     with np.errstate(invalid="ignore"):

@@ -299,6 +299,26 @@ def test_inference_is_an_affine_map_of_each_channel():
     assert_same(y(x) + y(z), y(x + z) + y(np.zeros((4, 5))))
 
 
+@proves(batch_norm, batch_norm_inference, by="law")
+def test_a_bias_before_batch_norm_is_taken_away_in_training_and_kept_at_inference():
+    x = np.round(2.0**16 * draw("x", 8, 5)) / 2.0**16  # of few bits, so that the bias is exact
+    bias, mean, variance = np.arange(5.0), np.zeros(5), np.ones(5)
+    one, other = (batch_norm(carried(of), mean, variance, None, None)[0] for of in (x, x + bias))
+    assert_same(one, other)
+    kept = batch_norm_inference(x + bias, mean, variance, epsilon=0.0)
+    assert_same(kept, batch_norm_inference(x, mean, variance, epsilon=0.0) + bias)
+
+
+@proves(batch_norm, by="law")
+def test_batch_norm_behind_a_relu_has_mean_zero_and_before_it_has_not():
+    x = np.array([[-1.0], [1.0]])
+    mean, variance = np.zeros(1), np.ones(1)
+    before = np.maximum(batch_norm(x, mean, variance, None, None, epsilon=0.0)[0], 0.0)
+    behind = batch_norm(np.maximum(x, 0.0), mean, variance, None, None, epsilon=0.0)[0]
+    assert_same(before, [[0.0], [1.0]])
+    assert_same(behind, [[-1.0], [1.0]])
+
+
 @proves(batch_norm_inference_vjp, by="law")
 def test_the_mean_gets_the_opposite_of_what_the_input_gets():
     x, mean, variance, g = map(carried, (draw("x", 4, 5), draw("mean", 5), np.ones(5), draw("g", 4, 5)))

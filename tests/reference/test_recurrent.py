@@ -335,6 +335,57 @@ def test_one_step_of_a_simple_rnn_from_rest_is_a_dense_layer():
     assert_same(sequence[:, 0], np.tanh(given["x"][:, 0] @ given["kernel"] + given["bias"]))
 
 
+def alone(array, unit):
+    """The columns of one unit, from every gate."""
+    return array[..., unit::UNITS]
+
+
+@proves(lstm, by="law")
+def test_units_of_an_lstm_meet_in_the_recurrent_kernel_alone():
+    given = lstm_weights()
+    whole = lstm(**given)[0]
+    apart = given | {"recurrent_kernel": given["recurrent_kernel"] * np.tile(np.eye(UNITS), 4)}
+    together = lstm(**carried(apart))[0]
+    for unit in range(UNITS):
+        one = {name: alone(apart[name], unit) for name in ("h", "c", "kernel", "bias")}
+        one["recurrent_kernel"] = alone(apart["recurrent_kernel"], unit)[unit : unit + 1]
+        assert_same(lstm(**carried(one | {"x": given["x"]}))[0][..., 0], together[..., unit])
+    assert not np.allclose(lstm(**apart)[0], whole)
+
+
+@proves(lstm, lstm_vjp, by="law")
+def test_an_lstm_over_one_step_from_rest_is_three_dense_layers():
+    given = lstm_weights(h=np.zeros((BATCH, UNITS)), c=np.zeros((BATCH, UNITS)))
+    given["x"] = given["x"][:, :1]
+    x, kernel, bias = (carried(given[name]) for name in ("x", "kernel", "bias"))
+    i, g, o = ((x[:, 0] @ kernel + bias)[:, n * UNITS : (n + 1) * UNITS] for n in (0, 2, 3))
+    expected = np.tanh(np.tanh(g) / (1 + np.exp(-i))) / (1 + np.exp(-o))
+    assert_same(lstm(**carried(given))[0][:, 0], expected)
+    assert np.abs(lstm(**given | {"kernel": 1e3 * given["kernel"]})[0]).max() <= np.tanh(1.0)
+    ones = np.ones((BATCH, UNITS))
+    *_, dkernel, drecurrent, dbias = lstm_vjp(**given, cotangents=(ones[:, None], ones, ones))
+    assert_same(drecurrent, np.zeros_like(drecurrent))
+    forget = slice(UNITS, 2 * UNITS)
+    assert_same((dkernel[:, forget], dbias[forget]), (np.zeros((FEATURES, UNITS)), np.zeros(UNITS)))
+
+
+@proves(gru, by="law")
+def test_a_gru_of_one_kernel_over_input_and_state_resets_before_the_product():
+    given = carried(weights(3))
+    joined = np.concatenate([given["kernel"], given["recurrent_kernel"]])
+    gates, candidate = joined[:, : 2 * UNITS], joined[:, 2 * UNITS :]
+    bias, h = given["bias"], given["h"]
+    for t in range(TIME):
+        x = given["x"][:, t]
+        both = 1 / (1 + np.exp(-(np.concatenate([x, h], axis=1) @ gates + bias[: 2 * UNITS])))
+        r, z = both[:, :UNITS], both[:, UNITS:]
+        n = np.tanh(np.concatenate([x, r * h], axis=1) @ candidate + bias[2 * UNITS :])
+        h = z * h + (1 - z) * n
+    assert_same(gru(**given, reset_after=False)[1], h)
+    before, after = (gru(**weights(3), reset_after=reset_after)[1] for reset_after in (False, True))
+    assert not np.allclose(before, after)
+
+
 @pytest.mark.parametrize(("nan_gradient", "expected"), [("zero", 0.0), ("pass", 1.0)])
 def test_relu_gradient_where_the_state_is_nan(nan_gradient, expected):
     one, nan = np.ones((1, 1)), np.full((1, 1, 1), np.nan)
