@@ -24,6 +24,7 @@ from rich.markup import escape
 
 from ..adapters.binding import load_bindings
 from ..errors import Usage
+from ..harness.gating.atlases import atlas_changes, beside
 from ..harness.gating.compare import Gate, read_gate
 from ..harness.gating.environments import frameworks_of
 from ..harness.gating.gate import SIDES, GateScope, Side, run_gate
@@ -62,6 +63,7 @@ def gate(
     waivers: Path | None = None,
     bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = (),
     out: Path = Path("gate"),
+    with_atlas: Annotated[bool, Parameter(name="--atlas", negative="")] = False,
     resume: Annotated[bool, Parameter(negative="")] = False,
     fail_on: Literal["", "new"] = "",
     time_limit: float = 120.0,
@@ -108,6 +110,9 @@ def gate(
         A Python file of further bindings; may be given many times.
     out
         Folder of the results.
+    with_atlas
+        Compare the atlases too: what arguments are by default, signatures, weights, types, errors and names.
+        That takes about as long again. Of a side that is a record, run.json, the atlas is run.atlas.json.
     resume
         Go on where an interrupted gate in the same folder stopped.
     fail_on
@@ -141,16 +146,33 @@ def gate(
     with keeping(*runs):
         with _terminable(), Watch(screen) as watch:
             compared, candidate_record, failure = run_gate(sides, scope, out, watch)
+        if with_atlas and failure is None:
+            compared = _with_atlas(compared, sides, scope, out, screen)
         compared = apply(compared, candidate_record, known, datetime.date.today())
         compared = _ended_early(compared, failure) if failure else compared
         if sides[0].record and not compared.troubles:  # half a record makes no baseline
             newer = sides[1].record or out / "candidate" / "run.json"
             accept = shlex.join(["cp", str(newer), str(sides[0].record)])
+            if with_atlas:
+                accept += " && " + shlex.join(["cp", str(beside(newer)), str(beside(sides[0].record))])
             compared = msgspec.structs.replace(compared, accept=accept)
         _reported(compared, out, screen)
         if failure is not None and not isinstance(failure, (KeyboardInterrupt, *EXPECTED)):
             raise failure
     return compared.status_of_new if fail_on == "new" else compared.status
+
+
+def _with_atlas(
+    compared: Gate, sides: tuple[Side, Side], scope: GateScope, folder: Path, screen: Screen
+) -> Gate:
+    """The gate with what changed from one atlas to the other."""
+
+    def watch(name: str) -> None:
+        screen.print(f"[bold]the atlas of the {name}[/bold]")
+
+    frameworks = scope.frameworks or tuple(dict.fromkeys(t.framework for t in compared.baseline.targets))
+    changes, troubles = atlas_changes(sides, scope, frameworks, folder, watch)
+    return msgspec.structs.replace(compared, atlas=changes, troubles=(*compared.troubles, *troubles))
 
 
 def _ended_early(compared: Gate, failure: BaseException) -> Gate:

@@ -145,6 +145,8 @@ class Difference:
         gate = self.gate
         known = sum(not change.unheard for change in gate.failing)
         parts = list(filter(None, (_changes(len(gate.failing), known),)))
+        if gate.atlas:
+            parts.append(f"{plural(len(gate.atlas), 'change')} of the atlas")
         if gate.complaints:
             parts.append(f"{plural(len(gate.complaints), 'waiver')} not true any more")
         if not parts:
@@ -224,6 +226,7 @@ def workflow_commands(difference: Difference) -> Iterator[str]:
     gate = difference.gate
     told = [
         *((f"assay: {g.spec} {g.kind}", f"{g.cause}: {g.extent}") for g in difference.failing),
+        *((f"assay: {one.spec} {one.what}", str(one)) for one in gate.atlas),
         *(("assay: a waiver is not true", complaint) for complaint in gate.complaints),
         *(("assay: not everything was compared", trouble) for trouble in gate.troubles),
     ]

@@ -112,6 +112,8 @@ class _Totals:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         difference, gate = self._difference, self._difference.gate
         yield Text("")
+        for one in gate.atlas:
+            yield Text(str(one), "red")
         for trouble in gate.troubles:
             yield Text(f"could not be compared: {trouble}", "magenta")
         for complaint in gate.complaints:
@@ -158,6 +160,12 @@ def markdown(difference: Difference) -> str:
         (_item(group, difference) for group in difference.quiet),
         len(difference.quiet),
         "group",
+    )
+    page.section(
+        "## What changed beside the numbers\n",
+        (f"- **{one.what}** {code(one.api)} {plain(str(one).partition(': ')[2])}" for one in gate.atlas),
+        len(gate.atlas),
+        "change",
     )
     lines = list(_layers(difference))
     page.section("## Layers\n\n" + "\n".join(lines[:2]), lines[2:], len(lines) - 2, "layer")
@@ -233,6 +241,11 @@ def junit(difference: Difference) -> str:
                 neither = f"{plural(tally.kinds['unsupported'], 'case')} could be asked of neither side"
                 tests.append(writer.test(classname, "unsupported", 0.0, "skipped", "", neither))
         suites.append(writer.suite(spec, tests))
+    atlas = [
+        writer.test(f"atlas.{c.spec}.{c.api}", str(c), 0.0, "failure", c.what, str(c)) for c in gate.atlas
+    ]
+    if atlas:
+        suites.append(writer.suite("atlas", atlas))
     others = [writer.test("assay.gate", text[:200], 0.0, "error", "trouble", text) for text in gate.troubles]
     others += [
         writer.test("assay.waivers", text[:200], 0.0, "failure", "waiver", text) for text in gate.complaints

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
 
 import msgspec
 import pytest
+from support.atlases import ATLAS, PLANTED
 
 from assay.cli.app import main
 from assay.harness.gating.compare import read_gate
@@ -33,6 +35,25 @@ def baseline(tmp_path_factory):
 def nowhere(tmp_path, monkeypatch):
     """Each test has its own folder, so that no waivers lie there."""
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("planted", sorted(PLANTED))
+def test_what_changed_of_the_atlas_fails_and_is_named_in_every_report(planted, baseline, tmp_path, capsys):
+    """The numbers are the same; a default, a type, an error or a name is not."""
+    for name, atlas in (("old", ATLAS), ("new", PLANTED[planted])):
+        shutil.copy(baseline, tmp_path / f"{name}.json")
+        (tmp_path / f"{name}.atlas.json").write_bytes(msgspec.json.encode(atlas))
+    assert main(["gate", "old.json", "new.json", "--out", "out", "--atlas"]) == 1
+    assert planted in said(capsys)
+    assert "cp new.atlas.json old.atlas.json" in read_gate(tmp_path / "out" / "gate.json").accept
+    for report in ("summary.md", "junit.xml", "index.html"):
+        assert planted.partition(": ")[2].split()[0] in (tmp_path / "out" / report).read_text("utf-8")
+    assert main(["gate", "old.json", "old.json", "--out", "out", "--atlas"]) == 0
+
+
+def test_a_record_without_an_atlas_is_wrong_usage_where_one_is_asked_for(baseline, capsys):
+    assert main(["gate", str(baseline), str(baseline), "--atlas"]) == 2
+    assert "there is no atlas" in said(capsys)
 
 
 def edited(record, path, **changes):

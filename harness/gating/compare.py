@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 from ...errors import Usage
 from ..judging.findings import with_findings
 from ..judging.meant import MEANT
+from ..mapping.changes import Change as Meaning
 from ..record import Record, Target, Verdict
 from ..running.provenance import version
 from .drift import alike, improvement, loosest, loss
@@ -126,7 +127,8 @@ class Gate(msgspec.Struct, frozen=True):
 
     ``troubles`` say what could not be compared, ``complaints`` which waivers are not true any more, ``notes``
     what else differs between the two runs; ``accept`` is the command that makes the candidate the baseline;
-    ``findings`` are the titles of those on file that changes name.
+    ``findings`` are the titles of those on file that changes name; ``atlas`` is what changed beside numbers:
+    defaults, arguments, weights, types, errors and names, where both atlases are known.
     """
 
     assay: str
@@ -140,6 +142,7 @@ class Gate(msgspec.Struct, frozen=True):
     accept: str = ""
     format: int = FORMAT
     findings: dict[str, str] = {}
+    atlas: tuple[Meaning, ...] = ()
 
     @property
     def failing(self) -> tuple[Change, ...]:
@@ -157,13 +160,13 @@ class Gate(msgspec.Struct, frozen=True):
     @property
     def status(self) -> int:
         """Exit status: 1 where something changed or a waiver is not true, 3 where not all could be asked."""
-        return 1 if self.failing or self.complaints else 3 if self.troubles else 0
+        return 1 if self.failing or self.complaints or self.atlas else 3 if self.troubles else 0
 
     @property
     def status_of_new(self) -> int:
         """The exit status, if findings on file may fail."""
         unheard = any(change.unheard for change in self.changes)
-        return 1 if unheard or self.complaints else 3 if self.troubles else 0
+        return 1 if unheard or self.complaints or self.atlas else 3 if self.troubles else 0
 
     @property
     def versions(self) -> dict[str, tuple[str, str]]:

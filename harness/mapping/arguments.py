@@ -204,6 +204,11 @@ class Desk:
         self._timings: defaultdict[str, float] = defaultdict(float)
         self._expected: dict[tuple[str, str], Expectation] = {}
 
+    def has(self, binding: Binding) -> bool:
+        """Whether this version has the API."""
+        request = {"binding": binding.key, "look": "there"}
+        return bool(self.worker.ask(request).get("there", True))
+
     def options(self, binding: Binding, spec: Spec) -> dict[str, tuple[str, ...]]:
         """The own arguments that follow from parameters, with these: by the row, or by recording."""
         if binding.row is not None:

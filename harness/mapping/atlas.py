@@ -40,10 +40,16 @@ class Atlas(msgspec.Struct, frozen=True):
 
 
 def joined(parts: Sequence[Atlas]) -> Atlas:
-    """What several atlases have measured, in one."""
-    return Atlas(
-        *(tuple(one for part in parts for one in getattr(part, name)) for name in Atlas.__struct_fields__)
-    )
+    """What several atlases have measured, in one; of what two have, what the later one says."""
+    targets = {target.name: target for part in parts for target in part.targets}
+    functions = dict.fromkeys(one for part in parts for one in part.functions)
+    arguments, sheets = list[Argument](), list[Sheet]()
+    anew = set[tuple[str, str, str]]()
+    for part in reversed(parts):
+        arguments[:0] = [one for one in part.arguments if (one.target, one.spec, one.api) not in anew]
+        sheets[:0] = [one for one in part.sheets if (one.target, one.spec, one.api) not in anew]
+        anew |= {(one.target, one.spec, one.api) for one in (*part.arguments, *part.sheets)}
+    return Atlas(tuple(targets.values()), tuple(arguments), tuple(functions), tuple(sheets))
 
 
 def subjects(specs: Sequence[Spec], framework: str) -> list[tuple[Spec, Binding]]:
@@ -80,7 +86,7 @@ def _measured(specs: Sequence[Spec], settings: WorkerSettings, advance: Callable
         for spec, binding in subjects(specs, settings.family):
             if binding.composition and binding.row is None:
                 functions.append((spec.name, binding.api))
-            else:
+            elif desk.has(binding):
                 found += desk.arguments(binding, spec)
                 sheets.append(sheet(desk, binding, spec))
             advance(settings.target)

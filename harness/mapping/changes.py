@@ -45,10 +45,10 @@ class Change(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         if not self.before or not self.after:
-            end = f"is {'new' if not self.before else 'gone'}: {self.before or self.after}"
+            told = f"{'new' if not self.before else 'gone'}: {self.name}, {self.before or self.after}"
         else:
-            end = f"changed: {self.before} → {self.after}"
-        return f"{self.api} ({self.spec}): {self.what} {self.name} {end}"
+            told = f"changed: {self.name} {self.before} → {self.after}"
+        return f"{self.api} ({self.spec}): {self.what} {told}"
 
 
 def read(path: Path) -> Atlas:
@@ -79,6 +79,8 @@ def _defaults(before: Atlas, after: Atlas) -> Iterator[Change]:
         return {(a.target, a.spec, a.api, a.name): a for a in atlas.arguments if a.target in both}
 
     for (_, spec, api, name), one, other in _pairs(known(before), known(after)):
+        if one and other and "unasked" in (one.standing, other.standing):
+            continue
         if one and other and _default(one) != _default(other):
             yield Change("default", spec, api, name, _default(one), _default(other))
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from ...adapters.binding import BUILT, Binding
 from ...adapters.framework import Framework, Wire, leaves
-from ...adapters.recording import HOMES, changed, declared_by, literal, recorded
+from ...adapters.recording import HOMES, changed, declared_by, found, literal, recorded
 from ...adapters.rows import declared, without
 from ...adapters.surface import public_names
 from ...numerics.dtypes import DTYPES, decode, widen
@@ -65,15 +65,15 @@ def silenced(binding: Binding, option: str, text: str = "") -> Binding:
 
 def _having(family: str, glob: str) -> list[tuple[str, str, str]]:
     """Public names that take an argument so called, with it and its default."""
-    found = []
+    having = []
     for name in sorted(public_names(family)):
         try:
             parameters = declared_by(name).parameters.values()
         except ValueError:
             continue
         told = [p for p in parameters if fnmatch.fnmatchcase(p.name, glob)]
-        found += [(name, p.name, "" if p.default is p.empty else literal(p.default)) for p in told]
-    return found
+        having += [(name, p.name, "" if p.default is p.empty else literal(p.default)) for p in told]
+    return having
 
 
 MODULES = {"np": "numpy", "jnp": "jax.numpy", "nnx": "flax.nnx", "linen": "flax.linen", **HOMES}
@@ -121,6 +121,15 @@ def _declared(adapter: Framework, binding: Binding, request: Mapping[str, Any]) 
     told = declared_by(binding.api).parameters.get(option)
     text = "" if told is None or told.default is told.empty else literal(told.default)
     return {"declared": text if told is not None and text == repr(told.default) else ""}
+
+
+def _there(adapter: Framework, binding: Binding, request: Mapping[str, Any]) -> Reply:
+    """Whether this version has the API."""
+    try:
+        found(binding.api)
+    except (AttributeError, ImportError):
+        return {"there": False}
+    return {"there": True}
 
 
 def _signature(adapter: Framework, binding: Binding, request: Mapping[str, Any]) -> Reply:
@@ -305,6 +314,7 @@ def _sentence(error: BaseException, before: str = "") -> str:
 
 
 LOOKS = {
+    "there": _there,
     "declared": _declared,
     "signature": _signature,
     "recorded": _recorded,
