@@ -14,7 +14,7 @@ from ..harness.mapping.atlas import atlas as measured
 from ..harness.mapping.changes import changes, read
 from ..harness.plan import select_specs
 from ..harness.running.processes import WorkerSettings, checked_framework
-from ..reports.atlas import atlas_tables, counted, family_page, index_page
+from ..reports.atlas import atlas_tables, counted, family_page, index_page, layers_in, with_layers
 from ..reports.console import Bar, Screen
 from .ending import CannotRun
 from .options import ALL_FRAMEWORKS, Names
@@ -44,7 +44,8 @@ def atlas(
     python
         The interpreter whose frameworks are asked.
     out
-        A folder: writes a Markdown page for each family, an index and atlas.json instead of printing.
+        A folder: writes a Markdown page for each family, an index and atlas.json instead of printing. Where
+        specs are named, the rest of pages that are there stays as it is.
     as_json
         Print JSON instead of tables.
     measured_in
@@ -70,7 +71,7 @@ def atlas(
     elif out is None:
         Screen().print(atlas_tables(found, chosen))
     else:
-        _write(found, out)
+        _write(found, out, partly=bool(specs))
     return 0
 
 
@@ -83,13 +84,23 @@ def _compared(before: Atlas, after: Atlas) -> int:
     return int(bool(found))
 
 
-def _write(found: Atlas, out: Path) -> None:
-    """The record, a page for each family, and the index."""
+def _write(found: Atlas, out: Path, *, partly: bool) -> None:
+    """The record, a page for each family, and the index; of pages that are there, only some layers' parts."""
     named = {one.spec for one in (*found.arguments, *found.sheets)} | {spec for spec, _ in found.functions}
     specs = [spec for name, spec in select_specs(()).items() if name in named]
     out.mkdir(parents=True, exist_ok=True)
     (out / "atlas.json").write_bytes(msgspec.json.format(msgspec.json.encode(found)))
-    (out / "README.md").write_text(index_page(found, specs), "utf-8")
     for family in dict.fromkeys(spec.family for spec in specs):
-        (out / f"{family}.md").write_text(family_page(found, family, specs), "utf-8")
+        file, page = out / f"{family}.md", family_page(found, family, specs)
+        file.write_text(
+            with_layers(file.read_text("utf-8"), page) if partly and file.is_file() else page, "utf-8"
+        )
+    index = out / "README.md"
+    if not (partly and index.is_file()):
+        index.write_text(index_page(found, specs), "utf-8")
+    else:
+        paged = [
+            spec for spec in select_specs(()).values() if spec.name in layers_in(out / f"{spec.family}.md")
+        ]
+        index.write_text(index_page(found, paged, index.read_text("utf-8")), "utf-8")
     Screen().print(counted(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from ..specs.language.spec import Spec, Value
 from .overview import version_of
 from .sheets import alone, called, grouped, types
 
-__all__ = ["atlas_tables", "counted", "family_page", "index_page"]
+__all__ = ["atlas_tables", "counted", "family_page", "index_page", "layers_in", "with_layers"]
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -121,6 +122,14 @@ class Layer:
         return tuple(b for b in implementations(self.spec) if b.framework in families)
 
     @cached_property
+    def bound(self) -> dict[str, str]:
+        """Its implementations by framework; what is put together from primitives is marked."""
+        found: dict[str, list[str]] = {}
+        for b in self.bindings:
+            found.setdefault(b.framework, []).append(f"`{b.api}`" + (" (composed)" if b.composition else ""))
+        return {framework: ", ".join(apis) for framework, apis in found.items()}
+
+    @cached_property
     def arguments(self) -> tuple[Argument, ...]:
         """Own arguments of its APIs."""
         return tuple(a for a in self.atlas.arguments if a.spec == self.spec.name)
@@ -211,15 +220,44 @@ def family_page(atlas: Atlas, family: str, specs: Sequence[Spec]) -> str:
     )
 
 
-def index_page(atlas: Atlas, specs: Sequence[Spec]) -> str:
-    """What leads to the pages of families."""
+def layers_in(file: Path) -> dict[str, str]:
+    """The parts of a page of a family, by the names of the layers; none where there is no page."""
+    if not file.is_file():
+        return {}
+    _, *parts = PART.split(file.read_text("utf-8"))
+    return {part.partition("\n")[0]: part for part in parts}
+
+
+def with_layers(page: str, other: str) -> str:
+    """A page of a family with the parts of the layers of another one in their places, or at its end."""
+    head, *parts = PART.split(page)
+    _, *new = PART.split(other)
+    found = {part.partition("\n")[0]: part.rstrip("\n") for part in (*parts, *new)}
+    return "\n\n## ".join((head.rstrip("\n"), *found.values())) + "\n\n"
+
+
+PART = re.compile(r"^## ", re.MULTILINE)
+"""Where the part of a layer begins on a page."""
+
+
+def index_page(atlas: Atlas, specs: Sequence[Spec], before: str = "") -> str:
+    """What leads to the pages of families; what stood ``before`` says what the whole atlas comes to."""
+    known = COUNTED.search(before)
     families = dict.fromkeys(spec.family for spec in specs)
     listed = {family: [spec for spec in specs if spec.family == family] for family in families}
     return (
         _environment()
         .get_template("atlas_index.md.jinja")
-        .render(families=listed, counted=counted(atlas), versions=_versions(atlas))
+        .render(
+            families=listed,
+            counted=known[0] if known else counted(atlas),
+            versions=_versions(atlas),
+        )
     )
+
+
+COUNTED = re.compile(r"(?<=\. )[\d,]+ cells are measured of .*")
+"""What an index says that the atlas comes to."""
 
 
 def _versions(atlas: Atlas) -> str:
