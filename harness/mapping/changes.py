@@ -14,11 +14,11 @@ import msgspec
 from ...errors import Usage
 from .arguments import Argument
 from .atlas import Atlas
-from .sheets import Seen, Sheet, Weight
+from .sheets import Seen, Sheet, Signature, Weight
 
 __all__ = ["Change", "changes", "read"]
 
-What = Literal["api", "default", "argument", "weight", "drawn", "type", "error", "result", "state"]
+What = Literal["api", "default", "argument", "order", "weight", "drawn", "type", "error", "result", "state"]
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
@@ -27,8 +27,8 @@ class Change(msgspec.Struct, frozen=True):
     """One thing that is no longer as it was.
 
     Args:
-        what: a default, an argument of the signature, a weight, the law it is drawn from, a type, whether and
-            how a call raises, what it returns, or what it overwrites.
+        what: a default, an argument of the signature, their order, a weight, the law it is drawn from, a
+            type, whether and how a call raises, what it returns, or what it overwrites.
         spec: name of the spec.
         api: the public name.
         name: of the argument, the weight or the call.
@@ -112,8 +112,11 @@ def _of_one(one: Sheet, other: Sheet) -> Iterator[Change]:
     """Changes of one API."""
     about = one.spec, one.api
     if one.signature and other.signature:
-        arguments = [{a.name: a.default or "no default" for a in s.signature} for s in (one, other)]
+        arguments = [{a.name: _argument(a) for a in s.signature} for s in (one, other)]
         yield from (Change("argument", *about, n, *_texts(b, a)) for n, b, a in _pairs(*arguments) if b != a)
+        orders = [[name for name in mine if name in its] for mine, its in (arguments, arguments[::-1])]
+        if orders[0] != orders[1]:
+            yield Change("order", *about, "of arguments", *map(", ".join, orders))
     weights = [{w.name: w for w in s.weights} for s in (one, other)]
     for name, was, now in _pairs(*weights):
         if _shape(was) != _shape(now):
@@ -125,6 +128,12 @@ def _of_one(one: Sheet, other: Sheet) -> Iterator[Change]:
         for (_, what), told, tells in _pairs(*seen):
             if told and tells and _came(told) != _came(tells):
                 yield Change(_kind(told, tells), *about, what, _came(told), _came(tells))
+
+
+def _argument(argument: Signature) -> str:
+    """The default of an argument, and whether it goes by name or by position alone."""
+    alone = {"name": ", by name alone", "position": ", by position alone"}
+    return (argument.default or "no default") + alone.get(argument.kind, "")
 
 
 def _texts(before: str | None, after: str | None) -> tuple[str, str]:

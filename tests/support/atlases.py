@@ -49,6 +49,12 @@ PLANTED = {
     "default changed: eps 1e-05 → 0.001": NEW_DEFAULT,
     "argument gone: eps, 1e-05": with_sheet(signature=SHEET.signature[:1]),
     "argument new: bias, True": with_sheet(signature=(*SHEET.signature, Signature("bias", default="True"))),
+    "argument changed: eps 1e-05 → 1e-05, by name alone": with_sheet(
+        signature=(SHEET.signature[0], Signature("eps", "name", "1e-05"))
+    ),
+    "order changed: of arguments normalized_shape, eps → eps, normalized_shape": with_sheet(
+        signature=SHEET.signature[::-1]
+    ),
     "weight gone: weight, (features) float32": with_sheet(
         weights=(msgspec.structs.replace(SHEET.weights[0], name="gamma"),)
     ),
