@@ -86,7 +86,8 @@ def _compared(before: Atlas, after: Atlas) -> int:
 
 def _write(found: Atlas, out: Path, *, partly: bool) -> None:
     """The record, a page for each family, and the index; of pages that are there, only some layers' parts."""
-    named = {one.spec for one in (*found.arguments, *found.sheets)} | {spec for spec, _ in found.functions}
+    named = {argument.spec for argument in found.arguments} | {sheet.spec for sheet in found.sheets}
+    named |= {spec for spec, _ in found.functions}
     specs = [spec for name, spec in select_specs(()).items() if name in named]
     out.mkdir(parents=True, exist_ok=True)
     (out / "atlas.json").write_bytes(msgspec.json.format(msgspec.json.encode(found)))

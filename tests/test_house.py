@@ -44,7 +44,7 @@ ROOMS = {
         "running": ("", "judging"),
         "auditing": ("", "judging", "running"),
         "checking": ("", "judging", "running", "auditing"),
-        "gating": ("", "judging", "running"),
+        "gating": ("", "judging", "running", "mapping"),
         "mapping": ("", "judging", "running"),
     },
 }

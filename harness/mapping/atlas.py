@@ -48,7 +48,8 @@ def joined(parts: Sequence[Atlas]) -> Atlas:
     for part in reversed(parts):
         arguments[:0] = [one for one in part.arguments if (one.target, one.spec, one.api) not in anew]
         sheets[:0] = [one for one in part.sheets if (one.target, one.spec, one.api) not in anew]
-        anew |= {(one.target, one.spec, one.api) for one in (*part.arguments, *part.sheets)}
+        anew |= {(one.target, one.spec, one.api) for one in part.arguments}
+        anew |= {(one.target, one.spec, one.api) for one in part.sheets}
     return Atlas(tuple(targets.values()), tuple(arguments), tuple(functions), tuple(sheets))
 
 

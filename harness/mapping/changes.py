@@ -117,7 +117,8 @@ def _of_one(one: Sheet, other: Sheet) -> Iterator[Change]:
         orders = [[name for name in mine if name in its] for mine, its in (arguments, arguments[::-1])]
         if orders[0] != orders[1]:
             yield Change("order", *about, "of arguments", *map(", ".join, orders))
-    weights = [{w.name: w for w in s.weights} for s in (one, other)]
+    both = one.weights and other.weights  # a version may not let them be looked at
+    weights = [{w.name: w for w in s.weights if both} for s in (one, other)]
     for name, was, now in _pairs(*weights):
         if _shape(was) != _shape(now):
             yield Change("weight", *about, name, _shape(was), _shape(now))
