@@ -13,6 +13,7 @@ from assay.specs.language.cases import cases
 WHOLE = {
     "batch_norm": "its statistics are those of the batch",
     "batch_norm_repeated": "its statistics are those of each batch",
+    "batch_norm_over_axis": "its statistics are those of the batch",
     "masked_batch_norm": "its statistics are those of the batch",
     "batch_norm_frozen": "its running statistics are for the whole batch",
     "sequence_cross_entropy": "its mean is over the batch",
@@ -35,6 +36,7 @@ WHOLE = {
     "circle": "pairs are within the batch",
     "grpo_loss": "its mean is over the groups",
     "adaptive_log_softmax": "its loss is the mean over the batch",
+    "fractional_pool": "its boundaries are drawn for the whole batch",
     "tracked_instance_norm": "its running statistics are means over the batch",
 }
 UNREDUCED = ("none", "rows")

@@ -14,7 +14,7 @@ from assay.harness.plan import Question, reaching, refusal
 
 __all__ = ["BUDGET", "drawn", "sample"]
 
-BUDGET = 1520
+BUDGET = 1580
 """Configurations, of each implementation, that are compiled and run."""
 
 ANSWERS = 2000
