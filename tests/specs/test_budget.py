@@ -24,7 +24,7 @@ CONFIGURATIONS = {"torch": 8, "tensorflow": 5, "keras": 8, "jax": 9}
 OF_ONE_SPEC = 170
 """Configurations of smoke that all implementations of one spec are asked."""
 
-CASES = 115
+CASES = 100
 """Smoke cases of one spec."""
 
 FAULTS = 1420
