@@ -16,8 +16,11 @@ from .losses_classification import BASE_2
 Array = Any
 
 
-def reduce_terms(terms: Array, reduction: str) -> Array:
-    """Terms of a divergence as they are, summed over each row, or further."""
+def reduce_terms(terms: Array, reduction: str, weights: Array | None = None) -> Array:
+    """Terms of a divergence as they are, summed over each row, or further; rows have weights, or none."""
+    if weights is not None:
+        total = reduce_terms(weights[:, np.newaxis] * terms, reduction.replace("mean_weights", "sum"))
+        return total / np.sum(weights) if reduction == "mean_weights" else total
     if reduction in ("elements", "mean", "sum"):
         return reduce(terms, reduction.replace("elements", "none"))
     return reduce(np.sum(terms, axis=-1), "none" if reduction == "rows" else "mean")
@@ -47,10 +50,7 @@ def kl_of_quotient(
     """``p log(p/q)``, the logarithm of a quotient."""
     p, q = np.maximum(targets, epsilon), np.maximum(predictions, epsilon)
     terms = np.where(p == 0, 0.0, p * np.log(p / q))
-    if sample_weights is None:
-        return reduce_terms(terms, reduction)
-    total = reduce_terms(sample_weights[:, np.newaxis] * terms, reduction.replace("mean_weights", "sum"))
-    return total / np.sum(sample_weights) if reduction == "mean_weights" else total
+    return reduce_terms(terms, reduction, sample_weights)
 
 
 def kl_by_one_product(
@@ -220,11 +220,13 @@ FAULTS = {
         Fault(
             name="targets not clipped",
             results={
-                "y": lambda targets, predictions, epsilon, reduction: reduce_terms(
-                    xlogy(targets, np.maximum(targets, epsilon) / np.maximum(predictions, epsilon)), reduction
+                "y": lambda targets, predictions, sample_weights, epsilon, reduction: reduce_terms(
+                    xlogy(targets, np.maximum(targets, epsilon) / np.maximum(predictions, epsilon)),
+                    reduction,
+                    sample_weights,
                 )
             },
-            where="epsilon > 0 and not weighted",
+            where="epsilon > 0",
         ),
         Fault(
             name="gradient of the targets without the 1",

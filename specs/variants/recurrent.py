@@ -329,5 +329,12 @@ FAULTS = {
 CONTROLS = {
     "simple_rnn": (Control(name="both products in one", reference=simple_rnn_of_one_product),),
     "lstm": (Control(name="both products in one", reference=lstm_by),),
-    "gru": (Control(name="n + z (h - n)", reference=gru_by, where="update == 'keep'"),),
+    # A hard gate that is 1 keeps the old state to the last bit, which this form rounds.
+    "gru": (
+        Control(
+            name="n + z (h - n)",
+            reference=gru_by,
+            where="update == 'keep' and recurrent_activation == 'sigmoid'",
+        ),
+    ),
 }
