@@ -133,7 +133,7 @@ def prepare(
     elif mode == "autocast":
         call = in_bfloat16(call, shown)
     elif mode == "channels_last":
-        call = channels_last(call, shown)
+        call = laid_channels_last(call, shown)
     elif mode == "module":
         call = on_parameters(call, shown)
 
@@ -220,7 +220,7 @@ def over_samples(call: Callable[..., Any], shown: set[tuple[str, bool]]) -> Call
     return both
 
 
-def channels_last(call: Callable[..., Any], shown: set[tuple[str, bool]]) -> Callable[..., Any]:
+def laid_channels_last(call: Callable[..., Any], shown: set[tuple[str, bool]]) -> Callable[..., Any]:
     """The call on arrays of four and five axes whose second axis lies last in memory."""
 
     def run(**inputs: Any) -> Any:

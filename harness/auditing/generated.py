@@ -306,14 +306,16 @@ def _in_place_of(instead: Mapping[str, str], expectation: Expectation) -> Expect
 def _exchanged_gates(spec: Spec) -> Iterator[GeneralFault]:
     """Two gates exchanged: in all inputs that hold so many along their last axis, and in each alone."""
     gates = {given.name: _gates(given) for given in spec.inputs if given.kind in Input.NUMBERS}
-    for count in sorted(set(gates.values()) - {1}):
+    counts = sorted(set(gates.values()) - {1})
+    for count in counts:
         holding = [name for name in gates if gates[name] == count]
+        every = "" if len(counts) == 1 else f" of {count}"
         alone = {f" of {name}": [name] for name in holding} if len(holding) > 1 else {}
         for one, other in itertools.combinations(range(count), 2):
             order = list(range(count))
             order[one], order[other] = other, one
             change = functools.partial(_in_order, order)
-            for words, names in {"": holding, **alone}.items():
+            for words, names in {every: holding, **alone}.items():
                 wrong = functools.partial(_with_inputs, dict.fromkeys(names, change))
                 yield from _each_way(f"gates {one + 1} and {other + 1}{words} exchanged", wrong)
 

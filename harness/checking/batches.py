@@ -86,8 +86,12 @@ def positions(expectation: Expectation, axis: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for given in expectation.case.given:
         lengths = [text.strip() for text in given.axes.split(",")]
-        if axis in lengths and not any("*" in text for text in lengths[: lengths.index(axis)]):
-            found[given.name] = lengths.index(axis)
+        if axis in lengths:
+            before, after = lengths[: lengths.index(axis)], lengths[lengths.index(axis) + 1 :]
+            if not any("*" in text for text in before):
+                found[given.name] = len(before)
+            elif not any("*" in text for text in after):
+                found[given.name] = np.ndim(expectation.inputs[given.name]) - 1 - len(after)
     mentioned = [g.name for g in expectation.case.given if axis in g.axes.replace(",", " ").split()]
     return found if len(found) == len(mentioned) else {}
 

@@ -85,11 +85,14 @@ CONV = Operator(
     ("float32", "float64", "float16"),
 )
 
+ONE_AXIS = "infinite_logit == 'nan' and axis in (-3, -2, -1, 0, 1, 2, 3)"
+"""Of a softmax: ONNX's goes along one axis."""
+
 OPERATORS: dict[str, Operator] = {
     "relu": Operator("Relu", 14),
     "gelu": Operator("Gelu", 20, {"approximate": "'tanh' if approximate else 'none'"}),
-    "softmax": Operator("Softmax", 13, {"axis": "axis"}, where="infinite_logit == 'nan'"),
-    "log_softmax": Operator("LogSoftmax", 13, {"axis": "axis"}, where="infinite_logit == 'nan'"),
+    "softmax": Operator("Softmax", 13, {"axis": "axis"}, where=f"{ONE_AXIS} and temperature == 1"),
+    "log_softmax": Operator("LogSoftmax", 13, {"axis": "axis"}, where=ONE_AXIS),
     "dense": Operator("Gemm", 13, inputs={"x": same, "kernel": same, "bias": same}),
     "layer_norm": Operator(
         "LayerNormalization",

@@ -433,8 +433,8 @@ HELD = {"out_of_range": "error", "negative": "out_of_range", "padding": "blocked
 DATA = {
     "low": (maximum_from_a_sentinel, "softmax", {}),
     "mixed": (skips_nan_beside_minus_infinity, "softmax", {}),
-    "nothing": (nothing_for_nothing, "softmax", {}),
-    "late": (last_lane_forgotten, "softmax", {}),
+    "nothing": (nothing_for_nothing, "softmax", {"axis": -1}),
+    "late": (last_lane_forgotten, "softmax", {"axis": -1}),
     "weights_nan": (swallowed_in_weights, "layer_norm", {}),
     "squares": (squares_in_the_half_type, "rms_norm", {"dtypes": "float16"}),
 }

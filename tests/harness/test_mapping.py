@@ -130,7 +130,7 @@ def test_what_losses_give_where_nothing_counts_is_measured(desk):
 
 def test_the_atlas_has_a_page_for_each_family_and_says_what_is_settled():
     specs = [SPECS["gelu"], SPECS["dense"]]
-    whole = atlas(specs, [WorkerSettings("torch"), WorkerSettings("torch", python="/no/such/python")])
+    whole = atlas(specs, [WorkerSettings("torch"), WorkerSettings("jax", python="/no/such/python")])
     assert [target.available for target in whole.targets] == [True, False]
     page = family_page(whole, "activations", specs)
     assert "| `torch.nn.GELU` | `approximate` | `'tanh' if approximate else 'none'` | `'none'` |" in page
