@@ -287,9 +287,9 @@ print(json.dumps(refused))
 def test_every_call_of_torch_can_be_compiled_whole_but_for_what_is_known():
     """Dynamo says so of its recurrent modules; folding copies modules; a mask that selects is data.
 
-    So are the sign of a variance, the lengths of CTC and the rows of a cluster. What draws the same numbers
-    twice keeps the generator's state. CrossMapLRN2d resizes an array, which Dynamo does
-    not trace; its stand-in for grouped_mm takes bfloat16 alone.
+    So are the sign of a variance, the lengths of CTC, the rows of a cluster and where packed sequences end.
+    What draws the same numbers twice keeps the generator's state. CrossMapLRN2d resizes an array, which
+    Dynamo does not trace; its stand-in for grouped_mm takes bfloat16 alone.
     """
     done = subprocess.run([sys.executable, "-c", TRACE], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -310,6 +310,7 @@ def test_every_call_of_torch_can_be_compiled_whole_but_for_what_is_known():
         "gumbel_softmax_hard:torch.nn.functional.gumbel_softmax(hard)",
         "local_response_norm:torch.nn.CrossMapLRN2d",
         "masked_batch_norm:torch.nn.functional.batch_norm(x[mask])",
+        "packed_attention:torch.nested.nested_tensor_from_jagged",
     }
 
 
