@@ -35,8 +35,8 @@ def averaged(gradient: Array, indices: Array, rows: int) -> Array:
 
 def once_per_sample(gradient: Array, indices: Array, cotangent: Array, rows: int) -> Array:
     """Of the places of a sample that chose a row, the last one alone."""
-    total = np.zeros_like(gradient)
-    for sample, given in zip(indices, cotangent, strict=True):
+    total, samples = np.zeros_like(gradient), np.atleast_1d(indices)
+    for sample, given in zip(samples, cotangent.reshape(*samples.shape, -1), strict=True):
         last = np.zeros_like(gradient)
         last[sample] = given
         total = total + last

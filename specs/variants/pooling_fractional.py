@@ -18,11 +18,6 @@ def longer_first(rows: Array) -> Array:
 
 FAULTS = {
     "fractional_max_pool": (
-        Fault(
-            name="the numbers of height and width exchanged",
-            inputs={"samples": lambda samples: np.flip(samples, -1)},
-            where="spatial == 2",
-        ),
         Fault(name="indices from 1 on", results={"indices": lambda result: result + 1}),
     ),
     "fractional_pool": (

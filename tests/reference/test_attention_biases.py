@@ -94,7 +94,6 @@ def test_biases_of_distance_are_added_to_scores():
     assert_same(got[3], 0.0 - np.sum(into_bias[0] * distance, axis=(1, 2)))
 
 
-@proves(alibi_slopes, by="worked figures")
 def test_slopes_are_those_of_the_paper():
     for heads, first, exponents in (
         (8, 0, [1, 2, 3, 4, 5, 6, 7, 8]),

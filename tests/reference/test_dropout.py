@@ -72,7 +72,6 @@ def test_a_mask_of_length_one_is_shared_along_the_axis():
     assert_same(y[1], np.zeros((3, 2)))
 
 
-@proves(dropout_vjp, by="law")
 def test_a_mask_shared_over_the_batch_multiplies_the_variance_of_a_gradient():
     """The gradient of w in the sum of w · dropout(x) over a batch, by the enumeration of all masks."""
     x = np.array([[1.0], [1.0], [1.0]])
