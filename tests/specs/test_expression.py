@@ -44,7 +44,7 @@ def test_every_expression_on_file_is_one(expressions):
     found = list(expressions())
     assert found
     for expression in found:
-        assert checked(expression, ("normal", "uniform", "gumbel")) == expression
+        assert checked(expression, ("normal", "uniform", "gumbel", "boundaries")) == expression
 
 
 def test_an_expression_is_its_value_over_names():
