@@ -17,9 +17,7 @@ def longer_first(rows: Array) -> Array:
 
 
 FAULTS = {
-    "fractional_max_pool": (
-        Fault(name="indices from 1 on", results={"indices": lambda result: result + 1}),
-    ),
+    "fractional_max_pool": (Fault(name="indices from 1 on", results={"indices": lambda result: result + 1}),),
     "fractional_pool": (
         Fault(
             name="longer cells first",
