@@ -82,7 +82,11 @@ TASKS = {
     ),
     "torch": ([*CHECK, "in_torch.py:softmax", "--spec", "softmax"], "torch", 5.0),
     "JAX": ([*CHECK, "in_jax.py:softmax", "--spec", "softmax"], "jax", 15.0),
-    "Triton, interpreted": ([*CHECK, f"{TRITON}:softmax", "--spec", "softmax", "axis=-1"], "triton", 15.0),
+    "Triton, interpreted": (
+        [*CHECK, f"{TRITON}:softmax", "--spec", "softmax", "axis=-1", "between=0"],
+        "triton",
+        15.0,
+    ),
 }
 
 EXAMPLES = {
@@ -98,7 +102,7 @@ EXAMPLES = {
     "triton_grouped_attention.py:attention": (
         "grouped_query_attention head_map=blocked empty_row=zero --tile 16"
     ),
-    "triton_softmax.py:softmax": "softmax axis=-1 --tile 32",
+    "triton_softmax.py:softmax": "softmax axis=-1 between=0 --tile 32",
 }
 """Kernels of the examples, each with its spec, options and tiles."""
 

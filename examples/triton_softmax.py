@@ -1,7 +1,7 @@
 """A softmax in Triton: one program per row. Compiled where there is a GPU, interpreted on the CPU elsewhere.
 
-    assay check examples/triton_softmax.py:softmax --spec softmax axis=-1 --tile 32
-    assay check examples/triton_softmax.py:broken --spec softmax axis=-1 --tile 32
+    assay check examples/triton_softmax.py:softmax --spec softmax axis=-1 between=0 --tile 32
+    assay check examples/triton_softmax.py:broken --spec softmax axis=-1 between=0 --tile 32
 
 The broken twin loads 0 where it should load minus infinity: lanes behind the end of a row count in its sum.
 """

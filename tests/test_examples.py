@@ -15,7 +15,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 #: A triton that something else has imported would not be interpreted, hence a process of its own.
 ALONE = {"isolate": True, "time_limit": 120.0}
-TRITON = ALONE | {"axis": -1, "tiles": (32,)}
+TRITON = ALONE | {"axis": -1, "between": 0, "tiles": (32,)}
 ATTENTION = ALONE | {
     "head_map": "blocked",
     "empty_row": "zero",
