@@ -11,6 +11,7 @@ import msgspec
 from ...adapters.binding import Binding, bindings
 from ...specs import all_specs
 from ...specs.questions import Looks, Point
+from ...syntax import parse
 from ..running.processes import Unstarted, Worker, WorkerSettings
 from ..running.provenance import target_facts
 from .arguments import Argument, Desk
@@ -81,7 +82,7 @@ def looks_of(desk: Desk, family: str, wanted: Iterable[tuple[Looks, str]]) -> It
 
 def _is_of(code: str, family: str) -> bool:
     """Whether a line of code is a framework's."""
-    names = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    names = {node.id for node in ast.walk(parse(code)) if isinstance(node, ast.Name)}
     return bool(names & {*HOMES[family]})
 
 

@@ -19,7 +19,7 @@ __all__ = ["checked_host", "last_words", "unpacked"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
-PARTS = ("errors.py", "adapters", "numerics", "harness/__init__.py", "harness/running")
+PARTS = ("errors.py", "syntax.py", "adapters", "numerics", "harness/__init__.py", "harness/running")
 """What of the package a worker imports."""
 
 UNPACK = """

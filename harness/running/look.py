@@ -23,6 +23,7 @@ from ...adapters.recording import HOMES, changed, declared_by, found, literal, r
 from ...adapters.rows import declared, without
 from ...adapters.surface import public_names
 from ...numerics.dtypes import DTYPES, decode, widen
+from ...syntax import parse
 
 __all__ = ["asked", "look", "silenced"]
 
@@ -82,7 +83,7 @@ MODULES = {"np": "numpy", "jnp": "jax.numpy", "nnx": "flax.nnx", "linen": "flax.
 
 def _evaluated(code: str) -> Any:
     """What the last expression of some lines comes to."""
-    tree = ast.parse(code)
+    tree = parse(code)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     space: dict[str, Any] = {}
     for name in names & {*MODULES, "torch", "keras", "jax", "flax", "optax", "inspect"}:
