@@ -464,7 +464,7 @@ def _asked(settings: RunSettings, console: Screen) -> records.Record:
             progress.start(name, total)
         record = task.execute()
     for reason in dict.fromkeys(task.lost):
-        console.print(f"[dim]{escape(reason)}; others did its work.[/dim]", soft_wrap=True)
+        console.print(f"[dim]{escape(reason)}[/dim]", soft_wrap=True)
     if not any(target.available for target in record.targets):
         raise CannotRun("No framework could be asked. " + " ".join(t.reason for t in record.targets))
     return record

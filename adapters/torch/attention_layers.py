@@ -42,6 +42,10 @@ def layer(query, key, query_kernel, output_bias):
     return made(query, key, query_kernel, output_bias, batch_first=True)
 
 
+def steps_first(query, key, query_kernel, output_bias):
+    return made(query, key, query_kernel, output_bias, batch_first=False)
+
+
 def made(query, key, query_kernel, output_bias, batch_first):
     features, heads, _ = query_kernel.shape
     memory = features if key is None else key.shape[2]
@@ -57,6 +61,16 @@ def made(query, key, query_kernel, output_bias, batch_first):
     )
 
 
+def in_order(attention, x):
+    return x if attention.batch_first else x.transpose(0, 1)
+
+
+@binds(
+    "multi_head_attention",
+    "torch.nn.MultiheadAttention(batch_first=False)",
+    where=ONE_DEPTH,
+    build=steps_first,
+)
 @binds("multi_head_attention", "torch.nn.MultiheadAttention", where=ONE_DEPTH, build=layer)
 def multi_head(
     built,
@@ -80,47 +94,9 @@ def multi_head(
     biases = query_bias, key_bias, value_bias, output_bias
     weights = weights_of(query_kernel, key_kernel, value_kernel, output_kernel, biases, key.shape[2])
     attn_mask, padding = forbidden(query, key, mask, key_mask, masking)
-    call = functional_call(
-        built, weights, (query, key, value, padding, False, attn_mask, True, masking == "causal")
-    )
-    return call[0]
-
-
-def steps_first(query, key, query_kernel, output_bias):
-    return made(query, key, query_kernel, output_bias, batch_first=False)
-
-
-@binds(
-    "multi_head_attention",
-    "torch.nn.MultiheadAttention(batch_first=False)",
-    where=ONE_DEPTH,
-    build=steps_first,
-)
-def multi_head_steps_first(
-    built,
-    query,
-    key,
-    value,
-    query_kernel,
-    key_kernel,
-    value_kernel,
-    output_kernel,
-    query_bias,
-    key_bias,
-    value_bias,
-    output_bias,
-    mask,
-    key_mask,
-    *,
-    masking,
-):
-    key, value = (query if x is None else x for x in (key, value))
-    biases = query_bias, key_bias, value_bias, output_bias
-    weights = weights_of(query_kernel, key_kernel, value_kernel, output_kernel, biases, key.shape[2])
-    attn_mask, padding = forbidden(query, key, mask, key_mask, masking)
-    arrays = (x.transpose(0, 1) for x in (query, key, value))
+    arrays = (in_order(built, x) for x in (query, key, value))
     call = functional_call(built, weights, (*arrays, padding, False, attn_mask, True, masking == "causal"))
-    return call[0].transpose(0, 1)
+    return in_order(built, call[0])
 
 
 NO_BIAS = (None,) * 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .attention_layers import flat
+from .attention_layers import flat, in_order
 from .framework import binds, torch
 from .modules import functional_call
 
@@ -119,6 +119,17 @@ def encoder_layer(x, projections, inner_kernel, offsets, norm, activation, epsil
     return torch.nn.TransformerEncoderLayer(**options).train(not inference)
 
 
+def encoder_layer_steps_first(x, projections, inner_kernel, offsets, norm, activation, epsilon, inference):
+    options = options_of(x, projections.shape[-2], inner_kernel, offsets, norm, activation, epsilon)
+    return torch.nn.TransformerEncoderLayer(**options | {"batch_first": False}).train(not inference)
+
+
+@binds(
+    "transformer_encoder_layer",
+    "torch.nn.TransformerEncoderLayer(batch_first=False)",
+    where=ONE_WIDTH,
+    build=encoder_layer_steps_first,
+)
 @binds("transformer_encoder_layer", "torch.nn.TransformerEncoderLayer", where=ONE_WIDTH, build=encoder_layer)
 def encode(
     built,
@@ -141,43 +152,8 @@ def encode(
         *(projections, output_kernel, inner_kernel, outer_kernel, scales),
         *(projection_biases, output_bias, inner_bias, outer_bias, offsets),
     )
-    return functional_call(built, weights, (x, later_keys(x, causal), padding(lengths, x), causal))
-
-
-def encoder_layer_steps_first(x, projections, inner_kernel, offsets, norm, activation, epsilon, inference):
-    options = options_of(x, projections.shape[-2], inner_kernel, offsets, norm, activation, epsilon)
-    return torch.nn.TransformerEncoderLayer(**options | {"batch_first": False}).train(not inference)
-
-
-@binds(
-    "transformer_encoder_layer",
-    "torch.nn.TransformerEncoderLayer(batch_first=False)",
-    where=ONE_WIDTH,
-    build=encoder_layer_steps_first,
-)
-def encode_steps_first(
-    built,
-    x,
-    projections,
-    output_kernel,
-    inner_kernel,
-    outer_kernel,
-    scales,
-    projection_biases,
-    output_bias,
-    inner_bias,
-    outer_bias,
-    offsets,
-    lengths,
-    *,
-    causal,
-):
-    weights = encoder_weights(
-        *(projections, output_kernel, inner_kernel, outer_kernel, scales),
-        *(projection_biases, output_bias, inner_bias, outer_bias, offsets),
-    )
-    given = x.transpose(0, 1), later_keys(x, causal), padding(lengths, x), causal
-    return functional_call(built, weights, given).transpose(0, 1)
+    given = in_order(built.self_attn, x), later_keys(x, causal), padding(lengths, x), causal
+    return in_order(built.self_attn, functional_call(built, weights, given))
 
 
 def decoder_layer(x, projections, inner_kernel, offsets, norm, activation, epsilon):
@@ -186,6 +162,17 @@ def decoder_layer(x, projections, inner_kernel, offsets, norm, activation, epsil
     )
 
 
+def decoder_layer_steps_first(x, projections, inner_kernel, offsets, norm, activation, epsilon):
+    options = options_of(x, projections.shape[-2], inner_kernel, offsets, norm, activation, epsilon)
+    return torch.nn.TransformerDecoderLayer(**options | {"batch_first": False})
+
+
+@binds(
+    "transformer_decoder_layer",
+    "torch.nn.TransformerDecoderLayer(batch_first=False)",
+    where=ONE_WIDTH,
+    build=decoder_layer_steps_first,
+)
 @binds("transformer_decoder_layer", "torch.nn.TransformerDecoderLayer", where=ONE_WIDTH, build=decoder_layer)
 def decode(
     built,
@@ -211,46 +198,8 @@ def decode(
         *(projection_biases, output_biases, inner_bias, outer_bias, offsets),
     )
     masks = later_keys(x, causal), None, padding(lengths, x), padding(memory_lengths, memory)
-    return functional_call(built, weights, (x, memory, *masks, causal))
-
-
-def decoder_layer_steps_first(x, projections, inner_kernel, offsets, norm, activation, epsilon):
-    options = options_of(x, projections.shape[-2], inner_kernel, offsets, norm, activation, epsilon)
-    return torch.nn.TransformerDecoderLayer(**options | {"batch_first": False})
-
-
-@binds(
-    "transformer_decoder_layer",
-    "torch.nn.TransformerDecoderLayer(batch_first=False)",
-    where=ONE_WIDTH,
-    build=decoder_layer_steps_first,
-)
-def decode_steps_first(
-    built,
-    x,
-    memory,
-    projections,
-    output_kernels,
-    inner_kernel,
-    outer_kernel,
-    scales,
-    projection_biases,
-    output_biases,
-    inner_bias,
-    outer_bias,
-    offsets,
-    lengths,
-    memory_lengths,
-    *,
-    causal,
-):
-    weights = decoder_weights(
-        *(projections, output_kernels, inner_kernel, outer_kernel, scales),
-        *(projection_biases, output_biases, inner_bias, outer_bias, offsets),
-    )
-    masks = later_keys(x, causal), None, padding(lengths, x), padding(memory_lengths, memory)
-    given = x.transpose(0, 1), memory.transpose(0, 1), *masks, causal
-    return functional_call(built, weights, given).transpose(0, 1)
+    arrays = (in_order(built.self_attn, each) for each in (x, memory))
+    return in_order(built.self_attn, functional_call(built, weights, (*arrays, *masks, causal)))
 
 
 def encoder(x, projections, inner_kernel, offsets, final_scale, norm, layers, inference):

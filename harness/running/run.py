@@ -6,7 +6,7 @@ case and shared. Whatever happens to a worker costs one case.
 Whatever happens to this process costs nothing that was already written: ``--resume`` goes on from the stream.
 
 Where hosts are named, each of them serves every target, in the place of this machine. A host that dies costs
-one case, and its work goes on at the others.
+one case at most, and its work goes on at the others.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class RunSettings:
 class Run:
     """One run; ``execute`` returns the record, which ``record`` keeps also where an exception ends it.
 
-    ``lost`` tells of hosts that did not start or were gone, whose work others did.
+    ``lost`` tells of hosts that did not start or were gone; others do their work, where there are any.
     """
 
     def __init__(self, settings: RunSettings, on_verdict: OnVerdict = lambda verdict: None) -> None:

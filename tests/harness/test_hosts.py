@@ -13,7 +13,9 @@ import threading
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
+from support.compared import TORCH
 
 from assay.adapters.binding import load_bindings
 from assay.cli.app import main
@@ -64,12 +66,24 @@ def test_a_host_is_sent_what_it_needs_and_one_that_does_not_start_costs_nothing(
     assert {path.name for path in tmp_path.iterdir()} == {"never", "away", "out"}
 
 
-def test_where_no_host_starts_or_has_the_same_versions_the_target_says_why(tmp_path):
+def test_where_no_host_starts_the_target_says_why(tmp_path):
     never = program(tmp_path / "never", "exit 1")
     run = run_by([never], tmp_path / "out")
     (target,) = run.execute().targets
     assert not target.available
     assert f"the worker {never} does not start" in target.reason
+
+
+def test_a_host_with_other_versions_than_the_others_is_refused(tmp_path):
+    run = run_by(["ssh=me@one", "ssh=me@two"], tmp_path / "out")
+    first, second = run.settings.serving
+    assert run._like_others(first, TORCH) is TORCH
+    assert run._like_others(second, TORCH) is TORCH
+    older = msgspec.structs.replace(TORCH, versions={"torch": "2.11.0"})
+    with pytest.raises(
+        Unstarted, match=r"the worker ssh=me@two has torch 2\.11\.0, where others have torch 2\.12\.0"
+    ):
+        run._like_others(second, older)
 
 
 def test_a_host_that_is_gone_in_the_midst_leaves_its_work_to_others_or_ends_the_run(tmp_path):
