@@ -14,13 +14,14 @@ from .distributions import (
     check_classes,
     shares_of_classes,
 )
-from .reductions import elements, reduce, rows, share_out, spread
+from .reductions import LeftOut, elements, reduce, rows, share_out, spread
 
 __all__ = [
     "sigmoid_cross_entropy",
     "sigmoid_cross_entropy_vjp",
     "softmax_cross_entropy",
     "softmax_cross_entropy_vjp",
+    "softmax_over",
     "sparse_softmax_cross_entropy",
     "sparse_softmax_cross_entropy_vjp",
 ]
@@ -28,8 +29,12 @@ __all__ = [
 MEANS = ("mean", "mean_rows", "mean_batch")
 """Means over rows of which some are ignored."""
 
+softmax_over = LeftOut({"logits": -np.inf}, {"targets": 0.0})
+"""Classes that a softmax leaves out."""
+
 
 @rows.loss
+@softmax_over.loss
 def softmax_cross_entropy(
     logits: Array,
     targets: Array,
@@ -57,13 +62,14 @@ def softmax_cross_entropy(
     arXiv:1512.00567, section 7, for label smoothing.
     """
     shares = shares_of_classes(logits, targets, class_weights, label_smoothing)
-    terms = shares * log_softmax(logits)
+    log_p = log_softmax(logits)
     if zero_target == "zero":
-        terms = np.where(shares == 0, 0.0, terms)
-    return -np.sum(terms, axis=-1)
+        log_p = np.where(shares == 0, 0.0, log_p)
+    return -np.sum(shares * log_p, axis=-1)
 
 
 @rows.vjp
+@softmax_over.vjp
 def softmax_cross_entropy_vjp(
     logits: Array,
     targets: Array,

@@ -12,7 +12,7 @@ from .checks import Array, require, require_shape
 from .distributions import (
     one_more_than_difference,
 )
-from .reductions import reduce, rows, spread
+from .reductions import LeftOut, reduce, rows, spread
 
 __all__ = [
     "TERM_REDUCTIONS",
@@ -29,7 +29,11 @@ __all__ = [
 TERM_REDUCTIONS = ("batchmean", "rows", "elements", "mean", "sum")
 """How the terms of a divergence may be reduced."""
 
+terms_over = LeftOut({}, {"targets": 1.0, "log_targets": 0.0, "log_predictions": 0.0})
+"""Classes whose term is left out: that of 1 beside 1 is 0."""
 
+
+@terms_over.loss
 def kl_divergence(
     targets: Array, log_predictions: Array, *, reduction: str = "batchmean", zero_target: str = "zero"
 ) -> Array:
@@ -60,6 +64,7 @@ def kl_divergence(
     return _reduce_terms(terms, reduction)
 
 
+@terms_over.vjp
 def kl_divergence_vjp(
     targets: Array,
     log_predictions: Array,
@@ -79,6 +84,7 @@ def kl_divergence_vjp(
     return of_targets, -(terms * targets)
 
 
+@terms_over.loss
 def kl_divergence_with_log_targets(
     log_targets: Array, log_predictions: Array, *, reduction: str = "batchmean"
 ) -> Array:
@@ -103,6 +109,7 @@ def kl_divergence_with_log_targets(
     return _reduce_terms(np.exp(log_targets) * (log_targets - log_predictions), reduction)
 
 
+@terms_over.vjp
 def kl_divergence_with_log_targets_vjp(
     log_targets: Array, log_predictions: Array, cotangent: Array, *, reduction: str = "batchmean"
 ) -> tuple[Array, Array]:
@@ -204,6 +211,7 @@ def _spread_terms(
 
 
 @rows.loss
+@terms_over.loss
 def generalized_kl_divergence(log_predictions: Array, targets: Array) -> Array:
     """Kullback–Leibler divergence of what need not sum to one.
 
@@ -224,6 +232,7 @@ def generalized_kl_divergence(log_predictions: Array, targets: Array) -> Array:
 
 
 @rows.vjp
+@terms_over.vjp
 def generalized_kl_divergence_vjp(
     log_predictions: Array, targets: Array, cotangent: Array
 ) -> tuple[Array, Array]:

@@ -16,6 +16,7 @@ from .distributions import (
     normalized_rows_vjp,
     shares_of_classes,
 )
+from .losses_classification import softmax_over
 from .reductions import elements, rows
 
 __all__ = [
@@ -250,6 +251,7 @@ def _of_label(predictions: Array, labels: Array, q: float) -> tuple[Array, Array
 
 
 @rows.loss
+@softmax_over.loss
 def poly_cross_entropy(logits: Array, targets: Array, *, epsilon: float = 2.0) -> Array:
     """Cross entropy whose first polynomial term has another coefficient.
 
@@ -267,12 +269,12 @@ def poly_cross_entropy(logits: Array, targets: Array, *, epsilon: float = 2.0) -
     arXiv:2204.12511.
     """
     require_shape("targets", targets, logits.shape, "as logits")
-    return -np.sum(targets * log_softmax(logits), axis=-1) + epsilon * np.sum(
-        targets * (1.0 - softmax(logits)), axis=-1
-    )
+    log_p, p = (np.where(targets == 0, 0.0, x) for x in (log_softmax(logits), softmax(logits)))
+    return -np.sum(targets * log_p, axis=-1) + epsilon * np.sum(targets * (1.0 - p), axis=-1)
 
 
 @rows.vjp
+@softmax_over.vjp
 def poly_cross_entropy_vjp(
     logits: Array, targets: Array, cotangent: Array, *, epsilon: float = 2.0
 ) -> tuple[Array, Array]:

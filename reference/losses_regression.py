@@ -6,7 +6,7 @@ import numpy as np
 
 from ..numerics.magnitude import magnitude
 from .checks import Array, require, require_shape
-from .reductions import elements, rows
+from .reductions import LeftOut, elements, rows
 
 __all__ = [
     "COSINE_FORMS",
@@ -34,6 +34,9 @@ __all__ = [
 
 COSINE_FORMS = ("similarity", "negative", "distance")
 """What a cosine is made a loss by: itself, its negative, or 1 less it."""
+
+vectors_over = LeftOut({}, {"predictions": 0.0, "targets": 0.0})
+"""Places of vectors that are left out of their product and of their lengths."""
 
 
 @elements.loss
@@ -392,6 +395,7 @@ def _held_variances(predictions: Array, variances: Array, epsilon: float) -> Arr
 
 
 @rows.loss
+@vectors_over.loss
 def cosine_similarity(
     predictions: Array, targets: Array, *, axis: int = -1, epsilon: float = 1e-8, form: str = "similarity"
 ) -> Array:
@@ -419,6 +423,7 @@ def cosine_similarity(
 
 
 @rows.vjp
+@vectors_over.vjp
 def cosine_similarity_vjp(
     predictions: Array,
     targets: Array,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from .checks import Array, require, require_shape
 __all__ = [
     "REDUCTIONS",
     "WEIGHTED_MEANS",
+    "LeftOut",
     "elements",
     "reduce",
     "rows",
@@ -107,6 +108,88 @@ multiplied; ``row_mean``, whether the last axis is averaged before the reduction
 
 elements, rows = Losses(of_rows=False), Losses(of_rows=True)
 single_elements, single_rows = Losses(of_rows=False, reduction="none"), Losses(of_rows=True, reduction="none")
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Two decorators under which a mask says which classes count, as if there were no others.
+
+    Those that do not are given numbers that add nothing. Behind the inputs stands ``mask``, of their shape,
+    or None. A gradient has the keyword ``masking``: what does not count has none (``select``), or 0 times
+    the gradient that it would have (``select_values``), which NaN and infinities survive.
+
+    Args:
+        absent: inputs that no class reads where it does not count, with what stands in their place.
+        neutral: the other inputs, with what adds nothing.
+    """
+
+    absent: Mapping[str, float]
+    neutral: Mapping[str, float]
+
+    def loss(self, loss: Function) -> Function:
+        """The loss over the classes that count."""
+        names = [n for n, p in inspect.signature(loss).parameters.items() if p.kind is not p.KEYWORD_ONLY]
+
+        @functools.wraps(loss)
+        def over_mask(*inputs: Array, **options: Any) -> Array:
+            given, mask = inputs[: len(names)], _last(inputs, len(names))
+            found: Array = loss(*self._filled(names, given, mask, {**self.absent, **self.neutral}), **options)
+            return found
+
+        over_mask.__doc__ = f"{inspect.getdoc(loss)}\n{MASKED}"
+        return _with_mask(over_mask, len(names), default=None)
+
+    def vjp(self, vjp: Function) -> Function:
+        """The gradient of the loss over the classes that count."""
+        names = [n for n, p in inspect.signature(vjp).parameters.items() if p.kind is not p.KEYWORD_ONLY][:-1]
+
+        @functools.wraps(vjp)
+        def over_mask(*inputs: Array, masking: str = "select", **options: Any) -> tuple[Array, ...]:
+            given, mask, cotangent = inputs[: len(names)], _last(inputs[:-1], len(names)), inputs[-1]
+
+            def gradients(filled: Mapping[str, float]) -> tuple[Array, ...]:
+                found: tuple[Array, ...] = vjp(
+                    *self._filled(names, given, mask, filled), cotangent, **options
+                )
+                return found
+
+            if mask is None:
+                return gradients({})
+            right = (np.where(mask, g, 0.0) for g in gradients({**self.absent, **self.neutral}))
+            if masking == "select":
+                return tuple(right)
+            own = zip(names, gradients(self.absent), strict=False)  # what has no gradient comes last
+            spoilt = (n not in self.absent and np.isnan(0.0 * g) for n, g in own)
+            return tuple(np.where(bad, np.nan, g) for bad, g in zip(spoilt, right, strict=True))
+
+        keyword = inspect.Parameter("masking", inspect.Parameter.KEYWORD_ONLY, default="select")
+        return _with_mask(over_mask, len(names), keyword)
+
+    @staticmethod
+    def _filled(
+        names: Sequence[str], given: Iterable[Array], mask: Array | None, filled: Mapping[str, float]
+    ) -> list[Array]:
+        """The inputs, with numbers in the place of what does not count."""
+        if mask is None:
+            return list(given)
+        return [np.where(mask, x, filled[n]) if n in filled else x for n, x in zip(names, given, strict=True)]
+
+
+MASKED = """
+``mask`` has the shape of the inputs: classes where it is False are left out, as if they were not there.
+"""
+
+
+def _with_mask(
+    whole: Function, place: int, *keywords: inspect.Parameter, default: Any = inspect.Parameter.empty
+) -> Function:
+    """The function, whose signature names the mask at its place, and these keywords."""
+    signature = inspect.signature(whole)
+    mask = inspect.Parameter("mask", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
+    given = list(signature.parameters.values())
+    parameters = [*given[:place], mask, *given[place:], *keywords]
+    whole.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return whole
 
 
 def _last(inputs: Sequence[Array], count: int) -> Array | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..reference import losses_classification as reference
-from .language.loss import MEAN_OF_MEANS, ROW_MEAN, loss
+from .language.loss import MASKED_DATA, MEAN_OF_MEANS, ROW_MEAN, loss, masking
 from .language.spec import Constraint, Input, Parameter, Source, Spec
 
 ROWS = "*(batch, steps)[:rank]"
@@ -26,6 +26,7 @@ ZERO_TARGET = Parameter(
     facet=True,
     right="zero",
 )
+CLASS_MASK, MASKING, UNMASKED = masking(f"{ROWS}, classes", seen="masked")
 SMOOTHING_SOURCE = Source(
     "Szegedy et al. (2015), Rethinking the inception architecture", "https://arxiv.org/abs/1512.00567"
 )
@@ -42,6 +43,7 @@ softmax_cross_entropy = loss(
             frozen="gradient == 'constant'",
         ),
         CLASS_WEIGHTS,
+        CLASS_MASK,
     ),
     LABEL_SMOOTHING,
     WEIGHTED,
@@ -54,9 +56,10 @@ softmax_cross_entropy = loss(
         right="exact",
     ),
     ZERO_TARGET,
+    *MASKING,
     weighted="samples_weighted",
     sizes=((5, 3, 7), (1, 1, 2), (4, 3, 1), (16, 2, 65), (2, 3, 513)),
-    data=("normal", "offset", "saturated", "large", "nan", "negative_infinities"),
+    data=("normal", "offset", "saturated", "large", "nan", "negative_infinities", *MASKED_DATA),
     constraints=(SMOOTHING_IN_RANGE,),
     kernel_data={"low": ("logits",), "late": ("logits",), "mixed": ("logits",)},
     excluded=(
@@ -66,6 +69,10 @@ softmax_cross_entropy = loss(
         "zero_target == 'nan' and label_smoothing > 0",
         # There all losses are 0, or one: options would not be seen.
         "classes == 1 and (rank > 1 or weighted or label_smoothing > 0) or batch == 1 and rank > 1",
+        *UNMASKED,
+        # What is left out is left out of everything.
+        "masked and (weighted or samples_weighted or rank > 1 or label_smoothing > 0 or classes == 1)",
+        "masked and (gradient != 'exact' or zero_target != 'zero')",
     ),
     sources=(SMOOTHING_SOURCE,),
 )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 
 from ..reference import losses_divergence as reference
-from .language.loss import loss, weighing
+from .language.loss import MASKED_DATA, loss, masking, weighing
 from .language.spec import Input, Parameter, Source, Spec
 from .losses_classification import ZERO_TARGET
 
 SAMPLES_WEIGHTED, SAMPLE_WEIGHTS, SENSELESS = weighing()
+MASK, MASKING, UNMASKED = masking("batch, classes")
+OF_ROWS = (*UNMASKED, "masked and (reduction in ('elements', 'mean') or classes == 1)")
+"""Out of scope: what becomes of terms that are left out, and classes of which none can be."""
 LOG_PREDICTIONS = Input("log_predictions", "batch, classes", meaning="log-probabilities")
 TERM_REDUCTION = Parameter(
     "reduction",
@@ -35,26 +38,28 @@ KL_SOURCES = (
 
 kl_divergence = Spec(
     reference=reference.kl_divergence,
-    inputs=(Input("targets", "batch, classes", kind="probability"), LOG_PREDICTIONS),
+    inputs=(Input("targets", "batch, classes", kind="probability"), LOG_PREDICTIONS, MASK),
     parameters=(
         TERM_REDUCTION,
         ZERO_TARGET,
         ZERO_GRADIENT,
+        *MASKING,
     ),
     sizes=DISTRIBUTION_SIZES,
-    data=("normal", "offset", "saturated", "zeros", "nan", "negative_infinities"),
+    data=("normal", "offset", "saturated", "zeros", "nan", "negative_infinities", *MASKED_DATA),
+    excluded=(*OF_ROWS, "masked and (zero_target != 'zero' or zero_gradient != 'infinite')"),
     sources=KL_SOURCES,
     empty=(),
 )
 
 kl_divergence_with_log_targets = Spec(
     reference=reference.kl_divergence_with_log_targets,
-    inputs=(Input("log_targets", "batch, classes", meaning="log-probabilities"), LOG_PREDICTIONS),
-    parameters=(TERM_REDUCTION,),
+    inputs=(Input("log_targets", "batch, classes", meaning="log-probabilities"), LOG_PREDICTIONS, MASK),
+    parameters=(TERM_REDUCTION, *MASKING),
     sizes=DISTRIBUTION_SIZES,
-    data=("normal", "tails", "saturated", "ties", "nan"),
+    data=("normal", "tails", "saturated", "ties", "nan", *MASKED_DATA),
     # Targets of exp(100) leave the range, and so do all sums of them.
-    excluded=("data == 'saturated' and reduction != 'elements'",),
+    excluded=("data == 'saturated' and reduction != 'elements'", *OF_ROWS),
     sources=KL_SOURCES,
     empty=(),
 )
@@ -88,9 +93,12 @@ generalized_kl_divergence = loss(
     (
         Input("log_predictions", "batch, classes", meaning="logarithms of what need not sum to one"),
         Input("targets", "batch, classes", kind="positive", meaning="need not sum to one"),
+        MASK,
     ),
+    *MASKING,
     sizes=((5, 7), (1, 1)),
-    data=("normal", "tails", "nan", "negative_infinities"),
+    data=("normal", "tails", "nan", "negative_infinities", *MASKED_DATA),
+    excluded=(*UNMASKED, "masked and classes == 1"),
     sources=(
         Source(
             "Boyd and Vandenberghe (2004), Convex optimization", "https://web.stanford.edu/~boyd/cvxbook/"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ..reference import losses_entropies as reference
-from .language.loss import loss
+from .language.loss import MASKED_DATA, loss, masking
 from .language.spec import Input, Parameter, Source, Spec
 from .losses_classification import CLASS_WEIGHTS, SMOOTHING_IN_RANGE, WEIGHTED
+
+MASK, MASKING, UNMASKED = masking("batch, classes", seen="masked")
 
 binary_focal_cross_entropy = loss(
     reference.binary_focal_cross_entropy,
@@ -85,10 +87,13 @@ poly_cross_entropy = loss(
     (
         Input("logits", "batch, classes", meaning="unnormalised log-probabilities"),
         Input("targets", "batch, classes", kind="unit", meaning="shares of the classes"),
+        MASK,
     ),
     Parameter("epsilon", (2.0, -1.0), "what is added to the coefficient of the first term"),
+    *MASKING,
     sizes=((5, 7), (3, 2)),
-    data=("normal", "offset", "saturated", "nan"),
+    data=("normal", "offset", "saturated", "nan", *MASKED_DATA),
+    excluded=UNMASKED,
     sources=(Source("Leng et al. (2022), PolyLoss", "https://arxiv.org/abs/2204.12511"),),
 )
 

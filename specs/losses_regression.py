@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from ..reference import losses_regression as reference
-from .language.loss import loss, same_shape
+from .language.loss import loss, masking, same_shape
 from .language.spec import Constraint, Input, Parameter, Source
 
 PREDICTIONS = Input("predictions", "batch, features", meaning="what the model says")
@@ -199,17 +201,20 @@ gaussian_nll = loss(
     ),
 )
 
+MASK, MASKING, UNMASKED = masking("batch, features")
+
 cosine_similarity = loss(
     reference.cosine_similarity,
-    (PREDICTIONS, TARGETS),
+    (PREDICTIONS, TARGETS, dataclasses.replace(MASK, meaning="which features count")),
     Parameter("axis", (-1, 0), "along which the vectors stand"),
     Parameter("form", reference.COSINE_FORMS, "the cosine, its negative, or 1 less it", facet=True),
     Parameter("epsilon", (1e-8, 1e-7, 0.0, 1.0), "the least that a vector is divided by", facet=True),
     FLOOR_GRADIENT,
+    *MASKING,
     weighted=True,
     # Along the first axis the vectors of the second size are single numbers, some of them 0.
     sizes=((3, 17), (1, 65)),
-    data=("normal", "zeros", "offset", "large", "nan"),
+    data=("normal", "zeros", "offset", "large", "nan", "padding_nan"),
     constraints=(
         Constraint(
             "C2",
@@ -225,5 +230,7 @@ cosine_similarity = loss(
         "weighted and axis == 0",
         # It is 0 in float16, where a vector of zeros is then divided by 0.
         "epsilon == 1e-8 and dtype == 'float16' and data == 'zeros'",
+        *UNMASKED,
+        "masked and (axis == 0 or weighted)",
     ),
 )

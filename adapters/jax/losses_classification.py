@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .framework import binds, jax, jnp
 from .modules import function
-from .reductions import reduced
+from .reductions import UNMASKED, WHERE, reduced
 
 SOFT = {
     "not weighted and not samples_weighted": "optax knows no weights of classes or samples",
@@ -19,11 +19,22 @@ SAFE = {"zero_target == 'zero' or data != 'negative_infinities'": "takes 0 log 0
 REDUCED = "reduced(y, reduction)"
 SMOOTHED = "optax.smooth_labels(targets, label_smoothing) if label_smoothing else targets"
 SOFT_FORM = {"on": f"logits, {SMOOTHED}", "returns": REDUCED, "unused": ("class_weights", "sample_weights")}
+INFINITE = {"masking == 'select_values' or not masked": "0 times a logarithm of 0 for the targets left out"}
 
 function(
-    "softmax_cross_entropy", "optax.softmax_cross_entropy", {"axis": "-1"}, **SOFT_FORM, where=SOFT | PRODUCT
+    "softmax_cross_entropy",
+    "optax.softmax_cross_entropy",
+    {"axis": "-1"} | WHERE,
+    **SOFT_FORM,
+    where=SOFT | PRODUCT | INFINITE,
 )
-function("softmax_cross_entropy", "optax.safe_softmax_cross_entropy", **SOFT_FORM, where=SOFT | SAFE)
+function(
+    "softmax_cross_entropy",
+    "optax.safe_softmax_cross_entropy",
+    **SOFT_FORM | {"unused": (*SOFT_FORM["unused"], "mask")},
+    where=SOFT | SAFE,
+    fixed=UNMASKED,
+)
 
 SPARSE = {
     "label_smoothing == 0.0": "this loss smooths no labels",

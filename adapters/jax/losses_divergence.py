@@ -5,7 +5,7 @@ from __future__ import annotations
 from .framework import binds, jax, jnp
 from .losses_classification import PRODUCT, REDUCED
 from .modules import function
-from .reductions import UNWEIGHTED, reduced
+from .reductions import SELECTS_VALUES, UNWEIGHTED, WHERE, reduced
 
 
 def reduced_rows(rows, reduction):
@@ -20,7 +20,7 @@ PLAIN = {
 }
 
 
-KL = {"options": {"axis": "-1"}, "returns": "reduced_rows(y, reduction)"}
+KL = {"options": {"axis": "-1"} | WHERE, "returns": "reduced_rows(y, reduction)"}
 NAN_GRADIENT = {
     "zero_gradient == 'nan' or data not in ('zeros', 'saturated', 'negative_infinities')": "0 inf in JAX",
 }
@@ -30,14 +30,14 @@ function(
     "optax.kl_divergence",
     **KL,
     on="log_predictions, targets",
-    where=PRODUCT | ROWS | NAN_GRADIENT,
+    where=PRODUCT | ROWS | NAN_GRADIENT | SELECTS_VALUES,
 )
 function(
     "kl_divergence_with_log_targets",
     "optax.losses.kl_divergence_with_log_targets",
     **KL,
     on="log_predictions, log_targets",
-    where=ROWS,
+    where=ROWS | SELECTS_VALUES,
 )
 
 
@@ -53,6 +53,8 @@ for api in ("generalized_kl_divergence", "convex_kl_divergence"):
     function(
         "generalized_kl_divergence",
         f"optax.losses.{api}",
+        WHERE,
+        where=SELECTS_VALUES,
         on="log_predictions, targets",
         returns=REDUCED,
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .framework import binds, jax, jnp, optax
+from .losses_classification import INFINITE
 from .modules import function
-from .reductions import UNWEIGHTED
+from .reductions import UNWEIGHTED, WHERE
 from .reductions import reduced as reduced  # rows name it
 
 REDUCED = "reduced(y, reduction)"
@@ -26,9 +27,10 @@ function(
 function(
     "poly_cross_entropy",
     "optax.losses.poly_loss_cross_entropy",
-    {"epsilon": "epsilon"},
+    {"epsilon": "epsilon"} | WHERE,
     on="logits, targets",
     returns=REDUCED,
+    where=INFINITE,
 )
 function("sparsemax_loss", "optax.losses.sparsemax_loss", on="logits, labels", returns=REDUCED)
 function(

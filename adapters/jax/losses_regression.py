@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .framework import binds, jnp
 from .modules import function
-from .reductions import UNWEIGHTED, reduced
+from .reductions import SELECTS_VALUES, UNWEIGHTED, WHERE, reduced
 
 NO_ROW_MEAN = {"row_mean": (False, "optax leaves the reduction to the user")}
 WHOLE = {"factor": (1.0, "squared_error is the whole square")} | NO_ROW_MEAN
@@ -49,7 +49,7 @@ function(
 )
 function("log_cosh", "optax.losses.log_cosh", **UNWEIGHTED_FORM, fixed=NO_ROW_MEAN | UNWEIGHTED)
 
-COSINE = {"axis": "axis", "epsilon": "epsilon ** 2"}
+COSINE = {"axis": "axis", "epsilon": "epsilon ** 2"} | WHERE
 BLOCKED = UNWEIGHTED | {"floor_gradient": ("blocked", "the clipping is differentiated")}
 
 function(
@@ -57,6 +57,7 @@ function(
     "optax.losses.cosine_similarity",
     COSINE,
     **UNWEIGHTED_FORM,
+    where=SELECTS_VALUES,
     fixed=BLOCKED | {"form": ("similarity", "cosine_distance is 1 less it")},
 )
 function(
@@ -64,6 +65,7 @@ function(
     "optax.losses.cosine_distance",
     COSINE,
     **UNWEIGHTED_FORM,
+    where=SELECTS_VALUES,
     fixed=BLOCKED | {"form": ("distance", "cosine_similarity is the cosine itself")},
 )
 

@@ -16,3 +16,9 @@ def reduced(losses: Any, reduction: str) -> Any:
 
 UNWEIGHTED = {"weighted": (False, "nothing is weighted")}
 UNWEIGHTED_SAMPLES = {"samples_weighted": UNWEIGHTED["weighted"]}
+
+WHERE = {"where": "mask"}
+SELECTS_VALUES = {
+    "masking == 'select_values' or data != 'padding_nan'": "where= leaves out values, not gradients"
+}
+UNMASKED = {"masked": (False, "takes no mask"), "masking": ("select", "and so none is left out")}

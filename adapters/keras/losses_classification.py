@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .framework import binds, keras
 from .layers import function, instance
-from .reductions import COUNTED, UNWEIGHTED_SAMPLES
+from .reductions import COUNTED, UNMASKED, UNWEIGHTED_SAMPLES
 from .reductions import class_reduction as class_reduction  # rows name them
 from .reductions import reduced as reduced
 
@@ -16,15 +16,17 @@ CLASS = {"reduction": "class_reduction(reduction)", "dtype": "dtype_of(logits)"}
 # --- softmax ---
 
 NO_CLASS_WEIGHTS = {"weighted": (False, "Keras weighs samples, not classes of a distribution")}
-SOFT = NO_CLASS_WEIGHTS | {
-    "gradient": ("exact", "Keras's other backends differentiate whatever the targets sum to")
-}
+SOFT = (
+    NO_CLASS_WEIGHTS
+    | UNMASKED
+    | {"gradient": ("exact", "Keras's other backends differentiate whatever the targets sum to")}
+)
 MULTIPLIED = {
     "zero_target == 'nan' or data != 'negative_infinities'": "Keras multiplies targets and log-probabilities"
 }
 FORM = {
     "on": "targets, logits",
-    "unused": ("class_weights", "sample_weights"),
+    "unused": ("class_weights", "mask", "sample_weights"),
     "where": MULTIPLIED,
     "returns": REDUCED,
 }
@@ -34,7 +36,7 @@ instance(
     "keras.losses.CategoricalCrossentropy",
     SMOOTHED | CLASS,
     on="targets, logits, sample_weights",
-    unused=("class_weights",),
+    unused=("class_weights", "mask"),
     where=MULTIPLIED | COUNTED,
     fixed=SOFT,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .framework import binds, keras
 from .layers import function, instance
-from .reductions import COUNTED, UNWEIGHTED, reduced
+from .reductions import COUNTED, UNMASKED, UNWEIGHTED, reduced
 from .reductions import class_reduction as class_reduction  # rows name it
 
 ROW_MEAN = {"row_mean or reduction not in ('none', 'sum')": "Keras averages the last axis first"}
@@ -83,7 +83,7 @@ function(
     fixed=POISSON | UNWEIGHTED,
 )
 
-COSINE = {
+COSINE = UNMASKED | {
     "form": ("negative", "Keras minimises"),
     "epsilon": (1e-7, "keras.config.epsilon() is not an option of the loss"),
     "floor_gradient": ("blocked", "the minimum with 1/epsilon is differentiated"),
@@ -94,6 +94,7 @@ instance(
     "keras.losses.CosineSimilarity",
     {"axis": "axis"} | CLASS,
     on=f"{BOTH}, sample_weights",
+    unused=("mask",),
     where=COUNTED,
     fixed=COSINE,
 )
@@ -103,6 +104,6 @@ function(
     {"axis": "axis"},
     on=BOTH,
     returns=REDUCED,
-    unused=("sample_weights",),
+    unused=("mask", "sample_weights"),
     fixed=COSINE | UNWEIGHTED,
 )

@@ -23,3 +23,4 @@ COUNTED = {"reduction != 'mean_counted'": "Keras counts no weights"}
 UNWEIGHTED = {"weighted": (False, "the function takes no weights")}
 """Of the functions beside the classes, which take no weights of samples."""
 UNWEIGHTED_SAMPLES = {"samples_weighted": UNWEIGHTED["weighted"]}
+UNMASKED = {"masked": (False, "takes no mask"), "masking": ("select", "and so none is left out")}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from .framework import function
-from .reductions import OF_ELEMENTS, OF_ROWS, UNWEIGHTED_SAMPLES, v1_reduction
+from .reductions import OF_ELEMENTS, OF_ROWS, UNMASKED, UNWEIGHTED_SAMPLES, v1_reduction
 from .reductions import reduced as reduced  # rows name them
 
 REDUCED = "reduced(y, reduction)"
 
 # --- softmax ---
 
-SOFT = {
+SOFT = UNMASKED | {
     "weighted": (False, "TensorFlow knows no weights of classes"),
     "gradient": ("unit_sum", "TensorFlow's gradient supposes that targets sum to one"),
 }
@@ -24,7 +24,7 @@ function(
     {"axis": "-1"},
     on="targets, logits",
     returns=REDUCED,
-    unused=("class_weights", "sample_weights"),
+    unused=("class_weights", "mask", "sample_weights"),
     where=MULTIPLIED,
     fixed=SOFT | UNWEIGHTED_SAMPLES | {"label_smoothing": (0.0, "TensorFlow smooths no labels")},
 )
@@ -33,7 +33,7 @@ function(
     "tf.compat.v1.losses.softmax_cross_entropy",
     {"label_smoothing": "label_smoothing", "reduction": "v1_reduction(reduction)"} | OF_ROWS,
     on="targets, logits",
-    unused=("class_weights",),
+    unused=("class_weights", "mask"),
     where=MULTIPLIED,
     fixed=SOFT | {"gradient": ("constant", "and this loss stops the gradient of the targets")},
 )

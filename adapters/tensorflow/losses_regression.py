@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .framework import binds, function, tf
-from .reductions import OF_ELEMENTS, UNWEIGHTED, reduced
+from .reductions import OF_ELEMENTS, UNMASKED, UNWEIGHTED, reduced
 from .reductions import v1_reduction as v1_reduction  # rows name it
 
 NO_ROW_MEAN = {"row_mean": (False, "TensorFlow reduces over all elements at once")}
@@ -92,7 +92,9 @@ function(
         "dtype == 'float32'": "TensorFlow computes this loss in float32, and gives it so",
         "epsilon > 0 or data != 'zeros'": "the inverse of 0 times 0 is NaN in the gradients too",
     },
-    fixed={
+    unused=("mask",),
+    fixed=UNMASKED
+    | {
         "form": ("distance", "TensorFlow subtracts the cosine from 1"),
         "floor_gradient": ("blocked", "the maximum is differentiated"),
     },

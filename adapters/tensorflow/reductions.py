@@ -28,3 +28,4 @@ UNWEIGHTED_SAMPLES = {"samples_weighted": UNWEIGHTED["weighted"]}
 OF_ROWS = {"weights": "1.0 if sample_weights is None else sample_weights"}
 OF_ELEMENTS = {"weights": "1.0 if sample_weights is None else sample_weights[:, None]"}
 """Weights of samples for ``tf.compat.v1.losses``, which spreads them over axes of length 1 alone."""
+UNMASKED = {"masked": (False, "takes no mask"), "masking": ("select", "and so none is left out")}

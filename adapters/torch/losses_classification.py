@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .framework import F, binds, torch
-from .losses_regression import OVER_LOSSES, UNWEIGHTED_SAMPLES
+from .losses_regression import OVER_LOSSES, UNMASKED, UNWEIGHTED_SAMPLES
 from .losses_regression import each as each  # rows name it
 from .modules import function, module
 
@@ -21,13 +21,29 @@ SOFT = {
 }
 SOFT_FORM = {
     "on": "logits.movedim(-1, 1), targets.movedim(-1, 1)",
-    "unused": ("sample_weights",),
+    "unused": ("mask", "sample_weights"),
     "where": SOFT,
-    "fixed": UNWEIGHTED_SAMPLES,
+    "fixed": UNWEIGHTED_SAMPLES | UNMASKED,
 }
 
 function("softmax_cross_entropy", "torch.nn.functional.cross_entropy", SMOOTHED, WEIGHT, **SOFT_FORM)
 module("softmax_cross_entropy", "torch.nn.CrossEntropyLoss", WEIGHT | SMOOTHED, WEIGHT, **SOFT_FORM)
+
+
+@binds(
+    "softmax_cross_entropy",
+    "torch.log_softmax",
+    fixed=UNWEIGHTED_SAMPLES,
+    where={
+        "masked and masking == 'select'": "leaves classes out, before the softmax and behind it",
+    },
+    composition=True,
+)
+def masked_cross_entropy(logits, targets, class_weights, mask, sample_weights, *, reduction):
+    log_p = torch.log_softmax(logits.masked_fill(~mask, -torch.inf), dim=-1).masked_fill(~mask, 0.0)
+    losses = -(targets * log_p).sum(dim=-1)
+    return losses if reduction == "none" else getattr(losses, reduction)()
+
 
 EMPTY = {"empty": ("nan", "torch's mean of no rows is NaN")}
 UNSMOOTHED = {"label_smoothing": (0.0, "nll_loss smooths no labels")}

@@ -16,6 +16,7 @@ module("smooth_l1", "torch.nn.SmoothL1Loss", REDUCED | {"beta": "beta"}, on=BOTH
 WEIGHT = {"weight": "each(sample_weights, predictions)"}
 UNWEIGHTED = {"weighted": (False, "torch weighs no samples here")}
 UNWEIGHTED_SAMPLES = {"samples_weighted": UNWEIGHTED["weighted"]}
+UNMASKED = {"masked": (False, "takes no mask"), "masking": ("select", "and so none is left out")}
 OVER_LOSSES = {
     "reduction in ('mean', 'none', 'sum')": "a mean divides by the number of losses, weighted or not"
 }
@@ -99,17 +100,22 @@ function("gaussian_nll", "torch.nn.functional.gaussian_nll_loss", GAUSSIAN, on=O
 module("gaussian_nll", "torch.nn.GaussianNLLLoss", GAUSSIAN, on=OF_VARIANCES, fixed=PASSED)
 
 COSINE = {"dim": "axis", "eps": "epsilon"}
-COSINE_FORM = UNWEIGHTED | {
-    "form": ("similarity", "torch leaves it to the user to make a loss of it"),
-    "reduction": ("none", "torch reduces no similarities"),
-}
+COSINE_FORM = (
+    UNWEIGHTED
+    | UNMASKED
+    | {
+        "form": ("similarity", "torch leaves it to the user to make a loss of it"),
+        "reduction": ("none", "torch reduces no similarities"),
+    }
+)
 PASSED_UNLESS_ZERO = {"floor_gradient == 'passed' or epsilon == 0": PASSED["floor_gradient"][1]}
 
 function(
     "cosine_similarity",
     "torch.nn.functional.cosine_similarity",
     COSINE,
-    **UNWEIGHTED_FORM,
+    on=BOTH,
+    unused=("mask", "sample_weights"),
     where=PASSED_UNLESS_ZERO,
     fixed=COSINE_FORM,
 )
@@ -117,7 +123,8 @@ module(
     "cosine_similarity",
     "torch.nn.CosineSimilarity",
     COSINE,
-    **UNWEIGHTED_FORM,
+    on=BOTH,
+    unused=("mask", "sample_weights"),
     where=PASSED_UNLESS_ZERO,
     fixed=COSINE_FORM,
 )

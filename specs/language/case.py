@@ -185,7 +185,7 @@ class Case:
         return drawn
 
     def _uncounted(self, given: Input, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
-        """Where masks, lengths or tables say that nothing counts, along the leading axes of an input.
+        """Where masks, lengths or tables say that nothing counts, along the leading axes of an input, or all.
 
         A mask of the axes ``batch, time`` and lengths per ``batch`` up to ``time`` speak of every array whose
         axes begin with ``batch, time``; of anything else the spec says it itself.
@@ -198,7 +198,7 @@ class Case:
             return
         for other in self.sent:
             axes = {"mask": other.axes, "lengths": f"{other.axes}, {other.limit}"}.get(other.kind)
-            if axes is not None and given.axes.startswith(f"{axes}, "):
+            if axes is not None and f"{given.axes}, ".startswith(f"{axes}, "):
                 mark = self._draw(other)
                 yield ~mark if other.kind == "mask" else np.arange(shape[1]) >= mark[:, np.newaxis]
 

@@ -14,11 +14,13 @@ from .spec import Constraint, Input, Parameter, Spec
 
 __all__ = [
     "KEPT_REDUCTION",
+    "MASKED_DATA",
     "MEAN_OF_MEANS",
     "REDUCTION",
     "ROW_MEAN",
     "WEIGHTED_REDUCTION",
     "loss",
+    "masking",
     "same_shape",
     "weighing",
 ]
@@ -42,6 +44,9 @@ ROW_MEAN = Parameter("row_mean", (False, True), "the last axis is averaged befor
 MEAN_OF_MEANS = "row_mean and reduction not in ('none', 'sum')"
 """A condition under which row_mean makes no difference."""
 
+MASKED_DATA = ("masked_rows", "padding_nan")
+"""Data sets that are there for masks alone."""
+
 
 def weighing(name: str = "weighted") -> tuple[Parameter, Input, tuple[str, str]]:
     """The parameter of that name, whether samples have weights; these weights; and what is out of scope.
@@ -52,6 +57,35 @@ def weighing(name: str = "weighted") -> tuple[Parameter, Input, tuple[str, str]]
         Parameter(name, (False, True), "whether samples have weights, some of them 0"),
         Input("sample_weights", "batch", kind="sample_weight", when=name, constant=True),
         (f"not {name} and reduction in ('mean_weights', 'mean_counted')", f"{name} and batch == 1"),
+    )
+
+
+def masking(
+    axes: str, seen: str = "data == 'padding_nan'"
+) -> tuple[Input, tuple[Parameter, Parameter], tuple[str, ...]]:
+    """The mask of what counts along the last of the axes; its parameters; and what is out of scope.
+
+    Args:
+        axes: those of the inputs that it speaks of.
+        seen: where it matters whether gradients are selected too.
+    """
+    return (
+        Input("mask", axes, kind="mask", when="masked", meaning="which classes count"),
+        (
+            Parameter("masked", (False, True), "whether some classes are left out"),
+            Parameter(
+                "masking",
+                ("select", "select_values"),
+                "whether what is left out has no gradient, or 0 times its own",
+                facet=True,
+                right="select",
+            ),
+        ),
+        (
+            f"masking != 'select' and not (masked and {seen})",
+            f"masked and data not in {('normal', *MASKED_DATA)}",
+            f"not masked and data in {MASKED_DATA}",
+        ),
     )
 
 

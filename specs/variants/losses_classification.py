@@ -10,6 +10,7 @@ from scipy.special import expit, xlogy
 
 from ...numerics.dtypes import dtype, nearest
 from ...reference.activations import log_softmax, softmax
+from ...reference.losses_classification import softmax_cross_entropy, softmax_over
 from ...reference.reductions import elements, reduce, rows, share_out
 from ..language.variant import Control, Fault, each_way
 from .activations import log_of_softmax, log_softmax_without_shift
@@ -58,6 +59,7 @@ def cross_entropy_by(logarithm: LogSoftmax) -> Callable[..., Array]:
     """Softmax cross entropy by some logarithm of the softmax."""
 
     @rows.loss
+    @softmax_over.loss
     def reference(
         logits: Array,
         targets: Array,
@@ -73,6 +75,13 @@ def cross_entropy_by(logarithm: LogSoftmax) -> Callable[..., Array]:
         return -np.sum(terms, axis=-1)
 
     return reference
+
+
+def softmax_over_all(*inputs: Array, **options: Any) -> Array:
+    """The softmax takes in the classes that do not count, whose terms are then left out."""
+    logits, targets, weights, mask, sample_weights = inputs
+    shares = targets if mask is None else np.where(mask, targets, 0.0)
+    return softmax_cross_entropy(logits, shares, weights, None, sample_weights, **options)
 
 
 def smoothed(targets: Array, label_smoothing: float) -> Array:
@@ -221,6 +230,9 @@ FAULTS = {
         Fault(
             name="softmax along the rows",
             inputs={"logits": lambda logits: log_softmax(logits, axis=0)},
+        ),
+        Fault(
+            name="softmax over the classes that do not count too", reference=softmax_over_all, where="masked"
         ),
         BASE_2,
         *SUM_FOR_MEAN,

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from ...reference.activations import log_softmax
-from ...reference.losses_divergence import kl_divergence_vjp
+from ...reference.losses_divergence import kl_divergence_vjp, terms_over
 from ...reference.reductions import reduce, spread
 from ..language.variant import Control, Fault, each_way
 from .losses_classification import BASE_2
@@ -53,6 +53,7 @@ def kl_of_quotient(
     return reduce_terms(terms, reduction, sample_weights)
 
 
+@terms_over.loss
 def kl_by_one_product(
     targets: Array, log_predictions: Array, *, reduction: str = "batchmean", zero_target: str = "zero"
 ) -> Array:
@@ -61,6 +62,7 @@ def kl_by_one_product(
     return reduce_terms(np.where(targets == 0, 0.0, terms) if zero_target == "zero" else terms, reduction)
 
 
+@terms_over.loss
 def kl_of_negated(log_targets: Array, log_predictions: Array, *, reduction: str = "batchmean") -> Array:
     """``-Σ p (log q - log p)``, a mean by a factor."""
     terms = np.exp(log_targets) * (log_predictions - log_targets)
@@ -71,6 +73,7 @@ def kl_of_negated(log_targets: Array, log_predictions: Array, *, reduction: str 
     return -rows if reduction == "rows" else -np.sum(rows) * (1.0 / counts.get(reduction, 1))
 
 
+@terms_over.loss
 def generalized_kl_by_terms(log_predictions: Array, targets: Array, *, reduction: str = "mean") -> Array:
     """All of a class at once."""
     apart = np.log(targets) - log_predictions
@@ -278,6 +281,7 @@ FAULTS = {
 }
 
 
+@terms_over.vjp
 def kl_gradient_factored(
     targets: Array,
     log_predictions: Array,
@@ -294,6 +298,7 @@ def kl_gradient_factored(
     return np.where(targets == 0, right[0], factored), right[1]
 
 
+@terms_over.vjp
 def kl_gradient_of_log_targets_factored(
     log_targets: Array, log_predictions: Array, cotangent: Array, *, reduction: str = "elements"
 ) -> tuple[Array, Array]:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import expit, log_expit
 
 from ...reference.activations import log_softmax, softmax, sparsemax
+from ...reference.losses_classification import softmax_over
 from ...reference.reductions import elements, reduce, rows
 from ..language.variant import Control, Fault, each_way
 from .losses_classification import MEAN_FOR_SUM, SUM_FOR_MEAN
@@ -88,14 +89,16 @@ def generalized_by_logarithm(predictions: Array, labels: Array, *, q: float = 0.
     return (1.0 - power) / q
 
 
+@softmax_over.loss
 def poly_by_terms(
     logits: Array, targets: Array, *, epsilon: float = 2.0, reduction: str = "mean", whole: bool = True
 ) -> Array:
     """Each class by itself; or ``ε (1 - Σ t p)``, which is that of targets whose sum is one."""
     p, entropy = softmax(logits), -log_softmax(logits)
+    terms = np.where(targets == 0, 0.0, targets * (entropy + epsilon * (1.0 - p) if whole else entropy))
     if whole:
-        return reduce(np.sum(targets * (entropy + epsilon * (1.0 - p)), axis=-1), reduction)
-    return reduce(np.sum(targets * entropy, -1) + epsilon * (1.0 - np.sum(targets * p, -1)), reduction)
+        return reduce(np.sum(terms, axis=-1), reduction)
+    return reduce(np.sum(terms, -1) + epsilon * (1.0 - np.sum(targets * p, -1)), reduction)
 
 
 def sparsemax_loss_by_cases(logits: Array, labels: Array, *, reduction: str = "mean") -> Array:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...numerics.magnitude import magnitude
-from ...reference.losses_regression import huber
-from ...reference.reductions import reduce
+from ...reference.losses_regression import huber, vectors_over
+from ...reference.reductions import reduce, rows
 from ..language.variant import Control, Fault, each_way
 
 Array = Any
@@ -262,15 +262,10 @@ def gaussian_by_deviation(
     return reduce((terms + np.log(2 * np.pi)) / 2 if full else terms / 2, reduction)
 
 
+@rows.loss
+@vectors_over.loss
 def cosine_of_dot_product(
-    predictions: Array,
-    targets: Array,
-    sample_weights: Array | None = None,
-    *,
-    axis: int = -1,
-    epsilon: float = 1e-8,
-    form: str = "similarity",
-    reduction: str = "mean",
+    predictions: Array, targets: Array, *, axis: int = -1, epsilon: float = 1e-8, form: str = "similarity"
 ) -> Array:
     """``⟨x, t⟩ / (‖x‖ ‖t‖)``: the dot product first, of vectors that are made small enough for it."""
     small = [x / magnitude(x, axis) for x in (predictions, targets)]
@@ -280,8 +275,7 @@ def cosine_of_dot_product(
         for x, floor in zip(small, least, strict=True)
     ]
     cosine = np.sum(small[0] * small[1], axis=axis) / np.squeeze(norms[0] * norms[1], axis)
-    losses = {"similarity": cosine, "negative": -cosine, "distance": 1.0 - cosine}[form]
-    return reduce(losses, reduction, weights=sample_weights)
+    return {"similarity": cosine, "negative": -cosine, "distance": 1.0 - cosine}[form]
 
 
 def without_length(x: Array, axis: int) -> Array:
@@ -412,6 +406,15 @@ FAULTS = {
                 )
             },
             where="reduction == 'none' and not weighted",
+        ),
+        Fault(
+            name="lengths over what does not count too",
+            results={
+                "y": lambda predictions, targets, mask: np.sum(
+                    mask * without_length(predictions, -1) * without_length(targets, -1), axis=-1
+                )
+            },
+            where="masked and reduction == 'none' and form == 'similarity' and epsilon < 1",
         ),
         Fault(name="other sign", parameters={"form": "'similarity'"}, where="form != 'similarity'"),
         *each_way(
