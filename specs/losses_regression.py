@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from ..reference import losses_regression as reference
-from .language.loss import loss, masking, same_shape
+from .language.loss import loss, masking
 from .language.spec import Constraint, Input, Parameter, Source
 
 PREDICTIONS = Input("predictions", "batch, features", meaning="what the model says")
@@ -20,7 +20,6 @@ NAN_SIGN = Parameter(
     facet=True,
     right="nan",
 )
-OF_ONE_SHAPE = same_shape("predictions", "targets")
 EPSILON_IS_POSITIVE = Constraint(
     "C2",
     "epsilon > 0",
@@ -37,7 +36,6 @@ mean_squared_error = loss(
     weighted=True,
     sizes=SIZES,
     data=DATA,
-    constraints=(OF_ONE_SHAPE,),
     # There neither a square nor a gradient stays within the range.
     excluded=("data == 'large' and row_mean and features == 1",),
 )
@@ -51,7 +49,6 @@ huber = loss(
     sizes=SIZES,
     data=DATA,
     constraints=(
-        OF_ONE_SHAPE,
         Constraint(
             "C2",
             "delta > 0",
@@ -95,7 +92,6 @@ mean_absolute_error = loss(
     weighted=True,
     sizes=((3, 17), (5, 65)),
     data=("normal", "ties", "zeros", "large", "nan", "infinities"),
-    constraints=(OF_ONE_SHAPE,),
     sources=(
         Source(
             "Willmott and Matsuura (2005), Advantages of the mean absolute error",

@@ -33,10 +33,14 @@ module("softmax_cross_entropy", "torch.nn.CrossEntropyLoss", WEIGHT | SMOOTHED, 
 @binds(
     "softmax_cross_entropy",
     "torch.log_softmax",
-    fixed=UNWEIGHTED_SAMPLES,
-    where={
-        "masked and masking == 'select'": "leaves classes out, before the softmax and behind it",
+    fixed=UNWEIGHTED_SAMPLES
+    | {
+        "weighted": (False, "users weigh no classes here"),
+        "label_smoothing": (0.0, "nor smooth labels"),
+        "gradient": ("exact", "torch differentiates whatever the targets sum to"),
+        "zero_target": ("zero", "what is left out has no logarithm"),
     },
+    where={"masked and masking == 'select'": "leaves classes out, before the softmax and behind it"},
     composition=True,
 )
 def masked_cross_entropy(logits, targets, class_weights, mask, sample_weights, *, reduction):

@@ -21,7 +21,6 @@ __all__ = [
     "WEIGHTED_REDUCTION",
     "loss",
     "masking",
-    "same_shape",
     "weighing",
 ]
 
@@ -89,18 +88,21 @@ def masking(
     )
 
 
-def same_shape(first: str, second: str) -> Constraint:
-    """That two inputs have one shape, which a single column or a vector beside a column breaks.
+def _beside_a_column(spec: Spec) -> Spec:
+    """The spec of losses of elements, whose last input is also a vector where the others are columns.
 
     A vector of N numbers is spread against a column of N in silence, to N times N losses.
     """
-    return Constraint(
-        "shape",
-        f"{first} == {second}",
-        f"{second} must have the shape of {first}",
-        broken_by={second: "batch, 1"},
-        also_broken_by=({"features": "1", second: "batch"},),
-    )
+
+    def further(constraint: Constraint) -> Constraint:
+        if constraint.label != "shape" or constraint.broken_by not in (
+            {i.name: "batch, 1"} for i in spec.inputs if i.axes == "batch, features"
+        ):
+            return constraint
+        (last,) = constraint.broken_by
+        return dataclasses.replace(constraint, also_broken_by=({"features": "1", last: "batch"},))
+
+    return dataclasses.replace(spec, constraints=tuple(map(further, spec.constraints)))
 
 
 def loss(
@@ -131,7 +133,7 @@ def loss(
     if weighted:
         whether, weights, senseless = weighing(weighted if isinstance(weighted, str) else "weighted")
         inputs, shared, follows = (*inputs, weights), (*shared, whether), (*follows, *senseless)
-    return Spec(
+    spec = Spec(
         reference=reference,
         inputs=inputs,
         parameters=(*shared, *parameters, *(ROW_MEAN,) * row_mean),
@@ -139,3 +141,4 @@ def loss(
         empty=(),  # what a mean of nothing is, is a question of its own
         **more,
     )
+    return _beside_a_column(spec)

@@ -127,3 +127,12 @@ def test_every_axis_that_given_inputs_share_has_its_breach(spec):
     broken = {name for constraint in spec.constraints for name in constraint.broken_by}
     own = {i.name for i in spec.inputs if "*" in i.axes}  # a rule about their lengths breaks them
     assert shared <= labels or "shape" in labels or own <= broken != set()
+
+
+def test_losses_of_elements_are_given_a_vector_beside_a_column_too():
+    for name in ("mean_squared_error", "poisson_nll", "gaussian_nll", "sigmoid_cross_entropy", "hinge"):
+        spec = all_specs()[name]
+        last = [i.name for i in spec.inputs if i.axes == "batch, features"][-1]
+        last = "targets" if name == "sigmoid_cross_entropy" else last
+        assert spec.breach("shape.2")[1] == {"features": "1", last: "batch"}
+    assert "shape.2" not in {b for c in all_specs()["poly_cross_entropy"].constraints for b in c.breaches}
