@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..reference import losses_entropies as reference
-from .language.loss import MASKED_DATA, loss, masking
+from .language.loss import LABELS_ARE_CLASSES, MASKED_DATA, loss, masking
 from .language.spec import Input, Parameter, Source, Spec
 from .losses_classification import CLASS_WEIGHTS, SMOOTHING_IN_RANGE, WEIGHTED
 
@@ -79,6 +79,7 @@ generalized_cross_entropy = loss(
     weighted=True,
     sizes=((7, 5), (3, 4)),
     data=("normal", "zeros"),
+    constraints=(LABELS_ARE_CLASSES,),
     sources=(Source("Zhang and Sabuncu (2018)", "https://arxiv.org/abs/1805.07836"),),
 )
 
@@ -118,6 +119,7 @@ multiclass_sparsemax_loss = loss(
     ),
     sizes=((5, 7), (3, 2)),
     data=("normal", "tails", "offset", "nan"),
+    constraints=(LABELS_ARE_CLASSES,),
     sources=SPARSEMAX,
 )
 

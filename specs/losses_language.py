@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..reference import losses_language as reference
-from .language.loss import REDUCTION
+from .language.loss import LABELS_ARE_CLASSES, REDUCTION
 from .language.spec import Input, Parameter, Source, Spec
 
 LOGITS = Input("logits", "tokens, classes", meaning="unnormalised log-probabilities")
@@ -48,6 +48,7 @@ token_cross_entropy = Spec(
     ),
     sizes=((5, 7), (1, 2), (3, 257)),
     data=("normal", "saturated", "offset", "nan"),
+    constraints=(LABELS_ARE_CLASSES,),
     kernel_data={"low": ("logits",), "late": ("logits",)},
     excluded=("tokens == 1 and ignored is not None",),
     sources=(
@@ -66,6 +67,7 @@ token_log_probs = Spec(
     parameters=(Parameter("temperature", (1.0, 0.5, 2.0), "what logits are divided by"),),
     sizes=((5, 7), (1, 2), (3, 257)),
     data=("normal", "offset", "nan"),
+    constraints=(LABELS_ARE_CLASSES,),
     sources=(Source("Ahmadian et al. (2024), Back to basics", "https://arxiv.org/abs/2402.14740"),),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..reference import losses_margin as reference
-from .language.loss import loss
+from .language.loss import LABELS_ARE_CLASSES, loss
 from .language.spec import Constraint, Input, Parameter, Source
 
 SCORES = Input("scores", "batch, features", meaning="positive for class 1, negative for class 0")
@@ -86,6 +86,7 @@ multiclass_hinge = loss(
     weighted=True,
     sizes=((3, 17), (5, 2)),
     data=("normal", "offset", "nan"),
+    constraints=(LABELS_ARE_CLASSES,),
     sources=(
         Source(
             "Crammer and Singer (2001), Multiclass kernel-based vector machines",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from ..reference import losses_probabilities as reference
-from .language.loss import KEPT_REDUCTION, MEAN_OF_MEANS, ROW_MEAN, loss
+from .language.loss import KEPT_REDUCTION, LABELS_ARE_CLASSES, MEAN_OF_MEANS, ROW_MEAN, loss
 from .language.spec import Input, Parameter, Source
 from .losses_classification import ZERO_TARGET
 
@@ -13,7 +15,7 @@ categorical_cross_entropy = loss(
     reference.categorical_cross_entropy,
     (
         Input("predictions", "batch, classes", kind="unit", meaning="probabilities; rows of any sum"),
-        Input("targets", "batch, classes", kind="probability", when="not sparse"),
+        Input("targets", "batch, classes", kind="unit", when="not sparse", meaning="rows of any sum"),
         Input("labels", "batch", kind="index", limit="classes", when="sparse"),
     ),
     Parameter("sparse", (False, True), "whether a row has one class in place of a distribution"),
@@ -29,6 +31,9 @@ categorical_cross_entropy = loss(
     weighted=True,
     sizes=((5, 7), (1, 2), (4, 33)),
     data=("normal", "zeros"),
+    constraints=(
+        dataclasses.replace(LABELS_ARE_CLASSES, broken_by={"sparse": True, **LABELS_ARE_CLASSES.broken_by}),
+    ),
     excluded=(
         "zero_target == 'nan' and epsilon > 0",
         # Nothing is between the two sides of a clipping that clips nothing.

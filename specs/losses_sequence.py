@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..reference import losses_sequence as reference
-from .language.loss import weighing
+from .language.loss import LABELS_ARE_CLASSES, weighing
 from .language.spec import Input, Parameter, Source, Spec
 
 SAMPLES_WEIGHTED, SAMPLE_WEIGHTS, SENSELESS = weighing()
@@ -35,6 +35,7 @@ sequence_cross_entropy = Spec(
     sizes=((4, 5, 7), (1, 3, 2), (3, 9, 33)),
     empty=(),
     data=("normal", "saturated", "masked_rows", "padding_nan"),
+    constraints=(LABELS_ARE_CLASSES,),
     excluded=(
         "average == 'places' and empty == 'zero'",
         "masking != 'select' and data != 'padding_nan'",

@@ -14,6 +14,7 @@ from .spec import Constraint, Input, Parameter, Spec
 
 __all__ = [
     "KEPT_REDUCTION",
+    "LABELS_ARE_CLASSES",
     "MASKED_DATA",
     "MEAN_OF_MEANS",
     "REDUCTION",
@@ -42,6 +43,11 @@ ROW_MEAN = Parameter("row_mean", (False, True), "the last axis is averaged befor
 
 MEAN_OF_MEANS = "row_mean and reduction not in ('none', 'sum')"
 """A condition under which row_mean makes no difference."""
+
+LABELS_ARE_CLASSES = Constraint(
+    "labels", "data != 'out_of_range'", "labels must be classes", broken_by={"data": "out_of_range"}
+)
+"""The rule of losses that know no other meaning of a label that is no class."""
 
 MASKED_DATA = ("masked_rows", "padding_nan")
 """Data sets that are there for masks alone."""
