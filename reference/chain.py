@@ -12,6 +12,7 @@ What is computed outside of parts is a constant.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Sequence
@@ -23,7 +24,17 @@ import numpy as np
 
 from .checks import Array
 
-__all__ = ["add", "add_vjp", "chained", "part", "reshape", "reshape_vjp", "unstack", "unstack_vjp"]
+__all__ = [
+    "add",
+    "add_vjp",
+    "chained",
+    "gradients_of",
+    "part",
+    "reshape",
+    "reshape_vjp",
+    "unstack",
+    "unstack_vjp",
+]
 
 Function = Callable[..., Any]
 
@@ -69,26 +80,33 @@ def chained(composition: Function, wrt: int | None = None) -> Function:
 
     def vjp(*given: Any, **options: Any) -> tuple[Array | None, ...]:
         *arrays, cotangents = given
-        token = _tape.set([])
-        try:
-            outputs = composition(*arrays, **options)
-            steps = _tape.get() or []
-        finally:
-            _tape.reset(token)
-        gradients: dict[int, Array] = {}
-        _give(gradients, outputs, cotangents)
-        for step in reversed(steps):
-            taken = [gradients.pop(id(output), None) for output in step.outputs]
-            if any(g is not None for g in taken):
-                _give(gradients, step.arrays, _vjp_of(step, taken))
-        zeros = (None if array is None else np.zeros_like(array) for array in arrays[:wrt])
-        return tuple(gradients.get(id(array), zero) for array, zero in zip(arrays, zeros, strict=False))
+        return gradients_of(functools.partial(composition, **options), arrays, cotangents, wrt)
 
     vjp.__signature__ = _signature(composition)  # type: ignore[attr-defined]
     vjp.__name__ = vjp.__qualname__ = f"{composition.__name__}_vjp"
     vjp.__module__ = composition.__module__
     vjp.__doc__ = f"Gradient of `{composition.__name__}`: that of its parts, chained."
     return vjp
+
+
+def gradients_of(
+    composition: Function, arrays: Sequence[Array | None], cotangents: Any, wrt: int | None = None
+) -> tuple[Array | None, ...]:
+    """Gradients of ``composition(*arrays)``, of parts, with respect to the first ``wrt`` arrays."""
+    token = _tape.set([])
+    try:
+        outputs = composition(*arrays)
+        steps = _tape.get() or []
+    finally:
+        _tape.reset(token)
+    gradients: dict[int, Array] = {}
+    _give(gradients, outputs, cotangents)
+    for step in reversed(steps):
+        taken = [gradients.pop(id(output), None) for output in step.outputs]
+        if any(g is not None for g in taken):
+            _give(gradients, step.arrays, _vjp_of(step, taken))
+    zeros = (None if array is None else np.zeros_like(array) for array in arrays[:wrt])
+    return tuple(gradients.get(id(array), zero) for array, zero in zip(arrays, zeros, strict=False))
 
 
 def _signature(composition: Function) -> inspect.Signature:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .checks import Array, require, require_rank, require_shape
+from .packing import by_sequences, by_sequences_vjp
 
 __all__ = [
     "decayed_sums",
@@ -29,6 +30,7 @@ def gated_linear_attention(
     value: Array,
     gate: Array | None = None,
     state: Array | None = None,
+    sizes: Array | None = None,
     *,
     scale: float | None = None,
 ) -> tuple[Array, Array]:
@@ -45,6 +47,8 @@ def gated_linear_attention(
         gate: g, logarithms of the share that is kept, so not above 0: ``(batch, steps, heads, depth)``, or
             ``(batch, steps, heads)`` with one for all of a head; None to keep all.
         state: ``(batch, heads, depth, values)``, from what came before, or None for zeros.
+        sizes: how many steps each sequence has, ``(batch,)``, if sequences lie one after the other: rows are
+            read as one, and what lies behind the last sequence is nobody's; None if each row is a sequence.
         scale: c, ``1 / √depth`` if None.
 
     Returns:
@@ -56,6 +60,9 @@ def gated_linear_attention(
     Source: Yang et al. (2023), Gated linear attention transformers, arXiv:2312.06635, section 4; without
     gates Katharopoulos et al. (2020), Transformers are RNNs, arXiv:2006.16236, section 3.
     """
+    if sizes is not None:
+        arrays = query, key, value, gate, state
+        return by_sequences(gated_linear_attention, arrays, sizes, range(4), scale=scale)
     check_heads(query, key, value)
     heads = query.shape[2]
     require(value.shape[2] == heads, f"value must have {heads} heads; got {value.shape[2]}")
@@ -70,11 +77,15 @@ def gated_linear_attention_vjp(
     value: Array,
     gate: Array | None,
     state: Array | None,
+    sizes: Array | None,
     cotangents: tuple[Array, Array],
     *,
     scale: float | None = None,
 ) -> tuple[Array | None, ...]:
     """Gradients of `gated_linear_attention`: that of the state decays backwards, as it did forwards."""
+    if sizes is not None:
+        arrays = query, key, value, gate, state
+        return by_sequences_vjp(gated_linear_attention, arrays, sizes, range(4), cotangents, scale=scale)
     return decayed_sums_vjp(query, key, value, gate, state, cotangents, scale=scale)
 
 
@@ -127,6 +138,7 @@ def gated_delta_rule(
     beta: Array,
     gate: Array | None = None,
     state: Array | None = None,
+    sizes: Array | None = None,
     *,
     normalise: bool = True,
     epsilon: float = 1e-6,
@@ -147,6 +159,8 @@ def gated_delta_rule(
         gate: g, logarithms of the share that is kept, so not above 0: ``(batch, steps, heads)``, or
             ``(batch, steps, heads, depth)`` with one for each feature of a key; None to keep all.
         state: ``(batch, heads, depth, values)``, from what came before, or None for zeros.
+        sizes: how many steps each sequence has, ``(batch,)``, if sequences lie one after the other: rows are
+            read as one, and what lies behind the last sequence is nobody's; None if each row is a sequence.
         normalise: whether queries and keys are divided by ``√(Σ x² + ε)`` first.
         epsilon: ε.
         scale: c, ``1 / √depth`` if None.
@@ -161,6 +175,10 @@ def gated_delta_rule(
     Yang, Kautz and Hatamizadeh (2024), Gated delta networks, arXiv:2412.06464, section 3; with a gate for
     each feature Kimi Team (2025), Kimi linear, arXiv:2510.26692.
     """
+    if sizes is not None:
+        options = {"normalise": normalise, "epsilon": epsilon, "scale": scale}
+        arrays = query, key, value, beta, gate, state
+        return by_sequences(gated_delta_rule, arrays, sizes, range(5), **options)
     check_heads(query, key, value)
     require_shape("beta", beta, value.shape[:3], "batch, steps, heads")
     check_gate(gate, query, value)
@@ -182,6 +200,7 @@ def gated_delta_rule_vjp(
     beta: Array,
     gate: Array | None,
     state: Array | None,
+    sizes: Array | None,
     cotangents: tuple[Array, Array],
     *,
     normalise: bool = True,
@@ -189,6 +208,10 @@ def gated_delta_rule_vjp(
     scale: float | None = None,
 ) -> tuple[Array | None, ...]:
     """Gradients of `gated_delta_rule`: a key has one as what is replaced, and one as what is looked up."""
+    if sizes is not None:
+        options = {"normalise": normalise, "epsilon": epsilon, "scale": scale}
+        arrays = query, key, value, beta, gate, state
+        return by_sequences_vjp(gated_delta_rule, arrays, sizes, range(5), cotangents, **options)
     through, of_state = cotangents
     rows = (query, key)
     if normalise:

@@ -6,6 +6,7 @@ import numpy as np
 
 from .activations import silu, silu_vjp
 from .checks import Array, require, require_rank, require_shape
+from .packing import by_sequences, by_sequences_vjp
 
 __all__ = ["causal_conv1d", "causal_conv1d_vjp"]
 
@@ -17,6 +18,7 @@ def causal_conv1d(
     kernel: Array,
     bias: Array | None = None,
     state: Array | None = None,
+    sizes: Array | None = None,
     *,
     activation: str = "none",
 ) -> tuple[Array, Array]:
@@ -30,6 +32,8 @@ def causal_conv1d(
         kernel: k, ``(width, channels)``; the last of the width meets the present step.
         bias: b, ``(channels,)``, or None for 0.
         state: ``(batch, width - 1, channels)``, what came before, or None for zeros.
+        sizes: how many steps each sequence has, ``(batch,)``, if sequences lie one after the other: rows are
+            read as one, and what lies behind the last sequence is nobody's; None if each row is a sequence.
         activation: f, ``none`` or ``silu``.
 
     Returns:
@@ -41,6 +45,8 @@ def causal_conv1d(
 
     Source: Gu and Dao (2023), Mamba, arXiv:2312.00752, section 3.4.
     """
+    if sizes is not None:
+        return by_sequences(causal_conv1d, (x, kernel, bias, state), sizes, (0,), activation=activation)
     require_rank("x", x, 3, "batch, steps, channels")
     require_rank("kernel", kernel, 2, "width, channels")
     require(kernel.shape[1] == x.shape[2], f"kernel must have {x.shape[2]} channels; got {kernel.shape[1]}")
@@ -60,14 +66,18 @@ def causal_conv1d_vjp(
     kernel: Array,
     bias: Array | None,
     state: Array | None,
+    sizes: Array | None,
     cotangents: tuple[Array, Array],
     *,
     activation: str = "none",
-) -> tuple[Array, Array, Array | None, Array | None]:
+) -> tuple[Array | None, ...]:
     """Gradients of `causal_conv1d`: a step has those of the steps that it reaches, and of the new state.
 
     The two are added when each is complete, as implementations do.
     """
+    if sizes is not None:
+        arrays = x, kernel, bias, state
+        return by_sequences_vjp(causal_conv1d, arrays, sizes, (0,), cotangents, activation=activation)
     through, of_state = cotangents
     whole, width, steps = _with_state(x, kernel, state), len(kernel), x.shape[1]
     if activation == "silu":

@@ -8,6 +8,7 @@ from . import activations
 from .chain import add, chained, part, reshape
 from .checks import Array, require, require_rank, require_shape
 from .linear_attention import decayed_sums, shared
+from .packing import by_sequences
 
 __all__ = [
     "contract",
@@ -33,6 +34,7 @@ def selective_scan(
     z: Array | None = None,
     bias: Array | None = None,
     state: Array | None = None,
+    sizes: Array | None = None,
     *,
     softplus: bool = True,
 ) -> tuple[Array, Array]:
@@ -54,6 +56,8 @@ def selective_scan(
         z: of the shape of ``x``; None to leave the outputs as they are.
         bias: ``(channels,)``, or None for 0.
         state: h before the first step, ``(batch, channels, states)``, or None for zeros.
+        sizes: how many steps each sequence has, ``(batch,)``, if sequences lie one after the other: rows are
+            read as one, and what lies behind the last sequence is nobody's; None if each row is a sequence.
         softplus: whether Δ is the softplus of the sum.
 
     Returns:
@@ -64,6 +68,9 @@ def selective_scan(
 
     Source: Gu and Dao (2023), Mamba, arXiv:2312.00752, algorithm 2.
     """
+    if sizes is not None:
+        arrays = x, delta, a, b, c, d, z, bias, state
+        return by_sequences(selective_scan, arrays, sizes, (0, 1, 3, 4, 6), softplus=softplus)
     require_rank("x", x, 3, "batch, steps, channels")
     require_rank("a", a, 2, "channels, states")
     batch, steps, channels = x.shape
@@ -80,9 +87,9 @@ def selective_scan(
         ("bias", bias, per_channel, "channels"),
         ("state", state, (batch, channels, states), "batch, channels, states"),
     )
-    sizes = part(step_sizes, delta, bias, softplus=softplus)
-    gate = part(contract, sizes, a, subscripts="btc,cn->btcn")
-    taken = part(contract, sizes, x, subscripts="btc,btc->btc")
+    spans = part(step_sizes, delta, bias, softplus=softplus)
+    gate = part(contract, spans, a, subscripts="btc,cn->btcn")
+    taken = part(contract, spans, x, subscripts="btc,btc->btc")
     # Of one value to each channel: what linear attention calls a head.
     value = part(reshape, taken, shape=(batch, steps, channels, 1))
     of_all = (part(reshape, given, shape=(batch, steps, 1, states)) for given in (b, c))
@@ -97,7 +104,7 @@ def selective_scan(
     return y, part(reshape, held, shape=(batch, channels, states))
 
 
-selective_scan_vjp = chained(selective_scan)
+selective_scan_vjp = chained(selective_scan, wrt=9)
 
 
 def state_space_duality(
@@ -109,6 +116,7 @@ def state_space_duality(
     d: Array | None = None,
     bias: Array | None = None,
     state: Array | None = None,
+    sizes: Array | None = None,
 ) -> tuple[Array, Array]:
     """State space duality, the mixer of Mamba 2: heads whose states decay by one number each.
 
@@ -124,6 +132,8 @@ def state_space_duality(
         d: D, ``(heads,)``, or None for 0.
         bias: ``(heads,)``, or None for 0.
         state: h before the first step, ``(batch, heads, features, states)``, or None for zeros.
+        sizes: how many steps each sequence has, ``(batch,)``, if sequences lie one after the other: rows are
+            read as one, and what lies behind the last sequence is nobody's; None if each row is a sequence.
 
     Returns:
         y, of the shape of ``x``, and h after the last step, ``(batch, heads, features, states)``.
@@ -133,6 +143,9 @@ def state_space_duality(
 
     Source: Dao and Gu (2024), Transformers are SSMs, arXiv:2405.21060, sections 5 and 6.
     """
+    if sizes is not None:
+        arrays = x, delta, a, b, c, d, bias, state
+        return by_sequences(state_space_duality, arrays, sizes, (0, 1, 3, 4))
     require_rank("x", x, 4, "batch, steps, heads, features")
     require_rank("b", b, 4, "batch, steps, groups, states")
     batch, steps, heads, features = x.shape
@@ -149,9 +162,9 @@ def state_space_duality(
         ("bias", bias, (heads,), "heads"),
         ("state", state, (batch, heads, features, states), "batch, heads, features, states"),
     )
-    sizes = part(step_sizes, delta, bias, softplus=True)
-    gate = part(contract, sizes, a, subscripts="bth,h->bth")
-    value = part(contract, x, sizes, subscripts="bthp,bth->bthp")
+    spans = part(step_sizes, delta, bias, softplus=True)
+    gate = part(contract, spans, a, subscripts="bth,h->bth")
+    value = part(contract, x, spans, subscripts="bthp,bth->bthp")
     key, query = (part(shared, given, repeats=heads // groups) for given in (b, c))
     held = None if state is None else part(turned, state)
     y, held = part(decayed_sums, query, key, value, gate, held, scale=1.0)
@@ -160,7 +173,7 @@ def state_space_duality(
     return y, part(turned, held)
 
 
-state_space_duality_vjp = chained(state_space_duality)
+state_space_duality_vjp = chained(state_space_duality, wrt=8)
 
 
 # --- parts ---

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..reference import linear_attention as reference
 from .language.spec import Constraint, Input, Parameter, Source, Spec
-from .sequence_mixers import STATEFUL
+from .sequence_mixers import PACKED, PACKING, POISON, SIZES, STATEFUL, behind_the_last
 
 GATES = ("head", "feature", "none")
 GATE = Parameter("gate_of", GATES, "what has a gate of its own: each head, or each feature of its keys")
@@ -26,13 +26,16 @@ gated_linear_attention = Spec(
             when="gate_of != 'none'",
         ),
         Input("state", "batch, heads, depth, values", meaning="from the steps before", when="stateful"),
+        SIZES,
     ),
     outputs=("y", "state"),
-    parameters=(GATE, SCALE, STATEFUL),
+    parameters=(GATE, SCALE, STATEFUL, PACKED),
     axes="batch steps heads depth values",
-    sizes=((2, 5, 3, 4, 2), (2, 1, 2, 3, 5), (1, 17, 2, 5, 3), (1, 33, 1, 2, 3)),
+    sizes=((2, 5, 3, 4, 2), (2, 1, 2, 3, 5), (1, 17, 2, 5, 3), (1, 33, 1, 2, 3), (4, 5, 2, 3, 2)),
     # In a triangle of zeros NaN of a step that comes reaches those before: what works in chunks has it so.
-    data=("normal", "wide"),
+    data=("normal", "wide", *POISON),
+    excluded=PACKING,
+    unowned=behind_the_last,
     kernel_data={"low": ("gate",)},
     sources=(
         Source("Yang et al. (2023), Gated linear attention", "https://arxiv.org/abs/2312.06635"),
@@ -57,6 +60,7 @@ gated_delta_rule = Spec(
             when="gate_of != 'none'",
         ),
         Input("state", f"batch, {HEADS}, depth, values", meaning="from the steps before", when="stateful"),
+        SIZES,
     ),
     outputs=("y", "state"),
     parameters=(
@@ -66,10 +70,12 @@ gated_delta_rule = Spec(
         Parameter("epsilon", (1e-6, 1e-3), "added to the square of the length, inside the root"),
         SCALE,
         STATEFUL,
+        PACKED,
     ),
     axes="batch steps groups depth values",
-    sizes=((2, 5, 2, 4, 3), (2, 1, 2, 3, 5), (1, 17, 1, 5, 3), (1, 33, 1, 2, 3)),
-    data=("normal", "tiny"),
+    sizes=((2, 5, 2, 4, 3), (2, 1, 2, 3, 5), (1, 17, 1, 5, 3), (1, 33, 1, 2, 3), (4, 5, 1, 3, 2)),
+    data=("normal", "tiny", *POISON),
+    unowned=behind_the_last,
     kernel_data={"low": ("gate",)},
     constraints=(
         Constraint(
@@ -86,7 +92,7 @@ gated_delta_rule = Spec(
         ),
     ),
     # A key that is long makes the state grow from step to step.
-    excluded=("not normalise and steps > 5", "not normalise and epsilon != 1e-6"),
+    excluded=("not normalise and steps > 5", "not normalise and epsilon != 1e-6", *PACKING),
     sources=(
         Source(
             "Yang, Kautz and Hatamizadeh (2024), Gated delta networks", "https://arxiv.org/abs/2412.06464"

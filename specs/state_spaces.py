@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..reference import state_spaces as reference
 from .language.spec import Constraint, Input, Parameter, Source, Spec
-from .sequence_mixers import STATEFUL
+from .sequence_mixers import PACKED, PACKING, POISON, SIZES, STATEFUL, behind_the_last
 
 STEPS = "batch, steps, channels"
 BIASED = Parameter("use_bias", (True, False), "whether a bias is added to the sizes of steps")
@@ -22,19 +22,22 @@ selective_scan = Spec(
         Input("z", STEPS, meaning="opens each output, through SiLU", when="gated"),
         Input("bias", "channels", kind="weight", meaning="added to the size of each step", when="use_bias"),
         Input("state", "batch, channels, states", meaning="from the steps before", when="stateful"),
+        SIZES,
     ),
     outputs=("y", "state"),
     parameters=(
         STATEFUL,
+        PACKED,
         SKIP,
         BIASED,
         Parameter("gated", (True, False), "whether outputs are gated"),
         Parameter("softplus", (True, False), "whether the size of a step is a softplus"),
     ),
-    sizes=((2, 5, 3, 4), (2, 1, 2, 3), (1, 17, 2, 3), (1, 33, 1, 2)),
-    data=("normal", "zeros"),
+    sizes=((2, 5, 3, 4), (2, 1, 2, 3), (1, 17, 2, 3), (1, 33, 1, 2), (4, 5, 2, 3)),
+    data=("normal", "zeros", *POISON),
+    unowned=behind_the_last,
     # Steps that are not positive make states grow: few of them.
-    excluded=("not softplus and steps > 5",),
+    excluded=("not softplus and steps > 5", *PACKING),
     sources=(Source("Gu and Dao (2023), Mamba", "https://arxiv.org/abs/2312.00752"),),
 )
 
@@ -53,17 +56,21 @@ state_space_duality = Spec(
         Input(
             "state", f"batch, {GROUPS}, features, states", meaning="before the first step", when="stateful"
         ),
+        SIZES,
     ),
     outputs=("y", "state"),
     parameters=(
         Parameter("repeats", (1, 3), "heads that share B and C"),
         STATEFUL,
+        PACKED,
         SKIP,
         BIASED,
     ),
     axes="batch steps groups features states",
-    sizes=((2, 5, 2, 3, 4), (2, 1, 2, 2, 3), (1, 17, 2, 2, 3), (1, 33, 1, 3, 2)),
-    data=("normal", "zeros"),
+    sizes=((2, 5, 2, 3, 4), (2, 1, 2, 2, 3), (1, 17, 2, 2, 3), (1, 33, 1, 3, 2), (4, 5, 1, 2, 3)),
+    data=("normal", "zeros", *POISON),
+    excluded=PACKING,
+    unowned=behind_the_last,
     constraints=(
         Constraint(
             "C5",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .framework import binds, jax, jnp
+from .sequence_mixers import a_row_each, one_after_the_other
 
 
 def factors(gate, value):
@@ -42,29 +43,37 @@ def states(kept, added, state):
 
 
 @binds("gated_linear_attention", "jax.lax.scan", composition=True)
-def gated_linear_attention(query, key, value, gate, state, *, scale):
+def gated_linear_attention(query, key, value, gate, state, sizes, *, scale):
+    query, key, value, gate = a_row_each(sizes, query, key, value, gate)
+
     def step(held, given):
         q, k, v, kept = given
         held = kept * held + jnp.einsum("bhd,bhv->bhdv", k, v)
         return held, jnp.einsum("bhd,bhdv->bhv", q, held)
 
     arrays = scaled(query, scale), key, value, factors(gate, value)
-    return scanned(step, started(state, key, value), *arrays)
+    y, state = scanned(step, started(state, key, value), *arrays)
+    return one_after_the_other(y, sizes), state
 
 
 @binds("gated_linear_attention", "jax.lax.associative_scan", composition=True)
-def gated_linear_attention_joined(query, key, value, gate, state, *, scale):
+def gated_linear_attention_joined(query, key, value, gate, state, sizes, *, scale):
+    query, key, value, gate = a_row_each(sizes, query, key, value, gate)
     added = jnp.einsum("bthd,bthv->bthdv", key, value)
     held = states(factors(gate, value), added, state)
-    return jnp.einsum("bthd,bthdv->bthv", scaled(query, scale), held), held[:, -1]
+    y = jnp.einsum("bthd,bthdv->bthv", scaled(query, scale), held)
+    return one_after_the_other(y, sizes), held[:, -1]
 
 
 def unit(x, epsilon):
-    return x * jax.lax.rsqrt(jnp.square(x).sum(-1, keepdims=True) + epsilon)
+    # The slope of rsqrt overflows in half types where rows are short.
+    return x / jnp.sqrt(jnp.square(x).sum(-1, keepdims=True) + epsilon)
 
 
 @binds("gated_delta_rule", "jax.lax.scan", composition=True)
-def gated_delta_rule(query, key, value, beta, gate, state, *, normalise, epsilon, scale):
+def gated_delta_rule(query, key, value, beta, gate, state, sizes, *, normalise, epsilon, scale):
+    query, key, value, beta, gate = a_row_each(sizes, query, key, value, beta, gate)
+
     def step(held, given):
         q, k, v, b, kept = given
         held = kept * held
@@ -76,4 +85,6 @@ def gated_delta_rule(query, key, value, beta, gate, state, *, normalise, epsilon
         query, key = unit(query, epsilon), unit(key, epsilon)
     shared = value.shape[2] // query.shape[2]
     query, key = (jnp.repeat(x, shared, 2) for x in (scaled(query, scale), key))
-    return scanned(step, started(state, key, value), query, key, value, beta, factors(gate, value))
+    arrays = query, key, value, beta, factors(gate, value)
+    y, state = scanned(step, started(state, key, value), *arrays)
+    return one_after_the_other(y, sizes), state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .framework import binds, torch
+from .sequence_mixers import a_row_each, one_after_the_other
 
 
 def factors(gate, value):
@@ -29,20 +30,23 @@ def steps(*arrays):
 
 
 @binds("gated_linear_attention", "torch.einsum", composition=True)
-def gated_linear_attention(query, key, value, gate, state, *, scale):
+def gated_linear_attention(query, key, value, gate, state, sizes, *, scale):
+    query, key, value, gate = a_row_each(sizes, query, key, value, gate)
     held, y = started(state, key, value), []
     for q, k, v, kept in steps(scaled(query, scale), key, value, factors(gate, value)):
         held = kept * held + torch.einsum("bhd,bhv->bhdv", k, v)
         y.append(torch.einsum("bhd,bhdv->bhv", q, held))
-    return torch.stack(y, 1), held
+    return one_after_the_other(torch.stack(y, 1), sizes), held
 
 
 def unit(x, epsilon):
-    return x * torch.rsqrt(x.square().sum(-1, keepdim=True) + epsilon)
+    # The slope of rsqrt overflows in half types where rows are short.
+    return x / (x.square().sum(-1, keepdim=True) + epsilon).sqrt()
 
 
 @binds("gated_delta_rule", "torch.einsum", composition=True)
-def gated_delta_rule(query, key, value, beta, gate, state, *, normalise, epsilon, scale):
+def gated_delta_rule(query, key, value, beta, gate, state, sizes, *, normalise, epsilon, scale):
+    query, key, value, beta, gate = a_row_each(sizes, query, key, value, beta, gate)
     if normalise:
         query, key = unit(query, epsilon), unit(key, epsilon)
     shared = value.shape[2] // query.shape[2]
@@ -53,4 +57,4 @@ def gated_delta_rule(query, key, value, beta, gate, state, *, normalise, epsilon
         missing = b[..., None] * (v - torch.einsum("bhd,bhdv->bhv", k, held))
         held = held + torch.einsum("bhd,bhv->bhdv", k, missing)
         y.append(torch.einsum("bhd,bhdv->bhv", q, held))
-    return torch.stack(y, 1), held
+    return one_after_the_other(torch.stack(y, 1), sizes), held

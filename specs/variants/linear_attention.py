@@ -10,6 +10,7 @@ import numpy as np
 
 from ...reference.linear_attention import gated_delta_rule, gated_linear_attention, gated_linear_attention_vjp
 from ..language.variant import Control, Fault
+from .packing import control_of, each, faults_of
 
 Array = Any
 Mixer = Callable[..., tuple[Array, Array]]
@@ -86,10 +87,20 @@ def tail_of_the_last_chunk(gradient: Array, steps: int) -> Array:
 
 
 def state_backwards_undecayed(
-    query: Array, key: Array, value: Array, gate: Array, state: Array, cotangents: Any, *, scale: float | None
+    query: Array,
+    key: Array,
+    value: Array,
+    gate: Array,
+    state: Array,
+    sizes: Any,
+    cotangents: Any,
+    *,
+    scale: float | None,
 ) -> tuple[Any, ...]:
     """The gradient of the state before the first step, which the first gate has not reached."""
-    *others, of_state = gated_linear_attention_vjp(query, key, value, gate, state, cotangents, scale=scale)
+    *others, of_state = gated_linear_attention_vjp(
+        query, key, value, gate, state, sizes, cotangents, scale=scale
+    )
     return *others, of_state / factors(gate, value)[:, 0]
 
 
@@ -276,11 +287,11 @@ GATED = "gate_of != 'none'"
 
 FAULTS = {
     "gated_linear_attention": (
-        Fault(name="read before it is written", reference=read_before_it_is_written),
-        Fault(name="what is written decays", reference=what_is_written_decays, where=GATED),
+        Fault(name="read before it is written", reference=each(read_before_it_is_written, range(4))),
+        Fault(name="what is written decays", reference=each(what_is_written_decays, range(4)), where=GATED),
         Fault(
             name="begun anew behind a chunk",
-            reference=begun_anew(gated_linear_attention),
+            reference=each(begun_anew(gated_linear_attention), range(4)),
             where="steps > 16",
         ),
         Fault(
@@ -291,41 +302,55 @@ FAULTS = {
         Fault(
             name="gradient of the state before the first gate",
             vjp=state_backwards_undecayed,
-            where=f"{GATED} and stateful",
+            where=f"{GATED} and stateful and not packed",
         ),
+        *faults_of(gated_linear_attention, range(4)),
     ),
     "gated_delta_rule": (
         Fault(
             name="corrected before it decays",
-            reference=corrected(corrected_before_it_decays),
+            reference=each(corrected(corrected_before_it_decays), range(5)),
             where=f"{GATED} and (stateful or steps > 1)",
         ),
-        Fault(name="the correction decays", reference=corrected(all_of_it_decays), where=GATED),
+        Fault(
+            name="the correction decays", reference=each(corrected(all_of_it_decays), range(5)), where=GATED
+        ),
         Fault(
             name="β with what is written alone",
-            reference=corrected(only_what_is_written_is_weighed),
+            reference=each(corrected(only_what_is_written_is_weighed), range(5)),
             where="stateful or steps > 1",
         ),
         Fault(
             name="length with a floor",
-            reference=corrected(right_step, with_a_floor),
+            reference=each(corrected(right_step, with_a_floor), range(5)),
             where="normalise and data == 'tiny'",
         ),
         Fault(
             name="epsilon outside the root",
-            reference=corrected(right_step, outside_the_root),
+            reference=each(corrected(right_step, outside_the_root), range(5)),
             where="normalise and data == 'tiny'",
         ),
         Fault(
             name="heads a number of groups apart",
-            reference=heads_a_number_of_groups_apart,
+            reference=each(heads_a_number_of_groups_apart, range(5)),
             where="repeats > 1 and groups > 1",
         ),
-        Fault(name="begun anew behind a chunk", reference=begun_anew(gated_delta_rule), where="steps > 16"),
+        Fault(
+            name="begun anew behind a chunk",
+            reference=each(begun_anew(gated_delta_rule), range(5)),
+            where="steps > 16",
+        ),
+        *faults_of(gated_delta_rule, range(5)),
     ),
 }
 
 CONTROLS = {
-    "gated_linear_attention": (Control(name="in chunks", reference=linear_in_chunks),),
-    "gated_delta_rule": (Control(name="in chunks", reference=delta_in_chunks),),
+    "gated_linear_attention": (
+        Control(name="in chunks", reference=each(linear_in_chunks, range(4))),
+        control_of(gated_linear_attention, range(4)),
+    ),
+    "gated_delta_rule": (
+        Control(name="in chunks", reference=each(delta_in_chunks, range(5))),
+        control_of(gated_delta_rule, range(5)),
+    ),
 }

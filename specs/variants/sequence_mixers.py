@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from ...reference.sequence_mixers import causal_conv1d_vjp
+from ...reference.sequence_mixers import causal_conv1d, causal_conv1d_vjp
 from ..language.variant import Control, Fault
+from .packing import control_of, each, faults_of
 
 Array = Any
 
@@ -44,11 +45,11 @@ def centred(x: Array, kernel: Array, bias: Any, state: Any, *, activation: str) 
 
 
 def shifted_below_the_window(
-    x: Array, kernel: Array, bias: Any, state: Any, cotangents: Any, *, activation: str
+    x: Array, kernel: Array, bias: Any, state: Any, sizes: Any, cotangents: Any, *, activation: str
 ) -> tuple[Any, ...]:
     """Gradients of few steps that stand where those of a whole window would."""
     of_x, of_kernel, of_bias, of_state = causal_conv1d_vjp(
-        x, kernel, bias, state, cotangents, activation=activation
+        x, kernel, bias, state, sizes, cotangents, activation=activation
     )
     both = np.concatenate([of_state, of_x], axis=1)
     moved = np.roll(both, len(kernel) - 1 - x.shape[1], axis=1)
@@ -72,20 +73,26 @@ FAULTS = {
         Fault(
             name="the last steps of x for the state",
             results={"state": last_steps_of_x},
-            where="stateful and steps < width - 1",
+            where="stateful and steps < width - 1 and not packed",
         ),
         Fault(
             name="activated before the bias",
-            reference=activated_before_the_bias,
+            reference=each(activated_before_the_bias, (0,)),
             where="activation == 'silu' and use_bias",
         ),
-        Fault(name="as much of what comes as of what came", reference=centred, where="width > 2"),
+        Fault(name="as much of what comes as of what came", reference=each(centred, (0,)), where="width > 2"),
         Fault(
             name="gradients shifted below the window",
             vjp=shifted_below_the_window,
-            where="stateful and steps < width - 1",
+            where="stateful and steps < width - 1 and not packed",
         ),
+        *faults_of(causal_conv1d, (0,)),
     ),
 }
 
-CONTROLS = {"causal_conv1d": (Control(name="one step after the other", reference=by_steps),)}
+CONTROLS = {
+    "causal_conv1d": (
+        Control(name="one step after the other", reference=each(by_steps, (0,))),
+        control_of(causal_conv1d, (0,)),
+    )
+}

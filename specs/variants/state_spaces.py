@@ -10,6 +10,7 @@ from scipy.special import expit
 from ...reference.state_spaces import selective_scan, state_space_duality
 from ..language.variant import Control, Fault
 from .linear_attention import in_chunks, plain_chunk
+from .packing import control_of, each, faults_of
 
 Array = Any
 
@@ -178,32 +179,54 @@ def duality_in_chunks(
     return (y if d is None else y + d[:, None] * x), np.swapaxes(held, -1, -2)
 
 
+OF_SCAN = (0, 1, 3, 4, 6)
+OF_DUALITY = (0, 1, 3, 4)
+"""Which of the arrays have an entry for each step."""
+
 FAULTS = {
     "selective_scan": (
-        Fault(name="what comes in is held between steps", reference=held_between_steps),
-        Fault(name="gated before the skip", reference=gated_before_the_skip, where="gated and use_skip"),
+        Fault(name="what comes in is held between steps", reference=each(held_between_steps, OF_SCAN)),
         Fault(
-            name="bias behind the softplus", reference=bias_behind_the_softplus, where="softplus and use_bias"
+            name="gated before the skip",
+            reference=each(gated_before_the_skip, OF_SCAN),
+            where="gated and use_skip",
+        ),
+        Fault(
+            name="bias behind the softplus",
+            reference=each(bias_behind_the_softplus, OF_SCAN),
+            where="softplus and use_bias",
         ),
         Fault(
             name="a step of padding",
             results={"state": one_step_too_many},
-            where="softplus and steps % 2",
+            where="softplus and steps % 2 and not packed",
         ),
-        Fault(name="begun anew behind a chunk", reference=scan_begun_anew, where="steps > 16"),
+        Fault(name="begun anew behind a chunk", reference=each(scan_begun_anew, OF_SCAN), where="steps > 16"),
+        *faults_of(selective_scan, OF_SCAN),
     ),
     "state_space_duality": (
-        Fault(name="what comes in is taken whole", reference=taken_whole),
+        Fault(name="what comes in is taken whole", reference=each(taken_whole, OF_DUALITY)),
         Fault(
             name="heads a number of groups apart",
-            reference=heads_a_number_of_groups_apart,
+            reference=each(heads_a_number_of_groups_apart, OF_DUALITY),
             where="repeats > 1 and groups > 1",
         ),
-        Fault(name="begun anew behind a chunk", reference=duality_begun_anew, where="steps > 16"),
+        Fault(
+            name="begun anew behind a chunk",
+            reference=each(duality_begun_anew, OF_DUALITY),
+            where="steps > 16",
+        ),
+        *faults_of(state_space_duality, OF_DUALITY),
     ),
 }
 
 CONTROLS = {
-    "selective_scan": (Control(name="in chunks", reference=scan_in_chunks),),
-    "state_space_duality": (Control(name="in chunks", reference=duality_in_chunks),),
+    "selective_scan": (
+        Control(name="in chunks", reference=each(scan_in_chunks, OF_SCAN)),
+        control_of(selective_scan, OF_SCAN),
+    ),
+    "state_space_duality": (
+        Control(name="in chunks", reference=each(duality_in_chunks, OF_DUALITY)),
+        control_of(state_space_duality, OF_DUALITY),
+    ),
 }

@@ -115,8 +115,8 @@ def test_a_gate_of_a_head_is_that_of_each_of_its_features():
     wide = carried(np.repeat(gate[..., np.newaxis], DEPTH, axis=-1))
     given, repeated = (*rows, carried(gate), carried(STATE)), (*rows, wide, carried(STATE))
     assert_same(gated_linear_attention(*given), gated_linear_attention(*repeated))
-    got = gated_linear_attention_vjp(*given, tuple(map(carried, G)))
-    wanted = list(gated_linear_attention_vjp(*repeated, tuple(map(carried, G))))
+    got = gated_linear_attention_vjp(*given, None, tuple(map(carried, G)))
+    wanted = list(gated_linear_attention_vjp(*repeated, None, tuple(map(carried, G))))
     wanted[3] = np.sum(wanted[3], axis=-1)
     assert_same(got, tuple(wanted))
 
@@ -142,8 +142,8 @@ def test_a_shared_key_has_the_gradients_of_all_that_share_it():
     alone = carried(query), carried(key), *rest
     copied = carried(np.repeat(query, HEADS, axis=2)), carried(np.repeat(key, HEADS, axis=2)), *rest
     assert_same(gated_delta_rule(*alone), gated_delta_rule(*copied))
-    got = gated_delta_rule_vjp(*alone, tuple(map(carried, G)))
-    wanted = gated_delta_rule_vjp(*copied, tuple(map(carried, G)))
+    got = gated_delta_rule_vjp(*alone, None, tuple(map(carried, G)))
+    wanted = gated_delta_rule_vjp(*copied, None, tuple(map(carried, G)))
     assert_same(got[:2], tuple(np.sum(of, axis=2, keepdims=True) for of in wanted[:2]))
     assert_same(got[2:], wanted[2:])
 

@@ -11,6 +11,8 @@ from support.proof import assert_same, carried, proves
 from assay.numerics.generator import Stream
 from assay.reference.activations import silu
 from assay.reference.sequence_mixers import causal_conv1d, causal_conv1d_vjp
+from assay.specs import all_specs
+from assay.specs.language.cases import cases
 
 
 def integers(name, *shape):
@@ -46,7 +48,7 @@ def test_windows_longer_than_the_piece_agree_with_a_loop(steps):
             of_k[w, c] += z[b, t + w, c] * g[b, t, c]
     given = [carried(a) for a in (x, KERNEL, BIAS, STATE)]
     assert_same(causal_conv1d(*given), (y, z[:, steps:]))
-    got = causal_conv1d_vjp(*given, (carried(g), carried(h)))
+    got = causal_conv1d_vjp(*given, None, (carried(g), carried(h)))
     assert_same(got, (of_z[:, 3:], of_k, of_b, of_z[:, :3]))
 
 
@@ -66,8 +68,8 @@ def test_no_state_is_a_state_of_zeros_and_silu_comes_last():
     assert_same(causal_conv1d(*given), causal_conv1d(*given, zeros))
     assert_same(causal_conv1d(*given, activation="silu")[0], silu(causal_conv1d(*given)[0]))
     g = carried(integers("g", 2, 7, 3)), carried(integers("h", 2, 3, 3))
-    *without, nothing = causal_conv1d_vjp(*given, None, g)
-    *with_zeros, _ = causal_conv1d_vjp(*given, zeros, g)
+    *without, nothing = causal_conv1d_vjp(*given, None, None, g)
+    *with_zeros, _ = causal_conv1d_vjp(*given, zeros, None, g)
     assert nothing is None
     assert_same(tuple(without), tuple(with_zeros))
 
@@ -86,3 +88,51 @@ def test_no_state_is_a_state_of_zeros_and_silu_comes_last():
 def test_what_does_not_fit_is_refused(given, options, complaint):
     with pytest.raises(ValueError, match=complaint):
         causal_conv1d(*given, **options)
+
+
+# --- sequences one after the other ---
+
+
+def packed_cases():
+    """A case of each mixer whose sequences are packed, and begin with states of their own."""
+    for spec in all_specs().values():
+        if "packed" in spec.defaults:
+            found = cases(spec, "standard", dtypes=["float32"])
+            case = next(c for c in found if c.valid and c.names["packed"] and c.names["stateful"])
+            yield pytest.param(case, id=spec.name, marks=proves(spec.reference, by="law"))
+
+
+@pytest.mark.parametrize("case", list(packed_cases()))
+def test_a_packed_sequence_is_what_it_is_alone(case):
+    given, options = (
+        {n: x.astype(float) for n, x in case.inputs().items()},
+        case.spec.accepted(case.spec.reference, case.arguments),
+    )
+    arrays = [(i, given.get(i.name)) for i in case.spec.inputs if i.name != "sizes"]
+    sizes = given["sizes"].astype(int)
+    y, states = case.spec.reference(*(x if x is None else carried(x) for _, x in arrays), sizes, **options)
+    row, ends = np.reshape(y, (1, -1, *y.shape[2:])), np.cumsum(sizes)
+    assert set(sizes) >= {0, case.names["steps"]}
+    assert_same(row[:, ends[-1] :], np.zeros(row[:, ends[-1] :].shape))
+    for number, (end, size) in enumerate(zip(ends, sizes, strict=True)):
+        before = given["state"][number : number + 1]
+        if size:
+            own = [_of_sequence(x, i.axes, end - size, size) for i, x in arrays[:-1]]
+            alone, after = case.spec.reference(*own, carried(before), **options)
+            assert_same(row[:, end - size : end], alone)
+        assert_same(states[number : number + 1], after if size else before)
+
+
+def _of_sequence(x, axes, start, size):
+    """What one sequence has of an array, which has an entry for each step or is shared by all."""
+    if x is None or not axes.startswith("batch, steps"):
+        return x if x is None else carried(x)
+    return carried(x.reshape(1, -1, *x.shape[2:])[:, start : start + size])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "complaint"), [([1], "shape"), ([-1, 3], "negative"), ([8, 7], "above 14")]
+)
+def test_sizes_that_do_not_fit_are_refused(sizes, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        causal_conv1d(X, KERNEL, BIAS, STATE, np.array(sizes))

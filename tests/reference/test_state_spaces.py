@@ -140,8 +140,8 @@ def test_the_gate_comes_last_and_a_bias_is_added_to_each_step():
     g = carried(drawn("gy", 1, STEPS, CHANNELS)), carried(drawn("gs", 1, CHANNELS, STATES))
     arrays = list(carried({**SCAN, "z": np.ones((1, STEPS, CHANNELS))}).values())
     arrays[6] = None
-    of_bias = selective_scan_vjp(*arrays, g)[7]
-    of_delta = selective_scan_vjp(*arrays, g)[1]
+    of_bias = selective_scan_vjp(*arrays, None, g)[7]
+    of_delta = selective_scan_vjp(*arrays, None, g)[1]
     assert_same(of_bias, np.sum(of_delta, axis=(0, 1)))
 
 
@@ -150,8 +150,8 @@ def test_a_group_has_the_gradients_of_all_its_heads():
     wide = DUALITY | {name: np.repeat(DUALITY[name], 2, axis=2) for name in ("b", "c")}
     assert_same(state_space_duality(**carried(DUALITY)), state_space_duality(**carried(wide)))
     g = carried(drawn("GY", 1, STEPS, 4, 2)), carried(drawn("GS", 1, 4, 2, STATES))
-    got = state_space_duality_vjp(*carried(DUALITY).values(), g)
-    wanted = list(state_space_duality_vjp(*carried(wide).values(), g))
+    got = state_space_duality_vjp(*carried(DUALITY).values(), None, g)
+    wanted = list(state_space_duality_vjp(*carried(wide).values(), None, g))
     for place in (3, 4):
         wanted[place] = np.sum(wanted[place].reshape(1, STEPS, 2, 2, STATES), axis=3)
     assert_same(got, tuple(wanted))
