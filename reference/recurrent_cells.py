@@ -28,6 +28,7 @@ __all__ = ["conv_lstm", "conv_lstm_vjp", "minimal_gated_unit", "minimal_gated_un
 
 RESETS = ("after", "before", "none")
 UPDATES = ("keep", "replace")
+MASKED = ("zero", "repeat", "state")
 
 # --- minimal gated unit ---
 
@@ -197,6 +198,7 @@ def conv_lstm(
     kernel: Array,
     recurrent_kernel: Array,
     bias: Array | None = None,
+    mask: Array | None = None,
     *,
     padding: str = "same",
     strides: int = 1,
@@ -206,6 +208,7 @@ def conv_lstm(
     recurrent_activation: str = "sigmoid",
     direction: str = "forward",
     return_sequences: bool = True,
+    masked_output: str = "zero",
 ) -> tuple[Array, Array, Array]:
     """Long short-term memory whose products are convolutions.
 
@@ -220,6 +223,7 @@ def conv_lstm(
         kernel: W, ``(*window, channels, 4 filters)``, gates in the order i, f, g, o.
         recurrent_kernel: U, ``(*window, filters, 4 filters)``; its convolution pads as ``same``.
         bias: b, ``(4 filters,)``, or None for no bias.
+        mask: whether a step counts, ``(batch, time)``, or None where all do; the states pass by the others.
         padding: of the convolution of x, ``same`` or ``valid``.
         strides: of the convolution of x along each spatial axis; that of the state goes place by place.
         dilation: of the convolution of x along each spatial axis; that of the state is not dilated.
@@ -229,6 +233,8 @@ def conv_lstm(
         direction: ``forward``; or ``backward_reversed``, from the last step to the first, with the hidden
             states in the order in which they were computed.
         return_sequences: return all hidden states; or that computed last alone.
+        masked_output: what is put out where no step counts: ``zero``; ``repeat``, the output before it, and 0
+            before the first; or ``state``, the hidden state as it is.
 
     Returns:
         The hidden states ``(batch, time, …, filters)``, or the last one ``(batch, …, filters)``; and the
@@ -241,24 +247,45 @@ def conv_lstm(
     """
     check_choice("padding", padding, ("same", "valid"))
     check_choice("direction", direction, ("forward", "backward_reversed"))
+    check_choice("masked_output", masked_output, MASKED)
+    if mask is not None:
+        require_shape("mask", mask, x.shape[:2], "batch, time")
     require(x.ndim == kernel.ndim + 1, f"x must have one axis more than the kernel; got {x.shape}")
     require(x.shape[1] > 0, f"x must have at least one time step; got shape {x.shape}")
     filters = kernel.shape[-1] // 4
     require_shape("c", c, h.shape, "batch, …, filters")
     wanted = (*kernel.shape[:-2], filters, 4 * filters)
     require_shape("recurrent_kernel", recurrent_kernel, wanted, "*window, filters, 4 filters")
-    states, steps = [], part(unstack, part(time_first, x))
+    outputs, steps, y = [], part(unstack, part(time_first, x)), np.zeros_like(h)
     functions = {"activation": activation, "recurrent_activation": recurrent_activation}
-    for step in steps if direction == "forward" else steps[::-1]:
+    for t in range(len(steps)) if direction == "forward" else reversed(range(len(steps))):
+        step, before = steps[t], (h, c)
         into = part(conv, step, kernel, bias, padding=padding, strides=strides, dilation=dilation)
         require_shape("h", h, (*into.shape[:-1], filters), "batch, …, filters")
         z = part(add, into, part(conv, h, recurrent_kernel, None, padding="same"))
         h, c = part(lstm_cell, z, c, forget_bias=forget_bias, **functions)
-        states.append(h)
-    return part(over_time, *states) if return_sequences else h, h, c
+        if mask is None:
+            y = h
+        else:
+            counts = np.reshape(mask[:, t], (-1, *(1,) * (h.ndim - 1)))
+            past = {"repeat": y, "state": before[0]}.get(masked_output, np.zeros_like(h))
+            y = part(chosen, h, past, counts)
+            h, c = (part(chosen, new, old, counts) for new, old in zip((h, c), before, strict=True))
+        outputs.append(y)
+    return part(over_time, *outputs) if return_sequences else y, h, c
 
 
-conv_lstm_vjp = chained(conv_lstm)
+conv_lstm_vjp = chained(conv_lstm, wrt=6)
+
+
+def chosen(new: Array, old: Array, counts: Array) -> Array:
+    """The new array where something counts, and the old one elsewhere."""
+    return np.where(counts, new, old)
+
+
+def chosen_vjp(new: Array, old: Array, counts: Array, cotangent: Array) -> tuple[Array, Array]:
+    """Gradient of `chosen`."""
+    return np.where(counts, cotangent, 0.0), np.where(counts, 0.0, cotangent)
 
 
 def time_first(x: Array) -> Array:

@@ -53,6 +53,7 @@ def conv_lstm(name: str, space: tuple[str, ...], sizes: tuple[tuple[int, ...], .
             Input("kernel", f"{taps}, channels, 4 * filters", kind="weight", meaning="gates i, f, g, o"),
             Input("recurrent_kernel", f"{taps}, filters, 4 * filters", kind="weight"),
             Input("bias", "4 * filters", kind="weight", when="use_bias"),
+            Input("mask", "batch, time", kind="mask", meaning="True where a step counts", when="padded"),
         ),
         outputs=("sequence", "final_h", "final_c"),
         parameters=(
@@ -67,11 +68,21 @@ def conv_lstm(name: str, space: tuple[str, ...], sizes: tuple[tuple[int, ...], .
                 "direction", ("forward", "backward_reversed"), "where to start; states stand as computed"
             ),
             Parameter("return_sequences", (True, False), "all states, or that computed last"),
+            Parameter("padded", (False, True), "whether some steps do not count"),
+            Parameter(
+                "masked_output",
+                reference.MASKED,
+                "output of a step that does not count: 0, the last output, or the state",
+                facet=True,
+            ),
         ),
-        excluded=("strides > 1 and dilation > 1",),
+        excluded=(
+            "strides > 1 and dilation > 1",
+            "not padded and (masked_output != 'zero' or data == 'masked_rows')",
+        ),
         axes=" ".join(("batch", "time", *space, "channels", "filters", *window)),
         sizes=sizes,
-        data=("normal", "saturated"),
+        data=("normal", "saturated", "masked_rows"),
         constraints=(
             Constraint(
                 "C1",

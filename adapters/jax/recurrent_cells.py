@@ -8,6 +8,7 @@ AS_WRITTEN = {
     "where": {"padding == 'same'": "flax pads what it sees and its state alike, whose size must stay"},
     "fixed": {
         "forget_bias": (1.0, "flax adds 1 to its forget gate"),
+        "padded": (False, "flax's layer is told how long sequences are, and takes no mask"),
         "strides": (1, "flax strides over the state too, whose size must stay"),
         "dilation": (1, "flax's cell is not dilated"),
         "activation": ("tanh", "flax's cell is squashed by tanh"),
@@ -54,7 +55,7 @@ def gates_in_order(weight):
 @binds("conv_lstm1d", "flax.linen.ConvLSTMCell", **AS_WRITTEN)
 @binds("conv_lstm2d", "flax.linen.ConvLSTMCell", **AS_WRITTEN)
 @binds("conv_lstm3d", "flax.linen.ConvLSTMCell", **AS_WRITTEN)
-def conv_lstm(x, h, c, kernel, recurrent_kernel, bias, *, direction, return_sequences):
+def conv_lstm(x, h, c, kernel, recurrent_kernel, bias, mask, *, direction, return_sequences):
     weights = {
         "ih": {"kernel": gates_in_order(kernel)},
         "hh": {"kernel": gates_in_order(recurrent_kernel)},

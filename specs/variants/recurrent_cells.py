@@ -60,6 +60,8 @@ def conv_lstm_by(
     late: bool = False,
     alike: bool = False,
     slope: Function | None = None,
+    moved: bool = False,
+    unturned: bool = False,
 ) -> Function:
     """Convolutional LSTM; of what it sees and its state together, or with something else."""
 
@@ -70,6 +72,7 @@ def conv_lstm_by(
         kernel: Array,
         recurrent_kernel: Array,
         bias: Array | None = None,
+        mask: Array | None = None,
         *,
         padding: str,
         forget_bias: float,
@@ -79,6 +82,7 @@ def conv_lstm_by(
         recurrent_activation: str,
         direction: str,
         return_sequences: bool,
+        masked_output: str,
     ) -> tuple[Array, ...]:
         candidate, gate = FUNCTIONS[activation], slope or FUNCTIONS[recurrent_activation]
         shown = squash or candidate
@@ -97,8 +101,18 @@ def conv_lstm_by(
             new = gate(f + forget_bias) * state + gate(i) * candidate(g)
             return gate(o) * shown(state if late else new), new
 
-        sequence, *finals = over_time(cell, x, (h, c), direction)
-        return sequence if return_sequences else sequence[:, -1], *finals
+        backwards = direction != "forward"
+        x = x[:, ::-1] if backwards else x
+        counts = np.ones(x.shape[:2], dtype=bool) if mask is None else mask
+        counts = counts[:, ::-1] if backwards and not unturned else counts
+        y, outputs = np.zeros_like(h), []
+        for t in range(x.shape[1]):
+            now = np.reshape(counts[:, t], (-1, *(1,) * (h.ndim - 1)))
+            new, cell_now = cell(x[:, t], (h, c))
+            y = np.where(now, new, {"repeat": y, "state": h}.get(masked_output, np.zeros_like(h)))
+            h, c = (new, cell_now) if moved else (np.where(now, new, h), np.where(now, cell_now, c))
+            outputs.append(y)
+        return np.stack(outputs, axis=1) if return_sequences else y, h, c
 
     return forward
 
@@ -112,6 +126,12 @@ OF_CONV_LSTM = (
         where="dilation > 1",
     ),
     Fault(name="hard sigmoid of slope 1/5", reference=conv_lstm_by(slope=steep), where=HARD),
+    Fault(name="states move on where no step counts", reference=conv_lstm_by(moved=True), where="padded"),
+    Fault(
+        name="mask not turned round",
+        reference=conv_lstm_by(unturned=True),
+        where="padded and direction != 'forward' and time > 1",
+    ),
 )
 LOWER = Fault(
     name="the odd place of padding before, not behind",

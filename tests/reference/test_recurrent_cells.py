@@ -17,6 +17,7 @@ from assay.reference.recurrent_cells import (
     minimal_gated_unit,
     minimal_gated_unit_vjp,
 )
+from assay.reference.recurrent_sequences import masked_lstm, masked_lstm_vjp
 
 BATCH, TIME, FEATURES, UNITS = 2, 3, 3, 2
 
@@ -115,7 +116,7 @@ def test_of_one_place_a_convolutional_lstm_is_an_lstm(rank):
         expected = lstm(*plain, forget_bias=1.0, **named)
         assert_same(tuple(y.reshape(e.shape) for y, e in zip(got, expected, strict=True)), expected)
     into = [carried(normal(f"into {y}", *y.shape)) for y in (each.value for each in got)]
-    slopes = conv_lstm_vjp(*arrays, tuple(into), forget_bias=1.0, **named)
+    slopes = conv_lstm_vjp(*arrays, None, tuple(into), forget_bias=1.0, **named)
     flat = tuple(g.reshape(e.shape) for g, e in zip(into, expected, strict=True))
     wanted = lstm_vjp(*plain, flat, forget_bias=1.0, **named)
     assert_same(tuple(g.reshape(w.shape) for g, w in zip(slopes, wanted, strict=True)), wanted)
@@ -160,6 +161,25 @@ def test_backwards_is_forwards_of_the_sequence_turned_round_and_the_last_state_m
     assert_same((last, *finals), (got[1], *got[1:]))
 
 
+@proves(conv_lstm, conv_lstm_vjp, by="law")
+@pytest.mark.parametrize("masked_output", ["zero", "repeat", "state"])
+@pytest.mark.parametrize("direction", ["forward", "backward_reversed"])
+def test_of_one_place_a_masked_convolutional_lstm_is_a_masked_lstm(masked_output, direction):
+    arrays = list(map(carried, of_one_place(1)))
+    plain = [array.reshape([n for n in array.shape if n != 1]) for array in arrays]
+    mask = np.arange(BATCH * TIME).reshape(BATCH, TIME) % 3 > 0
+    options = {"direction": direction, "masked_output": masked_output}
+    got, wanted = conv_lstm(*arrays, mask, **options), masked_lstm(*plain, None, mask, **options)
+    assert_same(tuple(y.reshape(e.shape) for y, e in zip(got, wanted, strict=True)), wanted)
+    into = [carried(normal(f"into {n}", *y.shape)) for n, y in enumerate(each.value for each in got)]
+    slopes = conv_lstm_vjp(*arrays, mask, tuple(into), **options)
+    flat = tuple(g.reshape(e.shape) for g, e in zip(into, wanted, strict=True))
+    of_plain = masked_lstm_vjp(*plain, None, mask, flat, **options)[:6]
+    assert_same(tuple(g.reshape(w.shape) for g, w in zip(slopes, of_plain, strict=True)), of_plain)
+    whole = np.ones_like(mask)
+    assert_same(conv_lstm(*arrays, whole, **options), conv_lstm(*arrays, direction=direction))
+
+
 @proves(conv_lstm, by="naive loop")
 def test_each_place_sees_its_neighbours_and_no_others():
     """Sums place by place; what a cell makes of them is proved as an LSTM's."""
@@ -202,6 +222,10 @@ def test_refuses_what_does_not_fit():
         conv_lstm(x, h, c, w, u, b, padding="full")
     with pytest.raises(ValueError, match="direction must be one of forward, backward_reversed; got 'up'"):
         conv_lstm(x, h, c, w, u, b, direction="up")
+    with pytest.raises(ValueError, match="masked_output must be one of zero, repeat, state; got 'nan'"):
+        conv_lstm(x, h, c, w, u, b, masked_output="nan")
+    with pytest.raises(ValueError, match="mask must have shape"):
+        conv_lstm(x, h, c, w, u, b, np.ones((1, 1), dtype=bool))
     with pytest.raises(ValueError, match="activation must be one of tanh, relu, sigmoid; got 'gelu'"):
         minimal_gated_unit(*gated(), activation="gelu")
     with pytest.raises(ValueError, match="c must have shape"):
