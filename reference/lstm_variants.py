@@ -384,6 +384,8 @@ def projection_lstm(
     bias: Array,
     projection: Array,
     peepholes: Array | None = None,
+    *,
+    bidirectional: bool = False,
 ) -> Carry:
     """Long short-term memory whose hidden state is projected.
 
@@ -398,16 +400,26 @@ def projection_lstm(
         bias: b, ``(4 units,)``.
         projection: P, ``(units, projected)``.
         peepholes: of i, f and o, ``(3, units)``; or None.
+        bidirectional: a second layer goes from the last step to the first; all but x then have an axis of two
+            in front, for the one and the other.
 
     Returns:
         The hidden states ``(batch, time, projected)``, the one computed last ``(batch, projected)``, and the
-        cell state computed last ``(batch, units)``.
+        cell state computed last ``(batch, units)``. Of both
+        directions the hidden states stand side by side, at the steps of their inputs.
 
     Raises:
         ValueError: a shape does not fit, or there is no step.
 
     Source: Sak, Senior and Beaufays (2014), arXiv:1402.1128, section 2.
     """
+    if bidirectional:
+        given = _each_way((h, c, kernel, recurrent_kernel, bias, projection, peepholes))
+        (forward, *ends), (backward, *others) = (
+            projection_lstm(steps, *own) for steps, own in zip((x, x[:, ::-1]), given, strict=True)
+        )
+        y = np.concatenate([forward, backward[:, ::-1]], axis=-1)
+        return y, *(np.stack(pair) for pair in zip(ends, others, strict=True))
     require_rank("projection", projection, 2, "units, projected")
     units, projected = projection.shape
     require_rank("x", x, 3, "batch, time, features")
@@ -433,13 +445,36 @@ def projection_lstm_vjp(
     projection: Array,
     peepholes: Array | None,
     cotangents: Carry,
+    *,
+    bidirectional: bool = False,
 ) -> tuple[Array | None, ...]:
     """Gradient of `projection_lstm`: that of `lstm` from ``η Pᵀ``, and ``(o tanh(cₜ))ᵀ η`` to P."""
+    if bidirectional:
+        given = _each_way((h, c, kernel, recurrent_kernel, bias, projection, peepholes))
+        of_y, *of_ends = cotangents
+        into, back = np.split(of_y, 2, axis=-1)
+        (of_x, *own), (of_turned, *others) = (
+            projection_lstm_vjp(steps, *arrays, (through, *(g[n] for g in of_ends)))
+            for n, (steps, arrays, through) in enumerate(
+                zip((x, x[:, ::-1]), given, (into, back[:, ::-1]), strict=True)
+            )
+        )
+        pairs = zip(own, others, strict=True)
+        of_both = (None if one is None else np.stack([one, other]) for one, other in pairs)
+        return of_x + of_turned[:, ::-1], *of_both
     weights = (kernel, recurrent_kernel, bias, peepholes, projection)
     by_step, carry, (*by_weights, of_projection) = _back(_undecayed(x), (h, c), weights, cotangents)
     kernels, of_peepholes = by_weights[:3], [None, *by_weights[3:]][-1]
     dx = np.stack([of_x for of_x, _ in by_step], axis=1)
     return dx, *carry, *kernels, of_projection, of_peepholes
+
+
+def _each_way(arrays: Sequence[Array | None]) -> tuple[list[Array | None], ...]:
+    """What the layer of each direction is given."""
+    for array in arrays:
+        fits = array is None or len(array) == 2
+        require(fits, f"of both directions arrays must have two parts; got shape {np.shape(array)}")
+    return tuple([None if array is None else array[n] for array in arrays] for n in range(2))
 
 
 def time_gated_lstm(

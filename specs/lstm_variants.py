@@ -103,28 +103,39 @@ peephole_lstm = Spec(
     ),
 )
 
+BOTH = "*((2,) if bidirectional else ())"
+
 projection_lstm = Spec(
     reference=reference.projection_lstm,
     inputs=(
         X,
-        Input("h", "batch, projected", meaning="initial hidden state"),
-        C,
-        KERNEL,
-        Input("recurrent_kernel", "projected, 4 * units", kind="weight"),
-        BIAS,
+        Input("h", f"{BOTH}, batch, projected", meaning="initial hidden state"),
+        Input("c", f"{BOTH}, batch, units", meaning="initial cell state"),
         Input(
-            "projection", "units, projected", kind="weight", meaning="of what the output gate lets through"
+            "kernel", f"{BOTH}, features, 4 * units", kind="weight", meaning="gates in the order i, f, g, o"
+        ),
+        Input("recurrent_kernel", f"{BOTH}, projected, 4 * units", kind="weight"),
+        Input("bias", f"{BOTH}, 4 * units", kind="weight"),
+        Input(
+            "projection",
+            f"{BOTH}, units, projected",
+            kind="weight",
+            meaning="of what the output gate lets through",
         ),
         Input(
             "peepholes",
-            "3, units",
+            f"{BOTH}, 3, units",
             kind="weight",
             meaning="of the gates i, f and o",
             when="use_peepholes",
         ),
     ),
     outputs=("sequence", "final_h", "final_c"),
-    parameters=(Parameter("use_peepholes", (False, True), "whether gates see the cell"),),
+    parameters=(
+        Parameter("use_peepholes", (False, True), "whether gates see the cell"),
+        Parameter("bidirectional", (False, True), "whether another layer goes the other way"),
+    ),
+    excluded=("use_peepholes and bidirectional",),
     axes="batch time features units projected",
     sizes=((3, 4, 2, 5, 3), (1, 1, 1, 2, 1), (2, 2, 9, 8, 7)),
     data=DATA,

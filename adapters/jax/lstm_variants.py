@@ -7,6 +7,8 @@ from .recurrent import affine, over_time
 
 STOPPED = {"clip_gradient": ("zero", "jnp.clip stops what it holds")}
 
+ONE_WAY = {"bidirectional": (False, "is written for one direction")}
+
 
 @binds("layer_norm_lstm", "jax.nn.standardize", composition=True)
 def layer_norm_lstm(
@@ -63,7 +65,7 @@ def peephole_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes, *, coupled
     return _scanned(cell, x, h, c)
 
 
-@binds("projection_lstm", "jax.lax.scan", composition=True)
+@binds("projection_lstm", "jax.lax.scan", fixed=ONE_WAY, composition=True)
 def projection_lstm(x, h, c, kernel, recurrent_kernel, bias, projection, peepholes):
     to_i, to_f, to_o = (0, 0, 0) if peepholes is None else peepholes
 

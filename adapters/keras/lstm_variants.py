@@ -8,6 +8,8 @@ from .framework import binds, keras
 
 STOPPED = {"clip_gradient": ("zero", "keras.ops.clip stops what it holds")}
 
+ONE_WAY = {"bidirectional": (False, "is written for one direction")}
+
 
 @binds("layer_norm_lstm", "keras.ops.layer_normalization", composition=True)
 def layer_norm_lstm(
@@ -62,7 +64,7 @@ def peephole_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes, *, coupled
     return _over_time(cell, x, h, c)
 
 
-@binds("projection_lstm", "keras.ops.sigmoid", composition=True)
+@binds("projection_lstm", "keras.ops.sigmoid", fixed=ONE_WAY, composition=True)
 def projection_lstm(x, h, c, kernel, recurrent_kernel, bias, projection, peepholes):
     to_i, to_f, to_o = (0, 0, 0) if peepholes is None else keras.ops.unstack(peepholes)
 

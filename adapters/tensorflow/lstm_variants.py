@@ -9,6 +9,8 @@ from .recurrent import HALF_OR_SINGLE, affine, block_lstm, over_time, sequence_o
 
 STOPPED = {"clip_gradient": ("zero", "tf.clip_by_value stops what it holds")}
 
+ONE_WAY = {"bidirectional": (False, "is written for one direction")}
+
 
 @binds("layer_norm_lstm", "tf.nn.batch_normalization(tf.nn.moments)", composition=True)
 def layer_norm_lstm(
@@ -66,7 +68,7 @@ def peephole_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes, *, coupled
     return _scanned(cell, x, h, c)
 
 
-@binds("projection_lstm", "tf.scan", composition=True)
+@binds("projection_lstm", "tf.scan", fixed=ONE_WAY, composition=True)
 def projection_lstm(x, h, c, kernel, recurrent_kernel, bias, projection, peepholes):
     to_i, to_f, to_o = (0, 0, 0) if peepholes is None else tf.unstack(peepholes)
 

@@ -9,6 +9,8 @@ from .modules import module
 
 STOPPED = {"clip_gradient": ("zero", "torch's clamp stops what it holds")}
 
+ONE_WAY = {"bidirectional": (False, "is written for one direction")}
+
 
 @binds("layer_norm_lstm", "torch.nn.functional.layer_norm", composition=True)
 def layer_norm_lstm(
@@ -62,7 +64,7 @@ def peephole_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes, *, coupled
     return over_time(cell, x, h, c)
 
 
-@binds("projection_lstm", "torch.sigmoid", composition=True)
+@binds("projection_lstm", "torch.sigmoid", fixed=ONE_WAY, composition=True)
 def projection_lstm(x, h, c, kernel, recurrent_kernel, bias, projection, peepholes):
     to_i, to_f, to_o = (0, 0, 0) if peepholes is None else peepholes
 
@@ -108,7 +110,42 @@ module(
     gives="y, (h, c)",
     returns="y, h[0], c[0]",
     unused=("peepholes",),
-    fixed={"use_peepholes": (False, "torch's gates do not see the cell")},
+    fixed={
+        "use_peepholes": (False, "torch's gates do not see the cell"),
+        "bidirectional": (False, "goes forward alone"),
+    },
+)
+
+module(
+    "projection_lstm",
+    "torch.nn.LSTM(proj_size, bidirectional)",
+    {
+        "input_size": "kernel.shape[1]",
+        "hidden_size": "projection.shape[1]",
+        "batch_first": "True",
+        "proj_size": "projection.shape[2]",
+        "bidirectional": "True",
+    },
+    {
+        "weight_ih_l0": "kernel[0].T",
+        "weight_hh_l0": "recurrent_kernel[0].T",
+        "weight_hr_l0": "projection[0].T",
+        "bias_ih_l0": "bias[0]",
+        "bias_hh_l0": "torch.zeros_like(bias[0])",
+        "weight_ih_l0_reverse": "kernel[1].T",
+        "weight_hh_l0_reverse": "recurrent_kernel[1].T",
+        "weight_hr_l0_reverse": "projection[1].T",
+        "bias_ih_l0_reverse": "bias[1]",
+        "bias_hh_l0_reverse": "torch.zeros_like(bias[1])",
+    },
+    on="x, (h, c)",
+    gives="y, (h, c)",
+    returns="y, h, c",
+    unused=("peepholes",),
+    fixed={
+        "use_peepholes": (False, "torch's gates do not see the cell"),
+        "bidirectional": (True, "goes both ways"),
+    },
 )
 
 

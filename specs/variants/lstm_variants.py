@@ -142,10 +142,19 @@ def peephole_by(
     return lstm_by(*inputs[:-1], peepholes=inputs[-1], **options)
 
 
-def projection_by(*inputs: Array, **options: Any) -> tuple[Array, ...]:
-    """`lstm_by` with the inputs of `projection_lstm`."""
-    *others, projection, peepholes = inputs
-    return lstm_by(*others, projection=projection, peepholes=peepholes, **options)
+def projection_by(
+    *inputs: Any, bidirectional: bool = False, unturned: bool = False, **options: Any
+) -> tuple[Array, ...]:
+    """`lstm_by` with the inputs of `projection_lstm`, in both directions if it is."""
+    x, *others, projection, peepholes = inputs
+    if not bidirectional:
+        return lstm_by(x, *others, projection=projection, peepholes=peepholes, **options)
+    (forward, *ends), (backward, *starts) = (
+        lstm_by(steps, *(array[n] for array in others), projection=projection[n], **options)
+        for n, steps in enumerate((x, x[:, ::-1]))
+    )
+    y = np.concatenate([forward, backward if unturned else backward[:, ::-1]], axis=-1)
+    return y, *(np.stack(pair) for pair in zip(ends, starts, strict=True))
 
 
 def time_gated_by(
@@ -238,6 +247,11 @@ FAULTS = {
             name="output gate sees the old cell",
             reference=functools.partial(projection_by, output_sees_old=True),
             where="use_peepholes",
+        ),
+        Fault(
+            name="backward states as computed",
+            reference=functools.partial(projection_by, unturned=True),
+            where="bidirectional and time > 1",
         ),
         Fault(
             name="hidden state projected twice",

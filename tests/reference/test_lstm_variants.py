@@ -21,6 +21,7 @@ from assay.reference.lstm_variants import (
     time_gated_lstm_vjp,
 )
 from assay.reference.recurrent import lstm, lstm_vjp
+from assay.reference.recurrent_sequences import bidirectional_lstm, bidirectional_lstm_vjp
 
 BATCH, TIME, FEATURES, UNITS = 2, 3, 4, 5
 
@@ -205,6 +206,21 @@ def test_after_a_time_of_ln_2_the_cell_has_halved_twice():
     given = carried(halving(elapsed=np.full((BATCH, TIME), np.log(2.0))))
     _, _, c = time_gated_lstm(**given, decay="exponential")
     assert_same(c, 2 * 0.25**TIME)
+
+
+@proves(projection_lstm, projection_lstm_vjp, by="law")
+def test_both_directions_are_the_bidirectional_lstm_where_the_projection_is_the_identity():
+    x, *given = weights().values()
+    x, both = carried(x), [carried(np.stack([array, 0.5 * array])) for array in given]
+    identity = carried(np.stack([np.eye(UNITS)] * 2))
+    wanted = bidirectional_lstm(x, *both)
+    assert_same(projection_lstm(x, *both, identity, bidirectional=True), wanted)
+    into = tuple(carried(normal(f"both {n}", *y.shape)) for n, y in enumerate(wanted))
+    *gradients, _, none = projection_lstm_vjp(x, *both, identity, None, into, bidirectional=True)
+    assert none is None
+    assert_same(tuple(gradients), bidirectional_lstm_vjp(x, *both, None, None, into))
+    with pytest.raises(ValueError, match="of both directions arrays must have two parts"):
+        projection_lstm(x, *(array[:1] for array in both), identity[:1], bidirectional=True)
 
 
 @proves(projection_lstm, by="worked figures")
