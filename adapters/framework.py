@@ -191,6 +191,10 @@ class Framework(ABC):
         """
         return ()
 
+    def seed_globally(self, number: int) -> None:
+        """Start what draws where nothing is said of that anew, as far as there is such a thing."""
+        self.seed(number, None)
+
     def shapes(
         self, call: Callable[[Mapping[str, Native]], Any], arrays: Mapping[str, Native]
     ) -> list[tuple[str, tuple[int, ...]]] | None:

@@ -19,7 +19,7 @@ from typing import Any
 from .binding import Binding
 from .rows import signature_of
 
-__all__ = ["changed", "declared_by", "found", "recorded"]
+__all__ = ["Watcher", "changed", "declared_by", "found", "put_aside", "recorded", "watched"]
 
 HOMES = {"tf": "tensorflow"}
 """Modules by the names under which users know them."""
@@ -84,21 +84,58 @@ def watched(api: str, watcher: Watcher) -> Iterator[None]:
     def between(*given: Any, **named: Any) -> Any:
         bound = signature.bind_partial(*given, **named)
         watcher(bound)
-        return called(*bound.args, **bound.kwargs)
+        args, kwargs = _again(bound, len(given))
+        return called(*args, **kwargs)
 
     between.__signature__ = signature  # type: ignore[attr-defined]  # some ask a constructor what it takes
-    own = name in vars(owner)
     try:
-        setattr(owner, name, between)
-    except (TypeError, AttributeError) as error:
+        with put_aside(owner, name, between):
+            yield
+    except _Fixed as error:
         raise ValueError(f"{api} cannot be put aside") from error
+
+
+class _Fixed(Exception):
+    """An owner that lets none of its names be set."""
+
+
+@contextlib.contextmanager
+def put_aside(owner: Any, name: str, instead: Any) -> Iterator[None]:
+    """While this is in force, what an owner has by a name is something else."""
+    own, before = name in vars(owner), vars(owner).get(name)
+    try:
+        setattr(owner, name, instead)
+    except (TypeError, AttributeError) as error:
+        raise _Fixed from error
     try:
         yield
     finally:
         if own:
-            setattr(owner, name, called)
+            setattr(owner, name, before)
         else:
             delattr(owner, name)
+
+
+def _again(bound: inspect.BoundArguments, given: int) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments of a call, so many by position as were ``given`` so, as far as none before is left out.
+
+    What was given by name stays so: signatures that are put together may hide that it goes by name alone.
+    """
+    args, kwargs = list[Any](), dict[str, Any]()
+    for place, (name, parameter) in enumerate(bound.signature.parameters.items()):
+        if name not in bound.arguments:
+            given = min(given, place)
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            args += bound.arguments[name]
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            kwargs |= bound.arguments[name]
+        elif parameter.kind is parameter.POSITIONAL_ONLY or (
+            parameter.kind is parameter.POSITIONAL_OR_KEYWORD and place < given
+        ):
+            args.append(bound.arguments[name])
+        else:
+            kwargs[name] = bound.arguments[name]
+    return args, kwargs
 
 
 def _told(called: Any) -> inspect.Signature:

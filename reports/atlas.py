@@ -183,6 +183,11 @@ class Layer:
         return types(self.sheets)
 
     @cached_property
+    def unsaid(self) -> list[tuple[str, ...]]:
+        """In which mode its APIs are, and what they draw from, where nothing is said."""
+        return [*alone(self.sheets, "mode"), *alone(self.sheets, "source")]
+
+    @cached_property
     def wrong(self) -> list[tuple[str, ...]]:
         """What comes of wrong arguments, then of wrong inputs."""
         return [*alone(self.sheets, "argument"), *alone(self.sheets, "input")]

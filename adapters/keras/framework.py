@@ -117,6 +117,10 @@ class Adapter(Framework):
         self.backend.settle(())
         super().settle(bindings)
 
+    def seed_globally(self, number: int) -> None:
+        """The backend's generators, and Python's, from which Keras takes seeds that are not given."""
+        keras.utils.set_random_seed(number)
+
     def weights(self, built: Any, on: Any, seed: int = 0) -> Iterator[tuple[str, Any, bool]]:
         """Variables by their paths inside the layer, but for the states of random generators."""
         for variable in getattr(built, "weights", ()):

@@ -18,7 +18,9 @@ from .sheets import Seen, Sheet, Signature, Weight
 
 __all__ = ["Change", "changes", "read"]
 
-What = Literal["api", "default", "argument", "order", "weight", "drawn", "type", "error", "result", "state"]
+What = Literal[
+    "api", "default", "argument", "order", "weight", "drawn", "type", "error", "result", "state", "unsaid"
+]
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
@@ -28,7 +30,8 @@ class Change(msgspec.Struct, frozen=True):
 
     Args:
         what: a default, an argument of the signature, their order, a weight, the law it is drawn from, a
-            type, whether and how a call raises, what it returns, or what it overwrites.
+            type, whether and how a call raises, what it returns, what it overwrites, or its mode and what it
+            draws from where nothing is said.
         spec: name of the spec.
         api: the public name.
         name: of the argument, the weight or the call.
@@ -153,6 +156,8 @@ def _came(seen: Seen) -> str:
 def _kind(one: Seen, other: Seen) -> What:
     if one.kind == "state":
         return "state"
+    if one.kind in ("mode", "source"):
+        return "unsaid"
     if one.raises or other.raises:
         return "error"
     return "type" if one.kind == "type" else "result"

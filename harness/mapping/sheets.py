@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -17,13 +17,14 @@ from ...adapters.binding import Binding
 from ...numerics.dtypes import DTYPES, decode, dtype, encode, round_to
 from ...specs.language.case import Case
 from ...specs.language.spec import Spec
+from ..judging.stochastic import is_stochastic
 from ..running.processes import Crashed, Hung
-from .arguments import Desk, bases
+from .arguments import Desk, admitted, bases, under
 from .laws import law_of
 
-__all__ = ["Seen", "Sheet", "Signature", "Weight", "sheet"]
+__all__ = ["Seen", "Sheet", "Signature", "Weight", "sheet", "source_of"]
 
-Kind = Literal["type", "argument", "input", "state"]
+Kind = Literal["mode", "source", "type", "argument", "input", "state"]
 
 REAL = ("float64", "float16", "bfloat16", "int32", "int64", "bool")
 """Types in which the first array is handed over, the others as they were."""
@@ -45,7 +46,8 @@ class Seen(msgspec.Struct, frozen=True):
     """What came of one call.
 
     Args:
-        kind: whether a type, an argument or an input was changed, or the state was looked at.
+        kind: whether nothing was said of the mode or of what is drawn from, a type, an argument or an input
+            was changed, or the state was looked at.
         what: was changed, such as ``x: int32`` or ``eps=-1``.
         gives: what was returned, as ``float32 (2, 3)``; empty where it raised.
         raises: what was raised.
@@ -120,7 +122,8 @@ def sheet(desk: Desk, binding: Binding, spec: Spec) -> Sheet:
         told = desk.worker.ask({"binding": binding.key, "look": "signature"}).get("signature", ())
         signature = tuple(Signature(*one) for one in told)
         weights = tuple(_weights(desk, binding, case))
-        seen = tuple(_calls(desk, binding, case))
+        cases = sorted(asked, key=_telling, reverse=True)
+        seen = (*_unsaid(desk, binding, cases), *_calls(desk, binding, case))
     except (Crashed, Hung) as error:
         return Sheet(*about, case.id, unseen=str(error))
     return Sheet(*about, case.id, signature, weights, seen)
@@ -179,6 +182,48 @@ def _axis(length: int, names: Mapping[int, str]) -> str:
     return str(length)
 
 
+# --- where nothing is said ---
+
+TRIED = 3
+"""Cases that are tried until one tells training from inference."""
+
+MODES = ("training", "inference")
+
+
+def _unsaid(desk: Desk, binding: Binding, cases: Sequence[Case]) -> Iterator[Seen]:
+    """In which mode an API is that is not told, where it has two; and what it draws from that is not told."""
+    if binding.composition:
+        return
+    trained = [under(case, {"training": True}) if "training" in case.arguments else case for case in cases]
+    trained = [case for case in trained if admitted(binding, case)]
+    for case in trained[:TRIED]:
+        told = desk.look("mode", binding, case).get("mode")
+        if told and any("gives" in told[mode] for mode in MODES) and told["training"] != told["inference"]:
+            yield Seen("mode", "mode", **_mode(told))
+            break
+    drawing = [case for case in trained if is_stochastic(case)]
+    if drawing and (told := desk.look("source", binding, drawing[0]).get("source")):
+        yield Seen("source", "random numbers", **source_of(told))
+
+
+def _mode(told: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Which of the two modes gives what comes where nothing is said."""
+    unsaid = told["nothing"]
+    if "raises" in unsaid:
+        return {"raises": unsaid["raises"]}
+    return {"gives": next((mode for mode in MODES if told[mode] == unsaid), "neither")}
+
+
+def source_of(told: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Whether what three calls drew follows the global seed, which was set before the first two alone."""
+    one, again, later = told
+    if "raises" in one:
+        return {"raises": one["raises"]}
+    if one != again:
+        return {"gives": "others in each call, whatever the global seed"}
+    return {"gives": "by the global seed" if later != one else "the same in each call"}
+
+
 # --- calls ---
 
 
@@ -224,7 +269,8 @@ def _as(array: np.ndarray[Any, Any], kind: str) -> np.ndarray[Any, Any]:
 
 def _arguments(desk: Desk, binding: Binding, case: Case) -> Iterator[Seen]:
     """Each own argument with what it does not take."""
-    for option in desk.options(binding, case.spec):
+    known = desk.options(binding, case.spec)
+    for option in known:
         given = desk.own(binding, option, case)
         for wrong in WRONG[_kind(given)]:
             if wrong != given:
@@ -232,6 +278,10 @@ def _arguments(desk: Desk, binding: Binding, case: Case) -> Iterator[Seen]:
                 yield _tried(
                     desk, binding, case, "argument", f"{option}={wrong}", {}, computed=True, **changes
                 )
+    for option in binding.row.options if binding.row else ():
+        if option not in known:
+            one = _tried(desk, binding, case, "argument", f"without {option}", {}, unsaid=option, plain=True)
+            yield from [one] * bool(one.raises)
 
 
 def _kind(text: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import fnmatch
+import hashlib
 import importlib
 import inspect
 import re
@@ -22,6 +23,7 @@ from ...adapters.framework import Framework, Wire, leaves
 from ...adapters.recording import HOMES, changed, declared_by, found, literal, recorded
 from ...adapters.rows import declared, without
 from ...adapters.surface import public_names
+from ...adapters.unsaid import in_mode, modes, without_source
 from ...numerics.dtypes import DTYPES, decode, widen
 from ...syntax import parse
 
@@ -296,6 +298,42 @@ def _given(adapter: Framework, request: Mapping[str, Any]) -> dict[str, Any]:
     return {**inputs, **request["parameters"], "seed": request["seed"]}
 
 
+def _mode(adapter: Framework, binding: Binding, request: Mapping[str, Any]) -> Reply:
+    """What a call gives that is told nothing of its mode, and what it gives that is told each of the two.
+
+    Each as a digest of every bit, or as what was raised; nothing where the API is never told.
+    """
+    if not modes(binding):
+        return {}
+    given, said = _given(adapter, request), set[str]()
+    told = {"nothing": None, "training": True, "inference": False}
+    return {"mode": {name: _bits(adapter, in_mode(binding, one, said), given) for name, one in told.items()}}
+
+
+def _source(adapter: Framework, binding: Binding, request: Mapping[str, Any]) -> Reply:
+    """What a call gives that is told no source: twice after the same global seed, then once more."""
+    given, plain = _given(adapter, request), without_source(binding)
+    draws = []
+    for seed in (1, 1, None):
+        if seed is not None:
+            adapter.seed_globally(seed)
+        draws.append(_bits(adapter, plain, given, seeded=False))
+    return {"source": draws}
+
+
+def _bits(
+    adapter: Framework, binding: Binding, given: Mapping[str, Any], *, seeded: bool = True
+) -> dict[str, str]:
+    """The digest of what a call returns, or what it raises."""
+    try:
+        if seeded:
+            adapter.seed_globally(0)
+        returned = [adapter.unload(array) for array in leaves(_call(adapter, binding, given))]
+    except Exception as error:  # whatever a framework raises is what was to be seen
+        return {"raises": _sentence(error)}
+    return {"gives": hashlib.blake2b(repr(returned).encode(), digest_size=8).hexdigest()}
+
+
 WHERE = re.compile(r"0x[0-9a-fA-F]+|/\S+/")
 """What a message says of the machine and the moment."""
 
@@ -321,5 +359,7 @@ LOOKS = {
     "recorded": _recorded,
     "built": _built,
     "state": _state,
+    "mode": _mode,
+    "source": _source,
     "tried": _tried,
 }

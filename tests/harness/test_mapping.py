@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 import assay
 from assay.adapters.binding import bindings, load_bindings
-from assay.adapters.recording import changed, recorded
+from assay.adapters.recording import changed, recorded, watched
 from assay.cli import main
 from assay.errors import Usage
 from assay.harness.mapping.arguments import Desk, bases, options_of, own_value, pins
@@ -20,7 +21,7 @@ from assay.harness.mapping.atlas import atlas
 from assay.harness.mapping.laws import law_of
 from assay.harness.mapping.losses import where_nothing_counts
 from assay.harness.mapping.porting import pair, port
-from assay.harness.mapping.sheets import sheet
+from assay.harness.mapping.sheets import sheet, source_of
 from assay.harness.running.processes import Worker, WorkerSettings
 from assay.harness.running.provenance import target_facts
 from assay.reports.atlas import counted, family_page, index_page
@@ -323,6 +324,55 @@ def test_what_a_call_overwrites_is_seen(desk):
     assert norm["after a call"] == "running_mean, running_var, num_batches_tracked"
     _, linear = shown(desk, "dense", "torch.nn.Linear")
     assert linear["after a call"] == "nothing has changed"
+
+
+@pytest.mark.parametrize(
+    ("spec", "api", "mode"),
+    [
+        ("dropout", "torch.nn.functional.dropout", "training"),
+        ("rrelu", "torch.nn.functional.rrelu", "inference"),
+        ("rrelu", "torch.nn.RReLU", "training"),
+        ("batch_norm", "torch.nn.functional.batch_norm", "inference"),
+        ("batch_norm_inference", "torch.nn.BatchNorm2d", "training"),
+    ],
+)
+def test_the_mode_is_told_in_which_an_api_is_when_nothing_is_said(desk, spec, api, mode):
+    _, told = shown(desk, spec, api)
+    assert told["mode"] == mode
+
+
+def test_what_has_no_mode_or_draws_nothing_says_nothing_of_it(desk):
+    _, linear = shown(desk, "dense", "torch.nn.Linear")
+    assert not linear.keys() & {"mode", "random numbers"}
+    assert "missing 1 required" in linear["without in_features"]
+
+
+def test_what_is_drawn_from_is_told_where_nothing_is_said(desk):
+    _, dropout = shown(desk, "dropout", "torch.nn.functional.dropout")
+    assert dropout["random numbers"] == "by the global seed"
+    one, other, third = ({"gives": bits} for bits in "abc")
+    assert source_of([one, one, one]) == {"gives": "the same in each call"}
+    assert source_of([one, other, third])["gives"].startswith("others in each call")
+    assert source_of([{"raises": "no rngs"}] * 3) == {"raises": "no rngs"}
+
+
+def test_what_goes_by_name_alone_is_handed_on_by_name():
+    class Layer:
+        def __init__(self, rate, **named):
+            self.given = rate, named
+
+        __init__.__signature__ = inspect.Signature(
+            [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in ("self", "rate", "name")]
+        )
+
+    import torch
+
+    torch.Layer = Layer
+    try:
+        with watched("torch.Layer", lambda bound: None):
+            assert torch.Layer(0.5, name="one").given == (0.5, {"name": "one"})
+    finally:
+        del torch.Layer
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ SHEET = Sheet(
         Seen("type", "x: float16", "float16 (3, 17)"),
         Seen("argument", "eps=-1", "float32 (3, 17) NaN"),
         Seen("state", "after a call", "nothing has changed"),
+        Seen("mode", "mode", "training"),
     ),
 )
 ATLAS = Atlas((TARGET,), (EPS,), (), (SHEET,))
@@ -65,6 +66,7 @@ PLANTED = {
     "type changed: x: float16 float16 (3, 17) → float32 (3, 17)": seen(1, gives="float32 (3, 17)"),
     "result changed: eps=-1 float32 (3, 17) NaN → float32 (3, 17)": seen(2, gives="float32 (3, 17)"),
     "state changed: after a call nothing has changed → weight": seen(3, gives="weight"),
+    "unsaid changed: mode training → inference": seen(4, gives="inference"),
     "api gone: in torch/cpu, there": msgspec.structs.replace(ATLAS, sheets=()),
 }
 """Atlases in which one thing is not as in `ATLAS`, by how that is named."""
