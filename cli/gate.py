@@ -28,7 +28,8 @@ from ..harness.gating.atlases import atlas_changes, beside
 from ..harness.gating.compare import Gate, read_gate
 from ..harness.gating.environments import frameworks_of
 from ..harness.gating.gate import SIDES, GateScope, Side, run_gate
-from ..harness.gating.waivers import apply, read_waivers, waivers_of, write_waiver
+from ..harness.gating.meanings import Subjects, atlas_entry, with_meanings
+from ..harness.gating.waivers import apply, read_atlas_waivers, read_waivers, waivers_of, write_waiver
 from ..harness.plan import checked_dtypes
 from ..harness.record import Verdict
 from ..harness.running.processes import paths_of
@@ -123,9 +124,11 @@ def gate(
         Seconds after which a framework counts as not starting.
     """
     sides = _sides(records, (baseline, candidate), (baseline_python, candidate_python))
-    known = read_waivers(waivers or WAIVERS) if waivers or WAIVERS.is_file() else ()
-    for file in bindings_from:
-        load_bindings(file)
+    file = waivers or (WAIVERS if WAIVERS.is_file() else None)
+    known = read_waivers(file) if file else ()
+    meant = read_atlas_waivers(file) if file else ()
+    for one in bindings_from:
+        load_bindings(one)
     frameworks = tuple(framework or _named(sides))
     paths_of(frameworks, path if frameworks else ())
     scope = GateScope(
@@ -146,9 +149,11 @@ def gate(
     with keeping(*runs):
         with _terminable(), Watch(screen) as watch:
             compared, candidate_record, failure = run_gate(sides, scope, out, watch)
+        subjects: Subjects = frozenset()
         if with_atlas and failure is None:
-            compared = _with_atlas(compared, sides, scope, out, screen)
+            compared, subjects = _with_atlas(compared, sides, scope, out, screen)
         compared = apply(compared, candidate_record, known, datetime.date.today())
+        compared = with_meanings(compared, meant if with_atlas else (), subjects, datetime.date.today())
         compared = _ended_early(compared, failure) if failure else compared
         if sides[0].record and not compared.troubles:  # half a record makes no baseline
             newer = sides[1].record or out / "candidate" / "run.json"
@@ -164,15 +169,16 @@ def gate(
 
 def _with_atlas(
     compared: Gate, sides: tuple[Side, Side], scope: GateScope, folder: Path, screen: Screen
-) -> Gate:
-    """The gate with what changed from one atlas to the other."""
+) -> tuple[Gate, Subjects]:
+    """The gate with what changed from one atlas to the other, and what was measured."""
 
     def watch(name: str) -> None:
         screen.print(f"[bold]the atlas of the {name}[/bold]")
 
     frameworks = scope.frameworks or tuple(dict.fromkeys(t.framework for t in compared.baseline.targets))
-    changes, troubles = atlas_changes(sides, scope, frameworks, folder, watch)
-    return msgspec.structs.replace(compared, atlas=changes, troubles=(*compared.troubles, *troubles))
+    changes, subjects, troubles = atlas_changes(sides, scope, frameworks, folder, watch)
+    troubles = (*compared.troubles, *troubles)
+    return msgspec.structs.replace(compared, atlas=changes, troubles=troubles), subjects
 
 
 def _ended_early(compared: Gate, failure: BaseException) -> Gate:
@@ -203,6 +209,7 @@ def waive(
     link: str = "",
     expires: datetime.date | None = None,
     waivers: Path = WAIVERS,
+    of_atlas: Annotated[bool, Parameter(name="--atlas", negative="")] = False,
 ) -> None:
     """Write a waiver of one group of changes, for a person to edit; comments and order of the file survive.
 
@@ -220,8 +227,16 @@ def waive(
         The day on which it is looked at again, as 2026-12-31.
     waivers
         The TOML file to add it to.
+    of_atlas
+        The number is that of what changed beside the numbers.
     """
     found = read_gate(file)
+    if of_atlas:
+        if not 0 < number <= len(found.atlas):
+            raise Usage(f"{file} has no change {number} of the atlas; it has {len(found.atlas)}")
+        name = write_waiver(waivers, atlas_entry(found.atlas[number - 1], reason, link, expires), "atlas")
+        print(f"wrote {name} to {waivers}" + ("" if reason else "; fill in its reason"))
+        return
     groups = {group.number: group for group in Difference(found).groups}
     if number not in groups:
         raise Usage(f"{file} has no change {number}; it has {len(groups)}")

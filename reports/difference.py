@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..harness.gating.compare import KINDS, Change, Gate, Tally
+from ..harness.mapping.changes import Change as Meaning
 from .overview import Mark, command, plural
 
 __all__ = ["ANNOTATIONS", "KIND_MARKS", "Difference", "Group", "workflow_commands"]
@@ -145,8 +146,8 @@ class Difference:
         gate = self.gate
         known = sum(not change.unheard for change in gate.failing)
         parts = list(filter(None, (_changes(len(gate.failing), known),)))
-        if gate.atlas:
-            parts.append(f"{plural(len(gate.atlas), 'change')} of the atlas")
+        if gate.meanings:
+            parts.append(f"{plural(len(gate.meanings), 'change')} of the atlas")
         if gate.complaints:
             parts.append(f"{plural(len(gate.complaints), 'waiver')} not true any more")
         if not parts:
@@ -212,6 +213,11 @@ class Difference:
         """The command that accepts a group."""
         return f"assay waive {shlex.quote(f'{self.folder}/gate.json')} {group.number}"
 
+    def accept_meaning(self, one: Meaning) -> str:
+        """The command that accepts what changed beside the numbers; empty where a waiver does."""
+        number = self.gate.atlas.index(one) + 1
+        return "" if one.known else f"assay waive {shlex.quote(f'{self.folder}/gate.json')} {number} --atlas"
+
 
 def _changes(count: int, known: int) -> str:
     """So many changes, of which so many are known as findings; empty where there is none."""
@@ -226,7 +232,7 @@ def workflow_commands(difference: Difference) -> Iterator[str]:
     gate = difference.gate
     told = [
         *((f"assay: {g.spec} {g.kind}", f"{g.cause}: {g.extent}") for g in difference.failing),
-        *((f"assay: {one.spec} {one.what}", str(one)) for one in gate.atlas),
+        *((f"assay: {one.spec} {one.what}", str(one)) for one in gate.meanings),
         *(("assay: a waiver is not true", complaint) for complaint in gate.complaints),
         *(("assay: not everything was compared", trouble) for trouble in gate.troubles),
     ]

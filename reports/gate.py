@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..harness.gating.compare import KINDS, Change, Gate
+from ..harness.mapping.changes import Change as Meaning
 from . import difference as differences
 from .console import Printable, broken
 from .difference import KIND_MARKS, Difference
@@ -113,7 +114,11 @@ class _Totals:
         difference, gate = self._difference, self._difference.gate
         yield Text("")
         for one in gate.atlas:
-            yield Text(str(one), "red")
+            yield Text(
+                f"{one}, known as {one.known}" if one.known else str(one), "dim" if one.known else "red"
+            )
+            if not one.known:
+                yield Text(f"  {difference.accept_meaning(one)}", "dim")
         for trouble in gate.troubles:
             yield Text(f"could not be compared: {trouble}", "magenta")
         for complaint in gate.complaints:
@@ -163,7 +168,7 @@ def markdown(difference: Difference) -> str:
     )
     page.section(
         "## What changed beside the numbers\n",
-        (f"- **{one.what}** {code(one.api)} {plain(str(one).partition(': ')[2])}" for one in gate.atlas),
+        (_meaning(one, difference) for one in gate.atlas),
         len(gate.atlas),
         "change",
     )
@@ -211,6 +216,12 @@ def _item(group: differences.Group, difference: Difference) -> str:
     return "<br>".join(fact for fact in facts if fact)
 
 
+def _meaning(one: Meaning, difference: Difference) -> str:
+    told = f"- **{one.what}** {code(one.api)} {plain(str(one).partition(': ')[2])}"
+    known = f"known as {code(one.known)}" if one.known else code(difference.accept_meaning(one), 1_000)
+    return f"{told}<br>{known}"
+
+
 def _layers(difference: Difference) -> Iterator[str]:
     """Counts of the layers in which anything changed."""
     kinds = [kind for kind, _ in difference.counts]
@@ -242,7 +253,10 @@ def junit(difference: Difference) -> str:
                 tests.append(writer.test(classname, "unsupported", 0.0, "skipped", "", neither))
         suites.append(writer.suite(spec, tests))
     atlas = [
-        writer.test(f"atlas.{c.spec}.{c.api}", str(c), 0.0, "failure", c.what, str(c)) for c in gate.atlas
+        writer.test(f"atlas.{c.spec}.{c.api}", str(c), text=f"known as {c.known}")
+        if c.known
+        else writer.test(f"atlas.{c.spec}.{c.api}", str(c), 0.0, "failure", c.what, str(c))
+        for c in gate.atlas
     ]
     if atlas:
         suites.append(writer.suite("atlas", atlas))

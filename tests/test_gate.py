@@ -15,7 +15,7 @@ from support.atlases import ATLAS, PLANTED
 
 from assay.cli.app import main
 from assay.harness.gating.compare import read_gate
-from assay.harness.gating.waivers import read_waivers
+from assay.harness.gating.waivers import read_atlas_waivers, read_waivers
 from assay.harness.record import read, write
 from assay.reports.console import Progress
 from assay.reports.difference import Difference
@@ -40,15 +40,59 @@ def nowhere(tmp_path, monkeypatch):
 @pytest.mark.parametrize("planted", sorted(PLANTED))
 def test_what_changed_of_the_atlas_fails_and_is_named_in_every_report(planted, baseline, tmp_path, capsys):
     """The numbers are the same; a default, a type, an error or a name is not."""
-    for name, atlas in (("old", ATLAS), ("new", PLANTED[planted])):
-        shutil.copy(baseline, tmp_path / f"{name}.json")
-        (tmp_path / f"{name}.atlas.json").write_bytes(msgspec.json.encode(atlas))
-    assert main(["gate", "old.json", "new.json", "--out", "out", "--atlas"]) == 1
+    assert main(atlases(baseline, tmp_path, planted)) == 1
     assert planted in said(capsys)
     assert "cp new.atlas.json old.atlas.json" in read_gate(tmp_path / "out" / "gate.json").accept
     for report in ("summary.md", "junit.xml", "index.html"):
         assert planted.partition(": ")[2].split()[0] in (tmp_path / "out" / report).read_text("utf-8")
     assert main(["gate", "old.json", "old.json", "--out", "out", "--atlas"]) == 0
+
+
+def atlases(baseline, folder, planted):
+    """A gate's command line for two records, between whose atlases one thing has changed."""
+    for name, atlas in (("old", ATLAS), ("new", PLANTED[planted])):
+        shutil.copy(baseline, folder / f"{name}.json")
+        (folder / f"{name}.atlas.json").write_bytes(msgspec.json.encode(atlas))
+    return ["gate", "old.json", "new.json", "--out", "out", "--atlas"]
+
+
+@pytest.mark.parametrize("planted", sorted(PLANTED))
+def test_a_change_of_the_atlas_can_be_waived_and_the_waiver_is_checked(planted, baseline, tmp_path, capsys):
+    command = atlases(baseline, tmp_path, planted)
+    assert main(command) == 1
+    for number, _ in enumerate(read_gate(tmp_path / "out" / "gate.json").atlas, 1):
+        told = "the release notes say so"
+        assert main(["waive", "out/gate.json", str(number), "--atlas", "--reason", told]) == 0
+    assert main(command) == 0
+    shown = said(capsys)
+    for entry in read_atlas_waivers(tmp_path / "assay-waivers.toml"):
+        assert f"known as {entry.name}" in shown
+    assert main([*command[:1], "old.json", "old.json", *command[3:]]) == 1
+    assert "no longer holds: what it is about was measured on both sides" in said(capsys)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "message"),
+    [
+        ('api = "torch.nn.*"', 0, "known as mine"),
+        ('api = "torch.nn.*"\nwhat = "default"\nargument = "eps"\nmessage = "→ 0.001"', 0, "known as mine"),
+        ('api = "torch.nn.*"\nmessage = "→ 0.01"', 1, "the waiver 'mine'"),
+        ('api = "torch.nn.*"\nargument = "bias"', 1, "no longer holds"),
+        ('api = "torch.nn.*"\nexpires = 2020-01-01', 1, "expired on 2020-01-01"),
+        ('api = "keras.layers.Dense"', 1, "1 change of the atlas"),
+        ('what = "default"', 2, "names no api and no spec"),
+        ('api = "*"\nreason = " "', 2, "gives no reason"),
+    ],
+)
+def test_a_waiver_of_the_atlas_means_what_it_says_and_no_more(
+    fields, status, message, baseline, tmp_path, capsys
+):
+    command = atlases(baseline, tmp_path, "default changed: eps 1e-05 → 0.001")
+    reason = "" if "reason" in fields else 'reason = "it is so"\n'
+    text = f'[[atlas]]\nname = "mine"\n{reason}{fields}\n'
+    (tmp_path / "assay-waivers.toml").write_text(text, "utf-8")
+    assert main(command) == status
+    assert message in said(capsys)
 
 
 def test_a_record_without_an_atlas_is_wrong_usage_where_one_is_asked_for(baseline, capsys):

@@ -13,6 +13,7 @@ from ..mapping.changes import Change, changes, read
 from ..plan import select_specs
 from ..running.processes import WorkerSettings
 from .gate import SIDES, GateScope, Side
+from .meanings import Subjects
 
 __all__ = ["atlas_changes", "beside"]
 
@@ -27,8 +28,8 @@ def beside(record: Path) -> Path:
 
 def atlas_changes(
     sides: tuple[Side, Side], scope: GateScope, frameworks: Sequence[str], folder: Path, watch: Watch
-) -> tuple[tuple[Change, ...], tuple[str, ...]]:
-    """What changed from one atlas to the other, and what could not be asked.
+) -> tuple[tuple[Change, ...], Subjects, tuple[str, ...]]:
+    """What changed from one atlas to the other, what was measured, and what could not be asked.
 
     A side that is a record has its atlas beside it; that of any other is measured, and left in its folder.
 
@@ -56,4 +57,5 @@ def atlas_changes(
         for target in one.targets
         if not target.available
     ]
-    return tuple(changes(*found)), tuple(dict.fromkeys(troubles))
+    subjects = frozenset((sheet.spec, sheet.api) for one in found for sheet in one.sheets)
+    return tuple(changes(*found)), subjects, tuple(dict.fromkeys(troubles))

@@ -150,6 +150,11 @@ class Gate(msgspec.Struct, frozen=True):
         return tuple(change for change in self.changes if change.failing)
 
     @property
+    def meanings(self) -> tuple[Meaning, ...]:
+        """What changed beside the numbers, and no waiver accepts."""
+        return tuple(one for one in self.atlas if not one.known)
+
+    @property
     def totals(self) -> Counter[str]:
         """Number of cases of each class; those that neither side ran are a class of their own."""
         found: Counter[str] = Counter()
@@ -160,13 +165,13 @@ class Gate(msgspec.Struct, frozen=True):
     @property
     def status(self) -> int:
         """Exit status: 1 where something changed or a waiver is not true, 3 where not all could be asked."""
-        return 1 if self.failing or self.complaints or self.atlas else 3 if self.troubles else 0
+        return 1 if self.failing or self.complaints or self.meanings else 3 if self.troubles else 0
 
     @property
     def status_of_new(self) -> int:
         """The exit status, if findings on file may fail."""
         unheard = any(change.unheard for change in self.changes)
-        return 1 if unheard or self.complaints or self.atlas else 3 if self.troubles else 0
+        return 1 if unheard or self.complaints or self.meanings else 3 if self.troubles else 0
 
     @property
     def versions(self) -> dict[str, tuple[str, str]]:

@@ -23,8 +23,9 @@ from ...specs.language.case import Case, parse
 from ..judging.deviations import Deviation, NoValue, on_file, unexplained
 from ..record import Problem, Record, Target, Verdict
 from .compare import Change, Gate, replaced
+from .meanings import AtlasWaiver
 
-__all__ = ["apply", "read_waivers", "waivers_of", "write_waiver"]
+__all__ = ["apply", "read_atlas_waivers", "read_waivers", "waivers_of", "write_waiver"]
 
 THOROUGH = ("standard", "full")
 """Tiers that meet every pair of options, so that what they do not meet is not there."""
@@ -36,29 +37,41 @@ HEAD = "# Changes that are known and accepted; `assay gate --waivers` checks the
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     waiver: tuple[Deviation, ...] = ()
+    atlas: tuple[AtlasWaiver, ...] = ()
 
 
 def read_waivers(path: Path) -> tuple[Deviation, ...]:
-    """The waivers in a TOML file.
+    """The waivers of verdicts in a TOML file.
 
     Raises:
         ValueError: there is no such file, or an entry is not of the form of a waiver; says which.
     """
-    if not path.is_file():
-        raise Usage(f"there is no file of waivers at {path}; `assay waive` writes one")
-    try:
-        entries = msgspec.toml.decode(path.read_bytes(), type=_File).waiver
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Usage(f"{path}: {error}") from error
+    entries = _read(path).waiver
     for entry in entries:
         if entry.parameters:
             raise Usage(
                 f"{path}: {entry.name!r} names parameters; a waiver names the outcome that is expected"
             )
-    twice = [name for name, count in Counter(entry.name for entry in entries).items() if count > 1]
+    return entries
+
+
+def read_atlas_waivers(path: Path) -> tuple[AtlasWaiver, ...]:
+    """The waivers of what changed beside the numbers; raises as `read_waivers` does."""
+    return _read(path).atlas
+
+
+def _read(path: Path) -> _File:
+    if not path.is_file():
+        raise Usage(f"there is no file of waivers at {path}; `assay waive` writes one")
+    try:
+        found = msgspec.toml.decode(path.read_bytes(), type=_File)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Usage(f"{path}: {error}") from error
+    names = Counter(entry.name for entry in (*found.waiver, *found.atlas))
+    twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise Usage(f"{path}: two waivers are called {twice[0]!r}; give each a name of its own")
-    return entries
+    return found
 
 
 def apply(gate: Gate, candidate: Record, waivers: Sequence[Deviation], today: datetime.date) -> Gate:
@@ -249,8 +262,10 @@ def _wrong(problem: Problem) -> dict[str, object]:
     return {"outcome": problem.outcome, "check": problem.check, "message": _quote(problem)}
 
 
-def write_waiver(path: Path, entry: dict[str, object]) -> str:
+def write_waiver(path: Path, entry: dict[str, object], kind: str = "waiver") -> str:
     """Add an entry at the end of a file, which keeps its comments and order, and is made if it is missing.
+
+    One of what changed beside the numbers is of the ``kind`` atlas.
 
     Returns:
         The entry's name, which is none that the file had.
@@ -262,8 +277,8 @@ def write_waiver(path: Path, entry: dict[str, object]) -> str:
         document = tomlkit.parse(path.read_text("utf-8") if path.exists() else HEAD)
     except (tomlkit.exceptions.TOMLKitError, UnicodeDecodeError) as error:
         raise Usage(f"{path} is no TOML: {error}") from error
-    tables = document.setdefault("waiver", tomlkit.aot())
-    taken = {table["name"] for table in tables}
+    tables = document.setdefault(kind, tomlkit.aot())
+    taken = {table["name"] for name in ("waiver", "atlas") for table in document.get(name, ())}
     table = tomlkit.table()
     for name, value in entry.items():
         table.add(name, _inline(value) if isinstance(value, dict) else value)

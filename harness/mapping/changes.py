@@ -37,6 +37,7 @@ class Change(msgspec.Struct, frozen=True):
         name: of the argument, the weight or the call.
         before: how it was; empty where it was not there.
         after: how it is; empty where it is gone.
+        known: the name of the waiver that accepts it.
     """
 
     what: What
@@ -45,6 +46,7 @@ class Change(msgspec.Struct, frozen=True):
     name: str
     before: str
     after: str
+    known: str = ""
 
     def __str__(self) -> str:
         if not self.before or not self.after:
