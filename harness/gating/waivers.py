@@ -67,7 +67,7 @@ def _read(path: Path) -> _File:
         found = msgspec.toml.decode(path.read_bytes(), type=_File)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Usage(f"{path}: {error}") from error
-    names = Counter(entry.name for entry in (*found.waiver, *found.atlas))
+    names = Counter([*(entry.name for entry in found.waiver), *(entry.name for entry in found.atlas)])
     twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise Usage(f"{path}: two waivers are called {twice[0]!r}; give each a name of its own")
