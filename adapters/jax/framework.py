@@ -209,6 +209,11 @@ TRACED = {
 """What is in a program that was traced by a path: what computes anew, and how contractions are to round."""
 
 
+def _value(variable: Any) -> Any:
+    """What a variable of ``flax.nnx`` holds, by the name that this version has for it."""
+    return variable.get_value() if hasattr(variable, "get_value") else variable.value
+
+
 class Adapter(Framework):
     """JAX on one device."""
 
@@ -288,7 +293,7 @@ class Adapter(Framework):
         if isinstance(built, nnx.Module):
             for path, leaf in nnx.to_flat_state(nnx.state(built)):
                 if isinstance(leaf, nnx.Param | nnx.BatchStat):
-                    yield ".".join(map(str, path)), leaf.get_value(), isinstance(leaf, nnx.Param)
+                    yield ".".join(map(str, path)), _value(leaf), isinstance(leaf, nnx.Param)
         elif isinstance(built, linen.Module):
             keys = dict(zip(("params", "dropout"), jax.random.split(jax.random.key(seed)), strict=True))
             for kind, tree in built.init(keys, *on()).items():
