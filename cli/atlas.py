@@ -9,12 +9,13 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from ..harness.mapping.atlas import Atlas, joined, subjects
+from ..harness.mapping.atlas import Atlas, joined, specs_of, subjects
 from ..harness.mapping.atlas import atlas as measured
 from ..harness.mapping.changes import changes, read
 from ..harness.plan import select_specs
 from ..harness.running.processes import WorkerSettings, checked_framework
 from ..reports.atlas import atlas_tables, counted, family_page, index_page, layers_in, with_layers
+from ..reports.atlas_html import write_atlas
 from ..reports.console import Bar, Screen
 from .ending import CannotRun
 from .options import ALL_FRAMEWORKS, Names
@@ -27,6 +28,7 @@ def atlas(
     framework: Names = ALL_FRAMEWORKS,
     python: Path = Path(sys.executable),
     out: Path | None = None,
+    as_html: Annotated[bool, Parameter(name="--html", negative="")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     measured_in: Annotated[tuple[Path, ...], Parameter(name="--from", negative="")] = (),
     against: Path | None = None,
@@ -46,6 +48,9 @@ def atlas(
     out
         A folder: writes a Markdown page for each family, an index and atlas.json instead of printing. Where
         specs are named, the rest of pages that are there stays as it is.
+    as_html
+        Write HTML pages into the folder instead, one for each layer, and an index. Where the folder above is
+        the site of a report, pages lead to the site's.
     as_json
         Print JSON instead of tables.
     measured_in
@@ -68,6 +73,8 @@ def atlas(
         return _compared(read(against), found)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(found)).decode())
+    elif as_html:
+        write_atlas(found, specs_of(found), out or Path("atlas"))
     elif out is None:
         Screen().print(atlas_tables(found, chosen))
     else:
@@ -86,9 +93,7 @@ def _compared(before: Atlas, after: Atlas) -> int:
 
 def _write(found: Atlas, out: Path, *, partly: bool) -> None:
     """The record, a page for each family, and the index; of pages that are there, only some layers' parts."""
-    named = {argument.spec for argument in found.arguments} | {sheet.spec for sheet in found.sheets}
-    named |= {spec for spec, _ in found.functions}
-    specs = [spec for name, spec in select_specs(()).items() if name in named]
+    specs = specs_of(found)
     out.mkdir(parents=True, exist_ok=True)
     (out / "atlas.json").write_bytes(msgspec.json.format(msgspec.json.encode(found)))
     for family in dict.fromkeys(spec.family for spec in specs):

@@ -21,10 +21,20 @@ from ..harness.mapping.sheets import Sheet
 from ..harness.plan import implementations
 from ..specs.language.case import encode
 from ..specs.language.spec import Spec, Value
+from .axes import arrays_of, letters
 from .overview import version_of
 from .sheets import alone, called, grouped, types
 
-__all__ = ["atlas_tables", "counted", "family_page", "index_page", "layers_in", "with_layers"]
+__all__ = [
+    "Layer",
+    "atlas_tables",
+    "counted",
+    "family_page",
+    "index_page",
+    "layers_in",
+    "versions",
+    "with_layers",
+]
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -204,14 +214,15 @@ class Layer:
         return list(dict.fromkeys(told))
 
     @cached_property
-    def arrays(self) -> list[tuple[Binding, str, str, str]]:
-        """What each implementation that is a row takes by position, by name, and what it gives."""
+    def arrays(self) -> list[tuple[Binding, str, str, str, str]]:
+        """What each implementation that is a row takes by position, by name, its axes, and what it gives."""
         found = []
         for binding in self.bindings:
             if (row := binding.row) is not None:
                 named = row.weights.items() if not isinstance(row.weights, str) else [("**", row.weights)]
                 weights = ", ".join(f"`{name}` = `{value}`" for name, value in named)
-                found.append((binding, row.on, weights, row.returns or row.gives))
+                axes = ", ".join(f"`{a.name}` {letters(a)}" for a in arrays_of(binding, self.spec))
+                found.append((binding, row.on, weights, axes, row.returns or row.gives))
         return found
 
 
@@ -221,7 +232,7 @@ def family_page(atlas: Atlas, family: str, specs: Sequence[Spec]) -> str:
     return (
         _environment()
         .get_template("atlas.md.jinja")
-        .render(family=family, layers=layers, versions=_versions(atlas))
+        .render(family=family, layers=layers, versions=versions(atlas))
     )
 
 
@@ -256,7 +267,7 @@ def index_page(atlas: Atlas, specs: Sequence[Spec], before: str = "") -> str:
         .render(
             families=listed,
             counted=known[0] if known else counted(atlas),
-            versions=_versions(atlas),
+            versions=versions(atlas),
         )
     )
 
@@ -265,7 +276,8 @@ COUNTED = re.compile(r"(?<=\. )[\d,]+ cells are measured of .*")
 """What an index says that the atlas comes to."""
 
 
-def _versions(atlas: Atlas) -> str:
+def versions(atlas: Atlas) -> str:
+    """The frameworks that were asked, with their versions."""
     known = [target for target in atlas.targets if target.available]
     return ", ".join(f"{target.framework} {version_of(target)}" for target in known)
 

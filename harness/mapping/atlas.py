@@ -9,14 +9,14 @@ import msgspec
 
 from ...adapters.binding import Binding
 from ...specs.language.spec import Spec
-from ..plan import implementations
+from ..plan import implementations, select_specs
 from ..record import Target
 from ..running.processes import Unstarted, Worker, WorkerSettings
 from ..running.provenance import target_facts
 from .arguments import Argument, Desk
 from .sheets import Sheet, sheet
 
-__all__ = ["Atlas", "atlas", "joined", "subjects"]
+__all__ = ["Atlas", "atlas", "joined", "specs_of", "subjects"]
 
 
 AT_ONCE = 2
@@ -51,6 +51,13 @@ def joined(parts: Sequence[Atlas]) -> Atlas:
         anew |= {(one.target, one.spec, one.api) for one in part.arguments}
         anew |= {(one.target, one.spec, one.api) for one in part.sheets}
     return Atlas(tuple(targets.values()), tuple(arguments), tuple(functions), tuple(sheets))
+
+
+def specs_of(atlas: Atlas) -> list[Spec]:
+    """The specs of which something was measured, or that are put together."""
+    named = {argument.spec for argument in atlas.arguments} | {sheet.spec for sheet in atlas.sheets}
+    named |= {spec for spec, _ in atlas.functions}
+    return [spec for name, spec in select_specs(()).items() if name in named]
 
 
 def subjects(specs: Sequence[Spec], framework: str) -> list[tuple[Spec, Binding]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
+from support.atlases import ATLAS, EPS
 
 from assay.adapters.binding import bindings
 from assay.harness.mapping.arguments import Desk
@@ -13,6 +15,7 @@ from assay.harness.plan import implementations
 from assay.harness.running.processes import Worker, WorkerSettings
 from assay.harness.running.provenance import target_facts
 from assay.reports.atlas import default_of, layers_in, with_layers
+from assay.reports.atlas_html import write_atlas
 from assay.specs import all_specs
 
 PAGES = Path(__file__).parents[2] / "docs/atlas"
@@ -71,3 +74,19 @@ def test_a_layer_that_is_measured_anew_takes_its_own_place():
     assert with_layers(page, "# Family\n\n## one\n\nnew\n\n## three\n\nmore\n\n") == (
         "# Family\n\n## one\n\nnew\n\n## two\n\nkept\n\n## three\n\nmore\n\n"
     )
+
+
+def test_a_page_in_html_says_what_the_markdown_says_and_marks_what_differs(tmp_path):
+    other = msgspec.structs.replace(EPS, api="torch.nn.functional.layer_norm", values=({"epsilon": 1e-3},))
+    one = msgspec.structs.replace(EPS, values=({"epsilon": 1e-5},))
+    for arguments, unlike in (((one, other), 2), ((one, one), 0)):
+        atlas = msgspec.structs.replace(ATLAS, arguments=arguments)
+        pages = write_atlas(atlas, [SPECS["layer_norm"]], tmp_path)
+        assert [page.name for page in pages] == ["index.html", "layer_norm.html"]
+        text = pages[1].read_text("utf-8")
+        assert text.count('class="unlike"') == unlike
+        for said in ("<code>1e-05</code>", "eps=-1", "float32 (3, 17) NaN", "training", 'class="axis batch"'):
+            assert said in text
+    index = pages[0].read_text("utf-8")
+    assert "torch.nn.layernorm" in index
+    assert "eps" in index
