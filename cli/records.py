@@ -16,6 +16,9 @@ from rich.table import Table
 from ..errors import Usage
 from ..harness import record as records
 from ..harness.judging.findings import with_findings
+from ..harness.mapping.atlas import joined as joined_atlas
+from ..harness.mapping.atlas import specs_of
+from ..harness.mapping.changes import read as read_atlas
 from ..harness.shards import merge as joined
 from ..reports import history as histories
 from ..reports import write_all
@@ -33,6 +36,7 @@ def report(
     *files: Path,
     out: Path | None = None,
     site: Annotated[bool, Parameter(negative="")] = False,
+    atlas: tuple[Path, ...] = (),
 ) -> None:
     """Render the reports of a record again, from the record alone; or a site of one or many records.
 
@@ -44,16 +48,23 @@ def report(
         Folder of the reports; by default the record's own, and of a site its folder site.
     site
         Make a site, with a page for each spec and each API, in place of one page.
+    atlas
+        An atlas.json that `assay atlas --out` wrote, for the site's folder atlas; may be given many times.
+        Pages of specs and of the atlas lead to each other.
     """
     if not files:
         raise Usage("give a record, such as report/run.json")
     read = {name: with_findings(records.read(file)) for name, file in _names(files).items()}
     first = next(iter(read.values()))
-    if site or len(files) > 1:
+    if site or atlas or len(files) > 1:
+        from ..reports.atlas_html import write_atlas
         from ..reports.site import write_site  # its templates take a while to load
 
         folder = out or files[0].parent / "site"
-        pages = write_site(read, folder)
+        measured = joined_atlas([read_atlas(path) for path in atlas])
+        specs = specs_of(measured)
+        pages = write_site(read, folder, [spec.name for spec in specs])
+        pages += write_atlas(measured, specs, folder / "atlas") if specs else []
         Screen().print(f"wrote {len(pages):,} pages; the first is {escape(str(folder / 'index.html'))}")
     else:
         reported(first, out or files[0].parent, Screen())

@@ -11,7 +11,7 @@ import itertools
 import re
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,8 +83,8 @@ Key = tuple[str, str]
 class Site:
     """Records, by name, sorted out for pages."""
 
-    def __init__(self, records: dict[str, Record]) -> None:
-        self.records = records
+    def __init__(self, records: dict[str, Record], atlas: Collection[str] = ()) -> None:
+        self.records, self.atlas = records, atlas
         self.places = _places(records)
         self.verdicts: defaultdict[Key, list[Told]] = defaultdict(list)
         self.compositions: set[Key] = set()
@@ -124,12 +124,13 @@ class Site:
         return Cell(sum((self.counts[key].get(place.number, Counter()) for key in keys), Counter[str]()))
 
 
-def write_site(records: dict[str, Record], folder: Path) -> list[Path]:
+def write_site(records: dict[str, Record], folder: Path, atlas: Collection[str] = ()) -> list[Path]:
     """Write the site of records, by name, into a folder, which is made if it is missing; returns its pages.
 
-    Pieces and pages of an earlier site there are removed.
+    Pieces and pages of an earlier site there are removed. Pages of the specs that have one in the ``atlas``,
+    which lies in the folder of this name, lead there.
     """
-    site = Site(records)
+    site = Site(records, atlas)
     for name in ("specs", "apis", "data"):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for left in (folder / name).iterdir():

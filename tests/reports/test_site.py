@@ -8,8 +8,10 @@ import subprocess
 from collections import Counter
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 from reports.records import CASE, TARGETS, at_scale, differing, record, verdict
+from support.atlases import ATLAS, EPS
 
 from assay import reports
 from assay.cli import main
@@ -204,3 +206,17 @@ def test_an_address_leads_to_what_it_names(tmp_path, address, place, said):
     page = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
     (inside,) = re.findall(rf"<{place}\b.*?</{place}>", page, re.DOTALL)
     assert said in re.sub(r"<[^>]*>", "", inside)
+
+
+def test_pages_of_the_site_and_of_the_atlas_lead_to_each_other(tmp_path):
+    run, measured = tmp_path / "run.json", tmp_path / "atlas.json"
+    write(record(verdict()), run)
+    atlas = msgspec.structs.replace(ATLAS, arguments=(msgspec.structs.replace(EPS, spec="gelu"),), sheets=())
+    measured.write_bytes(msgspec.json.encode(atlas))
+    assert main(["report", str(run), "--site", "--atlas", str(measured)]) == 0
+    for path in (tmp_path / "site").rglob("*.html"):
+        for link in Links(path.read_text("utf-8")).found:
+            if link and not link.startswith(("data:", "http", "#")):
+                assert (path.parent / link.partition("#")[0]).is_file(), (path, link)
+    assert "../atlas/gelu.html" in (tmp_path / "site/specs/gelu.html").read_text("utf-8")
+    assert "../specs/gelu.html" in (tmp_path / "site/atlas/gelu.html").read_text("utf-8")
