@@ -30,6 +30,7 @@ from ..errors import Usage
 __all__ = [
     "BUILT",
     "FRAMEWORKS",
+    "KNOWN",
     "Binding",
     "binder",
     "bindings",
@@ -41,6 +42,10 @@ __all__ = [
 ]
 
 FRAMEWORKS = ("torch", "tensorflow", "keras", "jax")
+"""What is asked where nobody says whom to ask."""
+
+KNOWN = (*FRAMEWORKS, "onnx")
+"""Whatever can be asked by its name: ONNX's operators have no gradient, and few have them installed."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -56,7 +61,7 @@ class Binding:
     Args:
         spec: name of the spec.
         api: the public name under test, as its users write it: ``torch.nn.functional.gelu``.
-        framework: one of `FRAMEWORKS`.
+        framework: one of `KNOWN`.
         function: takes inputs and parameters by name, returns the outputs as native arrays.
         where: conditions (expressions over the spec's names) under which the implementation exists, each
             with the reason that a report gives where it does not hold.
@@ -96,7 +101,7 @@ class Binding:
         return tuple(dict.fromkeys((*self.built_from, *self.called_with)))
 
 
-_registered: dict[str, dict[str, Binding]] = {name: {} for name in FRAMEWORKS}
+_registered: dict[str, dict[str, Binding]] = {name: {} for name in KNOWN}
 _loaded: set[Path] = set()
 
 

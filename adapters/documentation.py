@@ -20,6 +20,7 @@ PLACES = {
     "jax": "https://docs.jax.dev/en/latest/_autosummary/{name}.html",
     "flax.nnx": "https://flax.readthedocs.io/en/latest/search.html?q={name}",
     "flax.linen": "https://flax-linen.readthedocs.io/en/latest/search.html?q={name}",
+    "onnx": "https://onnx.ai/onnx/operators/{operator}.html",
     "optax": "https://optax.readthedocs.io/en/latest/search.html?q={name}",
 }
 """The page of what a package holds, by its name, or by its path, which has slashes for dots."""
@@ -33,7 +34,7 @@ def page(api: str) -> str:
     if WITHOUT_PAGE.match(name):
         return ""
     place = next((place for package, place in PLACES.items() if name.startswith(f"{package}.")), "")
-    return place.format(name=name, path=name.replace(".", "/"))
+    return place.format(name=name, path=name.replace(".", "/"), operator=name.replace(".", "__"))
 
 
 def pages(bindings: Iterable[Binding]) -> tuple[tuple[str, str], ...]:

@@ -6,7 +6,7 @@ program's, and hold what is nobody's business, such as a user's path.
 
 from __future__ import annotations
 
-__all__ = ["JAX", "KERAS", "TENSORFLOW", "TORCH"]
+__all__ = ["JAX", "KERAS", "LIBRARIES", "TENSORFLOW", "TORCH"]
 
 LIBRARIES = (
     # OpenMP's specification, and its two common runtimes

@@ -122,7 +122,7 @@ def rows(
     called, such as ``torch.nn.LSTM(num_layers)``, that is what stands before the bracket, or ``calls``.
 
     Args:
-        framework: one of ``binding.FRAMEWORKS``.
+        framework: one of ``binding.KNOWN``.
         call_module: calls a module, its first argument, on arrays by position, with weights by keyword (None:
             absent); None where the framework has none.
         make_module: makes a module, its first argument, ready for the arrays that go in by position, and

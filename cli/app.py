@@ -149,12 +149,13 @@ def run(
     if worker and python:
         raise Usage("--worker names its interpreter itself, as in ssh=user@host//python=env/bin/python")
     part, chosen, files = Shard.parse(shard or "1/1"), select_specs(specs), tuple(map(str, bindings_from))
-    questions = reseeded(plan(chosen.values(), tier, checked_dtypes(dtype), case), seeds)
     workers = [
         WorkerSettings(name, device, mode, str(python or sys.executable), files, time_limit=time_limit)
         for name, mode in paths_of(framework, path)
     ]
     families = {worker.family for worker in workers}
+    asked = dict.fromkeys((*ALL_FRAMEWORKS, *sorted(families)))
+    questions = reseeded(plan(chosen.values(), tier, checked_dtypes(dtype), case, asked), seeds)
     settings = RunSettings(
         questions=take(questions, part, families),
         workers=workers,

@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import fnmatch
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..adapters.binding import FRAMEWORKS, Binding, bindings, is_own
@@ -77,19 +77,21 @@ def plan(
     tier: str,
     dtypes: Sequence[str] = (),
     ids: Sequence[str] = (),
+    frameworks: Collection[str] = FRAMEWORKS,
 ) -> list[Question]:
     """Every case of the tier, or those with the ``ids`` given, with the bindings of its spec.
 
     The cases do not depend on which frameworks, specs and dtypes are asked, so that ids are the same in every
-    run: dtypes select among them, or the tier's own do where none is named.
+    run: dtypes select among them, or the tier's own do where none is named. Others than the usual
+    ``frameworks`` are asked them too, and choose none.
     """
     if ids:
         chosen = [parse(text, all_specs()) for text in ids]
     elif tier == "paths":
-        return _for_paths(plan(specs, "smoke", dtypes))
+        return _for_paths(plan(specs, "smoke", dtypes, frameworks=frameworks))
     else:
         chosen = [case for spec in specs for case in selection(spec, tier, dtypes)]
-    return [Question(case, implementations(case.spec)) for case in chosen]
+    return [Question(case, implementations(case.spec, frameworks)) for case in chosen]
 
 
 def reseeded(questions: Iterable[Question], seeds: int) -> list[Question]:

@@ -20,10 +20,10 @@ from .record import Implementation, Record, SpecFacts, Target, Verdict
 
 __all__ = ["Merged", "Shard", "estimate", "merge", "seconds", "shard"]
 
-FIRST = {"torch": 0.004, "tensorflow": 0.10, "keras": 0.13, "jax": 0.75}
+FIRST = {"torch": 0.004, "tensorflow": 0.10, "keras": 0.13, "jax": 0.75, "onnx": 0.002}
 """Seconds that the first call of a configuration takes, with compilation: means of a smoke tier."""
 
-FURTHER = {"torch": 0.0015, "tensorflow": 0.015, "keras": 0.023, "jax": 0.037}
+FURTHER = {"torch": 0.0015, "tensorflow": 0.015, "keras": 0.023, "jax": 0.037, "onnx": 0.002}
 """Seconds that each further call takes; the data of a configuration share what was compiled."""
 
 JUDGED = 0.004

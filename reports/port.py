@@ -86,7 +86,12 @@ def _codes(recipe: Recipe) -> Iterator[RenderableType]:
 def codes(recipe: Recipe) -> list[str]:
     """Both calls, and which weight is what; for what is more than one call, all of it."""
     both = ((recipe.pair.source, recipe.meant), (recipe.pair.target, recipe.written))
-    return [snippet(b, case) if b.row is None or b.composition else _call(b, case) for b, case in both]
+    return [_call(b, case) if _calls_by_name(b) else snippet(b, case) for b, case in both]
+
+
+def _calls_by_name(binding: Binding) -> bool:
+    """Whether a binding is one call of a public name; what must be made first is defined beside the call."""
+    return binding.row is not None and not binding.composition and "(" not in binding.row.calls
 
 
 def _call(binding: Binding, case: Case) -> str:
@@ -120,7 +125,8 @@ def proved(recipe: Recipe) -> str:
     proof = recipe.proof
     if not proof.total:
         return "They were not run side by side: no case is within reach of both."
-    told = f"Run side by side: equal within rounding, gradients too, in {proof.equal} of {proof.total} cases."
+    gradients = "gradients too" if proof.gradients else "forward alone"
+    told = f"Run side by side: equal within rounding, {gradients}, in {proof.equal} of {proof.total} cases."
     if proof.owned:
         own = [f"{n}={v}" for n, v in recipe.written.parameters if v != recipe.meant.arguments[n]]
         told += f" In {proof.owned} of the others the second is right by {', '.join(own)}, its own;"

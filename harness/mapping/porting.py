@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...adapters.binding import Binding, bindings
+from ...adapters.binding import KNOWN, Binding, bindings
 from ...errors import Usage
 from ...specs import all_specs
 from ...specs.language.case import Case, encode
@@ -50,12 +50,14 @@ class Proof:
         others: the verdicts of the rest.
         owned: cases among the others in which the second is right by what it can do itself.
         apart: arrays that differ in them.
+        gradients: whether both were asked for gradients.
     """
 
     equal: int = 0
     others: tuple[tuple[Verdict, Verdict], ...] = ()
     owned: int = 0
     apart: tuple[str, ...] = ()
+    gradients: bool = True
 
     @property
     def total(self) -> int:
@@ -101,7 +103,7 @@ def pair(source: str, target: str, spec: str = "") -> Pair:
     Raises:
         Usage: an API is not known, or no spec has both; says which are near.
     """
-    known = bindings()
+    known = bindings(KNOWN)
     of = {api: {b.spec: b for b in known.values() if b.api == api} for api in (source, target)}
     for api, found in of.items():
         if not found:
@@ -301,4 +303,5 @@ def _proof(two: Pair, meant: Case, taken: Mapping[str, Value], source: Desk, tar
             owned += bool(taken) and target.verdict(two.target, other).outcome == "conforms"
     wrong = (problem.worst for _, second in others for problem in problems_of(second))
     apart = dict.fromkeys(worst.array for worst in wrong if worst is not None)
-    return Proof(equal, tuple(others), owned, tuple(apart))
+    gradients = all(desk.worker.settings.path.differentiates for desk in (source, target))
+    return Proof(equal, tuple(others), owned, tuple(apart), gradients)

@@ -56,7 +56,7 @@ def explain(case_id: str, api: str, settings: WorkerSettings) -> Explanation:
         Unstarted: the framework cannot be asked here.
     """
     case = parse(case_id, all_specs())
-    known = {b.api: b for b in implementations(case.spec) if b.framework == settings.family}
+    known = {b.api: b for b in implementations(case.spec, [settings.family])}
     if api not in known:
         raise Usage(f"{case.spec.name} has no implementation {api!r}; it has {', '.join(known)}")
     reason = refusal(known[api], case)

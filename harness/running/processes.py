@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import execnet
 from execnet.gateway_bootstrap import HostNotFound
 
-from ...adapters.binding import FRAMEWORKS
+from ...adapters.binding import KNOWN
 from ...adapters.framework import Unavailable, framework
 from ...adapters.path import Path as Way
 from ...errors import Usage
@@ -61,9 +61,9 @@ def checked_framework(name: str) -> str:
     Raises:
         Usage: no framework is called so; says which there are.
     """
-    if name.partition("[")[0] not in FRAMEWORKS:
+    if name.partition("[")[0] not in KNOWN:
         raise Usage(
-            f"no framework is called {name!r}; allowed are {', '.join(FRAMEWORKS)}, keras[jax], keras[torch]"
+            f"no framework is called {name!r}; allowed are {', '.join(KNOWN)}, keras[jax], keras[torch]"
         )
     try:
         framework(name, "cpu")

@@ -1,0 +1,1 @@
+"""Operators of ONNX, asked through ONNX's own reference evaluator."""
