@@ -15,7 +15,7 @@ function(
         "coordinate_transformation_mode": "coordinates",
         "nearest_mode": "NEAREST[coordinates] if method == 'nearest' else None",
         "cubic_coeff_a": "coefficient if method == 'cubic' else None",
-        "exclude_outside": "border == 'renormalized' if method == 'cubic' else None",
+        "exclude_outside": "border == 'renormalized' if method == 'cubic' or antialias else None",
         "antialias": "antialias",
     },
     calls="node('Resize', 19)",
@@ -45,4 +45,7 @@ function(
     calls="node('GridSample', 20)",
     on=f"{X}, grid",
     returns=Y,
+    where={
+        "mode != 'bicubic' or outside != 'border'": "moves a place to the border before it reads around it"
+    },
 )

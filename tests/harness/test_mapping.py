@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import inspect
 import re
@@ -16,6 +17,7 @@ from assay.adapters.binding import bindings, load_bindings
 from assay.adapters.recording import changed, recorded, watched
 from assay.cli import main
 from assay.errors import Usage
+from assay.harness.judging.findings import accounts
 from assay.harness.mapping.arguments import Desk, bases, options_of, own_value, pins
 from assay.harness.mapping.atlas import atlas
 from assay.harness.mapping.laws import law_of
@@ -25,9 +27,10 @@ from assay.harness.mapping.sheets import sheet, source_of
 from assay.harness.running.processes import Worker, WorkerSettings
 from assay.harness.running.provenance import target_facts
 from assay.reports.atlas import counted, family_page, index_page
-from assay.reports.port import meanings, proved
+from assay.reports.port import codes, meanings, proved
 from assay.specs import all_specs
 from assay.specs.recipes import asked_recipes
+from assay.syntax import parse
 
 SPECS = all_specs()
 RECIPES = Path(__file__).parents[2] / "docs/recipes.md"
@@ -42,6 +45,16 @@ def binding_of(spec, api):
 def desk():
     """PyTorch, and the APIs whose signatures say little."""
     settings = WorkerSettings("torch", bindings=(str(SILENT),))
+    worker = Worker(settings)
+    yield Desk(worker, target_facts(settings, worker.start()))
+    worker.stop()
+
+
+@pytest.fixture(scope="module")
+def operators():
+    """Operators of ONNX."""
+    pytest.importorskip("onnx")
+    settings = WorkerSettings("onnx")
     worker = Worker(settings)
     yield Desk(worker, target_facts(settings, worker.start()))
     worker.stop()
@@ -414,6 +427,42 @@ def test_functions_are_ported_as_rows_are(desk):
     recipe = port(two, {"mode": "sum"}, desk, desk)
     assert recipe.words[1]["mode"] == "mode='sum'"
     assert recipe.exact
+
+
+ONNX = [
+    ("torch.nn.GELU", "onnx.Gelu", {"approximate": "tanh"}),
+    ("torch.nn.GroupNorm", "onnx.GroupNormalization", {"num_groups": "2"}),
+    ("torch.nn.LSTM", "onnx.LSTM", {}),
+]
+"""In torch and in ONNX, with options that both call alike."""
+
+
+@pytest.mark.parametrize(("layer", "operator", "given"), ONNX)
+def test_a_layer_is_ported_to_an_operator_of_onnx_and_back_but_for_findings_on_file(
+    desk, operators, layer, operator, given
+):
+    there = port(pair(layer, operator), given, desk, operators)
+    back = port(pair(operator, layer), given, operators, desk)
+    assert there.meant.arguments == back.meant.arguments
+    for recipe, desks in ((there, (desk, operators)), (back, (operators, desk))):
+        assert recipe.unmatched == ()
+        assert recipe.proof.equal > 0
+        verdicts = [one for both in recipe.proof.others for one in zip(both, desks, strict=True)]
+        assert all(accounts(verdict, asked.target) for verdict, asked in verdicts if verdict.failing)
+        assert ", forward alone, in" in proved(recipe)
+
+
+def test_the_code_of_an_operator_runs_as_it_is_printed(desk, operators):
+    recipe = port(pair("torch.nn.LSTM", "onnx.LSTM"), {}, desk, operators)
+    inputs = recipe.written.inputs()
+    *statements, last = parse(codes(recipe)[1]).body
+    space = {**inputs, "numpy": np}
+    exec(compile(ast.Module(statements, []), "<printed>", "exec"), space)
+    printed = eval(compile(ast.Expression(last.value), "<printed>", "eval"), space)
+    binding = recipe.pair.target
+    names = {name: recipe.written.arguments.get(name) for name in binding.called_with}
+    bound = binding.function(**{**names, **inputs})
+    assert [one.tobytes() for one in printed] == [one.tobytes() for one in bound]
 
 
 def test_what_alone_differs_is_told_with_the_facet(desk):
