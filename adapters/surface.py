@@ -76,7 +76,7 @@ def public_names(framework: str) -> dict[str, str]:
     The other name is one that is bound, or that which the object gives itself, or that which comes first.
     """
     things: dict[str, Any] = {}
-    for part in SURFACE[framework]:
+    for part in SURFACE.get(framework, ()):
         try:
             things |= part.things()
         except ImportError:  # a part, such as optax, need not be installed

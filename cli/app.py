@@ -23,7 +23,7 @@ from cyclopts import Parameter
 from rich.markdown import Markdown
 from rich.markup import escape
 
-from ..adapters.binding import bindings, load_bindings
+from ..adapters.binding import KNOWN, bindings, load_bindings
 from ..errors import Usage
 from ..harness import record as records
 from ..harness.auditing.audit import run_audit
@@ -101,7 +101,8 @@ def run(
     specs
         Names or globs of specs, such as gelu or 'conv*'; all if none is given.
     framework
-        torch, tensorflow, keras (on TensorFlow), keras[jax], keras[torch] or jax; may be given many times.
+        torch, tensorflow, keras (on TensorFlow), keras[jax], keras[torch], jax, or onnx, which is asked
+        forward, and where it is named alone; may be given many times.
     device
         Where torch and jax run.
     dtype
@@ -188,7 +189,7 @@ def list_specs(*, as_json: Annotated[bool, Parameter(name="--json", negative="")
         Print JSON instead of a table.
     """
     chosen = select_specs(())
-    apis = {name: [b.api for b in implementations(spec)] for name, spec in chosen.items()}
+    apis = {name: [b.api for b in implementations(spec, KNOWN)] for name, spec in chosen.items()}
     if as_json:
         facts = [{"name": n, "family": s.family, "implementations": apis[n]} for n, s in chosen.items()]
         print(json.dumps(facts, indent=2))
@@ -206,7 +207,7 @@ def show(spec: str) -> None:
         Name of the spec.
     """
     for chosen in select_specs((spec,)).values():
-        Screen().print(spec_page(chosen, implementations(chosen)))
+        Screen().print(spec_page(chosen, implementations(chosen, KNOWN)))
 
 
 @Parameter(name="*")

@@ -42,7 +42,8 @@ def atlas(
     specs
         Names or globs of specs, such as gelu or 'conv*'; all if none is given.
     framework
-        torch, tensorflow, keras (on TensorFlow), keras[jax], keras[torch] or jax; may be given many times.
+        torch, tensorflow, keras (on TensorFlow), keras[jax], keras[torch], jax, or onnx, which is asked
+        forward, and where it is named alone; may be given many times.
     python
         The interpreter whose frameworks are asked.
     out
