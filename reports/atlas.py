@@ -14,7 +14,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..adapters.binding import Binding
+from ..adapters.binding import KNOWN, Binding
 from ..harness.mapping.arguments import Argument, Standing, pins
 from ..harness.mapping.atlas import Atlas
 from ..harness.mapping.sheets import Sheet
@@ -129,7 +129,7 @@ class Layer:
     def bindings(self) -> tuple[Binding, ...]:
         """Implementations of the frameworks that were asked."""
         families = {target.framework.partition("[")[0] for target in self.atlas.targets}
-        return tuple(b for b in implementations(self.spec) if b.framework in families)
+        return implementations(self.spec, [name for name in KNOWN if name in families])
 
     @cached_property
     def bound(self) -> dict[str, str]:

@@ -127,9 +127,13 @@ def _declared(adapter: Framework, binding: Binding, request: Mapping[str, Any]) 
 
 
 def _there(adapter: Framework, binding: Binding, request: Mapping[str, Any]) -> Reply:
-    """Whether this version has the API."""
+    """Whether this version has the API; what a row must make before it calls it, it makes."""
+    made = binding.row.calls if binding.row and "(" in binding.row.calls else ""
     try:
-        found(binding.api)
+        if made:
+            eval(made, binding.function.__globals__)
+        else:
+            found(binding.api)
     except (AttributeError, ImportError):
         return {"there": False}
     return {"there": True}
