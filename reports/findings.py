@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import jinja2
@@ -12,7 +13,8 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from ..harness.judging.findings import Family, Finding, Shows
+from ..harness.judging.findings import Example, Family, Finding, Shows
+from ..harness.judging.noticing import Noticing
 from ..harness.record import Verdict
 from .overview import command
 
@@ -31,7 +33,7 @@ def findings_page(families: Iterable[Family]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"said": said, "ranges": ranges, "unnoticed": unnoticed}
+    environment.globals |= {"said": said, "ranges": ranges, "noticed": noticed}
     text = environment.get_template("findings.md.jinja").render(
         families=chapters,
         counts=Counter(one.standing for one in found),
@@ -60,17 +62,30 @@ def ranges(one: Finding) -> str:
     return ", ".join(f"{package} {allowed}" for package, allowed in one.versions.items())
 
 
-def unnoticed(one: Finding) -> str:
-    """Which rules of frameworks' own tests would let the finding pass, if they asked its examples."""
-    sized = [example for example in one.examples if example.got and example.expected]
-    rules = dict.fromkeys(rule for example in sized for rule in example.unnoticed)
-    if not rules:
+def noticed(one: Finding) -> str:
+    """Whether frameworks' own tests would notice it, if they asked its first example in each framework."""
+    if not one.examples:
         return ""
-    example = next(example for example in sized if example.unnoticed)
-    return (
-        f"{example.got} for {example.expected} (`{example.case}` in {example.implementation}) "
-        f"is within the default tolerance of {' and '.join(rules)}."
+    by_rule = {told[0].rule: example for example in reversed(one.examples) if (told := example.noticing)}
+    if not by_rule:
+        return "It has no size: a test that asks this notices, whatever its tolerance."
+    examples = sorted(by_rule.values(), key=one.examples.index)
+    return " ".join(
+        _noticed(example, example.noticing[: 1 if n else None]) for n, example in enumerate(examples)
     )
+
+
+def _noticed(example: Example, told: Sequence[Noticing]) -> str:
+    """What one example is beside the tolerances of some rules, as a sentence."""
+    asked, error = f"`{example.case}` in `{example.implementation}`", told[0].error
+    if not math.isfinite(error):
+        return f"{asked} gives {example.got} for {example.expected}, which any test that asks it notices."
+    rules = ", ".join(
+        f"{each.rule}'s {'would' if each.noticed else 'would not'} (tolerance {each.tolerance:.2g}"
+        f"{f'; {each.remark}' if each.remark else ''})"
+        for each in told
+    )
+    return f"{asked} has the error {error:.2g}: {rules}."
 
 
 def finding_table(found: Iterable[Finding]) -> Table:
@@ -95,7 +110,7 @@ def finding_page(one: Finding) -> RenderableType:
     reported = [f"{link.url} {f'({link.state})' if link.state else ''}".rstrip() for link in one.links]
     lists = {
         "Reported": reported,
-        "Would tests notice?": [unnoticed(one)] if unnoticed(one) else [],
+        "Would tests notice?": [noticed(one)] if noticed(one) else [],
         "Known of": [ranges(one)] if one.versions else [],
         "Accounts for": [said(shows) for shows in one.verdicts],
         "Shown by": [_asking(one, place) for place in range(len(one.examples))],

@@ -21,7 +21,7 @@ from ...specs.language.case import Case, parse
 from ...specs.language.expression import ExpressionError, checked
 from ..record import Known, Problem, Record, Target, Verdict
 from .deviations import Globs, NoValue, checked_versions, fits, meant, unexplained
-from .noticing import passing
+from .noticing import Noticing, noticing
 
 __all__ = [
     "Example",
@@ -115,10 +115,11 @@ class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expected: str = ""
 
     @property
-    def unnoticed(self) -> tuple[str, ...]:
-        """The rules of frameworks' own tests that would let it pass, if they asked this case."""
-        dtype = self.case.split("/")[2]
-        return passing(self.got, self.expected, dtype) if self.got and self.expected else ()
+    def noticing(self) -> tuple[Noticing, ...]:
+        """What frameworks' own tests would make of it, if they asked this case; nothing without numbers."""
+        if not (self.got and self.expected):
+            return ()
+        return noticing(self.implementation, self.got, self.expected, self.case.split("/")[2])
 
     def asked(self, verdict: Verdict, target: Target) -> bool:
         """Whether a verdict on a target is the answer."""
