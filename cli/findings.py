@@ -15,10 +15,10 @@ from cyclopts import Parameter
 from ..errors import Usage
 from ..harness.judging.findings import Finding, families
 from ..harness.judging.findings import findings as on_file
-from ..harness.running.upstream import evidence
+from ..harness.running.upstream import evidence, printed
 from ..reports.console import Screen
 from ..reports.findings import finding_page, finding_table, findings_page
-from ..reports.upstream import issue
+from ..reports.upstream import issue, issue_of_script
 from .options import Names
 
 __all__ = ["findings", "named", "upstream"]
@@ -73,8 +73,12 @@ def upstream(
     out
         A Markdown file to write instead of printing.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        text = issue(evidence(named(name), framework, str(python), Path(folder)))
+    one = named(name)
+    if one.script:
+        text = issue_of_script(printed(one, str(python)))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            text = issue(evidence(one, framework, str(python), Path(folder)))
     if out:
         out.write_text(text, "utf-8")
     else:

@@ -10,6 +10,7 @@ from pathlib import Path
 import jinja2
 from rich.console import Group, RenderableType
 from rich.markdown import Markdown
+from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
@@ -118,6 +119,8 @@ def finding_page(one: Finding) -> RenderableType:
     for heading, lines in lists.items():
         if lines:
             parts += [Text(f"\n{heading}", "bold"), *(Text(f"  {line}") for line in lines)]
+    if one.script:
+        parts += [Text("\nScript", "bold"), Syntax(one.script.strip(), "python", background_color="default")]
     return Group(*parts)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from ..harness.record import Verdict
-from ..harness.running.upstream import Evidence
+from ..harness.running.upstream import Evidence, Printed
 from ..specs import all_specs
 from ..specs.language.case import Case, parse
 
-__all__ = ["issue"]
+__all__ = ["issue", "issue_of_script"]
 
 OURS = re.compile(
     r"low-accumulator|op-by-op|\bfacets?\b|\bon file\b|\bverdicts?\b|\btier\b|\bbindings?\b|\bassay\b"
@@ -55,6 +55,23 @@ def issue(found: Evidence) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def issue_of_script(found: Printed) -> str:
+    """The issue of a finding that has a script: title, what happens, the script, and what that prints."""
+    one = found.finding
+    parts = [
+        f"# {plainly(one.title)}",
+        plainly(one.what),
+        "## To reproduce",
+        f"With {found.versions}:",
+        f"```python\n{one.script.strip()}\n```",
+        f"prints\n\n```text\n{found.output}\n```",
+        plainly(one.right),
+        *(["## Cause", plainly(one.cause)] if plainly(one.cause) else []),
+        *(["Related: " + ", ".join(link.url for link in one.links)] if one.links else []),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
 def plainly(text: str) -> str:
     """A text of ours without ids of cases, and without the sentences that need a word of ours."""
     paragraphs = []
@@ -71,7 +88,7 @@ def _sentences(text: str) -> str:
     sentences = SENTENCE.split(text.replace("\n  ", "\n"))
     told = (CASE.sub("", sentence).strip() for sentence in sentences if not OURS.search(sentence))
     joined = " ".join(sentence for sentence in told if sentence.strip(".,;: "))
-    return re.sub(r":?\s*([.,;:])(?=\s|$)", r"\1", re.sub(r"\(\s*\)", "", joined))
+    return re.sub(r":?\s*([.,;:])(?=\s|$)", r"\1", re.sub(r"(?<!\w)\(\s*\)", "", joined))
 
 
 def _asked(case: Case) -> str:
@@ -92,7 +109,8 @@ def _got(verdict: Verdict) -> str:
     worst = verdict.worst
     if worst is None:
         accepted = ASKS.search(verdict.message)
-        return f"a value of shape {accepted[1]}" if accepted else verdict.message.partition(" (at `")[0]
+        said = verdict.message.partition("\n" if verdict.outcome == "crashed" else " (at `")[0]
+        return f"a value of shape {accepted[1]}" if accepted else said
     place = f"{worst.array}[{', '.join(map(str, worst.index))}]" if worst.index else worst.array
     return f"{place} = {worst.got}; {worst.wrong} of {worst.size} elements are off"
 

@@ -152,6 +152,8 @@ class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             are not named, every one that was asked.
         verdicts: what shows it; none where it lies outside of what a run asks.
         examples: cases that show it, the smallest first.
+        script: where no run shows it, a program that does, with the framework alone; it prints what comes
+            and what is right, and ends with 0 where it is mended.
         steady: whether the examples show it on every machine, so that one that does not is news.
 
     Raises:
@@ -170,6 +172,7 @@ class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     versions: dict[str, str] = {}
     verdicts: tuple[Shows, ...] = ()
     examples: tuple[Example, ...] = ()
+    script: str = ""
     steady: bool = True
 
     def __post_init__(self) -> None:

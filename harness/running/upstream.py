@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,22 @@ from ..record import Record, Target, Verdict
 from .processes import WorkerSettings, checked_framework
 from .run import Run, RunSettings
 
-__all__ = ["Evidence", "evidence"]
+__all__ = ["Evidence", "Printed", "evidence", "printed"]
+
+PACKAGES = ("torch", "tensorflow", "keras", "jax", "flax", "optax")
+"""Whose versions an issue names, where a script imports them."""
+
+VERSIONS = (
+    "import platform, sys; from importlib.metadata import version; "
+    "names = [f'{name} {version(name)}' for name in sys.argv[1:]]; "
+    "print(', '.join([*names, f'Python {platform.python_version()}']))"
+)
+
+RAISED = re.compile(r"^[\w.]*(?:Error|Exception)\b.*", re.MULTILINE)
+"""The line of a traceback that names the exception."""
+
+LIMIT = 300
+"""Seconds that a script may take."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +66,45 @@ def evidence(one: Finding, frameworks: Iterable[str], python: str, folder: Path)
             alike = (verdict for verdict in record.verdicts if verdict is not shown)
             return Evidence(one, shown, record.targets[0], (*alike, *beside))
     tried = ", ".join(example.framework for example in one.examples)
-    raise Usage(f"no example of {one.id} shows it with the versions at hand ({tried}): it may be mended")
+    elsewhere = "" if one.steady else ", or shows on other machines alone"
+    raise Usage(
+        f"no example of {one.id} shows it with the versions at hand ({tried}): it may be mended{elsewhere}"
+    )
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A finding that its script shows, what that printed, and with which versions."""
+
+    finding: Finding
+    output: str
+    versions: str
+
+
+def printed(one: Finding, python: str) -> Printed:
+    """Run the script of a finding.
+
+    Args:
+        one: a finding with a script.
+        python: the interpreter whose frameworks are asked.
+
+    Raises:
+        Usage: a framework is not installed there, or the script does not show it.
+    """
+    ran = _ran(python, one.script)
+    raised = RAISED.findall(ran.stderr) if "Traceback" in ran.stderr else []
+    if any("ModuleNotFoundError" in line for line in raised):
+        raise Usage(f"the script of {one.id} does not run: {raised[-1]}")
+    if ran.returncode == 0:
+        raise Usage(f"the script of {one.id} does not show it with the versions at hand: it may be mended")
+    ended = [f"ended by signal {-ran.returncode}"] if ran.returncode < 0 else []
+    names = [name for name in PACKAGES if re.search(rf"^(?:import|from) {name}\b", one.script, re.MULTILINE)]
+    output = "\n".join([ran.stdout.rstrip(), *raised[-1:], *ended]).strip()
+    return Printed(one, output, _ran(python, VERSIONS, *names).stdout.strip())
+
+
+def _ran(python: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([python, "-c", *words], capture_output=True, text=True, timeout=LIMIT, check=False)
 
 
 def _shown(one: Finding, example: Example, record: Record) -> Verdict | None:
