@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from typing import TypeVar
 
 from ..errors import Usage
 from ..harness.record import FAILING, Head, Verdict, opened
 from .overview import plural, version_of
 
-__all__ = ["Change", "Edition", "History", "Kind", "history", "markdown", "picture"]
+__all__ = ["Change", "Edition", "History", "Kind", "Span", "history", "markdown", "picture"]
 
 NAMES = ("*.json", "*.jsonl", "*.jsonl.gz", "*.json.gz")
 """What files of records are called."""
@@ -40,6 +41,11 @@ class Edition:
         """The day on which it was made."""
         return self.started[:10]
 
+    @property
+    def label(self) -> str:
+        """Its version, where one framework was asked; else its day."""
+        return next(iter(self.versions.values())) if len(self.versions) == 1 else self.day
+
     def rate(self, family: str) -> float | None:
         """Which part of a family's verdicts a gate lets pass; None if it was not asked."""
         asked = self.asked[family]
@@ -62,6 +68,18 @@ class Kind:
 
 
 @dataclass
+class Span:
+    """A finding, or the failing verdicts of an API that none accounts for: its first and its last edition."""
+
+    name: str
+    first: int
+    last: int
+    cases: int = 0
+    places: set[Place] = field(default_factory=set)
+    gone: bool = False
+
+
+@dataclass
 class Change:
     """An implementation of whose cases some came out otherwise in an edition than when asked before."""
 
@@ -79,6 +97,7 @@ class History:
     editions: list[Edition]
     kinds: list[Kind]
     changes: list[Change]
+    spans: list[Span]
 
     @functools.cached_property
     def families(self) -> list[str]:
@@ -102,12 +121,13 @@ def history(folder: Path) -> History:
     editions: list[Edition] = []
     kinds: dict[tuple[str, ...], Kind] = {}
     changes: list[Change] = []
+    spans: dict[str, Span] = {}
     newest: dict[Place, int] = {}
     outcomes: dict[Place, dict[str, str]] = {}
     for number, (_, path) in enumerate(dated):
         with opened(path) as (head, verdicts):
             edition = _edition(path.relative_to(folder), head)
-            here = _taken_in(edition, head, verdicts, number, kinds)
+            here = _taken_in(edition, head, verdicts, number, kinds, spans)
         editions.append(edition)
         changes += _changes(number, outcomes, here)
         for place, told in here.items():
@@ -115,8 +135,17 @@ def history(folder: Path) -> History:
         newest |= dict.fromkeys(here, number)
     for kind in kinds.values():
         kind.gone = kind.last < newest[kind.spec, kind.implementation, kind.target]
-    ordered = sorted(kinds.values(), key=lambda kind: (kind.gone, -kind.first, -kind.cases))
-    return History(editions, ordered, changes)
+    for span in spans.values():
+        span.gone = span.last < max(newest[place] for place in span.places)
+    return History(editions, _newest(kinds.values()), changes, _newest(spans.values()))
+
+
+Dated = TypeVar("Dated", Kind, Span)
+
+
+def _newest(found: Iterable[Dated]) -> list[Dated]:
+    """What is there today before what is gone, what began last first."""
+    return sorted(found, key=lambda one: (one.gone, -one.first, -one.cases))
 
 
 def _dated(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -139,11 +168,13 @@ def _taken_in(
     verdicts: Iterable[Verdict],
     number: int,
     kinds: dict[tuple[str, ...], Kind],
+    spans: dict[str, Span],
 ) -> dict[Place, dict[str, str]]:
     """Count the verdicts of an edition; returns the outcome of every case by place."""
     families = {spec.name: spec.family for spec in head.specs}
     here: defaultdict[Place, dict[str, str]] = defaultdict(dict)
     seen: Counter[tuple[str, ...]] = Counter()
+    shown: defaultdict[str, list[Place]] = defaultdict(list)
     for verdict in verdicts:
         place = verdict.spec, verdict.implementation, verdict.target
         here[place][verdict.case] = verdict.outcome
@@ -154,10 +185,16 @@ def _taken_in(
         if verdict.failing:
             kind_of = *place, verdict.outcome, verdict.check
             seen[kind_of] += 1
+            for name in verdict.findings or (verdict.implementation,):
+                shown[name].append(place)
     for key, count in seen.items():
         spec, implementation, target, outcome, check = key
         kind = kinds.setdefault(key, Kind(spec, implementation, target, outcome, check, number, number))
         kind.last, kind.cases = number, max(kind.cases, count)
+    for name, places in shown.items():
+        span = spans.setdefault(name, Span(name, number, number))
+        span.last, span.cases = number, max(span.cases, len(places))
+        span.places.update(places)
     return here
 
 
@@ -187,6 +224,7 @@ def markdown(told: History, most: int = 200) -> str:
     lines = ["# History", "", f"{plural(len(told.editions), 'record')}, pass rates by family:", ""]
     lines += ["![pass rates by family](history.svg)", ""]
     lines += _table("Records", ("", "day", "record", "versions"), _editions(told.editions), most)
+    lines += _table("Findings", ("finding", "cases", "since", "until"), _found(told), most)
     lines += _table("What changed", ("day", "API", "target", "version", "cases"), _changed(told), most)
     titles = ("API", "target", "what", "cases", "since", "until")
     lines += _table("What fails", titles, _failing(told), most)
@@ -206,6 +244,13 @@ def _editions(editions: Sequence[Edition]) -> Iterator[tuple[str, ...]]:
     for number, edition in enumerate(editions, 1):
         versions = ", ".join(f"{target} {version}" for target, version in edition.versions.items())
         yield str(number), edition.day, f"`{edition.name}`", versions
+
+
+def _found(told: History) -> Iterator[tuple[str, ...]]:
+    """A row for each finding, and for each API of which something is new."""
+    for span in told.spans:
+        first, last = (told.editions[number].label for number in (span.first, span.last))
+        yield f"`{span.name}`", f"{span.cases:,}", first, last if span.gone else "today"
 
 
 def _changed(told: History) -> Iterator[tuple[str, ...]]:
@@ -231,15 +276,15 @@ def _when(edition: Edition, target: str) -> str:
 
 # --- the picture -------------------------------------------------------------------------------------------
 
-ROW, COLUMN, LEFT, TOP = 22, 76, 190, 46
+ROW, COLUMN, LEFT, TOP = 22, 76, 280, 30
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1c1b19 }
-.soft { fill: #5e5a52; font-size: 11px }
-.all { fill: #2c6a4d } .most { fill: #8a5700 } .less { fill: #b0251d } .none { fill: #e3ddd1 }
+.soft { fill: #5e5a52; font-size: 12px }
+.all, .gone { fill: #2c6a4d } .most { fill: #8a5700 } .less, .there { fill: #b0251d } .none { fill: #e3ddd1 }
 .in { fill: #ffffff; font-size: 12px }
 @media (prefers-color-scheme: dark) {
   text { fill: #ebe7de } .soft { fill: #a8a195 } .none { fill: #35322d }
-  .all { fill: #86c3a2 } .most { fill: #e3ad55 } .less { fill: #f28b7f } .in { fill: #151413 }
+  .all, .gone { fill: #86c3a2 } .most { fill: #e3ad55 } .less, .there { fill: #f28b7f } .in { fill: #151413 }
 }
 """
 
@@ -248,24 +293,60 @@ MOST = 0.99
 
 
 def picture(told: History, most: int = 12) -> str:
-    """Pass rates by family as SVG, a column for each of the newest editions, a row for each family."""
-    editions = told.editions[-most:]
-    width, height = LEFT + COLUMN * len(editions) + 8, TOP + ROW * len(told.families) + 8
+    """As SVG, a column for each of the newest editions: pass rates by family, then findings, the last first.
+
+    Args:
+        told: the history.
+        most: so many editions, and so many findings, are drawn.
+    """
+    since = max(0, len(told.editions) - most)
+    editions, spans = told.editions[since:], [span for span in told.spans if span.last >= since][:most]
+    found = TOP + ROW * len(told.families) + (ROW if spans else 0)
+    width, height = LEFT + COLUMN * len(editions) + 8, found + ROW * len(spans) + 8
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" role="img" '
-        'aria-label="Pass rates by family and record">',
+        'aria-label="Pass rates by family, and findings, by record">',
         f"<style>{STYLE}</style>",
+        f'<text class="soft" x="0" y="{TOP - 10}">what passes, by {_columns(editions)}</text>',
     ]
     for column, edition in enumerate(editions):
         x = LEFT + COLUMN * column + COLUMN // 2 - 2
-        parts.append(
-            f'<text class="soft" x="{x}" y="{TOP - 10}" text-anchor="middle">{escape(edition.day)}</text>'
-        )
+        label = escape(edition.label)
+        parts.append(f'<text class="soft" x="{x}" y="{TOP - 10}" text-anchor="middle">{label}</text>')
     for row, family in enumerate(told.families):
         y = TOP + ROW * row
         parts.append(f'<text x="0" y="{y + 15}">{escape(family.replace("_", " "))}</text>')
         parts += [_cell(LEFT + COLUMN * n, y, edition, family) for n, edition in enumerate(editions)]
+    if spans:
+        parts.append(f'<text class="soft" x="0" y="{found - 7}">what was found, the last first</text>')
+    parts += [_bar(span, found + ROW * row, editions, since) for row, span in enumerate(spans)]
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _columns(editions: Sequence[Edition]) -> str:
+    """What the columns are: versions of the one target that was asked, or records."""
+    targets = {target for edition in editions for target in edition.versions}
+    return f"version of {escape(targets.pop().partition('/')[0])}" if len(targets) == 1 else "record"
+
+
+def _bar(span: Span, y: int, editions: Sequence[Edition], since: int) -> str:
+    """A finding from its first edition that is drawn to its last."""
+    first, last = max(span.first - since, 0), span.last - since
+    x, wide = LEFT + COLUMN * first, COLUMN * (last - first + 1) - 4
+    until = editions[last].label if span.gone else "today"
+    title = escape(f"{span.name}: {plural(span.cases, 'case')}, {editions[first].label} to {until}")
+    name = escape(span.name if len(span.name) < NAME else f"{span.name[: NAME - 1]}…")
+    kind = "gone" if span.gone else "there"
+    told = "gone" if span.gone else plural(span.cases, "case")
+    return (
+        f'<g><title>{title}</title><text x="0" y="{y + 15}">{name}</text>'
+        f'<rect class="{kind}" x="{x}" y="{y}" width="{wide}" height="{ROW - 3}" rx="2"/>'
+        f'<text class="in" x="{x + wide // 2}" y="{y + 14}" text-anchor="middle">{told}</text></g>'
+    )
+
+
+NAME = 40
+"""Most characters of a name that are drawn."""
 
 
 def _cell(x: int, y: int, edition: Edition, family: str) -> str:
@@ -273,7 +354,7 @@ def _cell(x: int, y: int, edition: Edition, family: str) -> str:
     if rate is None:
         return f'<rect class="none" x="{x}" y="{y}" width="{wide}" height="{high}" rx="2"/>'
     kind = "all" if rate == 1 else "most" if rate >= MOST else "less"
-    title = f"{family}, {edition.day}: {edition.failed[family]:,} of {edition.asked[family]:,} fail"
+    title = f"{family}, {edition.label}: {edition.failed[family]:,} of {edition.asked[family]:,} fail"
     box = f'<rect class="{kind}" x="{x}" y="{y}" width="{wide}" height="{high}" rx="2"/>'
     text = f'<text class="in" x="{x + wide // 2}" y="{y + 14}" text-anchor="middle">{_percent(rate)}</text>'
     return f"<g><title>{escape(title)}</title>{box}{text}</g>"
