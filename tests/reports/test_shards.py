@@ -1,5 +1,10 @@
 """A run in parts: all of it is asked once, in parts that cost alike, and their records join to the whole."""
 
+import importlib.util
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import msgspec
 import pytest
 from reports.records import TARGETS, at_scale, differing, record, verdict
@@ -11,6 +16,8 @@ from assay.harness.record import read, write
 from assay.harness.shards import Shard, merge, seconds, shard
 
 FRAMEWORKS = ("torch", "tensorflow", "keras", "jax")
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +122,38 @@ def test_the_command_joins_files_and_says_by_its_status_whether_all_is_there(tmp
     assert len(read(tmp_path / "whole.jsonl.gz").verdicts) == len(whole.verdicts)
     assert main(["merge", files[0], "--out", str(tmp_path / "half.json")]) == 1
     assert "part 2/2 is missing" in capsys.readouterr().out
+
+
+# --- the example of a cluster ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """The example, whose commands run here: a part's record is what it would have left, none of part 9."""
+    spec = importlib.util.spec_from_file_location("cluster", EXAMPLES / "cluster.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def ran(command, **options):
+        name, *words = command[len(module.ASSAY) :]
+        if name == "merge":
+            return subprocess.CompletedProcess(command, main([name, *words]))
+        number, of = words[words.index("--shard") + 1].split("/")
+        if number != "9":
+            parts = in_parts(at_scale(cases=2), int(of))
+            write(parts[f"part{number}"], Path(words[words.index("--out") + 1]) / "run.jsonl.gz")
+        return subprocess.CompletedProcess(command, 0, stderr="no framework is there")
+
+    monkeypatch.setattr(module.subprocess, "run", ran)
+    return module
+
+
+def test_a_cluster_asks_every_part_and_the_records_join(cluster, tmp_path):
+    with ThreadPoolExecutor(2) as executor:
+        assert cluster.run(executor, 3, ["--framework", "torch"], tmp_path / "whole.jsonl.gz") == 0
+    assert len(read(tmp_path / "whole.jsonl.gz").verdicts) == len(at_scale(cases=2).verdicts)
+
+
+def test_a_part_that_leaves_no_record_says_why(cluster, tmp_path):
+    with ThreadPoolExecutor(2) as executor, pytest.raises(RuntimeError, match=r"part 9 .*\nno framework"):
+        cluster.run(executor, 9, [], tmp_path / "whole.jsonl.gz")
