@@ -63,7 +63,8 @@ const assay = (() => {
     }
     more.addEventListener("click", add);
     add();
-    place.replaceChildren(h("table", { class: "plain" }, h("thead", {}, h("tr", {}, head)), body), more);
+    const caption = h("caption", {}, place.closest("[aria-label]").getAttribute("aria-label"));
+    place.replaceChildren(h("table", { class: "plain" }, caption, h("thead", {}, h("tr", {}, head)), body), more);
   }
 
   const choices = (select, values) => {
@@ -137,10 +138,10 @@ const assay = (() => {
         told.told ? h("p", { class: "message" }, told.told) : "",
         told.worst ? facts([["worst at", at], ["got", got], ["expected", expected], ["tolerance", `± ${tolerance}`], ["distance", ulps === null ? "" : `${magnitude(ulps)} ulp`], ["wrong", `${count(wrong)} of ${plural(of, "element")}`]]) : "",
         facts([["margin", margins.length || v.margin === null ? "" : `${magnitude(v.margin)} × tolerance`], ["profile", told.profile], ["would be explained by", told.explained], ["deviation on file", told.deviation], ["notes", told.notes], ["in force", told.inForce]]),
-        margins.length ? h("table", { class: "gauges" }, h("thead", {}, h("tr", {}, ["array", "error / tolerance", "rms"].map((name, i) => h("th", { scope: "col", class: i ? "number" : "" }, name)))), h("tbody", {}, margins)) : "",
+        margins.length ? h("table", { class: "gauges" }, h("caption", {}, "Errors by array"), h("thead", {}, h("tr", {}, ["array", "error / tolerance", "rms"].map((name, i) => h("th", { scope: "col", class: i ? "number" : "" }, name)))), h("tbody", {}, margins)) : "",
         h("h3", {}, "Look closer"), line("explain", v), line("repro", v),
         told.script ? [h("h3", {}, "Reproduction, without assay"), h("div", { class: "script" }, h("pre", { tabindex: "0" }, h("code", {}, told.script)))] : "",
-        others.length > 1 ? [h("h3", {}, "The same case elsewhere"), h("table", { class: "rows" }, h("tbody", {}, others))] : ""));
+        others.length > 1 ? [h("h3", {}, "The same case elsewhere"), h("table", { class: "rows" }, h("caption", {}, "The same case elsewhere"), h("tbody", {}, others))] : ""));
     if (!sheet.open) sheet.showModal();
     sheet.scrollTop = 0;
   }
@@ -214,7 +215,7 @@ const assay = (() => {
     found.sort((a, b) => (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0) * (order.down ? -1 : 1));
     const columns = [[0, "spec"], [1, "API"], [2, "dtype"], [3, "target"], [5, "verdicts"], [6, "largest"], [7, "99 %"], [8, "ulp"], [9, "the case that shows it"]];
     const heads = columns.map(([c, name]) => h("th", { scope: "col", class: c > 4 && c < 9 ? "number" : "", "aria-sort": c === order.column ? (order.down ? "descending" : "ascending") : null }, name));
-    sortable(null, heads, (i, down) => { order.column = columns[i][0]; order.down = down; listAccuracy(); });
+    sortable(null, heads, (i, down) => { order.column = columns[i][0]; order.down = down; listAccuracy(); $$(".accuracy th button")[i].focus(); });
     table($(".accuracy"), heads, found, ([spec, api, type, target, outcome, n, largest, percentile, ulps, id]) => h("tr", {},
       h("td", {}, h("a", { href: `specs/${spec}.html` }, breakable(spec))), h("td", {}, h("a", { href: `apis/${encodeURIComponent(page.files[api])}.html` }, h("code", {}, breakable(api)))), h("td", {}, type), h("td", {}, target), h("td", { class: "number" }, count(n)),
       h("td", { class: `number ${outcome}${outcome === "conforms" || outcome === "deviates" ? "" : " bad"}`, title: outcome }, magnitude(largest)), h("td", { class: "number" }, magnitude(percentile)), h("td", { class: "number" }, magnitude(ulps)),

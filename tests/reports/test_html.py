@@ -367,6 +367,11 @@ def test_text_stands_out_from_its_ground(palette: int, ground: str) -> None:
         assert (bright + 0.05) / (dim + 0.05) >= 4.5, name  # WCAG 2, criterion 1.4.3
 
 
+def test_words_in_empty_fields_have_a_colour_that_stands_out() -> None:
+    style = (html.TEMPLATES / "report.css").read_text("utf-8")
+    assert re.findall(r"::placeholder \{ color: var\(--(\w+)\); opacity: 1; \}", style) == ["soft"]
+
+
 def test_pictures_and_fields_have_names(page: Page) -> None:
     for tag, attributes in page.elements:
         if tag in ("input", "select", "form", "nav"):

@@ -220,3 +220,25 @@ def test_pages_of_the_site_and_of_the_atlas_lead_to_each_other(tmp_path):
                 assert (path.parent / link.partition("#")[0]).is_file(), (path, link)
     assert "../atlas/gelu.html" in (tmp_path / "site/specs/gelu.html").read_text("utf-8")
     assert "../specs/gelu.html" in (tmp_path / "site/atlas/gelu.html").read_text("utf-8")
+
+
+PRESS = """addEventListener("load", () => {
+  const head = () => document.querySelectorAll(".accuracy th button")[1];
+  head().focus();
+  head().click();
+  document.title = document.activeElement === head() ? "held" : "lost";
+});"""
+"""Presses a head of the table, and says in the title whether the focus stays there."""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium to open the page in")
+def test_tables_that_are_made_in_the_page_have_names_and_hold_the_focus_when_sorted(tmp_path):
+    write_site({"run": record(differing(), verdict(implementation="torch.nn.GELU"))}, tmp_path)
+    (tmp_path / "press.js").write_text(PRESS, "utf-8")
+    page = (tmp_path / "accuracy.html").read_text("utf-8")
+    pressed = tmp_path / "pressed.html"
+    pressed.write_text(page.replace("</body>", '<script src="press.js"></script></body>'), "utf-8")
+    command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path}/profile", "--dump-dom", pressed.as_uri()]
+    page = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    assert page.count("<table") == page.count("<caption>") > 0
+    assert "<title>held</title>" in page
