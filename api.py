@@ -93,8 +93,9 @@ def check(
         cases: ids of single cases to ask instead, as a report prints them.
         shrink: whether a failing case is made smaller.
         path: how the kernel is entered, by default as it is: ``"compiled"`` (``torch.compile``, whole),
-            ``"custom_op"`` (an operator of ``torch.library``, compiled), ``"vmap"`` or ``"autocast"`` (of
-            bfloat16) for torch; ``"jit"`` or ``"vmap"`` for JAX. A call that the path did not run fails.
+            ``"custom_op"`` (an operator of ``torch.library``, compiled), ``"vmap"``, ``"autocast"`` (of
+            bfloat16) or ``"autocast_float16"`` for torch; ``"jit"`` or ``"vmap"`` for JAX. A call that the
+            path did not run fails.
         fooled: whether to say of a check that passes which faults of the spec it would have let pass.
         on_probe: called with every probe and what came of it.
         parameters: values at which parameters of the spec are held.

@@ -83,8 +83,8 @@ def check(
     case
         A single case, as a report prints it; may be given many times.
     path
-        How the kernel is entered, by default as it is: compiled, custom_op, vmap or autocast (of bfloat16)
-        for torch; jit or vmap for jax. A call that the path did not run fails.
+        How the kernel is entered, by default as it is: compiled, custom_op, vmap, autocast (of bfloat16) or
+        autocast_float16 for torch; jit or vmap for jax. A call that the path did not run fails.
     in_process
         Run the kernel in this process, where a debugger can follow it; a crash or a hang is then yours.
     time_limit

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ...errors import Usage
@@ -30,7 +31,7 @@ REGISTERED = Path(
     since={"torch": "2.4"},
 )
 
-NAMES = {"torch": ("compiled", "vmap", "autocast"), "jax": ("jit", "vmap")}
+NAMES = {"torch": ("compiled", "vmap", *torch_side.AUTOCAST), "jax": ("jit", "vmap")}
 """Paths of a framework that a kernel can be entered by."""
 
 
@@ -88,8 +89,8 @@ class Entered:
         if self.path.name == "vmap":
             side: Any = torch_side if self.library == "torch" else jax_side
             return self._shown(side.over_samples, call, inputs)
-        if self.path.name == "autocast":
-            return self._shown(torch_side.in_bfloat16, call, inputs)
+        if self.path.name in torch_side.AUTOCAST:
+            return self._shown(partial(torch_side.under_autocast, mode=self.path.name), call, inputs)
         if self.path.name == "jit":
             return self._traced(call, inputs)
         return self._compiled(call, inputs, parameters)
@@ -98,7 +99,7 @@ class Entered:
         self, enter: Callable[..., Callable[..., Any]], call: Callable[..., Any], inputs: Mapping[str, Any]
     ) -> Any:
         shown: set[tuple[str, bool]] = set()
-        returned = enter(call, shown)(**inputs)
+        returned = enter(call, shown=shown)(**inputs)
         if not any(true for _, true in shown):
             raise NotInForce(f"nothing shows that {self.path.shown}", unsupported=True)
         return returned

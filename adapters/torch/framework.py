@@ -7,6 +7,7 @@ import os
 import re
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path as File
 from typing import Any, ClassVar
 
@@ -66,35 +67,76 @@ def value_and_jvp(
     cotangents: Sequence[Any] | None,
     shown: set[tuple[str, bool]],
 ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Outputs of ``function``, and by forward mode what its gradients are, None where it gives no tangent.
-
-    <cotangent, jvp> = <vjp, tangent>, and the tangents are those along each element of an input in turn.
-    """
+    """Outputs of ``function``, and by forward mode what its gradients are, None where it gives no tangent."""
     outputs = as_tuple(function(**inputs))
     forward = torch.autograd.forward_ad
 
-    def along(name: str, tangent: Any) -> list[Any]:
+    def along(name: str, tangent: Any) -> Sequence[Any]:
         with forward.dual_level():
             dual = forward.make_dual(inputs[name], tangent)
             returned = as_tuple(function(**{**inputs, name: dual}))[: len(cotangents or ())]
             tangents = [forward.unpack_dual(y).tangent for y in returned]
         shown.add(("forward", any(t is not None for t in tangents)))
-        pairs = zip(cotangents or (), tangents, strict=True)
-        return [(c.double() * t.double()).sum() for c, t in pairs if t is not None]
+        return tangents
 
-    def gradient(name: str) -> Any:
-        tangent = torch.zeros_like(inputs[name])
-        places = tangent.view(-1)
-        found = torch.zeros(places.shape, dtype=torch.float64, device=tangent.device)
-        met = False
-        for place in range(len(places)):
-            places[place] = 1
-            products = along(name, tangent)
-            found[place], met = sum(products), met or bool(products)
-            places[place] = 0
-        return found.reshape(tangent.shape).to(tangent.dtype) if met or not len(places) else None
+    if cotangents is None:
+        return outputs, ()
+    return outputs, tuple(by_tangents(inputs[name], partial(along, name), cotangents) for name in wrt)
 
-    return outputs, tuple(map(gradient, wrt)) if cotangents is not None else ()
+
+def value_and_twice(
+    function: Callable[..., Any],
+    inputs: Mapping[str, Any],
+    wrt: Sequence[str],
+    cotangents: Sequence[Any] | None,
+    shown: set[tuple[str, bool]],
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Outputs of ``function``, and by double backward what its gradients are, None where it gives none.
+
+    The gradient is linear in the cotangent: differentiated in it once more, it gives the jvp.
+    """
+    given = [one.detach().clone().requires_grad_() for one in cotangents or ()]
+    leaves = {
+        n: None if x is None else x.detach().clone().requires_grad_(n in wrt) for n, x in inputs.items()
+    }
+    outputs = as_tuple(function(**leaves))
+    if cotangents is None:
+        return outputs, ()
+    gradients = torch.autograd.grad(
+        outputs[: len(given)], [leaves[n] for n in wrt], given, create_graph=True, allow_unused=True
+    )
+
+    def along(gradient: Any, tangent: Any) -> Sequence[Any]:
+        if gradient is None:
+            return [None] * len(given)
+        found: Sequence[Any] = [None] * len(given)
+        if gradient.requires_grad:
+            found = torch.autograd.grad(gradient, given, tangent, retain_graph=True, allow_unused=True)
+        shown.add(("double_backward", any(t is not None for t in found)))
+        return [torch.zeros_like(c) if t is None else t for c, t in zip(given, found, strict=True)]
+
+    found = (
+        by_tangents(inputs[n], partial(along, g), cotangents) for n, g in zip(wrt, gradients, strict=True)
+    )
+    return outputs, tuple(found)
+
+
+def by_tangents(x: Any, along: Callable[[Any], Sequence[Any]], cotangents: Sequence[Any]) -> Any:
+    """The gradient in ``x`` by what ``along`` gives for a tangent along each of its elements in turn.
+
+    <cotangent, jvp> = <vjp, tangent>. None where there is no tangent of any output.
+    """
+    tangent = torch.zeros_like(x)
+    places = tangent.view(-1)
+    found = torch.zeros(places.shape, dtype=torch.float64, device=x.device)
+    met = False
+    for place in range(len(places)):
+        places[place] = 1
+        pairs = zip(cotangents, along(tangent), strict=True)
+        products = [(c.double() * t.double()).sum() for c, t in pairs if t is not None]
+        found[place], met = sum(products), met or bool(products)
+        places[place] = 0
+    return found.reshape(x.shape).to(x.dtype) if met or not len(places) else None
 
 
 def construct(build: Callable[..., Any], given: Mapping[str, Any]) -> Any:
@@ -130,8 +172,8 @@ def prepare(
         call = exported(call, shown)
     elif mode == "vmap":
         call = over_samples(call, shown)
-    elif mode == "autocast":
-        call = in_bfloat16(call, shown)
+    elif mode in AUTOCAST:
+        call = under_autocast(call, mode, shown)
     elif mode == "channels_last":
         call = laid_channels_last(call, shown)
     elif mode == "module":
@@ -141,6 +183,8 @@ def prepare(
         with surroundings(mode):
             if mode == "forward":
                 returned = value_and_jvp(call, inputs, wrt, cotangents, shown)
+            elif mode == "double_backward":
+                returned = value_and_twice(call, inputs, wrt, cotangents, shown)
             else:
                 returned = value_and_vjp(call, inputs, wrt, cotangents)
             shown.update(settings().items())
@@ -280,11 +324,15 @@ def exported(call: Callable[..., Any], shown: set[tuple[str, bool]]) -> Callable
     return run
 
 
-def in_bfloat16(call: Callable[..., Any], shown: set[tuple[str, bool]]) -> Callable[..., Any]:
-    """The call on float32 under autocast to bfloat16; inputs are widened, outputs rounded."""
+AUTOCAST = {"autocast": "bfloat16", "autocast_float16": "float16"}
+"""The paths of autocast, and the dtype that each casts to."""
+
+
+def under_autocast(call: Callable[..., Any], mode: str, shown: set[tuple[str, bool]]) -> Callable[..., Any]:
+    """The call on float32 under autocast to a half type; inputs are widened, outputs rounded."""
 
     def run(**inputs: Any) -> Any:
-        narrow, cast = torch.bfloat16, []
+        narrow, cast = getattr(torch, AUTOCAST[mode]), []
 
         class Casts(torch.utils._python_dispatch.TorchDispatchMode):  # type: ignore[misc]
             def __torch_dispatch__(self, op: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -296,7 +344,7 @@ def in_bfloat16(call: Callable[..., Any], shown: set[tuple[str, bool]]) -> Calla
         kind = next(x.device.type for x in wide.values() if x is not None)
         with Casts(), torch.autocast(kind, dtype=narrow):
             outputs = as_tuple(call(**wide))
-        shown.add(("autocast", any(cast)))
+        shown.add((mode, any(cast)))
         return tuple(y.to(narrow) if y.is_floating_point() else y for y in outputs)
 
     return run
@@ -336,12 +384,13 @@ def is_compiled(output: Any) -> bool:
 
 REFUSALS = {
     "forward": re.compile(r"Trying to use forward AD with \w+ that does not support it"),
+    "double_backward": re.compile(r"(the )?derivative for \S+ is not implemented"),
     "deterministic": re.compile(r".* does not have a deterministic implementation"),
     "vmap": re.compile(r"vmap: [^.]*|Batching rule not implemented for [\w:.]+\w|[^\n]*data-dependent[^\n]*"),
 }
 """How PyTorch says that a path has no such thing."""
 
-ANYWHERE = ("autocast", "module", "forward", "channels_last")
+ANYWHERE = (*AUTOCAST, "module", "forward", "double_backward", "channels_last")
 """Paths of which a call need not have anything: no operation that is cast, no parameter, no image."""
 
 
@@ -382,6 +431,12 @@ class Adapter(Framework):
             "an operation was cast to bfloat16",
             dtypes=("bfloat16",),
         ),
+        Path(
+            "autocast_float16",
+            "float32 under torch.autocast to float16",
+            "an operation was cast to float16",
+            dtypes=("float16",),
+        ),
         Path("deterministic", "torch.use_deterministic_algorithms", "the switch is on"),
         Path("onednn_off", "without oneDNN", "the switch is off"),
         Path(
@@ -396,6 +451,13 @@ class Adapter(Framework):
             "forward",
             "forward mode, along each element of an input",
             "an output has a tangent",
+            dtypes=("float64", "float32"),
+            special=False,
+        ),
+        Path(
+            "double_backward",
+            "the gradient's own gradient in the cotangent, along each element of an input",
+            "the gradient depends on the cotangent",
             dtypes=("float64", "float32"),
             special=False,
         ),

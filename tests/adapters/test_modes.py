@@ -62,8 +62,8 @@ def test_the_nightly_jobs_ask_every_framework_by_every_path_and_the_default_ones
 
 
 OF_TORCH = (
-    *("no_grad", "inference_mode", "exported", "vmap", "autocast", "deterministic", "onednn_off", "forward"),
-    "threads",
+    *("no_grad", "inference_mode", "exported", "vmap", "autocast", "autocast_float16", "deterministic"),
+    *("onednn_off", "forward", "double_backward", "threads"),
 )
 OF_JAX = ("vmap", "remat", "x64", "forward", "vmap_grad", "matmul_highest", "matmul_bfloat16")
 
@@ -93,6 +93,54 @@ def test_every_path_that_shows_something_is_tried_above():
     for name in ("keras", "keras[jax]", "keras[torch]"):  # each way is tried below
         adapter = framework(name, "cpu")
         assert [p for p in adapter.paths if not p.under] == [p for p in adapter.backend.paths if not p.apis]
+
+
+TWICE = """
+import torch
+from assay.adapters.framework import NotInForce, framework
+
+adapter = framework("torch", "cpu")
+adapter.start()
+x, cotangent = torch.rand(2, 3), torch.rand(2, 3)
+
+
+class Once(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return 2 * x
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, cotangent):
+        return 2 * cotangent
+
+
+class Detached(Once):
+    @staticmethod
+    def backward(ctx, cotangent):
+        return 2 * cotangent.detach()
+
+
+def asked(function):
+    runner = adapter.prepare(function, {}, ("x",), "double_backward")
+    try:
+        return adapter.in_force("double_backward", runner, {"x": x}, [cotangent])[0][1]
+    except NotInForce as error:
+        assert error.unsupported, error
+        return str(error)
+
+
+(gradient,) = asked(lambda x: 2 * x)
+assert (gradient == 2 * cotangent).all()
+assert all("depends on the cotangent" in asked(function.apply) for function in (Once, Detached))
+margins = torch.nn.functional.multi_margin_loss
+assert "not implemented" in asked(lambda x: margins(x, torch.tensor([0, 1]), reduction="none").repeat(3, 1).T)
+"""
+
+
+def test_a_gradient_that_cannot_be_differentiated_again_is_refused_with_the_frameworks_reason():
+    done = subprocess.run([sys.executable, "-c", TWICE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 LAID = """
