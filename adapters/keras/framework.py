@@ -45,6 +45,18 @@ def own_paths(backend: str, default: str) -> Iterator[Path]:
         yield Path(policy, entered_by, shown, **form, under=default)
         if backend == "tensorflow":
             yield Path(f"{policy}_xla", f"{entered_by}, compiled by XLA", shown, **form, under="xla")
+    for floatx in ("float64", "float16"):
+        entered_by = f"layer(x), made without a dtype while floatx is {floatx}"
+        shown = f"floatx is {floatx}, and the layer's policy is the global one"
+        yield Path(f"floatx_{floatx}", entered_by, shown, dtypes=(floatx,), apis=LAYERS, under=default)
+    if backend != "tensorflow":  # which has few operations on such arrays on CPU
+        laid = "layer(x), made while image_data_format is channels_first, on arrays in that order"
+        shown = "the layer's data_format is channels_first"
+        yield Path("channels_first", laid, shown, apis=LAYERS, under=default)
+    else:
+        stepped = "the weights moved by the momentum of one step"
+        form = {"dtypes": ("float32",), "special": False, "apis": LAYERS}
+        yield Path("fit", "layer(x), with the gradients of one step of fit", stepped, **form, under="eager")
     alone: dict[str, Any] = {"differentiates": False, "apis": LAYERS, "under": "eager"}
     yield Path("predict", "predict of a functional model", "it ended one batch", **alone)
     if backend != "torch":

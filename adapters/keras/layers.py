@@ -30,10 +30,16 @@ def call_layer(layer: Any, *inputs: Any, **given: Any) -> Any:
     return (outputs, {name: states[name] for name in kept}) if kept else outputs
 
 
-def dtype_of(x: Any) -> str:
-    """Name of the dtype of an array of any backend, for a layer's ``dtype``, or of a mixed global policy."""
-    policy = str(keras.config.dtype_policy().name)
-    return policy if policy.startswith("mixed_") else str(keras.backend.standardize_dtype(x.dtype))
+def dtype_of(x: Any) -> str | None:
+    """Name of the dtype of an array of any backend, for a layer's ``dtype``, or of a mixed global policy.
+
+    None where the global policy is that of layers for which no dtype is said.
+    """
+    policy = keras.config.dtype_policy()
+    if hasattr(policy, "unsaid"):
+        return None
+    mixed = str(policy.name).startswith("mixed_")
+    return str(policy.name if mixed else keras.backend.standardize_dtype(x.dtype))
 
 
 DTYPE = {"dtype": "dtype_of(x)"}

@@ -6,6 +6,7 @@ what it is given as its policy says, or a model that holds it, or one that was s
 
 from __future__ import annotations
 
+import inspect
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ def entered(function: Callable[..., Any], way: str, shown: Shown | None = None) 
     """
     policy, told = policy_of(way), set() if shown is None else shown
     narrow = policy.removeprefix("mixed_")
+    floatx = way.removeprefix("floatx_") if way.startswith("floatx_") else ""
 
     def call(**given: Any) -> Any:
         stateless, itself = keras.layers.Layer.stateless_call, keras.layers.Layer.__call__
@@ -40,16 +42,21 @@ def entered(function: Callable[..., Any], way: str, shown: Shown | None = None) 
         def noted(layer: Any, *inputs: Any, **options: Any) -> Any:
             if policy and not within:
                 told.add((way, (layer.compute_dtype, layer.variable_dtype) == (narrow, "float32")))
+            if floatx and not within:
+                told.add((way, keras.config.floatx() == floatx and hasattr(layer.dtype_policy, "unsaid")))
             within.append(layer)
             try:
                 return itself(layer, *inputs, **options)
             finally:
                 within.pop()
 
+        known = keras.config.floatx()
+        keras.config.set_floatx(floatx or known)
         keras.layers.Layer.stateless_call, keras.layers.Layer.__call__ = instead, noted
         try:
             outputs = function(**{name: recast(x, narrow, "float32") for name, x in given.items()})
         finally:
+            keras.config.set_floatx(known)
             keras.layers.Layer.stateless_call, keras.layers.Layer.__call__ = stateless, itself
         outputs = outputs if isinstance(outputs, tuple | list) else (outputs,)
         return tuple(recast(y, "float32", narrow) for y in outputs)
@@ -63,17 +70,37 @@ def policy_of(way: str) -> str:
 
 
 def made(build: Callable[..., Any], way: str) -> Callable[..., Any]:
-    """The function that constructs a layer, under the global policy of the way."""
+    """The function that constructs a layer, under the global policy, floatx or image format of the way."""
 
-    def under_policy(**given: Any) -> Any:
-        known = keras.config.dtype_policy()
-        keras.config.set_dtype_policy(policy_of(way) or known)
+    def under(**given: Any) -> Any:
+        policy, floatx, laid = (
+            keras.config.dtype_policy(),
+            keras.config.floatx(),
+            keras.config.image_data_format(),
+        )
+        if way.startswith("floatx_"):
+            keras.config.set_floatx(way.removeprefix("floatx_"))
+            own = keras.DTypePolicy(keras.config.floatx())
+            own.unsaid = True  # that of layers for which no dtype is said
+            keras.config.set_dtype_policy(own)
+        if policy_of(way):
+            keras.config.set_dtype_policy(policy_of(way))
+        if way == "channels_first":
+            keras.config.set_image_data_format(way)
+            given = {n: channels_moved(x, -1, 1) if n == "x" else x for n, x in given.items()}
         try:
             return build(**given)
         finally:
-            keras.config.set_dtype_policy(known)
+            keras.config.set_dtype_policy(policy)
+            keras.config.set_floatx(floatx)
+            keras.config.set_image_data_format(laid)
 
-    return under_policy
+    return under
+
+
+def channels_moved(x: Any, before: int, after: int) -> Any:
+    """An array of samples with places, its axis of channels elsewhere; anything else as it is."""
+    return keras.ops.moveaxis(x, before, after) if keras.ops.is_tensor(x) and len(x.shape) > 2 else x
 
 
 def recast(x: Any, dtype: str, other: str) -> Any:
@@ -98,6 +125,10 @@ def by_way(
         return predicted(way, layer, weights, inputs, options, shown)
     if way == "saved":
         return saved(layer, weights, inputs, options, shown)
+    if way == "fit":
+        return fitted(layer, weights, inputs, options, shown)
+    if way == "channels_first":
+        return channels_first(layer, weights, inputs, options, shown)
     if way in ("training", "inference", "training_absent"):
         return told(way, layer, weights, inputs, options, shown)
     return called(way, layer, weights, inputs, options, shown)
@@ -120,6 +151,16 @@ def called(
     elif way in TRAINING:
         shown.add((way, [call.get("training") for call in calls] == [TRAINING[way]]))
     return outputs, states
+
+
+def channels_first(
+    layer: Any, weights: Sequence[Any], inputs: Sequence[Any], options: Mapping[str, Any], shown: Shown
+) -> Called:
+    """Call the layer on channels that stand behind the samples, and move those of its outputs back."""
+    moved = [channels_moved(x, -1, 1) for x in inputs]
+    outputs, states = called("channels_first", layer, weights, moved, options, shown)
+    shown.add(("channels_first", getattr(layer, "data_format", "") == "channels_first"))
+    return mapped(lambda y: channels_moved(y, 1, -1), outputs), states
 
 
 TRAINING = {"training": True, "inference": False, "training_absent": None}
@@ -258,3 +299,80 @@ def saved(
     outputs, calls = watched(other, lambda: loaded(arrays))
     shown.add(("saved", len(calls) == 1 and other is not layer))
     return outputs, [variable.value for variable in other.non_trainable_variables]
+
+
+def fitted(
+    layer: Any, weights: Sequence[Any], inputs: Sequence[Any], options: Mapping[str, Any], shown: Shown
+) -> Called:
+    """Call the layer itself; its gradients are what one step of ``fit`` descends by."""
+    trained, nested = len(layer.trainable_variables), [list(inputs), dict(options)]
+    if "training" in inspect.signature(layer.call).parameters:  # which fit says
+        nested[1].setdefault("training", True)
+    arrays: list[Any] = []
+    mapped(lambda x: arrays.append(x) if keras.ops.is_tensor(x) else None, nested)
+    states: list[Any] = []
+    draws = any("seed_generator" in variable.path for variable in layer.non_trainable_variables)
+    fits = options.get("training") is not False and not draws and not getattr(layer, "stateful", False)
+    shown.add(("fit", fits))
+
+    def call(*given: Any) -> Any:
+        own, found = [*given[:trained], *weights[trained:]], iter(given[trained:])
+        among, said = mapped(lambda x: next(found) if keras.ops.is_tensor(x) else x, nested)
+        outputs, states[:] = called("fit", layer, own, among, said, shown)
+
+        def gradients(*cotangents: Any, upstream: Any = None) -> Any:
+            cotangent = cotangents[0] if upstream is None else upstream
+            return tuple(holding(layer, own, lambda: step(layer, among, said, cotangent, shown)))
+
+        return outputs, gradients
+
+    return keras.ops.custom_gradient(call)(*weights[:trained], *arrays), states
+
+
+def step(
+    layer: Any, inputs: Sequence[Any], options: Mapping[str, Any], cotangent: Any, shown: Shown
+) -> list[Any]:
+    """The gradient of <cotangent, output> in what is trained, then in the arrays, by one step of ``fit``.
+
+    The arrays are weights too. The rate is 1, and the momentum of a first step is what it descends by, with
+    all digits, some of which the weights lose that are moved by it.
+    """
+    batch, held = keras.Input(()), []
+
+    def weight(x: Any) -> Any:
+        if not keras.ops.is_tensor(x):
+            return x
+        held.append(constant(x))
+        return held[-1](batch)
+
+    model = keras.Model(batch, layer(*mapped(weight, list(inputs)), **mapped(weight, dict(options))))
+    descent = keras.optimizers.SGD(1.0, momentum=0.5)
+    model.compile(descent, lambda _, y: keras.ops.sum(cotangent * y), jit_compile=False)
+    trained = [*layer.trainable_variables, *(one.array for one in held)]
+    before = [keras.ops.copy(variable.value) for variable in trained]
+    none = keras.ops.zeros(len(cotangent))
+    model.fit(none, none, batch_size=len(cotangent), epochs=1, verbose=0)
+    places = {id(variable): place for place, variable in enumerate(model.trainable_variables)}
+    found = []
+    for variable, value in zip(trained, before, strict=True):
+        moved = descent.momentums[places[id(variable)]].value if id(variable) in places else None
+        if moved is not None:
+            shown.add(("fit", bool(keras.ops.all(value + moved == variable.value))))
+        found.append(moved if moved is None else -moved)
+    return found
+
+
+def constant(x: Any) -> Any:
+    """A layer whose output is an array that it holds as a weight, whatever it is called on."""
+
+    class Held(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, batch: Any) -> Any:
+            return keras.ops.convert_to_tensor(self.array)
+
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    made = Held(dtype=dtype if "float" in dtype else None)
+    made.array = made.add_weight(
+        shape=tuple(x.shape), dtype=dtype, initializer="zeros", trainable="float" in dtype
+    )
+    made.array.assign(x)
+    return made
