@@ -209,7 +209,8 @@ def _agreement(one: Ways, spec: str, options: ConsoleOptions) -> Text:
         return Text("")
     parting = one.parting.get(spec, {})
     told = [
-        Text.assemble((f"{path} ", "bold"), _counts(parting[path], options.ascii_only)) for path in parting
+        Text.assemble((f"{path} ", "bold"), _counts(parting[path].counts, options.ascii_only))
+        for path in parting
     ]
     return Text("\n").join(told) if told else Text("=", "dim")
 

@@ -40,6 +40,7 @@ from .overview import (
     version_of,
     worst_first,
 )
+from .paths import ways
 from .prose import prose
 
 __all__ = ["TEMPLATES", "Numbered", "embedded", "environment", "render", "three_digits"]
@@ -56,6 +57,7 @@ MESSAGE = 4_000
 def render(record: Record) -> str:
     """The record as one HTML page."""
     overview = Overview(record)
+    frameworks = tuple(ways(overview))
     script = (TEMPLATES / "report.js").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
@@ -64,6 +66,8 @@ def render(record: Record) -> str:
         .render(
             overview=overview,
             record=record,
+            frameworks=frameworks,
+            asked={spec for one in frameworks for spec in one.asked},
             cell_numbers={cell: number for number, cell in enumerate(map(_key, overview.cells))},
             finding_numbers={id(finding): number for number, finding in enumerate(overview.findings)},
             meanings=OUTCOMES,

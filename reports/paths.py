@@ -11,9 +11,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ..harness.record import FAILING, Target, Verdict
-from .overview import Overview
+from .overview import WORST_FIRST, Overview
 
-__all__ = ["Ways", "ways"]
+__all__ = ["Parting", "Ways", "ways"]
+
+
+@dataclass(frozen=True)
+class Parting:
+    """Verdicts of a spec by one path that are others than most paths have."""
+
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many there are of each outcome."""
+        return Counter(verdict.outcome for verdict in self.verdicts)
+
+    @property
+    def worst(self) -> Verdict:
+        """The first with the worst outcome."""
+        return min(self.verdicts, key=lambda verdict: WORST_FIRST.index(verdict.outcome))
 
 
 @dataclass(frozen=True)
@@ -24,13 +41,13 @@ class Ways:
         name: the framework, with its backend, and the device.
         paths: their names.
         asked: the specs of which several paths gave verdicts.
-        parting: by spec and path, how many verdicts of which outcome are others than most paths have.
+        parting: by spec, the paths that part.
     """
 
     name: str
     paths: tuple[str, ...]
     asked: frozenset[str]
-    parting: Mapping[str, Mapping[str, Counter[str]]]
+    parting: Mapping[str, Mapping[str, Parting]]
 
 
 def ways(overview: Overview) -> Iterator[Ways]:
@@ -50,13 +67,18 @@ def _of(name: str, modes: Mapping[str, str], overview: Overview) -> Ways:
         if verdict.target in modes and verdict.outcome != "unsupported" and verdict.check != "mode":
             asked[verdict.case, verdict.implementation].append(verdict)
     several = [verdicts for verdicts in asked.values() if len(verdicts) > 1]
-    parting: defaultdict[str, defaultdict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+    parting: defaultdict[str, defaultdict[str, list[Verdict]]] = defaultdict(lambda: defaultdict(list))
     for verdicts in several:
         (usual, _), *_ = Counter(map(_kind, verdicts)).most_common(1)
         for verdict in verdicts:
             if _kind(verdict) != usual:
-                parting[verdict.spec][modes[verdict.target]][verdict.outcome] += 1
-    return Ways(name, tuple(modes.values()), frozenset(v.spec for of_one in several for v in of_one), parting)
+                parting[verdict.spec][modes[verdict.target]].append(verdict)
+    specs = frozenset(verdict.spec for verdicts in several for verdict in verdicts)
+    found = {
+        spec: {path: Parting(tuple(verdicts)) for path, verdicts in paths.items()}
+        for spec, paths in parting.items()
+    }
+    return Ways(name, tuple(modes.values()), specs, found)
 
 
 def _kind(verdict: Verdict) -> str:

@@ -7,6 +7,7 @@ from a file may load scripts and nothing else. Several records stand side by sid
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 import shlex
@@ -19,7 +20,8 @@ from typing import Any
 from ..harness.record import FAILING, OUTCOMES, Record, SpecFacts, Target, Verdict, Worst
 from . import accuracy
 from .html import TEMPLATES, Numbered, embedded, environment, three_digits
-from .overview import MARKS, WORST_FIRST, Finding, largest_margin, options, version_of
+from .overview import MARKS, WORST_FIRST, Finding, Overview, largest_margin, options, version_of
+from .paths import Ways, ways
 
 __all__ = ["write_site"]
 
@@ -114,6 +116,16 @@ class Site:
         """Number of verdicts by outcome."""
         found = (counts for places in self.counts.values() for counts in places.values())
         return sum(found, Counter[str]())
+
+    @functools.cached_property
+    def ways(self) -> dict[str, tuple[Ways, ...]]:
+        """By record, the frameworks that were asked by several paths."""
+        found = {name: tuple(ways(Overview(record))) for name, record in self.records.items()}
+        return {name: frameworks for name, frameworks in found.items() if frameworks}
+
+    def number(self, record: str, target: str) -> int:
+        """The place of a target of a record."""
+        return next(p.number for p in self.places if (p.record, p.target.name) == (record, target))
 
     def keys(self, spec: str = "", api: str = "") -> list[Key]:
         """What was asked of a spec, or of an API, in the order of names."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 from reports.records import TARGETS, record, verdict
 
+from assay.reports import html
 from assay.reports.console import plain_text
 from assay.reports.overview import Overview
 from assay.reports.paths import ways
+from assay.reports.site import write_site
 
 PATHS = [
     msgspec.structs.replace(TARGETS[0], name=f"torch/cpu/{mode}".removesuffix("/eager"), mode=mode)
@@ -24,7 +28,7 @@ def on_paths(*outcomes, **more):
 
 def parting(found):
     (one,) = ways(Overview(found))
-    return {path: dict(counts) for path, counts in one.parting.get("gelu", {}).items()}
+    return {path: dict(parting.counts) for path, parting in one.parting.get("gelu", {}).items()}
 
 
 def test_a_path_parts_where_its_verdict_is_another_than_most_have():
@@ -53,3 +57,25 @@ def test_agreement_is_one_quiet_mark_and_a_path_that_parts_is_named():
 
     assert shown(on_paths("conforms", "conforms", "conforms")) == "gelu ="
     assert shown(on_paths("conforms", "differs", "conforms")) == "gelu compiled 1 ≠"
+
+
+def test_on_a_page_agreement_is_quiet_and_a_path_that_parts_leads_to_its_worst_verdict(tmp_path):
+    parted, agreed = on_paths("conforms", "differs", "conforms"), on_paths("conforms", "conforms", "conforms")
+    write_site({"parted": parted}, tmp_path / "parted")
+    write_site({"agreed": agreed}, tmp_path / "agreed")
+    (case,) = {found.case for found in parted.verdicts}
+    told = f"case={case}&amp;{{}}={parted.verdicts[0].implementation}&amp;{{}}={{}}"
+    for text, link in (
+        (html.render(parted), "#" + told.format("implementation", "target", NAMES[1])),
+        (
+            (tmp_path / "parted" / "index.html").read_text("utf-8"),
+            "specs/gelu.html#" + told.format("api", "place", 1),
+        ),
+    ):
+        assert re.findall(r'<a class="parts chip (\w+)" href="([^"]*)"><b>(\w+)</b>', text) == [
+            ("differs", link, "compiled")
+        ]
+        assert 'class="agrees"' not in text
+    for text in (html.render(agreed), (tmp_path / "agreed" / "index.html").read_text("utf-8")):
+        assert (text.count('class="agrees"'), text.count('class="parts ')) == (1, 0)
+    assert "Layers by path" not in html.render(record(verdict()))
