@@ -7,7 +7,7 @@ another than most of them have; what it does not support, or refuses to run, is 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..harness.record import FAILING, Target, Verdict
@@ -69,9 +69,9 @@ def _of(name: str, modes: Mapping[str, str], overview: Overview) -> Ways:
     several = [verdicts for verdicts in asked.values() if len(verdicts) > 1]
     parting: defaultdict[str, defaultdict[str, list[Verdict]]] = defaultdict(lambda: defaultdict(list))
     for verdicts in several:
-        (usual, _), *_ = Counter(map(_kind, verdicts)).most_common(1)
+        usual = _usual(verdicts)
         for verdict in verdicts:
-            if _kind(verdict) != usual:
+            if _kind(verdict) != _kind(usual) and not _asked_less(verdict, usual):
                 parting[verdict.spec][modes[verdict.target]].append(verdict)
     specs = frozenset(verdict.spec for verdicts in several for verdict in verdicts)
     found = {
@@ -84,3 +84,15 @@ def _of(name: str, modes: Mapping[str, str], overview: Overview) -> Ways:
 def _kind(verdict: Verdict) -> str:
     """What the paths are compared by: how a verdict fails, if it does."""
     return verdict.outcome if verdict.outcome in FAILING else ""
+
+
+def _usual(verdicts: Sequence[Verdict]) -> Verdict:
+    """A verdict of the kind that most paths have."""
+    (usual, _), *_ = Counter(map(_kind, verdicts)).most_common(1)
+    return next(verdict for verdict in verdicts if _kind(verdict) == usual)
+
+
+def _asked_less(verdict: Verdict, usual: Verdict) -> bool:
+    """Whether it passes because its path has no gradients, by which the others fail."""
+    told = any(margin.array.startswith("gradient of") for margin in verdict.margins)
+    return verdict.outcome not in FAILING and usual.check == "gradients" and not told

@@ -205,7 +205,7 @@ def holding(layer: Any, weights: Sequence[Any], run: Callable[[], Any]) -> Any:
     """What ``run`` returns while the layer's variables have these values."""
     known = [keras.ops.copy(variable.value) for variable in variables(layer)]
     for variable, value in zip(variables(layer), weights, strict=True):
-        variable.assign(value)
+        variable.assign(keras.ops.copy(value))  # JAX deletes what is handed to a compiled step
     try:
         return run()
     finally:

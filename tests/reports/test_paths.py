@@ -7,6 +7,7 @@ import re
 import msgspec
 from reports.records import TARGETS, record, verdict
 
+from assay.harness.record import Margin
 from assay.reports import html
 from assay.reports.console import plain_text
 from assay.reports.overview import Overview
@@ -43,6 +44,16 @@ def test_all_that_passes_agrees_and_what_is_unsupported_is_no_verdict():
     (one,) = ways(Overview(on_paths("unsupported", "unsupported", "differs")))
     assert one.asked == frozenset()
     assert parting(on_paths("conforms", "conforms", "rejects", check="mode")) == {}
+
+
+def test_a_path_without_gradients_does_not_part_where_the_others_fail_by_theirs():
+    values, both = Margin("y", 0.5, 0.1), Margin("gradient of x", 0.5, 0.1)
+    for margins, parts in (((values,), {}), ((values, both), {"vmap": {"conforms": 1}})):
+        *wrong, right = on_paths("differs", "differs", "conforms", check="gradients").verdicts
+        found = record(
+            *wrong, msgspec.structs.replace(right, check="", margins=margins), targets=(*PATHS, TARGETS[1])
+        )
+        assert parting(found) == parts
 
 
 def test_a_framework_on_one_path_has_no_row_over_paths():
