@@ -335,7 +335,8 @@ def step(
     """The gradient of <cotangent, output> in what is trained, then in the arrays, by one step of ``fit``.
 
     The arrays are weights too. The rate is 1, and the momentum of a first step is what it descends by, with
-    all digits, some of which the weights lose that are moved by it.
+    all digits, some of which the weights lose that are moved by it. The norm clips nothing: all gradients are
+    there before it is, and before a weight moves that a gradient reads (finding keras-fit-moved-weight).
     """
     batch, held = keras.Input(()), []
 
@@ -346,7 +347,7 @@ def step(
         return held[-1](batch)
 
     model = keras.Model(batch, layer(*mapped(weight, list(inputs)), **mapped(weight, dict(options))))
-    descent = keras.optimizers.SGD(1.0, momentum=0.5)
+    descent = keras.optimizers.SGD(1.0, momentum=0.5, global_clipnorm=2.0**60)
     model.compile(descent, lambda _, y: keras.ops.sum(cotangent * y), jit_compile=False)
     trained = [*layer.trainable_variables, *(one.array for one in held)]
     before = [keras.ops.copy(variable.value) for variable in trained]
