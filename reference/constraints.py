@@ -97,7 +97,7 @@ def min_max_norm(
     """
     require(min_value <= max_value, f"min_value must be at most max_value; got {min_value} and {max_value}")
     _require_axis(kernel, axis)
-    desired, _ = _desired(_norm(kernel, (axis,)), min_value, max_value, rate)
+    desired, _ = _desired(euclidean_norm(kernel, (axis,)), min_value, max_value, rate)
     return kernel * (desired / _divisor(kernel, (axis,), KERAS_EPSILON, epsilon_at))
 
 
@@ -112,7 +112,7 @@ def min_max_norm_vjp(
     epsilon_at: str = "added",
 ) -> tuple[Array]:
     """Gradient of `min_max_norm`: ``g f + x Σ(g x) f'(n) / n`` of the factor ``f``."""
-    norm, divisor = _norm(kernel, (axis,)), _divisor(kernel, (axis,), KERAS_EPSILON, epsilon_at)
+    norm, divisor = euclidean_norm(kernel, (axis,)), _divisor(kernel, (axis,), KERAS_EPSILON, epsilon_at)
     desired, slope = _desired(norm, min_value, max_value, rate)
     return (_rescaled_vjp(kernel, cotangent, axis, desired / divisor, (slope - desired / divisor) / divisor),)
 
@@ -140,14 +140,14 @@ def max_norm(kernel: Array, *, max_value: float = 2.0, axis: int = 0, epsilon_at
     """
     require(max_value > 0, f"max_value must be positive; got {max_value}")
     _require_axis(kernel, axis)
-    return kernel * _shortening(_norm(kernel, (axis,)), max_value, epsilon_at)[0]
+    return kernel * shortening(euclidean_norm(kernel, (axis,)), max_value, epsilon_at)[0]
 
 
 def max_norm_vjp(
     kernel: Array, cotangent: Array, *, max_value: float = 2.0, axis: int = 0, epsilon_at: str = "none"
 ) -> tuple[Array]:
     """Gradient of `max_norm`: ``g f + x Σ(g x) f'(n) / n`` of the factor ``f``."""
-    factor, slope = _shortening(_norm(kernel, (axis,)), max_value, epsilon_at)
+    factor, slope = shortening(euclidean_norm(kernel, (axis,)), max_value, epsilon_at)
     return (_rescaled_vjp(kernel, cotangent, axis, factor, slope),)
 
 
@@ -367,7 +367,7 @@ def _fed_by(kernel: Array, norm_of: str) -> Axes:
     return tuple(range(kernel.ndim - (norm_of == "unit")))
 
 
-def _norm(x: Array, axes: Axes) -> Array:
+def euclidean_norm(x: Array, axes: Axes) -> Array:
     """``s √Σ (x / s)²`` with s of the size of the largest element, so that squares stay within the range."""
     scale = magnitude(x, axes)
     return scale * np.sqrt(np.sum(np.square(x / scale), axis=axes, keepdims=True))
@@ -386,12 +386,12 @@ DIVISORS = {
 def _divisor(x: Array, axes: Axes, epsilon: float, epsilon_at: str) -> Array:
     known = ", ".join(DIVISORS)
     require(epsilon_at in DIVISORS, f"epsilon_at must be one of {known}; got {epsilon_at!r}")
-    return DIVISORS[epsilon_at](_norm(x, axes), epsilon)
+    return DIVISORS[epsilon_at](euclidean_norm(x, axes), epsilon)
 
 
 def _divided_vjp(x: Array, cotangent: Array, axes: Axes, epsilon: float, epsilon_at: str) -> Array:
     """Gradient of ``y = x / d``: ``(g - y Σ(g y) d d' / n) / d``."""
-    norm, divisor = _norm(x, axes), _divisor(x, axes, epsilon, epsilon_at)
+    norm, divisor = euclidean_norm(x, axes), _divisor(x, axes, epsilon, epsilon_at)
     unit = x / divisor
     along = unit * np.sum(cotangent * unit, axis=axes, keepdims=True)
     if epsilon_at == "added":
@@ -409,7 +409,7 @@ def _desired(norm: Array, low: float, high: float, rate: float) -> tuple[Array, 
     return rate * aim + (1.0 - rate) * norm, np.where(within, 1.0, 1.0 - rate)
 
 
-def _shortening(norm: Array, most: float, epsilon_at: str) -> tuple[Array, Array]:
+def shortening(norm: Array, most: float, epsilon_at: str) -> tuple[Array, Array]:
     """The factor of vectors of these norms, and its derivative."""
     known = epsilon_at in ("none", "added", "beyond")
     require(known, f"epsilon_at must be one of none, added, beyond; got {epsilon_at!r}")
@@ -424,7 +424,7 @@ def _shortening(norm: Array, most: float, epsilon_at: str) -> tuple[Array, Array
 
 def _rescaled_vjp(x: Array, cotangent: Array, axis: int, factor: Array, slope: Array) -> Array:
     """Gradient of ``x f(n)``: ``g f + x Σ(g x) f'(n) / n``, whose second term is 0 where n or f' is."""
-    norm = _norm(x, (axis,))
+    norm = euclidean_norm(x, (axis,))
     unit = x / np.where(norm > 0, norm, 1.0)
     turned = unit * (np.sum(cotangent * unit, axis=axis, keepdims=True) * (slope * norm))
     return cotangent * factor + np.where(slope == 0, 0.0, turned)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .checks import Array, require, require_mask, require_rank, require_shape
+from .constraints import euclidean_norm, max_norm_vjp, shortening
 
 __all__ = [
     "embedding",
@@ -15,6 +16,8 @@ __all__ = [
     "multi_hot_vjp",
     "one_hot",
     "one_hot_vjp",
+    "renormed_embedding",
+    "renormed_embedding_vjp",
     "tied_embedding",
     "tied_embedding_vjp",
 ]
@@ -218,6 +221,87 @@ def _divisor(shares: Array, mode: str) -> Array:
     if mode == "sqrtn":
         return np.sqrt(np.sum(shares * shares, axis=1, keepdims=True))
     return np.ones((len(shares), 1))
+
+
+# --- rows that are kept short ---
+
+NORMS = {
+    1: lambda table: np.sum(np.abs(table), axis=1, keepdims=True),
+    2: lambda table: euclidean_norm(table, (1,)),
+    float("inf"): lambda table: np.max(np.abs(table), axis=1, keepdims=True),
+}
+"""The norms of the rows of a table, by their degree."""
+
+
+def renormed_embedding(
+    indices: Array,
+    table: Array,
+    *,
+    max_value: float,
+    norm_type: float = 2,
+    in_place: bool = True,
+    mode: str = "rows",
+    epsilon_at: str = "none",
+) -> tuple[Array, Array]:
+    """Lookup in a table whose rows are shortened to a greatest norm when they are looked up.
+
+    ``y[…, :] = t[indices[…], :]`` of the table ``t[r, :] = table[r, :] min(1, c / n)``, with ``n`` the norm
+    of row r and ε as in `max_norm`; ``sum`` and ``mean`` take those over the last axis of the indices
+
+    Args:
+        indices: ``(batch, steps)``, whole numbers from 0 to ``rows - 1``.
+        table: ``(rows, features)``.
+        max_value: c, positive.
+        norm_type: the degree of the norm: 1, 2 or infinity.
+        in_place: the table itself is changed in the rows that are looked up, and what learns is the table as
+            it is then; else it stays, and the gradient goes through the factor.
+        mode: ``rows``, ``sum`` or ``mean``.
+        epsilon_at: where ε = 1e-7 acts: ``none`` or ``beyond``.
+
+    Returns:
+        ``(batch, steps, features)``, of a sum or mean ``(batch, features)``; the table as the call leaves it.
+
+    Raises:
+        ValueError: an index is no row, ``max_value`` is not positive, or an option is none of these.
+
+    Source: ``torch.nn.Embedding``; Srivastava et al. (2014), Dropout, section 5.1, on max-norm.
+    """
+    require(max_value > 0, f"max_value must be positive; got {max_value}")
+    require(norm_type in NORMS, f"norm_type must be 1, 2 or infinity; got {norm_type}")
+    require(in_place or norm_type == 2, "norm_type must be 2 of a table that stays")
+    require(mode in ("rows", "sum", "mean"), f"mode must be rows, sum or mean; got {mode!r}")
+    short = table * shortening(NORMS[norm_type](table), max_value, epsilon_at)[0]
+    y = embedding(indices, short)
+    if mode != "rows":
+        y = np.sum(y, axis=1) / (indices.shape[1] if mode == "mean" else 1)
+    return y, np.where(_met(indices, table) & in_place, short, table)
+
+
+def renormed_embedding_vjp(
+    indices: Array,
+    table: Array,
+    cotangent: Array,
+    *,
+    max_value: float,
+    norm_type: float = 2,
+    in_place: bool = True,
+    mode: str = "rows",
+    epsilon_at: str = "none",
+) -> tuple[Array]:
+    """Gradient of `renormed_embedding`: that of a lookup; then that of `max_norm` where the table stays."""
+    if mode != "rows":
+        share = cotangent / (indices.shape[1] if mode == "mean" else 1)
+        cotangent = share[:, np.newaxis] * np.ones((*indices.shape, 1))
+    (of_rows,) = embedding_vjp(indices, table, cotangent)
+    if in_place:
+        return (of_rows,)
+    (through,) = max_norm_vjp(table, of_rows, max_value=max_value, axis=1, epsilon_at=epsilon_at)
+    return (np.where(_met(indices, table), through, 0.0),)
+
+
+def _met(indices: Array, table: Array) -> Array:
+    """Which rows of a table are looked up: ``(rows, 1)``."""
+    return np.isin(np.arange(len(table)), indices)[:, np.newaxis]
 
 
 # --- the table once more, from vectors to rows ---

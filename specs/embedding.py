@@ -113,6 +113,54 @@ embedding_bag = Spec(
     ),
 )
 
+renormed_embedding = Spec(
+    reference=reference.renormed_embedding,
+    inputs=(
+        Input("indices", "batch, steps", kind="index", limit="rows", meaning="the row of each place"),
+        Input("table", "rows, features"),
+    ),
+    states=("table",),
+    axes="batch steps rows features",
+    parameters=(
+        # About half of the rows of normal numbers are longer; only beside the last is 1e-7 seen.
+        Parameter("max_value", (4.0, 2.0, 0.005), "the greatest norm of a row"),
+        Parameter("norm_type", (2, 1, float("inf")), "the degree of the norm"),
+        Parameter("mode", ("rows", "sum", "mean"), "what becomes of the rows of a bag"),
+        Parameter(
+            "in_place",
+            (True, False),
+            "the table itself is changed in the rows that are looked up, and that table learns",
+            facet=True,
+        ),
+        Parameter(
+            "epsilon_at",
+            ("beyond", "none"),
+            "whether 1e-7 is added to the norms that rows are shortened by",
+            facet=True,
+        ),
+    ),
+    sizes=((3, 5, 7, 17), (1, 1, 1, 1), (4, 9, 33, 3)),
+    data=("normal", "tiny", "nan"),
+    constraints=(
+        Constraint(
+            "C1",
+            "data != 'out_of_range'",
+            "indices must be rows of the table",
+            broken_by={"data": "out_of_range"},
+        ),
+    ),
+    excluded=(
+        "not in_place and norm_type != 2",
+        "max_value == 0.005 and data != 'tiny'",
+        "data == 'tiny' and max_value != 0.005",
+    ),
+    sources=(
+        Source(
+            "Srivastava et al. (2014), Dropout, section 5.1", "https://jmlr.org/papers/v15/srivastava14a.html"
+        ),
+    ),
+)
+
 tied_embedding = Spec(
     reference=reference.tied_embedding,
     inputs=(

@@ -68,6 +68,34 @@ def embedding_bag_safe(indices, table, mask, weights, *, mode):
     return tf.nn.safe_embedding_lookup_sparse(table, bags(known, None), bags(weights, None), combiner=mode)
 
 
+# --- rows that are kept short ---
+
+CLIPS = {
+    "in_place": (False, "clips what it has looked up, and leaves the table"),
+    "epsilon_at": ("none", "divides by the norm itself"),
+    "norm_type": (2, "takes Euclidean norms"),
+}
+LOOKUP = CLIPS | {"mode": ("rows", "looks up single rows")}
+SHORT = {"max_norm": "max_value"}
+
+function(
+    "renormed_embedding",
+    "tf.nn.embedding_lookup(max_norm)",
+    SHORT,
+    on="table, indices",
+    fixed=LOOKUP,
+    returns="y, table",
+)
+function(
+    "renormed_embedding",
+    "tf.nn.embedding_lookup_sparse(max_norm)",
+    SHORT | {"combiner": "mode"},
+    on="table, bags(indices, None), None",
+    fixed=CLIPS,
+    where={"mode != 'rows'": "reduces the rows of each bag"},
+    returns="y, table",
+)
+
 function(
     "tied_embedding",
     "tf.linalg.matmul",

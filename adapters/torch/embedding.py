@@ -78,6 +78,57 @@ def embedding_bag_module(built, indices, table, mask, weights):
     return functional_call(built, {"weight": table}, (kept(indices, mask), offsets, kept(weights, mask)))
 
 
+# --- rows that are kept short ---
+
+SHORT = {"max_norm": "max_value", "norm_type": "norm_type"}
+RENORMS = {
+    "in_place": (True, "torch scales the rows of the table itself"),
+    "epsilon_at": ("beyond", "adds 1e-7 to the norms that it divides by"),
+}
+LOOKUP = RENORMS | {"mode": ("rows", "looks up single rows")}
+BAG = {"mode != 'rows'": "reduces the rows of each bag"}
+CHANGED = {"returns": "y, table"}
+
+function(
+    "renormed_embedding",
+    "torch.nn.functional.embedding(max_norm)",
+    SHORT,
+    TABLE,
+    on="indices",
+    fixed=LOOKUP,
+    **CHANGED,
+)
+module(
+    "renormed_embedding",
+    "torch.nn.Embedding(max_norm)",
+    SIZES | SHORT,
+    TABLE,
+    on="indices",
+    fixed=LOOKUP,
+    **CHANGED,
+)
+function(
+    "renormed_embedding",
+    "torch.nn.functional.embedding_bag(max_norm)",
+    SHORT | {"mode": "mode"},
+    TABLE,
+    on="indices",
+    fixed=RENORMS,
+    where=BAG,
+    **CHANGED,
+)
+module(
+    "renormed_embedding",
+    "torch.nn.EmbeddingBag(max_norm)",
+    SIZES | SHORT | {"mode": "mode"},
+    TABLE,
+    on="indices",
+    fixed=RENORMS,
+    where=BAG,
+    **CHANGED,
+)
+
+
 function(
     "tied_embedding",
     "torch.nn.functional.linear",

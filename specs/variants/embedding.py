@@ -90,6 +90,11 @@ def divided_by_places(
     return total / np.maximum(np.sum(counts, axis=1, keepdims=True), 1.0)
 
 
+def shortened_all(indices: Array, table: Array, **options: Any) -> Array:
+    """The table with every row shortened, looked up or not."""
+    return right.renormed_embedding(np.arange(len(table))[np.newaxis], table, **options)[1]
+
+
 def capped_by_clipping(x: Array, table: Any, reverse: Any, *, soft_cap: float) -> Array:
     """Scores clipped at the cap."""
     return np.clip(right.tied_embedding(x, table, reverse), -soft_cap, soft_cap)
@@ -111,6 +116,30 @@ FAULTS = {
             name="the weighted mean divided by the number of places",
             reference=divided_by_places,
             where="mode == 'mean' and weighted and padding_index is None",
+        ),
+    ),
+    "renormed_embedding": (
+        Fault(
+            name="rows that are not looked up shortened too",
+            results={
+                "table": lambda indices, table, max_value, norm_type, epsilon_at: shortened_all(
+                    indices, table, max_value=max_value, norm_type=norm_type, epsilon_at=epsilon_at
+                )
+            },
+            where="in_place and rows > 1",
+        ),
+        Fault(
+            name="the table read before it is changed",
+            results={
+                "y": lambda indices, table, mode: (
+                    table[indices] if mode == "rows" else right.embedding_bag(indices, table, mode=mode)
+                )
+            },
+        ),
+        Fault(
+            name="the table left as it was",
+            results={"table": lambda table: table},
+            where="in_place",
         ),
     ),
     "tied_embedding": (

@@ -8,6 +8,7 @@ import pytest
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
+from assay.reference.constraints import max_norm, max_norm_vjp
 from assay.reference.dense import dense, dense_vjp
 from assay.reference.embedding import (
     embedding,
@@ -18,6 +19,8 @@ from assay.reference.embedding import (
     multi_hot_vjp,
     one_hot,
     one_hot_vjp,
+    renormed_embedding,
+    renormed_embedding_vjp,
     tied_embedding,
     tied_embedding_vjp,
 )
@@ -144,6 +147,47 @@ def test_what_does_not_count_may_as_well_not_be_there():
         )
 
 
+@proves(renormed_embedding, renormed_embedding_vjp, by="worked figures")
+def test_rows_that_are_looked_up_are_shortened_in_the_table_and_learn_as_they_are_then():
+    # Rows of lengths 5, 1 and 10, of which the last is not looked up and the first is, twice.
+    table, indices = np.array([[3.0, 4.0], [1.0, 0.0], [6.0, 8.0]]), np.array([[0, 1, 0]])
+    g = np.array([[[1.0, 2.0], [4.0, 8.0], [16.0, 32.0]]])
+    short = np.array([[1.5, 2.0], [1.0, 0.0], [6.0, 8.0]])
+    y, after = renormed_embedding(indices, table, max_value=2.5)
+    assert_same(y, short[indices])
+    assert_same(after, short)
+    assert_same(renormed_embedding_vjp(indices, table, g, max_value=2.5)[0], [[17, 34], [4, 8], [0, 0]])
+    total, _ = renormed_embedding(indices, table, max_value=2.5, mode="sum")
+    assert_same(total, [[4.0, 4.0]])
+    (bag,) = renormed_embedding_vjp(indices, table, 3.0 * g[:, 0], max_value=2.5, mode="mean")
+    assert_same(bag, [[2.0, 4.0], [1.0, 2.0], [0.0, 0.0]])
+
+
+@proves(renormed_embedding, by="worked figures")
+@pytest.mark.parametrize(("norm_type", "scale"), [(1, 0.5), (2, 0.7), (float("inf"), 0.875)])
+def test_the_norm_of_a_row_has_a_degree(norm_type, scale):
+    # Of (3, 4): 7, 5 and 4, to come down to 3.5.
+    _, after = renormed_embedding(
+        np.array([[0]]), np.array([[3.0, -4.0]]), max_value=3.5, norm_type=norm_type
+    )
+    assert_same(carried(after), [[3.0 * scale, -4.0 * scale]])
+
+
+@proves(
+    renormed_embedding, renormed_embedding_vjp, embedding, embedding_vjp, max_norm, max_norm_vjp, by="law"
+)
+def test_a_table_that_stays_is_a_max_norm_and_a_lookup():
+    table, g = (carried(Stream(f"renormed/{n}").normal(s)) for n, s in (("t", (6, 4)), ("g", (2, 3, 4))))
+    indices, options = np.array([[1, 5, 3], [1, 0, 1]]), {"max_value": 1.5}
+    short = max_norm(table, axis=1, **options)
+    y, after = renormed_embedding(indices, table, in_place=False, **options)
+    assert_same((y, after), (embedding(indices, short), table))
+    (gradient,) = renormed_embedding_vjp(indices, table, g, in_place=False, **options)
+    assert_same(gradient, max_norm_vjp(table, embedding_vjp(indices, short, g)[0], axis=1, **options)[0])
+    (given,) = renormed_embedding_vjp(indices, table, g, **options)
+    assert_same(given, embedding_vjp(indices, short, g)[0])
+
+
 @proves(multi_hot, one_hot, embedding_bag, by="law")
 def test_counts_of_classes_are_bags_of_their_units():
     indices = np.array([[0, 2, 2], [1, 1, 0]])
@@ -204,6 +248,13 @@ def test_a_soft_cap_is_a_hyperbolic_tangent():
         (lambda: embedding_bag(BAGS, TABLE, None, WEIGHTS, mode="max"), "no weights of a maximum"),
         (lambda: embedding_bag(BAGS, TABLE, None, WEIGHTS[0]), "weights must have shape"),
         (lambda: embedding_bag(BAGS, TABLE, COUNTS[0]), "mask must have shape"),
+        (lambda: renormed_embedding(BAGS, TABLE, max_value=0), "max_value must be positive; got 0"),
+        (lambda: renormed_embedding(BAGS, TABLE, max_value=1, norm_type=3), "norm_type must be 1, 2 or inf"),
+        (lambda: renormed_embedding(BAGS, TABLE, max_value=1, mode="max"), "mode must be rows, sum or mean"),
+        (
+            lambda: renormed_embedding(BAGS, TABLE, max_value=1, norm_type=1, in_place=False),
+            "norm_type must be 2 of a table that stays",
+        ),
         (lambda: tied_embedding(TABLE), "a table, or a kernel in its place"),
         (lambda: tied_embedding(TABLE, TABLE, TABLE.T), "a table, or a kernel in its place"),
         (lambda: tied_embedding(TABLE, TABLE[:, :1]), "the features must have shape"),
