@@ -186,12 +186,13 @@ def weight_norm(
 ) -> Array:
     """Weight normalization: a kernel as directions and magnitudes.
 
-    ``W = g v / d`` with d the norm ``‖v‖`` of what each unit is fed by, or of all, and ε as in `unit_norm`
+    ``W = g v / d`` with d the norm ``‖v‖`` over all axes but those that are named, and ε as in `unit_norm`
 
     Args:
         direction: v, ``(*window, features, units)``.
-        magnitude: g, ``(units,)``; of a norm of all, ``()``.
-        norm_of: ``unit``: one norm per unit; ``all``: one norm.
+        magnitude: g, the axes that are named: ``(units,)``, ``(features,)``, both, or none.
+        norm_of: ``unit``: one norm of what each unit is fed by; ``feature``: of what each feature feeds;
+            ``pair``: of each window between the two; ``all``: one norm.
         epsilon: ε, not negative.
         epsilon_at: where ε acts.
 
@@ -203,10 +204,8 @@ def weight_norm(
 
     Source: Salimans and Kingma (2016), Weight normalization, arXiv:1602.07868, equation 2.
     """
-    axes = _fed_by(direction, norm_of)
-    shape = direction.shape[len(axes) :]
-    require_shape("magnitude", magnitude, shape, "units" if shape else "")
-    return magnitude * (direction / _divisor(direction, axes, epsilon, epsilon_at))
+    axes = normed(direction, norm_of)
+    return spread(magnitude, direction, axes) * (direction / _divisor(direction, axes, epsilon, epsilon_at))
 
 
 def weight_norm_vjp(
@@ -222,9 +221,10 @@ def weight_norm_vjp(
 
     Without ε they are equation 3 of the paper, and the gradient in v is at right angles to v.
     """
-    axes = _fed_by(direction, norm_of)
+    axes = normed(direction, norm_of)
     unit = direction / _divisor(direction, axes, epsilon, epsilon_at)
-    through = _divided_vjp(direction, cotangent * magnitude, axes, epsilon, epsilon_at)
+    scaled = cotangent * spread(magnitude, direction, axes)
+    through = _divided_vjp(direction, scaled, axes, epsilon, epsilon_at)
     return through, np.sum(cotangent * unit, axis=axes)
 
 
@@ -234,19 +234,22 @@ def spectral_norm(
     *,
     power_iterations: int = 1,
     starts_from: str = "units",
+    axis: str = "units",
     epsilon: float = 1e-12,
     epsilon_at: str = "floor",
 ) -> tuple[Array, Array]:
     """Spectral normalization: a kernel divided by an estimate of its largest singular value.
 
     ``y = W / σ`` with ``σ = lᵀ W r``; each power iteration takes ``l = W r`` and then ``r = Wᵀ l``, each
-    divided by its norm; or ``r`` first. W is the kernel as a matrix ``(everything else, units)``.
+    divided by its norm; or ``r`` first. W is the kernel as a matrix ``(everything else, units)``, or of the
+    features in the place of the units, as where those are what a transposed convolution gives.
 
     Args:
         kernel: ``(*window, features, units)``.
         vector: what the iterations start from: r, ``(units,)``, or l, ``(everything else,)``.
         power_iterations: 1 or more.
         starts_from: ``units``: ``vector`` is r; ``features``: it is l.
+        axis: ``units`` or ``features``, whose place the others are named by otherwise.
         epsilon: ε of the norms, as in `unit_norm`, positive.
         epsilon_at: where ε acts: ``floor`` or ``inside``.
 
@@ -259,7 +262,8 @@ def spectral_norm(
     Source: Miyato et al. (2018), Spectral normalization for generative adversarial networks,
     arXiv:1802.05957, algorithm 1.
     """
-    _, kept, sigma = _power_method(kernel, vector, power_iterations, starts_from, epsilon, epsilon_at)
+    options = (power_iterations, starts_from, epsilon, epsilon_at)
+    _, kept, sigma = _power_method(_with_last(kernel, axis), vector, *options)
     return kernel / sigma, kept
 
 
@@ -270,6 +274,7 @@ def spectral_norm_vjp(
     *,
     power_iterations: int = 1,
     starts_from: str = "units",
+    axis: str = "units",
     epsilon: float = 1e-12,
     epsilon_at: str = "floor",
 ) -> tuple[Array]:
@@ -277,9 +282,10 @@ def spectral_norm_vjp(
 
     That is equation 9 of the paper, and the derivative itself where l and r are singular vectors.
     """
-    other, kept, sigma = _power_method(kernel, vector, power_iterations, starts_from, epsilon, epsilon_at)
+    turned, options = _with_last(kernel, axis), (power_iterations, starts_from, epsilon, epsilon_at)
+    other, kept, sigma = _power_method(turned, vector, *options)
     left, right = (other, kept) if starts_from == "units" else (kept, other)
-    outer = np.reshape(left[:, np.newaxis] * right, kernel.shape)
+    outer = _with_last(np.reshape(left[:, np.newaxis] * right, turned.shape), axis)
     return ((cotangent - outer * (np.sum(cotangent * kernel) / sigma)) / sigma,)
 
 
@@ -327,6 +333,12 @@ def spectral_norm_inference_vjp(
     return ((cotangent - left[:, np.newaxis] * right * along) / sigma,)
 
 
+def _with_last(kernel: Array, axis: str) -> Array:
+    """The kernel with this axis last, in the place of the units; twice, the kernel."""
+    require(axis in ("units", "features"), f"axis must be units or features; got {axis!r}")
+    return kernel if axis == "units" else np.swapaxes(kernel, -1, -2)
+
+
 def _power_method(
     kernel: Array, vector: Array, power_iterations: int, starts_from: str, epsilon: float, epsilon_at: str
 ) -> tuple[Array, Array, Array]:
@@ -361,10 +373,27 @@ def _unit(vector: Array, epsilon: float, epsilon_at: str) -> Array:
     return vector / _divisor(vector, (0,), epsilon, epsilon_at)
 
 
-def _fed_by(kernel: Array, norm_of: str) -> Axes:
-    """The axes of what a unit is fed by, or all."""
-    require(norm_of in ("unit", "all"), f"norm_of must be unit or all; got {norm_of!r}")
-    return tuple(range(kernel.ndim - (norm_of == "unit")))
+NAMED_AXES = {"unit": (-1,), "feature": (-2,), "pair": (-2, -1), "all": ()}
+"""The axes of a kernel that have norms of their own."""
+
+
+def normed(kernel: Array, norm_of: str) -> Axes:
+    """The axes that norms are taken over."""
+    known = norm_of in NAMED_AXES
+    require(known, f"norm_of must be one of {', '.join(NAMED_AXES)}; got {norm_of!r}")
+    return tuple(axis for axis in range(kernel.ndim) if axis - kernel.ndim not in NAMED_AXES[norm_of])
+
+
+def spread(magnitude: Array, direction: Array, axes: Axes) -> Array:
+    """The magnitudes in the rank of the direction."""
+    names = ", ".join(("features", "units")[a - direction.ndim] for a in _others(direction, axes))
+    require_shape("magnitude", magnitude, tuple(direction.shape[a] for a in _others(direction, axes)), names)
+    lengths = (1 if axis in axes else direction.shape[axis] for axis in range(direction.ndim))
+    return np.reshape(magnitude, tuple(lengths))
+
+
+def _others(kernel: Array, axes: Axes) -> Axes:
+    return tuple(axis for axis in range(kernel.ndim) if axis not in axes)
 
 
 def euclidean_norm(x: Array, axes: Axes) -> Array:

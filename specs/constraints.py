@@ -89,15 +89,21 @@ non_neg = Spec(
     data=("normal", "zeros", "specials"),
 )
 
+NAMED = "*(features,)[:norm_of in ('feature', 'pair')], *(units,)[:norm_of in ('unit', 'pair')]"
+
 weight_norm = Spec(
     reference=reference.weight_norm,
     inputs=(
         Input("direction", "*(height, width)[:spatial], features, units", meaning="v, trained"),
-        Input("magnitude", "*(units,)[:norm_of == 'unit']", kind="weight", meaning="g, trained"),
+        Input("magnitude", NAMED, kind="weight", meaning="g, trained"),
     ),
     parameters=(
         Parameter("spatial", (0, 2), "axes of a convolution's window; none for a dense layer"),
-        Parameter("norm_of", ("unit", "all"), "one norm of what each unit is fed by, or one of all"),
+        Parameter(
+            "norm_of",
+            ("unit", "all", "feature", "pair"),
+            "one norm of what each unit is fed by, of all, of what each feature feeds, of each window",
+        ),
         Parameter("epsilon", EPSILONS[:2], "keeps the divisor from zero"),
         Parameter(
             "epsilon_at",
@@ -111,11 +117,13 @@ weight_norm = Spec(
     constraints=(
         Constraint(
             "C1",
-            "norm_of == 'all' or magnitude[0] == direction[-1]",
+            "norm_of != 'unit' or magnitude[0] == direction[-1]",
             "magnitude must have one element per unit",
             broken_by={"magnitude": "units + 1"},
         ),
     ),
+    # A window of a dense layer is a number.
+    excluded=("norm_of == 'pair' and not spatial",),
     sources=(SALIMANS,),
 )
 
@@ -125,7 +133,8 @@ spectral_norm = Spec(
         Input("kernel", "*(height, width)[:spatial], features, units", meaning="what is trained"),
         Input(
             "vector",
-            "units if starts_from == 'units' else features * (height * width if spatial else 1)",
+            "(units if axis == 'units' else features) if starts_from == 'units' else "
+            "(features if axis == 'units' else units) * (height * width if spatial else 1)",
             kind="weight",
             meaning="what the power iterations start from",
             constant=True,
@@ -136,6 +145,7 @@ spectral_norm = Spec(
         Parameter("spatial", (0, 2), "axes of a convolution's window; none for a dense layer"),
         Parameter("power_iterations", (1, 3), "power iterations of one call"),
         Parameter("starts_from", ("units", "features"), "which singular vector is kept", facet=True),
+        Parameter("axis", ("units", "features"), "the axis beside which the others are one"),
         # With the second, tiny kernels are divided by no norm, and carry the least error.
         Parameter("epsilon", (1e-12, 0.5, 1e-7), "keeps the divisors from zero"),
         Parameter("epsilon_at", ("floor", "inside"), "where epsilon acts: max(n, ε), √(n² + ε)", facet=True),
@@ -145,7 +155,7 @@ spectral_norm = Spec(
     constraints=(
         Constraint(
             "C1",
-            "starts_from == 'features' or vector[0] == kernel[-1]",
+            "starts_from == 'features' or vector[0] == kernel[-1 if axis == 'units' else -2]",
             "vector must have one element per unit",
             broken_by={"vector": "units + 1"},
         ),

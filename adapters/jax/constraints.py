@@ -56,11 +56,13 @@ function(
 )
 
 
+FEATURE_AXES = {"unit": -1, "feature": -2, "pair": (-2, -1), "all": None}
+
+
 @binds("weight_norm", "flax.nnx.WeightNorm", where=INSIDE)
 def weight_norm(direction, magnitude, *, norm_of, epsilon):
     inner, x = layer_of(direction)
-    axes = -1 if norm_of == "unit" else None
-    layer = nnx.WeightNorm(inner, feature_axes=axes, epsilon=epsilon, rngs=nnx.Rngs(0))
+    layer = nnx.WeightNorm(inner, feature_axes=FEATURE_AXES[norm_of], epsilon=epsilon, rngs=nnx.Rngs(0))
     layer.scales = nnx.data({("kernel",): magnitude})
     layer(x)
     return inner.kernel[...]
@@ -68,13 +70,16 @@ def weight_norm(direction, magnitude, *, norm_of, epsilon):
 
 @binds("weight_norm", "flax.linen.WeightNorm", where=INSIDE)
 def weight_norm_linen(direction, magnitude, *, norm_of, epsilon):
-    axes = -1 if norm_of == "unit" else None
+    axes = FEATURE_AXES[norm_of]
     layer = linen.WeightNorm(vessel()(direction.shape), feature_axes=axes, epsilon=epsilon)
     weights = {"layer_instance": {"kernel": direction}, "layer_instance/kernel/scale": magnitude}
     return layer.apply({"params": weights})
 
 
-SPECTRAL = INSIDE | {"starts_from == 'units'": "keeps the vector of the units"}
+SPECTRAL = INSIDE | {
+    "starts_from == 'units'": "keeps the vector of the units",
+    "axis == 'units'": "takes the last axis",
+}
 
 
 @binds("spectral_norm", "flax.nnx.SpectralNorm", where=SPECTRAL)

@@ -27,10 +27,20 @@ instance("min_max_norm", "keras.constraints.MinMaxNorm", MIN_MAX, on="kernel", f
 instance("non_neg", "keras.constraints.NonNeg", on="kernel", where=BOUND)
 
 
+def axes_and_shape(direction, norm_of):
+    """The axes that norms are taken over, and the shape of magnitudes beside them."""
+    rank = len(direction.shape)
+    named = {"unit": [rank - 1], "feature": [rank - 2], "pair": [rank - 2, rank - 1], "all": []}[norm_of]
+    axes = tuple(axis for axis in range(rank) if axis not in named)
+    return axes, tuple(1 if axis in axes else direction.shape[axis] for axis in range(rank))
+
+
 @binds("weight_norm", "keras.ops.normalize(direction)", fixed=FLOOR, composition=True)
 def weight_norm(direction, magnitude, *, norm_of, epsilon):
-    axes = tuple(range(len(direction.shape) - (norm_of == "unit")))
-    return magnitude * keras.ops.normalize(direction, axis=axes, order=2, epsilon=epsilon)
+    axes, shape = axes_and_shape(direction, norm_of)
+    return keras.ops.reshape(magnitude, shape) * keras.ops.normalize(
+        direction, axis=axes, order=2, epsilon=epsilon
+    )
 
 
 def normalized(kernel, *, power_iterations):
@@ -50,7 +60,9 @@ def normalized(kernel, *, power_iterations):
 @binds(
     "spectral_norm",
     "keras.layers.SpectralNormalization",
-    fixed=FLOOR | CONFIGURED | {"starts_from": ("units", "keeps the vector of the units")},
+    fixed=FLOOR
+    | CONFIGURED
+    | {"starts_from": ("units", "keeps the vector of the units"), "axis": ("units", "has none")},
     build=normalized,
 )
 def spectral_norm(built, kernel, vector):

@@ -26,10 +26,18 @@ def min_max_norm(kernel, *, min_value, max_value, rate, axis):
     return kernel * (desired / norms)
 
 
+def axes_and_shape(direction, norm_of):
+    """The axes that norms are taken over, and the shape of magnitudes beside them."""
+    rank = len(direction.shape)
+    named = {"unit": [rank - 1], "feature": [rank - 2], "pair": [rank - 2, rank - 1], "all": []}[norm_of]
+    axes = [axis for axis in range(rank) if axis not in named]
+    return axes, [1 if axis in axes else direction.shape[axis] for axis in range(rank)]
+
+
 @binds("weight_norm", "tf.math.l2_normalize(direction)", fixed=FLOOR, composition=True)
 def weight_norm(direction, magnitude, *, norm_of, epsilon):
-    axes = list(range(len(direction.shape) - (norm_of == "unit")))
-    return magnitude * tf.math.l2_normalize(direction, axis=axes, epsilon=epsilon)
+    axes, shape = axes_and_shape(direction, norm_of)
+    return tf.reshape(magnitude, shape) * tf.math.l2_normalize(direction, axis=axes, epsilon=epsilon)
 
 
 @binds(
@@ -37,6 +45,7 @@ def weight_norm(direction, magnitude, *, norm_of, epsilon):
     "tf.linalg.matvec(tf.math.l2_normalize)",
     fixed={
         "starts_from": ("units", "is written as in the paper's first code, with the vector of the units"),
+        "axis": ("units", "is written for the units"),
         "epsilon_at": ("floor", "has its epsilon squared for tf.math.l2_normalize"),
     },
     composition=True,

@@ -53,27 +53,32 @@ function("non_neg", "torch.nn.functional.relu", on="kernel", where=RELU)
 
 
 def normalized(direction, *, norm_of):
-    layer = layer_of(direction.movedim(-1, 0).shape)
-    return torch.nn.utils.parametrizations.weight_norm(layer, dim=0 if norm_of == "unit" else None)
+    layer = layer_of(torch_kernel(direction).shape)
+    dim = {"unit": 0, "feature": 1, "all": None}[norm_of]
+    return torch.nn.utils.parametrizations.weight_norm(layer, dim=dim)
 
 
 @binds(
     "weight_norm",
     "torch.nn.utils.parametrizations.weight_norm",
     fixed=PLAIN | {"epsilon": (1e-12, "has no epsilon")},
+    where={"norm_of != 'pair'": "takes one dim"},
     build=normalized,
 )
 def weight_norm(built, direction, magnitude, *, norm_of):
-    v = direction.movedim(-1, 0)
-    g = magnitude.reshape(-1, *(1,) * (v.ndim - 1)) if norm_of == "unit" else magnitude
-    return parametrized(built, original0=g, original1=v).movedim(0, -1)
+    v = torch_kernel(direction)
+    shape = [1] * v.ndim
+    shape[norm_of == "feature"] = -1
+    g = magnitude if norm_of == "all" else magnitude.reshape(shape)
+    return own_kernel(parametrized(built, original0=g, original1=v))
 
 
-def iterating(kernel, *, power_iterations, epsilon):
-    window, features, units = kernel.shape[:-2], kernel.shape[-2], kernel.shape[-1]
-    layer = layer_of((units, features, *window))
+def iterating(kernel, *, power_iterations, axis, epsilon):
     return torch.nn.utils.parametrizations.spectral_norm(
-        layer, n_power_iterations=power_iterations, eps=epsilon
+        layer_of(torch_kernel(kernel).shape),
+        n_power_iterations=power_iterations,
+        dim=0 if axis == "units" else 1,
+        eps=epsilon,
     )
 
 
@@ -86,15 +91,13 @@ def iterating(kernel, *, power_iterations, epsilon):
     },
     build=iterating,
 )
-def spectral_norm(built, kernel, vector):
-    weight = kernel.permute(-1, -2, *range(kernel.ndim - 2))
-    features, *window = weight.shape[1:]
+def spectral_norm(built, kernel, vector, *, axis):
+    weight = torch_kernel(kernel)
+    rows, others, *window = weight.shape if axis == "units" else weight.transpose(0, 1).shape
     # The matrix of a kernel has its features before the window, and what is kept is in that order.
-    start = vector.reshape(*window, features).movedim(-1, 0).reshape(-1).clone()
-    u = weight.new_zeros(len(weight))
-    y = parametrized(built, **{"original": weight, "0._u": u, "0._v": start})
-    after = start.reshape(features, *window).movedim(0, -1).reshape(-1)
-    return y.permute(*range(2, kernel.ndim), 1, 0), after
+    start = vector.reshape(*window, others).movedim(-1, 0).reshape(-1).clone()
+    y = parametrized(built, **{"original": weight, "0._u": weight.new_zeros(rows), "0._v": start})
+    return own_kernel(y), start.reshape(others, *window).movedim(0, -1).reshape(-1)
 
 
 def iterated(kernel):
@@ -109,6 +112,16 @@ def iterated(kernel):
 )
 def spectral_norm_inference(built, kernel, left, right):
     return parametrized(built, **{"original": kernel.T, "0._u": right, "0._v": left}).T
+
+
+def torch_kernel(kernel):
+    """The kernel with its units first, then its features, then the window."""
+    return kernel.permute(-1, -2, *range(kernel.ndim - 2))
+
+
+def own_kernel(kernel):
+    """Such a kernel back in our order."""
+    return kernel.permute(*range(2, kernel.ndim), 1, 0)
 
 
 def layer_of(shape):

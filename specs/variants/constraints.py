@@ -47,9 +47,9 @@ def scaled_first(
     direction: Array, magnitude: Array, *, norm_of: str, epsilon: float, epsilon_at: str
 ) -> Array:
     """``(g / d) v``, the factor of each unit beforehand."""
-    axes = tuple(range(direction.ndim - (norm_of == "unit")))
+    axes = right.normed(direction, norm_of)
     norm = np.sqrt(np.sum(np.square(direction), axis=axes, keepdims=True))
-    return direction * (magnitude / right.DIVISORS[epsilon_at](norm, epsilon))
+    return direction * (right.spread(magnitude, direction, axes) / right.DIVISORS[epsilon_at](norm, epsilon))
 
 
 def by_rayleigh(
@@ -229,7 +229,11 @@ FAULTS = {
         ),
         Fault(
             name="not divided by the norm",
-            results={"y": lambda direction, magnitude: magnitude * direction},
+            results={
+                "y": lambda direction, magnitude, norm_of: (
+                    direction * right.spread(magnitude, direction, right.normed(direction, norm_of))
+                )
+            },
         ),
         Fault(
             name="gradient as after a projection: the norm a constant",
@@ -298,5 +302,7 @@ CONTROLS = {
     "min_max_norm": (Control(name="new norm times the vector first", reference=min_max_in_order),),
     "weight_norm": (Control(name="magnitude over norm first", reference=scaled_first),),
     "spectral_norm_inference": (Control(name="product with the features first", reference=by_units_first),),
-    "spectral_norm": (Control(name="product with the units first", reference=by_rayleigh),),
+    "spectral_norm": (
+        Control(name="product with the units first", reference=by_rayleigh, where="axis == 'units'"),
+    ),
 }

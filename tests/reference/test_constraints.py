@@ -160,6 +160,23 @@ def test_weight_norm_is_the_magnitude_times_the_unit_vectors():
     assert_same(through, unit_norm_vjp(v, g * into)[0])
 
 
+@proves(weight_norm, weight_norm_vjp, by="law")
+@pytest.mark.parametrize("norm_of", ["feature", "pair"])
+def test_norms_of_features_and_of_windows_are_those_of_units_in_another_place(norm_of):
+    # What is named is brought to the last axis; a pair is one.
+    v, into = (carried(draw(name, 2, 2, 3, 2)) for name in ("v", "g"))
+    g = carried(draw("magnitude", 3 if norm_of == "feature" else 6))
+    kept = g if norm_of == "feature" else np.reshape(g, (3, 2))
+
+    def turned(x):
+        return np.reshape(np.swapaxes(x, -1, -2) if norm_of == "feature" else x, (-1, g.shape[0]))
+
+    assert_same(turned(weight_norm(v, kept, norm_of=norm_of)), weight_norm(turned(v), g))
+    through, magnitude = weight_norm_vjp(v, kept, into, norm_of=norm_of)
+    other, same = weight_norm_vjp(turned(v), g, turned(into))
+    assert_same((turned(through), np.reshape(magnitude, g.shape)), (other, same))
+
+
 @proves(weight_norm_vjp, by="law")
 def test_gradient_of_the_direction_is_across_it():
     v, g, into = carried(draw("v", 7, 5)), carried(draw("magnitude", 5)), carried(draw("g", 7, 5))
@@ -212,6 +229,17 @@ def test_starting_from_features_is_starting_from_units_of_the_transposed_kernel(
     y, kept = spectral_norm(kernel, vector, starts_from="features", power_iterations=2)
     other, same = spectral_norm(kernel.T, vector, power_iterations=2)
     assert_same((y, kept), (other.T, same))
+
+
+@proves(spectral_norm, spectral_norm_vjp, by="law")
+def test_the_axis_of_the_features_is_that_of_the_units_of_the_kernel_with_both_exchanged():
+    kernel, vector, g = (carried(draw(n, *s)) for n, s in (("k", (2, 3, 4)), ("v", (3,)), ("g", (2, 3, 4))))
+    y, kept = spectral_norm(kernel, vector, axis="features")
+    other, same = spectral_norm(np.swapaxes(kernel, -1, -2), vector)
+    assert_same((y, kept), (np.swapaxes(other, -1, -2), same))
+    (gradient,) = spectral_norm_vjp(kernel, vector, g, axis="features")
+    (turned,) = spectral_norm_vjp(np.swapaxes(kernel, -1, -2), vector, np.swapaxes(g, -1, -2))
+    assert_same(gradient, np.swapaxes(turned, -1, -2))
 
 
 @proves(spectral_norm, by="law")
@@ -296,7 +324,7 @@ def test_what_does_not_fit_is_refused():
         min_max_norm(kernel, min_value=2.0)
     with pytest.raises(ValueError, match=r"magnitude must have shape \(5,\) = \(units\); got \(7,\)"):
         weight_norm(kernel, np.ones(7))
-    with pytest.raises(ValueError, match="norm_of must be unit or all; got 'row'"):
+    with pytest.raises(ValueError, match="norm_of must be one of unit, feature, pair, all; got 'row'"):
         weight_norm(kernel, np.ones(5), norm_of="row")
     with pytest.raises(ValueError, match=r"vector must have shape \(5,\) = \(units\); got \(7,\)"):
         spectral_norm(kernel, np.ones(7))
@@ -308,5 +336,9 @@ def test_what_does_not_fit_is_refused():
         spectral_norm_inference(kernel, np.ones(7), np.ones(5), inference="none")
     with pytest.raises(ValueError, match="starts_from must be units or features"):
         spectral_norm(kernel, np.ones(5), starts_from="left")
+    with pytest.raises(ValueError, match=r"magnitude must have shape \(7,\) = \(features\); got \(5,\)"):
+        weight_norm(kernel, np.ones(5), norm_of="feature")
+    with pytest.raises(ValueError, match="axis must be units or features; got 'rows'"):
+        spectral_norm(kernel, np.ones(5), axis="rows")
     with pytest.raises(ValueError, match="epsilon_at must be floor or inside"):
         spectral_norm(kernel, np.ones(5), epsilon_at="added")
