@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..reference import convolution_padded as reference
 from .convolution import BIAS, GUIDE
-from .language.spec import Constraint, Input, Parameter, Spec
+from .language.spec import Constraint, Input, Parameter, Source, Spec
 
 padded_conv = Spec(
     reference=reference.padded_conv,
@@ -12,6 +12,13 @@ padded_conv = Spec(
         Input("x", "batch, *(height, width, 4)[:spatial], channels"),
         Input("kernel", "*(kernel_height, kernel_width, 2)[:spatial], channels, filters", kind="weight"),
         Input("bias", "filters", kind="weight", when="use_bias"),
+        Input(
+            "mask",
+            "*(kernel_height, kernel_width, 2)[:spatial], channels, filters",
+            kind="mask",
+            meaning="True where a weight is kept",
+            when="masked",
+        ),
     ),
     parameters=(
         Parameter("mode", ("reflect", "circular", "replicate"), "what stands outside"),
@@ -26,6 +33,7 @@ padded_conv = Spec(
             "spatial", (2, 1, 3), "number of axes between batch and channels; a third one has length 4"
         ),
         BIAS,
+        Parameter("masked", (False, True), "whether the kernel has a mask"),
     ),
     axes="batch height width channels filters kernel_height kernel_width",
     sizes=((2, 6, 7, 3, 4, 3, 2), (1, 5, 4, 1, 1, 2, 3)),
@@ -40,5 +48,10 @@ padded_conv = Spec(
             also_broken_by=({"mode": "circular", "widths": ((0, 0), (8, 8), (0, 0))},),
         ),
     ),
-    sources=(GUIDE,),
+    sources=(
+        GUIDE,
+        Source(
+            "van den Oord et al. (2016), Pixel recurrent neural networks", "https://arxiv.org/abs/1601.06759"
+        ),
+    ),
 )

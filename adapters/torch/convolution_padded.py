@@ -27,6 +27,8 @@ for n in (1, 2, 3):
         {"weight": "kernel.movedim(-1, 0).movedim(-1, 1).contiguous()", "bias": "bias"},
         on="x.movedim(-1, 1).contiguous()",
         returns="y.movedim(1, -1)",
+        unused=("mask",),
+        fixed={"masked": (False, "has no mask")},
         where={
             f"spatial == {n}": "is of another rank",
             f"widths != 'same' or max(strides[:{n}]) == 1": "torch pads 'same' at stride 1 only",

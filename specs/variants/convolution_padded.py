@@ -11,23 +11,28 @@ Array = Any
 
 
 def by_twins(
-    x: Array, kernel: Array, bias: Array | None, *, widths: Any, strides: Any, dilation: Any
+    x: Array, kernel: Array, bias: Any, mask: Any, *, widths: Any, strides: Any, dilation: Any
 ) -> Array:
     """Reflected about the edge, so that the outermost element comes twice."""
-    return padded_conv(x, kernel, bias, widths=widths, mode="symmetric", strides=strides, dilation=dilation)
+    return padded_conv(
+        x, kernel, bias, mask, widths=widths, mode="symmetric", strides=strides, dilation=dilation
+    )
 
 
 def by_zeros(
-    x: Array, kernel: Array, bias: Array | None, *, widths: Any, strides: Any, dilation: Any
+    x: Array, kernel: Array, bias: Any, mask: Any, *, widths: Any, strides: Any, dilation: Any
 ) -> Array:
     """Padded with zeros whatever was asked."""
-    return padded_conv(x, kernel, bias, widths=widths, mode="constant", strides=strides, dilation=dilation)
+    return padded_conv(
+        x, kernel, bias, mask, widths=widths, mode="constant", strides=strides, dilation=dilation
+    )
 
 
 def without_copies(
     x: Array,
     kernel: Array,
     bias: Array | None,
+    mask: Array | None,
     cotangent: Array,
     *,
     widths: Any,
@@ -37,8 +42,8 @@ def without_copies(
 ) -> tuple[Array | None, ...]:
     """What the copies have is lost, as if they were zeros."""
     options = {"widths": widths, "strides": strides, "dilation": dilation}
-    inside, *_ = padded_conv_vjp(x, kernel, bias, cotangent, mode="constant", **options)
-    _, *others = padded_conv_vjp(x, kernel, bias, cotangent, mode=mode, **options)
+    inside, *_ = padded_conv_vjp(x, kernel, bias, mask, cotangent, mode="constant", **options)
+    _, *others = padded_conv_vjp(x, kernel, bias, mask, cotangent, mode=mode, **options)
     return (inside, *others)
 
 
@@ -47,5 +52,22 @@ FAULTS = {
         Fault(name="the outermost element twice", reference=by_twins, where="mode == 'reflect'"),
         Fault(name="zeros in the place of copies", reference=by_zeros),
         Fault(name="no gradient of the copies", vjp=without_copies),
+        Fault(
+            name="weights that are left out learn on",
+            gradients={
+                "kernel": lambda x, kernel, bias, cotangent, widths, mode, strides, dilation: padded_conv_vjp(
+                    x,
+                    kernel,
+                    bias,
+                    None,
+                    cotangent,
+                    widths=widths,
+                    mode=mode,
+                    strides=strides,
+                    dilation=dilation,
+                )[1]
+            },
+            where="masked",
+        ),
     ),
 }

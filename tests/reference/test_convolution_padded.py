@@ -56,7 +56,7 @@ def test_a_convolution_is_linear_in_what_it_pads_and_in_its_kernel(mode):
     options = ONES | {"widths": "same", "mode": mode}
     y = padded_conv(x, kernel, **options)
     g = carried(integers("g", *y.shape))
-    of_x, of_kernel, of_bias = padded_conv_vjp(x, kernel, None, g, **options)
+    of_x, of_kernel, of_bias = padded_conv_vjp(x, kernel, None, None, g, **options)
     assert of_bias is None
     assert_same((np.sum(x * of_x), np.sum(kernel * of_kernel)), (np.sum(g * y), np.sum(g * y)))
 
@@ -67,6 +67,18 @@ def test_what_goes_round_is_moved_by_moving_it():
     options = ONES | {"widths": "same", "mode": "circular"}
     moved = padded_conv(np.roll(x, 2, axis=1), kernel, **options)
     assert_same(moved, np.roll(padded_conv(x, kernel, **options), 2, axis=1))
+
+
+@proves(padded_conv, padded_conv_vjp, by="law")
+def test_weights_that_a_mask_leaves_out_are_zeros_that_do_not_learn():
+    x, kernel, mask = integers("x", 1, 5, 2), integers("kernel", 3, 2, 4), integers("mask", 3, 2, 4) > 0
+    options = ONES | {"widths": "same", "mode": "reflect"}
+    y = padded_conv(x, kernel, None, mask, **options)
+    assert_same(y, padded_conv(x, kernel * mask, **options))
+    g = integers("g", *y.shape)
+    of_x, of_kernel, _ = padded_conv_vjp(x, kernel, None, mask, g, **options)
+    other, all_of_it, _ = padded_conv_vjp(x, kernel * mask, None, None, g, **options)
+    assert_same((of_x, of_kernel), (other, all_of_it * mask))
 
 
 @pytest.mark.parametrize(
