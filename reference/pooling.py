@@ -539,18 +539,18 @@ def _scattered(values: Array, places: Array, shape: tuple[int, ...]) -> Array:
 
 
 def lp_pool(
-    x: Array, *, window: Sequence[int], strides: Sequence[int], power: int = 2, ceil_mode: bool = False
+    x: Array, *, window: Sequence[int], strides: Sequence[int], power: float = 2, ceil_mode: bool = False
 ) -> Array:
     """Root of the sum of powers of each window.
 
     ``y = (Σ_t x_t^p)^(1/p)`` over the taps ``t``, a mean times their number; an odd power keeps the signs of
-    what it adds
+    what it adds, and the cubic root of a negative sum is negative; of an infinite power it is ``max_t |x_t|``
 
     Args:
         x: ``(batch, …, channels)`` with one spatial axis or more.
         window: number of taps, per axis, from the first on; more numbers are not used.
         strides: distance of neighbouring windows, likewise.
-        power: ``p``, 1, 2 or 4.
+        power: ``p``, 1, 2, 3, 4 or infinity.
         ceil_mode: allow a last window to reach past the end.
 
     Returns:
@@ -562,9 +562,13 @@ def lp_pool(
     Source: Boureau, Ponce and LeCun (2010), A theoretical analysis of feature pooling in visual recognition,
     section 2; torch.nn.LPPool2d for the signs.
     """
+    if power == math.inf:
+        return max_pool(np.abs(x), **_cut(x, window, strides), ceil_mode=ceil_mode)
     geometry = _cut_geometry(x, window, strides, "valid", ceil_mode)
     count = math.prod(geometry.window)
     total = count * (np.sum(_seen(_powered(x, power), geometry, 0.0), axis=-1) / count)
+    if power == 3:
+        return np.where(total < 0, -1.0, 1.0) * np.power(np.abs(total), 1 / 3)
     return total if power == 1 else np.sqrt(total) if power == 2 else np.sqrt(np.sqrt(total))
 
 
@@ -574,10 +578,16 @@ def lp_pool_vjp(
     *,
     window: Sequence[int],
     strides: Sequence[int],
-    power: int = 2,
+    power: float = 2,
     ceil_mode: bool = False,
 ) -> tuple[Array]:
-    """Gradient of `lp_pool`: ``(x / y)^(p - 1)`` for each tap, and 0 where ``y`` is 0."""
+    """Gradient of `lp_pool`: ``(x / y)^(p - 1)`` for each tap, and 0 where ``y`` is 0.
+
+    Of an infinite power it is the sign of the first of the largest, which takes it all.
+    """
+    if power == math.inf:
+        (shares,) = max_pool_vjp(np.abs(x), cotangent, **_cut(x, window, strides), ceil_mode=ceil_mode)
+        return (np.sign(x) * shares,)
     geometry = _cut_geometry(x, window, strides, "valid", ceil_mode)
     seen, count = _seen(x, geometry, 0.0), math.prod(geometry.window)
     if power == 1:
@@ -585,16 +595,22 @@ def lp_pool_vjp(
     else:
         y = lp_pool(x, window=window, strides=strides, power=power, ceil_mode=ceil_mode)[..., np.newaxis]
         parts = np.where(y == 0, 0.0, seen / np.where(y == 0, 1.0, y))
-        shares = cotangent[..., np.newaxis] * (parts if power == 2 else parts * (parts * parts))
+        slopes = {2: parts, 3: parts * parts, 4: parts * (parts * parts)}[int(power)]
+        shares = cotangent[..., np.newaxis] * slopes
     return (_fold(list(np.moveaxis(shares, -1, 0)), x, geometry),)
 
 
-def _powered(x: Array, power: int) -> Array:
-    require(power in (1, 2, 4), f"power must be 1, 2 or 4; got {power}")
+def _powered(x: Array, power: float) -> Array:
+    require(power in (1, 2, 3, 4), f"power must be 1, 2, 3, 4 or infinity; got {power}")
     if power == 1:
         return x
     square = x * x
-    return square if power == 2 else square * square
+    return square if power == 2 else square * x if power == 3 else square * square
+
+
+def _cut(x: Array, window: Sequence[int], strides: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """A number for each axis between batch and channels."""
+    return {"window": tuple(window[: x.ndim - 2]), "strides": tuple(strides[: x.ndim - 2])}
 
 
 def morphology2d(

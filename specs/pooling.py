@@ -396,7 +396,7 @@ lp_pool = Spec(
     reference=reference.lp_pool,
     inputs=(POOLED,),
     parameters=(
-        Parameter("power", (2, 1, 4), "of each tap, and of the root"),
+        Parameter("power", (2, 1, 4, 3, float("inf")), "of each tap, and of the root"),
         WINDOW,
         STRIDES,
         Parameter("ceil_mode", (False, True), "whether a last window may reach past the end", facet=True),
@@ -414,7 +414,10 @@ lp_pool = Spec(
         ),
         *POSITIVE,
     ),
-    excluded=(f"ceil_mode and all((x[i + 1] - window[i]) % strides[i] == 0 {ANY_RANK})",),
+    excluded=(
+        f"ceil_mode and all((x[i + 1] - window[i]) % strides[i] == 0 {ANY_RANK})",
+        "power == 3 and data == 'offset' and dtype == 'float16'",  # whose range ends before such cubes
+    ),
     sources=(FEATURES,),
 )
 

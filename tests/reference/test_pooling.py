@@ -437,6 +437,14 @@ def test_the_norm_of_three_and_four_is_five():
     assert_same(lp_pool(x, **options, power=1, ceil_mode=True), line(7, 0, -1))
     assert_same(lp_pool(line(-3, -4), **options, power=1), line(-7))
     assert_same(lp_pool(line(0, -2), **options, power=4), line(2))
+    # 27 + 64 + 125 = 216, and 1 + 216 + 512 = 729.
+    cubes = {"window": (3,), "strides": (3,), "power": 3}
+    assert_same(lp_pool(carried(line(3, 4, 5, -1, -6, -8)), **cubes), line(6, -9))
+    (slopes,) = lp_pool_vjp(carried(line(3, 4, 5, -1, -6, -8)), carried(line(36, 81)), **cubes)
+    assert_same(slopes, line(9, 16, 25, 1, 36, 64))
+    largest = options | {"power": np.inf}
+    assert_same(lp_pool(line(3, -4, 0, 0, -1), **largest, ceil_mode=True), line(4, 0, 1))
+    assert_same(lp_pool_vjp(line(3, -4, -2, 2), line(5, 7), **largest)[0], line(0, -5, -7, 0))
     gradient = lp_pool_vjp(carried(x), carried(line(5, 7)), **options)[0]
     assert_same(gradient, line(3, 4, 0, 0, 0))
 
@@ -502,7 +510,10 @@ PLANE = np.zeros((1, 4, 5, 2))
         (lambda: adaptive_max_pool_with_argmax(PLANE, lengths=(0, 1)), "at least 1"),
         (lambda: max_unpool(PLANE, np.zeros((1, 4, 5), int), window=(2, 2)), "taps must have shape"),
         (lambda: max_unpool(PLANE, np.full(PLANE.shape, 4), window=(2, 2)), "taps must lie between 0 and 3"),
-        (lambda: lp_pool(PLANE, window=(2, 2), strides=(1, 1), power=3), "power must be 1, 2 or 4; got 3"),
+        (
+            lambda: lp_pool(PLANE, window=(2, 2), strides=(1, 1), power=5),
+            "power must be 1, 2, 3, 4 or infinity",
+        ),
         (lambda: lp_pool(PLANE, window=(5, 2), strides=(1, 1)), "must fit into the input"),
         (lambda: morphology2d(PLANE, np.zeros((2, 2, 3))), r"kernel must be \(height, width, 2\)"),
         (
