@@ -218,7 +218,7 @@ PLANE = Space(
     sizes=((2, 9, 10, 33), (3, 5, 4, 1), (1, 17, 8, 5)),
     windows=((2, 2), (4, 3), (1, 1)),
     strides=((2, 2), (1, 3)),
-    padding=("valid", "same", ((1, 1), (1, 1)), ((0, 1), (1, 0))),
+    padding=("valid", "same", ((1, 1), (1, 1)), ((0, 1), (1, 0)), "same_lower"),
     grid=GRID_2D,
 )
 VOLUME = Space(
@@ -226,7 +226,7 @@ VOLUME = Space(
     sizes=((2, 4, 5, 6, 24), (1, 5, 4, 7, 3)),
     windows=((2, 2, 2), (3, 1, 2)),
     strides=((2, 2, 2), (1, 3, 2)),
-    padding=("valid", "same", ((1, 1), (0, 0), (1, 1)), ((0, 1), (0, 0), (1, 0))),
+    padding=("valid", "same", ((1, 1), (0, 0), (1, 1)), ((0, 1), (0, 0), (1, 0)), "same_lower"),
 )
 
 max_pool1d = max_pool("max_pool1d", LINE, (2,), ("normal", "ties", "nan", "specials"))
