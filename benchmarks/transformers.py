@@ -19,13 +19,14 @@ from assay.adapters.binding import FRAMEWORKS, bindings
 from assay.harness.plan import refusal, selection
 from assay.numerics.generator import Stream
 from assay.reference.attention import dot_product_attention
+from assay.reference.attention_caches import cached_attention
 from assay.reference.attention_forms import (
     grouped_query_attention,
     sink_attention,
     sliding_window_attention,
 )
-from assay.reference.attention_layers import multi_head_attention
-from assay.reference.attention_states import variable_length_attention
+from assay.reference.attention_layers import APPENDED, multi_head_attention, multi_head_attention_weights
+from assay.reference.attention_states import packed_attention, variable_length_attention
 from assay.reference.transformers import transformer_encoder, transformer_encoder_layer
 from assay.specs import all_specs
 
@@ -159,6 +160,29 @@ def lengths() -> dict[str, list[str]]:
     }
 
 
+def packed() -> dict[str, list[str]]:
+    """Three sequences, of 2, 1 and 3 queries and of 1, 3 and 2 keys; behind them lies what is nobody's."""
+    query, key, value = normal("query", 7, 1, 4), normal("key", 8, 1, 4), normal("value", 1, 8, 1, 4)
+    sizes = np.array([2, 1, 3]), np.array([1, 3, 2])
+    return {
+        causal: grid(
+            seen(lambda v, c=causal: packed_attention(query, key, v[0], *sizes, causal=c)[np.newaxis], value)
+        )
+        for causal in ("none", "top_left", "bottom_right")
+    }
+
+
+def caches() -> dict[str, list[str]]:
+    """Two next steps beside five slots, of which three are filled: slots first, then what the steps bring."""
+    query, key, value = pairs(2, 2)
+    slots, both = normal("slots", 1, 5, 1, 4), np.concatenate([normal("held", 1, 5, 1, 4), value], axis=1)
+
+    def attend(v: Array, left: int | None) -> Array:
+        return cached_attention(query, key, v[:, 5:], slots, v[:, :5], np.array([3]), left=left)[0]
+
+    return {f"left {left}": grid(seen(lambda v, n=left: attend(v, n), both)) for left in (None, 2)}
+
+
 def sinks() -> dict[str, list[str]]:
     """What the weights of the keys add up to, beside sinks of several scores: values of 1 are averaged."""
     query, key, value = pairs(3, 4)
@@ -176,7 +200,7 @@ def layers() -> dict[str, list[str]]:
         normal("outer", 6, 4),
         np.ones((2, 4)),
     ]
-    absent, x, counted = (None,) * 5, normal("x", 1, 4, 4), np.array([3])
+    absent, x, counted = (None,) * 6, normal("x", 1, 4, 4), np.array([3])
     plain = {
         title: grid(seen(lambda v, n=n, c=c: transformer_encoder_layer(v, *weights, *absent, n, causal=c), x))
         for title, n, c in (
@@ -206,7 +230,7 @@ def masks() -> dict[str, list[str]]:
         masking: grid(
             seen(
                 lambda v, m=mask, k=key_mask, w=masking: multi_head_attention(
-                    query, query, v, *kernels, *absent, m, k, masking=w
+                    query, query, v, *kernels, *absent, mask=m, key_mask=k, masking=w
                 ),
                 query,
             )
@@ -215,20 +239,38 @@ def masks() -> dict[str, list[str]]:
     }
 
 
+def behind() -> dict[str, list[str]]:
+    """Weights of causal attention that are not 0, with what the layer appends behind the keys."""
+    x = normal("x", 1, 3, 4)
+    kernels = (*normal("projections", 3, 4, 2, 2), normal("output", 2, 2, 4))
+    pictures = {}
+    for appended in APPENDED:
+        last = normal("last", 2, 2, 2) if appended in ("learned", "both") else (None, None)
+        given = x, x, x, *kernels, None, *last
+        _, weights = multi_head_attention_weights(*given, masking="causal", appended=appended)
+        pictures[appended] = grid(weights[0] > 0)
+    return pictures
+
+
 PARTS: tuple[tuple[str, Callable[[], dict[str, list[str]]], tuple[tuple[str, str], ...]], ...] = (
     ("Causal alignment", alignments, (("dot_product_attention", "causal"),)),
     ("Rows without keys", empty_rows, ()),
     ("Windows", windows, (("sliding_window_attention", "alignment"), ("sliding_window_attention", "right"))),
     ("Heads of queries, by heads of keys", head_maps, (("grouped_query_attention", "head_map"),)),
     ("Lengths", lengths, (("variable_length_attention", "causal"),)),
+    ("Sequences one behind the other", packed, (("packed_attention", "causal"),)),
+    ("Caches", caches, (("cached_attention", "left"),)),
     ("Sinks", sinks, ()),
     ("Masks of a layer", masks, (("multi_head_attention", "masking"),)),
+    ("Keys that a layer appends", behind, (("multi_head_attention", "appended"),)),
     (
         "Layers of an encoder",
         layers,
         (
+            ("transformer_encoder_layer", "masks"),
             ("transformer_encoder_layer", "norm"),
             ("transformer_encoder", "padded_output"),
+            ("transformer_decoder_layer", "masks"),
             ("transformer_decoder_layer", "norm"),
         ),
     ),

@@ -46,6 +46,15 @@ class _Form(NamedTuple):
     epsilon: float
 
 
+class _Seen(NamedTuple):
+    """Which places a place attends to, and what is added to its scores of them."""
+
+    score_bias: Optional
+    mask: Optional
+    counts: Optional
+    causal: bool
+
+
 def transformer_encoder_layer(
     x: Array,
     projections: Array,
@@ -58,7 +67,9 @@ def transformer_encoder_layer(
     inner_bias: Optional = None,
     outer_bias: Optional = None,
     offsets: Optional = None,
+    score_bias: Optional = None,
     lengths: Optional = None,
+    mask: Optional = None,
     *,
     norm: str = "last",
     activation: str = "relu",
@@ -82,8 +93,10 @@ def transformer_encoder_layer(
         inner_bias: b, ``(hidden,)``.
         outer_bias: c, ``(features,)``.
         offsets: of N₁ and N₂, ``(2, features)``.
+        score_bias: added to the scores of all heads of attention, ``(time, time)``.
         lengths: how many places of a sequence count as keys, one at least, ``(batch,)``; None for all. The
             others are queries still, and have their output.
+        mask: True where a place attends to a place, ``(time, time)``; None for everywhere.
         norm: ``last``, behind each sum, or ``first``, before attention and before the network.
         activation: f, ``relu`` or ``gelu``.
         causal: whether a place attends to those up to its own alone.
@@ -103,12 +116,13 @@ def transformer_encoder_layer(
     norms = _norms(scales, offsets, 2)
     counts = _counting(lengths, x)
     kernels = (*_parts(projections, 3), output_kernel, *_parts(projection_biases, 3), output_bias)
-    x = _around(x, norms[0], form, lambda z: _attention(z, None, kernels, counts, causal))
+    seen = _Seen(score_bias, mask, counts, causal)
+    x = _around(x, norms[0], form, lambda z: _attention(z, None, kernels, seen))
     network = inner_kernel, outer_kernel, inner_bias, outer_bias
     return _around(x, norms[1], form, lambda z: _network(z, *network, activation))
 
 
-transformer_encoder_layer_vjp = chained(transformer_encoder_layer, wrt=11)
+transformer_encoder_layer_vjp = chained(transformer_encoder_layer, wrt=12)
 
 
 def transformer_decoder_layer(
@@ -124,8 +138,12 @@ def transformer_decoder_layer(
     inner_bias: Optional = None,
     outer_bias: Optional = None,
     offsets: Optional = None,
+    score_bias: Optional = None,
+    memory_bias: Optional = None,
     lengths: Optional = None,
     memory_lengths: Optional = None,
+    mask: Optional = None,
+    memory_mask: Optional = None,
     *,
     norm: str = "last",
     activation: str = "relu",
@@ -151,8 +169,13 @@ def transformer_decoder_layer(
         inner_bias: as in `transformer_encoder_layer`.
         outer_bias: as there.
         offsets: of N₁, N₂ and N₃, ``(3, features)``.
+        score_bias: added to the scores of A, ``(time, time)``.
+        memory_bias: added to the scores of B, ``(time, places)``.
         lengths: how many places of a sequence count as keys, one at least, ``(batch,)``; None for all.
         memory_lengths: how many places of its memory count, one at least, ``(batch,)``; None for all.
+        mask: True where A lets a place attend to a place, ``(time, time)``; None for everywhere.
+        memory_mask: True where B lets a place attend to one of the memory, ``(time, places)``; None for
+            everywhere.
         norm: ``last`` or ``first``.
         activation: ``relu`` or ``gelu``.
         causal: whether A attends to the places up to a query's own alone; B attends to all of the memory.
@@ -178,14 +201,15 @@ def transformer_decoder_layer(
             strict=True,
         )
     )
-    counts, places = _counting(lengths, x), _counting(memory_lengths, memory)
-    x = _around(x, norms[0], form, lambda z: _attention(z, None, own, counts, causal))
-    x = _around(x, norms[1], form, lambda z: _attention(z, memory, other, places, False))
+    within = _Seen(score_bias, mask, _counting(lengths, x), causal)
+    beyond = _Seen(memory_bias, memory_mask, _counting(memory_lengths, memory), False)
+    x = _around(x, norms[0], form, lambda z: _attention(z, None, own, within))
+    x = _around(x, norms[1], form, lambda z: _attention(z, memory, other, beyond))
     network = inner_kernel, outer_kernel, inner_bias, outer_bias
     return _around(x, norms[2], form, lambda z: _network(z, *network, activation))
 
 
-transformer_decoder_layer_vjp = chained(transformer_decoder_layer, wrt=12)
+transformer_decoder_layer_vjp = chained(transformer_decoder_layer, wrt=14)
 
 
 # --- layers, one upon the other ---
@@ -246,7 +270,7 @@ def transformer_encoder(
     stacked = projections, output_kernel, inner_kernel, outer_kernel, scales
     biases = projection_biases, output_bias, inner_bias, outer_bias, offsets
     for weights in _by_layer(*stacked, *biases):
-        x = part(transformer_encoder_layer, x, *weights, lengths, norm=norm, causal=causal)
+        x = part(transformer_encoder_layer, x, *weights, None, lengths, None, norm=norm, causal=causal)
     counts = _counting(lengths, x)
     if padded_output == "zero" and counts is not None:
         x = part(keep, x, counts=counts)
@@ -298,7 +322,7 @@ def transformer_decoder(
     require_rank("x", x, 3, "batch, time, features")
     given = {"norm": norm, "causal": causal}
     for weights in _by_layer(projections, output_kernels, inner_kernel, outer_kernel, scales):
-        arrays = x, memory, *weights, *NO_BIASES, lengths, memory_lengths
+        arrays = x, memory, *weights, *NO_BIASES, None, None, lengths, memory_lengths, None, None
         x = part(transformer_decoder_layer, *arrays, **given)
     return x if final_scale is None else part(layer_norm, x, final_scale, None)
 
@@ -366,10 +390,10 @@ def _around(
     return part(layer_norm, total, *normalization, epsilon=form.epsilon)
 
 
-def _attention(x: Array, memory: Optional, weights: tuple[Any, ...], counts: Optional, causal: bool) -> Array:
+def _attention(x: Array, memory: Optional, weights: tuple[Any, ...], seen: _Seen) -> Array:
     """Attention of a sequence to a memory, or to itself."""
-    given = x, memory, memory, *weights, None, counts
-    return part(multi_head_attention, *given, masking="causal" if causal else "none")
+    given = x, memory, memory, *weights, seen.score_bias, None, None, seen.mask, seen.counts
+    return part(multi_head_attention, *given, masking="causal" if seen.causal else "none")
 
 
 def _network(

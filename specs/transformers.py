@@ -16,6 +16,14 @@ LENGTHS = Input("lengths", "batch", kind="lengths", limit="time", when="padded",
 MEMORY_LENGTHS = Input(
     "memory_lengths", "batch", kind="lengths", limit="places", when="padded", meaning="places that count"
 )
+SCORE_BIAS = Input(
+    "score_bias", "time, time", when="masks == 'added'", meaning="added to the scores of all heads"
+)
+MASK = Input("mask", "time, time", kind="mask", when="masks == 'pairs'", meaning="True: attend")
+MEMORY_BIAS, MEMORY_MASK = (
+    dataclasses.replace(given, name=name, axes="time, places")
+    for given, name in ((SCORE_BIAS, "memory_bias"), (MASK, "memory_mask"))
+)
 
 
 def _weights(*axes: tuple[str, str], when: str) -> tuple[Input, ...]:
@@ -65,6 +73,7 @@ ACTIVATION = Parameter("activation", tuple(reference.ACTIVATIONS), "between the 
 PADDED = Parameter("padded", (False, True), "whether sequences have lengths of their own")
 USE_BIAS = Parameter("use_bias", (True, False), "whether there are biases and offsets")
 EPSILON = Parameter("epsilon", (1e-5, 1.0), "of the normalizations")
+MASKS = Parameter("masks", ("none", "pairs", "added"), "what every sequence has for its pairs of places")
 INFERENCE = Parameter(
     "inference", (False, True), "whether no gradient is asked for, where some take another path"
 )
@@ -79,31 +88,46 @@ def _frozen(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
     return tuple(dataclasses.replace(given, frozen="inference") for given in inputs)
 
 
+# What the roundings of several layers leave to be judged in half types, each part alone shows better.
+IN_HALF = "dtype in ('bfloat16', 'float16')"
+
+MASKED = (
+    # A mask that is given says all; and places that do not count may be the only ones that it leaves.
+    "causal and masks != 'none'",
+    "padded and masks == 'pairs'",
+    "time == 1 and masks != 'none'",
+    f"masks == 'added' and {IN_HALF}",
+)
+# Where no gradient is asked, another path is taken with biases and an even number of heads alone.
+ONE_PATH = "inference and masks != 'none' and (not use_bias or heads == 1)"
+
 ENCODER_AXES = "batch time features heads depth hidden"
 DECODER_AXES = "batch time places features heads depth hidden"
 
 transformer_encoder_layer = Spec(
     reference=reference.transformer_encoder_layer,
-    inputs=(*_frozen((X, *_encoder("use_bias"))), LENGTHS),
-    parameters=(NORM, ACTIVATION, _causal(False), PADDED, USE_BIAS, EPSILON, INFERENCE),
+    inputs=(*_frozen((X, *_encoder("use_bias"), SCORE_BIAS)), LENGTHS, MASK),
+    parameters=(NORM, ACTIVATION, _causal(False), PADDED, USE_BIAS, EPSILON, INFERENCE, MASKS),
     axes=ENCODER_AXES,
     sizes=((2, 4, 6, 2, 3, 5), (2, 3, 4, 1, 4, 9), (3, 1, 8, 4, 2, 3)),
     data=("normal",),
+    excluded=(*MASKED, ONE_PATH),
     sources=(VASWANI, XIONG),
 )
 
 transformer_decoder_layer = Spec(
     reference=reference.transformer_decoder_layer,
-    inputs=(X, MEMORY, *_decoder("use_bias"), LENGTHS, MEMORY_LENGTHS),
-    parameters=(NORM, ACTIVATION, _causal(True), PADDED, USE_BIAS, EPSILON),
+    inputs=(
+        *(X, MEMORY, *_decoder("use_bias"), SCORE_BIAS, MEMORY_BIAS),
+        *(LENGTHS, MEMORY_LENGTHS, MASK, MEMORY_MASK),
+    ),
+    parameters=(NORM, ACTIVATION, _causal(True), PADDED, USE_BIAS, EPSILON, MASKS),
     axes=DECODER_AXES,
     sizes=((2, 4, 3, 6, 2, 3, 5), (1, 1, 5, 3, 1, 3, 7)),
     data=("normal",),
+    excluded=MASKED,
     sources=(VASWANI, XIONG),
 )
-
-# What the roundings of several layers leave to be judged in half types, each layer alone shows better.
-IN_HALF = "dtype in ('bfloat16', 'float16')"
 
 LAYERS = Parameter("layers", (2, 3), "how many")
 FINAL_NORM = Parameter("final_norm", (True, False), "whether what leaves the last layer is normalized")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from .framework import binds, jax, jnp, linen, nnx
 
-ONE_DEPTH = {"values == depth": "flax has one depth for keys and values"}
+PLAIN = {
+    "values == depth": "flax has one depth for keys and values",
+    "masking != 'added'": "flax takes masks, and adds nothing to scores",
+    "appended == 'none'": "flax appends nothing to keys",
+}
+ONE_MEMORY = {"memory == contents": "flax.nnx takes as many features of keys as of values"}
 
 
 def allowed_pairs(query, key, mask, key_mask, masking):
@@ -50,7 +55,7 @@ def nnx_layer(query, key_kernel, query_kernel, output_kernel, output_bias):
     )
 
 
-@binds("multi_head_attention", "flax.nnx.MultiHeadAttention", where=ONE_DEPTH, build=nnx_layer)
+@binds("multi_head_attention", "flax.nnx.MultiHeadAttention", where=PLAIN | ONE_MEMORY, build=nnx_layer)
 def multi_head_nnx(
     built,
     query,
@@ -64,6 +69,9 @@ def multi_head_nnx(
     key_bias,
     value_bias,
     output_bias,
+    score_bias,
+    last_key,
+    last_value,
     mask,
     key_mask,
     *,
@@ -99,8 +107,8 @@ def linen_self(query, query_kernel, output_kernel, output_bias):
     )
 
 
-@binds("multi_head_attention", "flax.linen.MultiHeadAttention", where=ONE_DEPTH, build=linen_alias)
-@binds("multi_head_attention", "flax.linen.MultiHeadDotProductAttention", where=ONE_DEPTH, build=linen_layer)
+@binds("multi_head_attention", "flax.linen.MultiHeadAttention", where=PLAIN, build=linen_alias)
+@binds("multi_head_attention", "flax.linen.MultiHeadDotProductAttention", where=PLAIN, build=linen_layer)
 def multi_head_linen(
     built,
     query,
@@ -114,6 +122,9 @@ def multi_head_linen(
     key_bias,
     value_bias,
     output_bias,
+    score_bias,
+    last_key,
+    last_value,
     mask,
     key_mask,
     *,
@@ -130,7 +141,7 @@ def multi_head_linen(
 @binds(
     "multi_head_attention",
     "flax.linen.SelfAttention",
-    where=ONE_DEPTH | {"self_attention": "it takes one input alone"},
+    where=PLAIN | {"self_attention": "it takes one input alone"},
     build=linen_self,
 )
 def self_attention_linen(
@@ -146,6 +157,9 @@ def self_attention_linen(
     key_bias,
     value_bias,
     output_bias,
+    score_bias,
+    last_key,
+    last_value,
     mask,
     key_mask,
     *,
@@ -165,7 +179,7 @@ def linen_plain(query, query_kernel, output_kernel):
 @binds(
     "multi_head_attention_weights",
     "flax.linen.MultiHeadDotProductAttention(sow_weights)",
-    where=ONE_DEPTH,
+    where=PLAIN,
     build=linen_plain,
 )
 def multi_head_linen_and_weights(
@@ -177,6 +191,9 @@ def multi_head_linen_and_weights(
     key_kernel,
     value_kernel,
     output_kernel,
+    score_bias,
+    last_key,
+    last_value,
     mask,
     key_mask,
     *,
@@ -197,6 +214,12 @@ def multi_head_linen_and_weights(
     return y, weights.mean(1) if mean else weights
 
 
+def behind(last_key, last_value, appended):
+    """What stands behind the keys: each with its value, None for 0."""
+    learned = [] if last_key is None else [(last_key, last_value)]
+    return [*learned, (None, None)] if appended in ("zero", "both") else learned
+
+
 @binds("multi_head_attention", "jax.nn.softmax", composition=True)
 def multi_head_by_hand(
     query,
@@ -210,10 +233,14 @@ def multi_head_by_hand(
     key_bias,
     value_bias,
     output_bias,
+    score_bias,
+    last_key,
+    last_value,
     mask,
     key_mask,
     *,
     masking,
+    appended,
 ):
     key, value = (query if x is None else x for x in (key, value))
     q, k, v = (
@@ -225,8 +252,15 @@ def multi_head_by_hand(
         )
     )
     logits = jnp.einsum("bqhd,bkhd->bhqk", q * q.shape[-1] ** -0.5, k)
+    logits = logits if score_bias is None else logits + score_bias
     allowed = allowed_pairs(query, key, mask, key_mask, masking)
-    weights = jax.nn.softmax(logits if allowed is None else jnp.where(allowed, logits, -jnp.inf))
+    logits = logits if allowed is None else jnp.where(allowed, logits, -jnp.inf)
+    for last, of in behind(last_key, last_value, appended):
+        score = 0 * q[..., 0] if last is None else (q * q.shape[-1] ** -0.5 * last).sum(-1)
+        logits = jnp.concatenate([logits, score.swapaxes(1, 2)[..., None]], -1)
+        of = jnp.zeros_like(v[:1, :1]) if of is None else of[None, None]
+        v = jnp.concatenate([v, jnp.broadcast_to(of, (len(v), 1, *v.shape[2:]))], 1)
+    weights = jax.nn.softmax(logits)
     y = jnp.einsum("bhqk,bkhv,hvf->bqf", weights, v, output_kernel)
     return y if output_bias is None else y + output_bias
 

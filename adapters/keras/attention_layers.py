@@ -5,14 +5,28 @@ from __future__ import annotations
 from .framework import binds, keras
 from .layers import build_layer, dtype_of
 
+PLAIN = {
+    "masking != 'added'": "Keras takes masks, and adds nothing to scores",
+    "appended == 'none'": "Keras appends nothing to keys",
+}
 
-def layer(query, key, query_kernel, value_kernel, output_bias):
-    _, heads, depth = query_kernel.shape
+
+def layer(query, key, value, query_kernel, value_kernel, output_kernel, output_bias):
+    return made(query, key, value, query_kernel, value_kernel, output_kernel, output_bias is not None)
+
+
+def made(query, key, value, query_kernel, value_kernel, output_kernel, use_bias, **options):
     built = keras.layers.MultiHeadAttention(
-        heads, depth, value_kernel.shape[2], use_bias=output_bias is not None, dtype=dtype_of(query)
+        query_kernel.shape[1],
+        query_kernel.shape[2],
+        value_kernel.shape[2],
+        use_bias=use_bias,
+        output_shape=output_kernel.shape[2],
+        dtype=dtype_of(query),
+        **options,
     )
-    memory = tuple((query if key is None else key).shape)
-    built.build(tuple(query.shape), memory, memory)
+    key, value = (tuple((query if x is None else x).shape) for x in (key, value))
+    built.build(tuple(query.shape), value, key)
     return built
 
 
@@ -39,7 +53,7 @@ def call(built, query, key, value, kernels, biases, masks, masking, **options):
     return y
 
 
-@binds("multi_head_attention", "keras.layers.MultiHeadAttention", build=layer)
+@binds("multi_head_attention", "keras.layers.MultiHeadAttention", where=PLAIN, build=layer)
 def multi_head(
     built,
     query,
@@ -53,6 +67,9 @@ def multi_head(
     key_bias,
     value_bias,
     output_bias,
+    score_bias,
+    last_key,
+    last_value,
     mask,
     key_mask,
     *,
@@ -63,13 +80,14 @@ def multi_head(
     return call(built, query, key, value, kernels, biases, (mask, key_mask), masking)
 
 
-def plain_layer(query, key, query_kernel, value_kernel):
-    return layer(query, key, query_kernel, value_kernel, None)
+def plain_layer(query, key, value, query_kernel, value_kernel, output_kernel):
+    return made(query, key, value, query_kernel, value_kernel, output_kernel, False)
 
 
 @binds(
     "multi_head_attention_weights",
     "keras.layers.MultiHeadAttention",
+    where=PLAIN,
     fixed={"mean": (False, "Keras returns the weights of each head")},
     build=plain_layer,
 )
@@ -82,6 +100,9 @@ def multi_head_and_weights(
     key_kernel,
     value_kernel,
     output_kernel,
+    score_bias,
+    last_key,
+    last_value,
     mask,
     key_mask,
     *,

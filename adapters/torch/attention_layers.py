@@ -9,14 +9,15 @@ from .modules import functional_call
 ONE_DEPTH = {
     "features == heads * depth": "torch projects into as many features as come in",
     "values == depth": "torch has one depth for keys and values",
+    "outputs == features": "torch projects back into as many features as come in",
 }
 
 
-def forbidden(query, key, mask, key_mask, masking):
+def forbidden(query, key, score_bias, mask, key_mask, masking):
     """What torch calls attn_mask and key_padding_mask: True where nothing is attended to."""
     if masking == "causal":
         return torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device).triu(1), None
-    return None if mask is None else ~mask, None if key_mask is None else ~key_mask
+    return score_bias if mask is None else ~mask, None if key_mask is None else ~key_mask
 
 
 def flat(kernel):
@@ -24,11 +25,13 @@ def flat(kernel):
     return kernel.flatten(1).T
 
 
-def weights_of(query_kernel, key_kernel, value_kernel, output_kernel, biases, memory):
+def weights_of(query_kernel, key_kernel, value_kernel, output_kernel, biases, last_key, last_value):
     """Parameters by the names of torch.nn.MultiheadAttention."""
     kernels = [flat(kernel) for kernel in (query_kernel, key_kernel, value_kernel)]
     given = {"out_proj.weight": output_kernel.flatten(0, 1).T}
-    if memory == query_kernel.shape[0]:
+    if last_key is not None:
+        given |= {"bias_k": last_key.flatten()[None, None], "bias_v": last_value.flatten()[None, None]}
+    if query_kernel.shape[0] == key_kernel.shape[0] == value_kernel.shape[0]:
         given["in_proj_weight"] = torch.cat(kernels)
     else:
         given |= dict(zip(("q_proj_weight", "k_proj_weight", "v_proj_weight"), kernels, strict=True))
@@ -38,23 +41,24 @@ def weights_of(query_kernel, key_kernel, value_kernel, output_kernel, biases, me
     return given
 
 
-def layer(query, key, query_kernel, output_bias):
-    return made(query, key, query_kernel, output_bias, batch_first=True)
+def layer(query, query_kernel, key_kernel, value_kernel, output_bias, *, appended):
+    return made(query_kernel, key_kernel, value_kernel, query, output_bias, appended, batch_first=True)
 
 
-def steps_first(query, key, query_kernel, output_bias):
-    return made(query, key, query_kernel, output_bias, batch_first=False)
+def steps_first(query, query_kernel, key_kernel, value_kernel, output_bias, *, appended):
+    return made(query_kernel, key_kernel, value_kernel, query, output_bias, appended, batch_first=False)
 
 
-def made(query, key, query_kernel, output_bias, batch_first):
+def made(query_kernel, key_kernel, value_kernel, query, output_bias, appended, batch_first):
     features, heads, _ = query_kernel.shape
-    memory = features if key is None else key.shape[2]
     return torch.nn.MultiheadAttention(
         features,
         heads,
         bias=output_bias is not None,
-        kdim=memory,
-        vdim=memory,
+        add_bias_kv=appended in ("learned", "both"),
+        add_zero_attn=appended in ("zero", "both"),
+        kdim=key_kernel.shape[0],
+        vdim=value_kernel.shape[0],
         batch_first=batch_first,
         dtype=query.dtype,
         device=query.device,
@@ -85,15 +89,18 @@ def multi_head(
     key_bias,
     value_bias,
     output_bias,
+    score_bias,
+    last_key,
+    last_value,
     mask,
     key_mask,
     *,
     masking,
 ):
     key, value = (query if x is None else x for x in (key, value))
-    biases = query_bias, key_bias, value_bias, output_bias
-    weights = weights_of(query_kernel, key_kernel, value_kernel, output_kernel, biases, key.shape[2])
-    attn_mask, padding = forbidden(query, key, mask, key_mask, masking)
+    kernels = query_kernel, key_kernel, value_kernel, output_kernel
+    weights = weights_of(*kernels, (query_bias, key_bias, value_bias, output_bias), last_key, last_value)
+    attn_mask, padding = forbidden(query, key, score_bias, mask, key_mask, masking)
     arrays = (in_order(built, x) for x in (query, key, value))
     call = functional_call(built, weights, (*arrays, padding, False, attn_mask, True, masking == "causal"))
     return in_order(built, call[0])
@@ -102,8 +109,8 @@ def multi_head(
 NO_BIAS = (None,) * 4
 
 
-def plain_layer(query, key, query_kernel):
-    return layer(query, key, query_kernel, None)
+def plain_layer(query, query_kernel, key_kernel, value_kernel, *, appended):
+    return layer(query, query_kernel, key_kernel, value_kernel, None, appended=appended)
 
 
 @binds("multi_head_attention_weights", "torch.nn.MultiheadAttention", where=ONE_DEPTH, build=plain_layer)
@@ -116,14 +123,18 @@ def multi_head_and_weights(
     key_kernel,
     value_kernel,
     output_kernel,
+    score_bias,
+    last_key,
+    last_value,
     mask,
     key_mask,
     *,
     masking,
     mean,
 ):
-    weights = weights_of(query_kernel, key_kernel, value_kernel, output_kernel, NO_BIAS, key.shape[2])
-    attn_mask, padding = forbidden(query, key, mask, key_mask, masking)
+    kernels = query_kernel, key_kernel, value_kernel, output_kernel
+    weights = weights_of(*kernels, NO_BIAS, last_key, last_value)
+    attn_mask, padding = forbidden(query, key, score_bias, mask, key_mask, masking)
     return functional_call(built, weights, (query, key, value, padding, True, attn_mask, mean))
 
 
@@ -136,22 +147,26 @@ def multi_head_forward(
     key_kernel,
     value_kernel,
     output_kernel,
+    score_bias,
+    last_key,
+    last_value,
     mask,
     key_mask,
     *,
     masking,
     mean,
+    appended,
 ):
-    attn_mask, padding = forbidden(query, key, mask, key_mask, masking)
+    attn_mask, padding = forbidden(query, key, score_bias, mask, key_mask, masking)
     y, weights = F.multi_head_attention_forward(
         *(x.transpose(0, 1) for x in (query, key, value)),
         query_kernel.shape[0],
         query_kernel.shape[1],
         in_proj_weight=None,
         in_proj_bias=None,
-        bias_k=None,
-        bias_v=None,
-        add_zero_attn=False,
+        bias_k=None if last_key is None else last_key.flatten()[None, None],
+        bias_v=None if last_value is None else last_value.flatten()[None, None],
+        add_zero_attn=appended in ("zero", "both"),
         dropout_p=0.0,
         out_proj_weight=output_kernel.flatten(0, 1).T,
         out_proj_bias=None,
@@ -166,7 +181,12 @@ def multi_head_forward(
     return y.transpose(0, 1), weights
 
 
-@binds("multi_head_attention", "torch.nn.functional.scaled_dot_product_attention", composition=True)
+@binds(
+    "multi_head_attention",
+    "torch.nn.functional.scaled_dot_product_attention",
+    fixed={"appended": ("none", "nothing is appended")},
+    composition=True,
+)
 def multi_head_by_hand(
     query,
     key,
@@ -179,6 +199,9 @@ def multi_head_by_hand(
     key_bias,
     value_bias,
     output_bias,
+    score_bias,
+    last_key,
+    last_value,
     mask,
     key_mask,
     *,
@@ -193,7 +216,8 @@ def multi_head_by_hand(
             (value, value_kernel, value_bias),
         )
     )
-    allowed = mask if key_mask is None else key_mask[:, None, None]
+    allowed = score_bias if mask is None else mask
+    allowed = allowed if key_mask is None else key_mask[:, None, None]
     y = torch.einsum("bqhv,hvf->bqf", attend(q, k, v, allowed, is_causal=masking == "causal"), output_kernel)
     return y if output_bias is None else y + output_bias
 

@@ -21,10 +21,15 @@ def padding(lengths, x):
     return torch.arange(x.shape[1], device=x.device) >= lengths[:, None]
 
 
-def later_keys(x, causal):
-    """What torch calls an attention mask: True behind a query's own place."""
+def forbidden(mask, score_bias):
+    """What torch calls an attention mask: True where not to attend, or what is added to the scores."""
+    return score_bias if mask is None else ~mask
+
+
+def later_keys(x, causal, mask=None, score_bias=None):
+    """An attention mask, of what lies behind a query's own place where it is causal."""
     if not causal:
-        return None
+        return forbidden(mask, score_bias)
     return torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).triu(1)
 
 
@@ -144,7 +149,9 @@ def encode(
     inner_bias,
     outer_bias,
     offsets,
+    score_bias,
     lengths,
+    mask,
     *,
     causal,
 ):
@@ -152,7 +159,8 @@ def encode(
         *(projections, output_kernel, inner_kernel, outer_kernel, scales),
         *(projection_biases, output_bias, inner_bias, outer_bias, offsets),
     )
-    given = in_order(built.self_attn, x), later_keys(x, causal), padding(lengths, x), causal
+    seen = later_keys(x, causal, mask, score_bias)
+    given = in_order(built.self_attn, x), seen, padding(lengths, x), causal
     return in_order(built.self_attn, functional_call(built, weights, given))
 
 
@@ -188,8 +196,12 @@ def decode(
     inner_bias,
     outer_bias,
     offsets,
+    score_bias,
+    memory_bias,
     lengths,
     memory_lengths,
+    mask,
+    memory_mask,
     *,
     causal,
 ):
@@ -197,7 +209,8 @@ def decode(
         *(projections, output_kernels, inner_kernel, outer_kernel, scales),
         *(projection_biases, output_biases, inner_bias, outer_bias, offsets),
     )
-    masks = later_keys(x, causal), None, padding(lengths, x), padding(memory_lengths, memory)
+    seen = later_keys(x, causal, mask, score_bias), forbidden(memory_mask, memory_bias)
+    masks = *seen, padding(lengths, x), padding(memory_lengths, memory)
     arrays = (in_order(built.self_attn, each) for each in (x, memory))
     return in_order(built.self_attn, functional_call(built, weights, (*arrays, *masks, causal)))
 

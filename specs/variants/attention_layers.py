@@ -17,8 +17,21 @@ Array = Any
 # --- projections into heads ---
 
 
-def layer(allow: Callable[..., Array], attend: Callable[..., Array] = attended) -> Callable[..., Array]:
-    """Attention of several heads under ``allow(queries, keys, mask, key_mask, masking)``."""
+def seen(allowed: Array, behind: int) -> Array:
+    """What a query may attend to, and all that stands behind the keys."""
+    return np.concatenate([allowed, np.ones((*allowed.shape[:-1], behind), dtype=bool)], axis=-1)
+
+
+def layer(
+    allow: Callable[..., Array],
+    attend: Callable[..., Array] = attended,
+    seen: Callable[[Array, int], Array] = seen,
+    biased: bool = False,
+) -> Callable[..., Array]:
+    """Attention of several heads under ``allow(queries, keys, mask, key_mask, masking)``.
+
+    The last key, which is not projected, may be ``biased`` as if it were.
+    """
 
     def forward(
         query: Array,
@@ -32,21 +45,44 @@ def layer(allow: Callable[..., Array], attend: Callable[..., Array] = attended) 
         key_bias: Array | None = None,
         value_bias: Array | None = None,
         output_bias: Array | None = None,
+        score_bias: Array | None = None,
+        last_key: Array | None = None,
+        last_value: Array | None = None,
         mask: Array | None = None,
         key_mask: Array | None = None,
         *,
         masking: str,
+        appended: str = "none",
     ) -> Array:
         key, value = (query if x is None else x for x in (key, value))
         queries = projected(query, query_kernel, query_bias)
-        # The bias of keys adds the same to all scores of a query.
-        logits = products(queries, projected(key, key_kernel, None))
+        # Where there are no other keys, the bias of keys adds the same to all scores of a query.
+        keys = projected(key, key_kernel, None if appended == "none" else key_bias)
+        values = projected(value, value_kernel, value_bias)
+        logits = products(queries, keys)
+        logits = logits if score_bias is None else logits + score_bias
         allowed = allow(query.shape[1], key.shape[1], mask, key_mask, masking)
-        average = attend(logits, allowed, projected(value, value_kernel, value_bias))
+        if appended != "none":
+            last_keys, last_values = behind(last_key, appended), behind(last_value, appended)
+            if biased:
+                last_keys = last_keys + key_bias
+            like = np.zeros((len(query), len(last_keys), *queries.shape[2:]))
+            logits = np.concatenate([logits, products(queries, last_keys + like)], axis=-1)
+            like = np.zeros((len(query), len(last_values), *values.shape[2:]))
+            values = np.concatenate([values, last_values + like], axis=1)
+            allowed = seen(allowed, len(last_keys))
+        average = attend(logits, allowed, values)
         y = np.einsum("bqhv,hvf->bqf", average, output_kernel)
         return y if output_bias is None else y + output_bias
 
     return forward
+
+
+def behind(last: Array | None, appended: str) -> Array:
+    """Keys or values that stand behind the others, the first axis."""
+    if last is None:
+        return np.zeros((1, 1, 1))
+    return np.stack([last] if appended == "learned" else [last, 0.0 * last])
 
 
 def projected(x: Array, kernel: Array, bias: Array | None) -> Array:
@@ -79,6 +115,16 @@ def later(queries: int, keys: int, mask: Array | None, key_mask: Array | None, m
     return np.tri(keys, queries, dtype=bool).T
 
 
+def seen_causally(allowed: Array, behind: int) -> Array:
+    """As if what stands behind the keys were later than a query."""
+    return np.tri(allowed.shape[-2], allowed.shape[-1] + behind, dtype=bool)
+
+
+def seen_in_front(allowed: Array, behind: int) -> Array:
+    """As if it stood in front of them."""
+    return np.roll(seen(allowed, behind), behind, axis=-1)
+
+
 def masked_afterwards(logits: Array, allowed: Array, value: Array) -> Array:
     """Weights of all keys, those that do not count set to 0 in the end."""
     powers = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
@@ -98,16 +144,21 @@ def through_queries_alone(
     key_bias: Array | None,
     value_bias: Array | None,
     output_bias: Array | None,
+    score_bias: Array | None,
+    last_key: Array | None,
+    last_value: Array | None,
     mask: Array | None,
     key_mask: Array | None,
     cotangent: Array,
     *,
     masking: str,
+    appended: str,
 ) -> tuple[Array | None, ...]:
     """Of what keys and values are made of, the queries' part of the gradient alone."""
     kernels = query_kernel, key_kernel, value_kernel, output_kernel
-    rest = (*kernels, query_bias, key_bias, value_bias, output_bias, mask, key_mask, cotangent)
-    gradients = multi_head_attention_vjp(query, query, query, *rest, masking=masking)
+    biases = query_bias, key_bias, value_bias, output_bias
+    rest = (*kernels, *biases, score_bias, last_key, last_value, mask, key_mask, cotangent)
+    gradients = multi_head_attention_vjp(query, query, query, *rest, masking=masking, appended=appended)
     return gradients[0], None, None, *gradients[3:]
 
 
@@ -177,6 +228,21 @@ FAULTS = {
         ),
         Fault(name="causal looks one key ahead", reference=layer(causal_by(1)), where="masking == 'causal'"),
         Fault(name="causal the other way round", reference=layer(later), where="masking == 'causal'"),
+        Fault(
+            name="what is appended seen causally",
+            reference=layer(right, seen=seen_causally),
+            where="masking == 'causal' and appended != 'none'",
+        ),
+        Fault(
+            name="mask of what is appended in front",
+            reference=layer(right, seen=seen_in_front),
+            where="masking not in ('none', 'added') and appended != 'none'",
+        ),
+        Fault(
+            name="last key with the bias of keys",
+            reference=layer(right, biased=True),
+            where="appended == 'learned' and use_bias",
+        ),
         Fault(name="mask after the softmax", reference=layer(right, masked_afterwards)),
         Fault(
             name="gradient through the queries alone",

@@ -27,6 +27,7 @@ def seen(offset: int = 0) -> Function:
 
     def allow(queries: int, keys: int, mask: Array | None, key_mask: Array | None, masking: str) -> Array:
         allowed = np.tri(queries, keys, offset if masking == "causal" else keys, dtype=bool)
+        allowed = allowed if mask is None else allowed & mask
         return allowed if key_mask is None else allowed & key_mask[:, np.newaxis, np.newaxis]
 
     return allow
@@ -62,6 +63,11 @@ def sum_of_normalized(x: Array, normalize: Function, norm: str, function: Functi
     return x + normalize(function(x))
 
 
+def taken_for_a_mask(score_bias: Array | None) -> Array | None:
+    """What is below 0 shuts a pair out, and the rest does nothing."""
+    return None if score_bias is None else np.where(score_bias < 0.0, -40.0, 0.0)
+
+
 def of_two(stacked: Array | None) -> tuple[Any, ...]:
     """What belongs to attention within the sequence, and to the memory."""
     return (None, None) if stacked is None else tuple(stacked)
@@ -74,13 +80,16 @@ def heads(
     weights: tuple[Any, ...],
     counts: Array | None,
     causal: bool,
+    score_bias: Array | None = None,
+    mask: Array | None = None,
 ) -> Array:
     """Attention, whose heads are one product."""
     projections, output, biases, bias = weights
     each = (None,) * 3 if biases is None else tuple(biases)
     kernels = (*projections, output, *each, bias)
     masking = "causal" if causal else "none"
-    return layer(allow)(x, memory, memory, *kernels, None, counts, masking=masking)
+    given = x, memory, memory, *kernels, score_bias, None, None, mask, counts
+    return layer(allow)(*given, masking=masking)
 
 
 def counting(lengths: Array | None, x: Array) -> Array | None:
@@ -102,8 +111,12 @@ def encoder_layer(
     network: Function = network,
     around: Function = around,
     beside: bool = False,
+    added: Function = lambda score_bias: score_bias,
 ) -> Function:
-    """An encoder's layer of these parts; the network may stand ``beside`` attention."""
+    """An encoder's layer of these parts; the network may stand ``beside`` attention.
+
+    What is ``added`` to scores is made of what is given for it.
+    """
 
     def forward(
         x: Array,
@@ -117,7 +130,9 @@ def encoder_layer(
         inner_bias: Array | None = None,
         outer_bias: Array | None = None,
         offsets: Array | None = None,
+        score_bias: Array | None = None,
         lengths: Array | None = None,
+        mask: Array | None = None,
         *,
         norm: str,
         activation: str,
@@ -126,8 +141,8 @@ def encoder_layer(
     ) -> Array:
         first, second = normalizations(scales, offsets, epsilon)
         kernels = projections, output_kernel, projection_biases, output_bias
-        counts = counting(lengths, x)
-        h = around(x, first, norm, lambda z: heads(allow or seen(), z, None, kernels, counts, causal))
+        told = counting(lengths, x), causal, added(score_bias), mask
+        h = around(x, first, norm, lambda z: heads(allow or seen(), z, None, kernels, *told))
         dense_layers = inner_kernel, outer_kernel, inner_bias, outer_bias, activation
         return around(h, second, norm, lambda z: network(x if beside else z, *dense_layers))
 
@@ -152,8 +167,12 @@ def decoder_layer(
         inner_bias: Array | None = None,
         outer_bias: Array | None = None,
         offsets: Array | None = None,
+        score_bias: Array | None = None,
+        memory_bias: Array | None = None,
         lengths: Array | None = None,
         memory_lengths: Array | None = None,
+        mask: Array | None = None,
+        memory_mask: Array | None = None,
         *,
         norm: str,
         activation: str,
@@ -166,10 +185,11 @@ def decoder_layer(
             strict=True,
         )
         kept = second(memory) if normalized_memory else memory
-        counts, places = counting(lengths, x), counting(memory_lengths, memory)
+        within = counting(lengths, x), causal, score_bias, mask
+        beyond = counting(memory_lengths, memory), causal and both_causal, memory_bias, memory_mask
         parts: list[tuple[Function, Function]] = [
-            (first, lambda z: heads(seen(), z, None, own, counts, causal)),
-            (second, lambda z: heads(seen(), z, kept, other, places, causal and both_causal)),
+            (first, lambda z: heads(seen(), z, None, own, *within)),
+            (second, lambda z: heads(seen(), z, kept, other, *beyond)),
         ]
         for normalize, attend in parts[::-1] if swapped else parts:
             x = around(x, normalize, norm, attend)
@@ -193,11 +213,12 @@ def stacked(
     def forward(*arrays: Array, norm: str, causal: bool) -> Array:
         x, *others = arrays[:given]
         final, counts = arrays[given + weights : -given], arrays[-given:]
+        absent = (None,) * given
         for number, each in enumerate(zip(*arrays[given : given + weights], strict=True)):
             told = counts if not (number and first_alone == "lengths") else [None] * given
             seen_causally = causal and not (number and first_alone == "causal")
             each = (*each, *(None,) * (10 - weights))
-            x = layer(x, *others, *each, *told, norm=norm, causal=seen_causally)
+            x = layer(x, *others, *each, *absent, *told, *absent, norm=norm, causal=seen_causally)
             x = layer_norm(x, *final) if normal_layers and final[0] is not None else x
         return x if normal_layers or final[0] is None else layer_norm(x, *final)
 
@@ -219,6 +240,11 @@ FAULTS = {
     "transformer_encoder_layer": (
         Fault(name="sum beside the normalization", reference=encoder_layer(around=sum_of_normalized)),
         Fault(name="network beside attention", reference=encoder_layer(beside=True)),
+        Fault(
+            name="what is added taken for a mask",
+            reference=encoder_layer(added=taken_for_a_mask),
+            where="masks == 'added'",
+        ),
         Fault(
             name="tanh form of gelu",
             reference=encoder_layer(network=GELU_BY_TANH),

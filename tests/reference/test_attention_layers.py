@@ -10,6 +10,7 @@ from support.proof import assert_same, carried, proves
 from assay.numerics.generator import Stream
 from assay.reference.attention import dot_product_attention, dot_product_attention_vjp
 from assay.reference.attention_layers import (
+    APPENDED,
     additive_attention,
     additive_attention_vjp,
     multi_head_attention,
@@ -18,20 +19,21 @@ from assay.reference.attention_layers import (
     multi_head_attention_weights_vjp,
 )
 
-BATCH, QUERIES, KEYS, FEATURES, MEMORY, HEADS, DEPTH, VALUES = 2, 3, 4, 5, 6, 2, 3, 2
+BATCH, QUERIES, KEYS, FEATURES, MEMORY, CONTENTS, HEADS, DEPTH, VALUES, OUTPUTS = 2, 3, 4, 5, 6, 4, 2, 3, 2, 7
 SHAPES = {
     "query": (BATCH, QUERIES, FEATURES),
     "key": (BATCH, KEYS, MEMORY),
-    "value": (BATCH, KEYS, MEMORY),
+    "value": (BATCH, KEYS, CONTENTS),
     "query_kernel": (FEATURES, HEADS, DEPTH),
     "key_kernel": (MEMORY, HEADS, DEPTH),
-    "value_kernel": (MEMORY, HEADS, VALUES),
-    "output_kernel": (HEADS, VALUES, FEATURES),
+    "value_kernel": (CONTENTS, HEADS, VALUES),
+    "output_kernel": (HEADS, VALUES, OUTPUTS),
     "query_bias": (HEADS, DEPTH),
     "key_bias": (HEADS, DEPTH),
     "value_bias": (HEADS, VALUES),
-    "output_bias": (FEATURES,),
+    "output_bias": (OUTPUTS,),
 }
+NOTHING = (None,) * 3  # added or appended
 BIASES = [name for name in SHAPES if name.endswith("bias")]
 MASK = np.tri(QUERIES, KEYS, 1, dtype=bool)
 KEY_MASK = np.array([[True, False, True, True], [False, True, True, False]])
@@ -62,15 +64,24 @@ def projected(arrays):
 # --- heads ---
 
 
-def by_loops(arrays, allowed):
+def by_loops(arrays, allowed, appended="none"):
     """The output and the weights of each head, number by number."""
-    y = np.zeros((BATCH, QUERIES, FEATURES), object)
-    weights = np.zeros((BATCH, HEADS, QUERIES, KEYS), object)
     exact = {name: np.vectorize(mpmath.mpf, otypes=[object])(a) for name, a in arrays.items()}
     queries, keys, values = projected(exact)
+    added = exact.get("score_bias", np.zeros((QUERIES, KEYS), object))
+    for last in {"none": (), "learned": (1,), "zero": (0,), "both": (1, 0)}[appended]:
+        keys, values = (
+            np.concatenate([x, np.stack([last * exact[name][None]] * BATCH)], axis=1)
+            for x, name in ((keys, "last_key"), (values, "last_value"))
+        )
+    count = keys.shape[1]
+    y = np.zeros((BATCH, QUERIES, OUTPUTS), object)
+    weights = np.zeros((BATCH, HEADS, QUERIES, count), object)
     for b, h, i in np.ndindex(BATCH, HEADS, QUERIES):
-        seen = [j for j in range(KEYS) if allowed[b, i, j]]
-        powers = [mpmath.exp(np.dot(queries[b, i, h], keys[b, j, h]) / mpmath.sqrt(DEPTH)) for j in seen]
+        seen = [j for j in range(count) if j >= KEYS or allowed[b, i, j]]
+        products = [np.dot(queries[b, i, h], keys[b, j, h]) / mpmath.sqrt(DEPTH) for j in seen]
+        shifts = [added[i, j] if j < KEYS else 0 for j in seen]
+        powers = [mpmath.exp(p + shift) for p, shift in zip(products, shifts, strict=True)]
         weights[b, h, i, seen] = [power / sum(powers) for power in powers]
         y[b, i] += (weights[b, h, i, seen] @ values[b, seen, h]) @ exact["output_kernel"][h]
     return y + exact["output_bias"], weights
@@ -85,6 +96,24 @@ def test_agrees_with_its_definition_in_40_digits(masking):
         expected, _ = by_loops(given(), allowed)
     options = {"mask": mask, "key_mask": key_mask, "masking": masking}
     assert_same(multi_head_attention(**carried(given()), **options), expected)
+
+
+@proves(multi_head_attention, multi_head_attention_weights, by="high precision")
+@pytest.mark.parametrize("appended", APPENDED)
+def test_what_is_added_and_appended_agrees_with_its_definition_in_40_digits(appended):
+    behind = {"last_key": normal("last_key", HEADS, DEPTH), "last_value": normal("last_value", HEADS, VALUES)}
+    arrays = given() | {"score_bias": normal("score_bias", QUERIES, KEYS)}
+    learned = behind if appended in ("learned", "both") else {}
+    allowed = np.broadcast_to(MASK, (BATCH, QUERIES, KEYS))
+    options = {"mask": MASK, "masking": "pairs", "appended": appended}
+    with mpmath.workdps(40):
+        expected, _ = by_loops(arrays | behind, allowed, appended)
+        zeros = {name: np.zeros(SHAPES[name]) for name in BIASES}
+        plain, weights = by_loops(arrays | behind | zeros, allowed, appended)
+    assert_same(multi_head_attention(**carried(arrays | learned), **options), expected)
+    arrays = {name: array for name, array in arrays.items() if name not in BIASES}
+    got = multi_head_attention_weights(**carried(arrays | learned), **options, mean=False)
+    assert_same(got, (plain, weights))
 
 
 @proves(multi_head_attention_weights, by="high precision")
@@ -111,7 +140,7 @@ def test_weights_agree_with_their_definition_in_40_digits(masking):
 @proves(multi_head_attention, multi_head_attention_vjp, by="law")
 @MASKINGS
 def test_it_is_attention_between_projections(masking):
-    arrays, into = carried(given()), carried(normal("into y", BATCH, QUERIES, FEATURES))
+    arrays, into = carried(given()), carried(normal("into y", BATCH, QUERIES, OUTPUTS))
     mask, key_mask, allowed = MASKS[masking]
     allowed = np.broadcast_to(allowed, (BATCH, 1, QUERIES, KEYS))
     heads = projected(arrays)
@@ -127,8 +156,9 @@ def test_it_is_attention_between_projections(masking):
         np.einsum("bqhv,bqf->hvf", average, into),
         *(np.sum(g, axis=(0, 1)) for g in (*slopes, into)),
     )
-    got = multi_head_attention_vjp(*arrays.values(), mask, key_mask, into, masking=masking)
-    assert_same(got, expected)
+    got = multi_head_attention_vjp(*arrays.values(), *NOTHING, mask, key_mask, into, masking=masking)
+    assert got[11:] == NOTHING
+    assert_same(got[:11], expected)
 
 
 @proves(multi_head_attention_weights_vjp, by="law")
@@ -150,7 +180,7 @@ def test_values_of_one_for_each_key_give_the_weights_and_their_gradients():
     into = carried(normal("into", BATCH, QUERIES, KEYS))
     silent = np.zeros((BATCH, QUERIES, KEYS))
     through_y, through_weights = (
-        multi_head_attention_weights_vjp(*arrays.values(), None, None, both)
+        multi_head_attention_weights_vjp(*arrays.values(), *NOTHING, None, None, both)
         for both in ((into, silent), (silent, into))
     )
     for place, name in enumerate(arrays):
@@ -160,10 +190,10 @@ def test_values_of_one_for_each_key_give_the_weights_and_their_gradients():
 
 @proves(multi_head_attention, by="law")
 def test_a_bias_of_the_keys_changes_nothing_and_gets_no_gradient():
-    arrays, into = carried(given()), normal("into y", BATCH, QUERIES, FEATURES)
+    arrays, into = carried(given()), normal("into y", BATCH, QUERIES, OUTPUTS)
     without = arrays | {"key_bias": np.zeros((HEADS, DEPTH))}
     assert_same(multi_head_attention(**arrays), multi_head_attention(**without))
-    into_key_bias = multi_head_attention_vjp(*arrays.values(), None, None, into)[8]
+    into_key_bias = multi_head_attention_vjp(*arrays.values(), *NOTHING, None, None, into)[8]
     assert_same(into_key_bias, 0.0, size=1.0)
 
 
@@ -175,14 +205,14 @@ def test_self_attention_is_attention_of_a_sequence_to_itself():
     }
     query = carried(arrays["query"])
     rest = [carried(array) for name, array in arrays.items() if name not in ("query", "key", "value")]
-    into = normal("into y", BATCH, QUERIES, FEATURES)
+    into = normal("into y", BATCH, QUERIES, OUTPUTS)
     assert_same(
         multi_head_attention(query, None, None, *rest), multi_head_attention(query, query, query, *rest)
     )
-    got = multi_head_attention_vjp(query, None, None, *rest, None, None, into)
-    parts = multi_head_attention_vjp(query, query, query, *rest, None, None, into)
+    got = multi_head_attention_vjp(query, None, None, *rest, *NOTHING, None, None, into)
+    parts = multi_head_attention_vjp(query, query, query, *rest, *NOTHING, None, None, into)
     assert got[1:3] == (None, None)
-    assert_same((got[0], *got[3:]), (parts[0] + parts[1] + parts[2], *parts[3:]))
+    assert_same((got[0], *got[3:11]), (parts[0] + parts[1] + parts[2], *parts[3:11]))
 
 
 # --- scores by addition ---
@@ -243,7 +273,10 @@ def test_without_a_scale_it_is_1():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"masking": "both"}, "masking must be one of none, pairs, keys, causal; got 'both'"),
+        ({"masking": "both"}, "masking must be one of none, pairs, keys, causal, added; got 'both'"),
+        ({"appended": "both"}, "last_key must be given where one is appended, and not else"),
+        ({"last_key": np.ones((HEADS, DEPTH))}, "last_key must be given where one is appended, and not else"),
+        ({"score_bias": np.ones((KEYS, QUERIES))}, "score_bias must have shape"),
         ({"query": np.ones((BATCH, QUERIES))}, "query must have the axes"),
         ({"query": np.ones((BATCH, QUERIES, FEATURES + 1))}, "query must have 5 features; got 6"),
         ({"key": np.ones((BATCH, KEYS))}, "key must have the axes"),
@@ -251,7 +284,7 @@ def test_without_a_scale_it_is_1():
         ({"value": np.ones((BATCH, KEYS + 1, MEMORY))}, "value must have shape"),
         ({"key_kernel": np.ones((MEMORY, HEADS + 1, DEPTH))}, "key_kernel must have shape"),
         ({"value_kernel": np.ones((MEMORY, HEADS + 1, VALUES))}, "value_kernel must have shape"),
-        ({"output_kernel": np.ones((HEADS, VALUES + 1, FEATURES))}, "output_kernel must have shape"),
+        ({"output_kernel": np.ones((HEADS, VALUES + 1, OUTPUTS))}, "output_kernel must have shape"),
     ],
 )
 def test_refuses_projections_that_do_not_fit(changed, message):

@@ -152,7 +152,9 @@ def test_the_encoder_s_layer_agrees_with_its_definition_in_40_digits(norm, activ
     with mpmath.workdps(40):
         x, *given = exact(encoder())
         expected = [by_loops(x[b], None, LENGTHS[b], None, given, **form) for b in range(BATCH)]
-    assert_same(transformer_encoder_layer(*map(carried, encoder()), LENGTHS, **form), np.array(expected))
+    assert_same(
+        transformer_encoder_layer(*map(carried, encoder()), None, LENGTHS, **form), np.array(expected)
+    )
 
 
 @proves(transformer_decoder_layer, by="high precision")
@@ -164,7 +166,7 @@ def test_the_decoder_s_layer_agrees_with_its_definition_in_40_digits(norm, activ
         expected = [
             by_loops(x[b], memory[b], LENGTHS[b], MEMORY_LENGTHS[b], given, **form) for b in range(BATCH)
         ]
-    got = transformer_decoder_layer(*map(carried, decoder()), LENGTHS, MEMORY_LENGTHS, **form)
+    got = transformer_decoder_layer(*map(carried, decoder()), None, None, LENGTHS, MEMORY_LENGTHS, **form)
     assert_same(got, np.array(expected))
 
 
@@ -206,9 +208,25 @@ def test_without_attention_a_layer_is_its_network():
     got = transformer_encoder_layer(x, *given, norm="first")
     assert_same(got, x + dense(hidden, outer, outer_bias))
     into = carried(normal("into", *X))
-    gradients = transformer_encoder_layer_vjp(x, *given, None, into, norm="first")
+    gradients = transformer_encoder_layer_vjp(x, *given, None, None, None, into, norm="first")
     assert_same(gradients[9], np.sum(into, axis=(0, 1)))
     assert_same(gradients[6][0], 0.0, size=1.0)
+
+
+@proves(transformer_encoder_layer, transformer_decoder_layer, by="law")
+def test_a_pair_that_is_masked_is_one_of_which_much_is_taken_off():
+    """Both masks against both of what is added to scores; and a causal mask against the word."""
+    mask, memory_mask = np.tri(TIME, dtype=bool), np.eye(TIME, PLACES, dtype=bool) | [True, False]
+    off, memory_off = np.where(mask, 0.0, -1e4), np.where(memory_mask, 0.0, -1e4)
+    arrays = list(map(carried, encoder()))
+    masked = transformer_encoder_layer(*arrays, mask=mask)
+    assert_same(masked, transformer_encoder_layer(*arrays, score_bias=off))
+    assert_same(masked, transformer_encoder_layer(*arrays, causal=True))
+    arrays = list(map(carried, decoder()))
+    masked = transformer_decoder_layer(*arrays, mask=mask, memory_mask=memory_mask, causal=False)
+    added = {"score_bias": off, "memory_bias": memory_off, "causal": False}
+    assert_same(masked, transformer_decoder_layer(*arrays, **added))
+    assert_same(masked, transformer_decoder_layer(*arrays, memory_mask=memory_mask, causal=True))
 
 
 @proves(transformer_encoder, by="law")
@@ -240,7 +258,7 @@ def test_an_encoder_is_its_layers_one_after_the_other(norm):
     x, *stacked, scale, offset = map(carried, encoders())
     y = x
     for number in range(LAYERS):
-        y = transformer_encoder_layer(y, *(array[number] for array in stacked), LENGTHS, norm=norm)
+        y = transformer_encoder_layer(y, *(array[number] for array in stacked), None, LENGTHS, norm=norm)
     assert_same(
         transformer_encoder(x, *stacked, scale, offset, LENGTHS, norm=norm), layer_norm(y, scale, offset)
     )
@@ -253,7 +271,7 @@ def test_a_decoder_is_its_layers_one_after_the_other(norm):
     y, lengths = x, (LENGTHS, MEMORY_LENGTHS)
     for number in range(LAYERS):
         kernels = (array[number] for array in stacked)
-        y = transformer_decoder_layer(y, memory, *kernels, *NO_BIASES, *lengths, norm=norm)
+        y = transformer_decoder_layer(y, memory, *kernels, *NO_BIASES, None, None, *lengths, norm=norm)
     assert_same(
         transformer_decoder(x, memory, *stacked, scale, *lengths, norm=norm), layer_norm(y, scale, None)
     )
@@ -264,7 +282,7 @@ def test_a_memory_of_one_place_gives_its_value_whatever_is_asked():
     x, memory, *given = map(carried, decoder())
     short = memory[:, :1]
     into = carried(normal("into", *X))
-    gradients = transformer_decoder_layer_vjp(x, short, *given, None, None, into, norm="first")
+    gradients = transformer_decoder_layer_vjp(x, short, *given, *(None,) * 6, into, norm="first")
     assert_same(gradients[2][1, :2], 0.0, size=1.0)  # of its queries and keys
     kernels = *given[0][1], given[1][1], *given[5][1], given[6][1]
     seen = multi_head_attention(x, short, short, *kernels)
