@@ -5,6 +5,7 @@ from __future__ import annotations
 from .framework import binds, keras
 from .layers import build_layer, dtype_of
 
+BY_HEAD = {"mean": (False, "Keras returns the weights of each head")}
 PLAIN = {
     "masking != 'added'": "Keras takes masks, and adds nothing to scores",
     "appended == 'none'": "Keras appends nothing to keys",
@@ -88,10 +89,106 @@ def plain_layer(query, key, value, query_kernel, value_kernel, output_kernel):
     "multi_head_attention_weights",
     "keras.layers.MultiHeadAttention",
     where=PLAIN,
-    fixed={"mean": (False, "Keras returns the weights of each head")},
+    fixed=BY_HEAD,
     build=plain_layer,
 )
 def multi_head_and_weights(
+    built,
+    query,
+    key,
+    value,
+    query_kernel,
+    key_kernel,
+    value_kernel,
+    output_kernel,
+    score_bias,
+    last_key,
+    last_value,
+    mask,
+    key_mask,
+    *,
+    masking,
+):
+    kernels = [query_kernel, key_kernel, value_kernel, output_kernel]
+    return call(
+        built, query, key, value, kernels, (None,), (mask, key_mask), masking, return_attention_scores=True
+    )
+
+
+# --- attention over two axes, and groups of heads, with their weights ---
+
+
+def folded(length):
+    """Two axes of so many places together, of which the first is short."""
+    rows = next(rows for rows in (2, 3, 1) if length % rows == 0)
+    return rows, length // rows
+
+
+def in_rows(x):
+    """A sequence as rows of places."""
+    return keras.ops.reshape(x, (x.shape[0], *folded(x.shape[1]), x.shape[2]))
+
+
+def layer_of_two_axes(query, key, value, query_kernel, value_kernel, output_kernel):
+    arrays = in_rows(query), in_rows(key), in_rows(value)
+    return made(*arrays, query_kernel, value_kernel, output_kernel, False, attention_axes=(1, 2))
+
+
+@binds(
+    "multi_head_attention_weights",
+    "keras.layers.MultiHeadAttention(attention_axes)",
+    where=PLAIN | {"masking != 'causal'": "the layer's causal mask is of one axis"},
+    fixed=BY_HEAD,
+    build=layer_of_two_axes,
+)
+def multi_head_over_two_axes(
+    built,
+    query,
+    key,
+    value,
+    query_kernel,
+    key_kernel,
+    value_kernel,
+    output_kernel,
+    score_bias,
+    last_key,
+    last_value,
+    mask,
+    key_mask,
+    *,
+    masking,
+):
+    kernels = [query_kernel, key_kernel, value_kernel, output_kernel]
+    rows, columns = folded(query.shape[1]), folded(key.shape[1])
+    mask = None if mask is None else keras.ops.reshape(mask, (*rows, *columns))
+    key_mask = None if key_mask is None else keras.ops.reshape(key_mask, (query.shape[0], 1, *columns))
+    arrays = in_rows(query), in_rows(key), in_rows(value)
+    y, weights = call(
+        built, *arrays, kernels, (None,), (mask, key_mask), masking, return_attention_scores=True
+    )
+    y = keras.ops.reshape(y, (*query.shape[:2], y.shape[-1]))
+    return y, keras.ops.reshape(weights, (*weights.shape[:2], query.shape[1], key.shape[1]))
+
+
+def layer_of_groups(query, key, value, query_kernel):
+    _, heads, depth = query_kernel.shape
+    built = keras.layers.GroupQueryAttention(depth, heads, heads, use_bias=False, dtype=dtype_of(query))
+    built.build(tuple(query.shape), tuple(value.shape), tuple(key.shape))
+    return built
+
+
+@binds(
+    "multi_head_attention_weights",
+    "keras.layers.GroupQueryAttention",
+    where=PLAIN
+    | {
+        "values == depth": "the layer has one depth for keys and values",
+        "outputs == features": "the layer gives as many features as come in",
+    },
+    fixed=BY_HEAD,
+    build=layer_of_groups,
+)
+def grouped_and_weights(
     built,
     query,
     key,
