@@ -2,7 +2,8 @@
 
 The limits are promises of the project, in seconds: a softmax of NumPy at default sizes within 2.5, of torch
 within 5, of JAX and of Triton in its interpreter within 15, and a batch of 65,537 within 10 and a gigabyte.
-``--examples`` times each kernel of the examples instead, which has 15.
+``--examples`` times each kernel of the examples instead, which has 15; ``--ranking`` prints a table of what
+kernel authors write most: an example where there is one, else what users of torch put together.
 No framework is imported on the way that a kernel does not want. The exit status is 1 where one is broken.
 
 What counts is the time of the processor, and the best of several runs: other work on a machine makes both the
@@ -13,6 +14,7 @@ the machine.
 from __future__ import annotations
 
 import importlib.util
+import re
 import resource
 import subprocess
 import sys
@@ -106,6 +108,37 @@ EXAMPLES = {
 }
 """Kernels of the examples, each with its spec, options and tiles."""
 
+RANKING = {
+    "rotary_embedding": "torch_rotary_embedding.py:rotary_embedding",
+    "grouped_query_attention": "torch.Tensor.repeat_interleave empty_row=zero",
+    "offset_rms_norm": "torch.nn.functional.rms_norm(offset + weight)",
+    "fused_add_rms_norm": "torch_fused_add_rms_norm.py:fused_add_rms_norm",
+    "gated_linear_unit": "torch.mul(torch.nn.functional)",
+    "token_cross_entropy": "torch.nn.functional.cross_entropy",
+    "linear_cross_entropy": "torch.nn.functional.linear chunk=none",
+    "attention_with_lse": "torch.logsumexp lse_gradient=flows",
+    "sliding_window_attention": "torch.nn.functional.scaled_dot_product_attention empty_row=zero",
+    "packed_attention": "torch.nn.functional.scaled_dot_product_attention",
+    "topk_router": "torch.sort(torch.softmax)",
+    "grouped_matmul": "torch.matmul(torch.split)",
+    "softcap_attention": "torch.tanh",
+    "sink_attention": "torch.softmax",
+    "merge_attention_states": "torch_merge_states.py:merge",
+    "causal_conv1d": "torch.nn.functional.conv1d(groups=channels)",
+    "token_log_probs": "torch.logsumexp",
+    "quantize": "c_quantize.py:quantize format=int8 scope=row epsilon_at=floor",
+    "scaled_matmul": "torch.matmul",
+    "clamped_swiglu": "torch.clamp(torch.sigmoid) kink_gradient=1.0 nan_gradient=zero",
+}
+"""The first twenty of what kernel authors write: an example, or the API of a binding, and options."""
+
+BOUND = """
+import torch
+from assay.adapters.binding import bindings
+
+kernel = bindings(["torch"])["{spec}:{api}"].function
+"""
+
 NEEDS = {"c": "numpy", "pallas": "jax"}
 """What the languages of the examples are imported as, where that is not their name."""
 
@@ -136,13 +169,51 @@ def of_examples() -> dict[str, tuple[list[str], str, float]]:
     }
 
 
+def of_ranking(folder: str) -> dict[str, tuple[list[str], str, float]]:
+    """Tasks of the ranking, whose kernels lie in a folder, and of the examples in Triton."""
+    tasks = {}
+    for spec, told in RANKING.items():
+        kernel, *options = re.split(r" (?=\w+=)", told)
+        need = "numpy" if kernel.startswith("c_") else "torch"
+        place = str(Path(TRITON).parent / kernel)
+        if ".py:" not in kernel:
+            Path(folder, f"bound_{spec}.py").write_text(BOUND.format(spec=spec, api=kernel))
+            place = f"bound_{spec}.py:kernel"
+        tasks[spec] = ([*CHECK, place, "--like", need, "--spec", spec, *options], need, 15.0)
+    return tasks | {kernel: task for kernel, task in of_examples().items() if task[1] == "triton"}
+
+
+def rank(wanted: list[str], folder: str) -> int:
+    """Print the table of the ranking, and how many are past their limit."""
+    print("| kernel | seconds of the clock | of the processor |\n|---|---|---|")
+    broken = 0
+    for name, (arguments, need, limit) in of_ranking(folder).items():
+        if wanted and name not in wanted:
+            continue
+        shown = f"`{name}`, {RANKING[name].split()[0]}" if name in RANKING else f"`{name}`"
+        if importlib.util.find_spec(need) is None:
+            print(f"| {shown} | not asked: there is no {need} here | |")
+            continue
+        try:
+            processor, clock = spent(arguments, folder)
+        except subprocess.CalledProcessError as error:
+            broken += 1
+            print(f"| {shown} | ended with status {error.returncode} | |", flush=True)
+            continue
+        broken += processor > limit
+        print(f"| {shown} | {clock:.1f} | {processor:.1f} |", flush=True)
+    return broken
+
+
 def main() -> int:
-    wanted = [name for name in sys.argv[1:] if name != "--examples"]
+    wanted = [name for name in sys.argv[1:] if not name.startswith("--")]
     tasks = of_examples() if "--examples" in sys.argv else TASKS
     broken = 0
     with tempfile.TemporaryDirectory() as folder:
         for name, text in (("in_numpy", NUMPY), ("in_torch", TORCH), ("in_jax", JAX), ("script", SCRIPT)):
             Path(folder, f"{name}.py").write_text(text)
+        if "--ranking" in sys.argv:
+            return int(rank(wanted, folder) > 0)
         print(f"{'best of ' + str(RUNS):48}{'processor':>10}{'clock':>8}{'limit':>8}")
         processor, clock = min(spent(["-c", "import numpy"], folder) for _ in range(RUNS))
         print(f"{'import numpy':48}{processor:10.2f}{clock:8.2f}")
