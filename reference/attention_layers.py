@@ -39,7 +39,7 @@ NO_BIASES: Three = (None, None, None)
 class Heads(NamedTuple):
     """Queries, keys and values by head, and the weights of the keys for each query.
 
-    The first ``count`` of the keys and values were given, the others are those behind them.
+    The first ``given`` of the keys and values were given, the others are those behind them.
     """
 
     query: Array
@@ -47,7 +47,7 @@ class Heads(NamedTuple):
     value: Array
     weights: Weights
     allowed: Array
-    count: int
+    given: int
 
 
 class Beside(NamedTuple):
@@ -311,7 +311,7 @@ def _through_heads(
     from_average, into_values = average_vjp(heads.weights.of_keys, heads.value, into_average)
     slope, _ = weigh_vjp(heads.weights, heads.allowed, from_average + into_weights)
     into_queries, into_keys = scores_vjp(heads.query, heads.key, slope)
-    into_heads = into_queries, into_keys[:, : heads.count], into_values[:, : heads.count]
+    into_heads = into_queries, into_keys[:, : heads.given], into_values[:, : heads.given]
     inputs = [query if given is None else given for given in (query, key, value)]
     into_inputs: tuple[Any, ...] = tuple(
         np.einsum("bthd,fhd->btf", g, kernel) for g, kernel in zip(into_heads, kernels, strict=True)
@@ -325,8 +325,8 @@ def _through_heads(
         *(np.einsum("btf,bthd->fhd", x, g) for x, g in zip(inputs, into_heads, strict=True)),
         np.einsum("bqhv,bqf->hvf", averages, into_output),
         *(np.sum(g, axis=(0, 1)) if biased else None for g in (*into_heads, into_output)),
-        None if beside.score_bias is None else np.sum(slope[..., : heads.count], axis=(0, 1)),
-        *(None if given is None else np.sum(g[:, heads.count], axis=0) for given, g in last),
+        None if beside.score_bias is None else np.sum(slope[..., : heads.given], axis=(0, 1)),
+        *(None if given is None else np.sum(g[:, heads.given], axis=0) for given, g in last),
     )
 
 

@@ -453,12 +453,10 @@ def projection_lstm_vjp(
         given = _each_way((h, c, kernel, recurrent_kernel, bias, projection, peepholes))
         of_y, *of_ends = cotangents
         into, back = np.split(of_y, 2, axis=-1)
-        (of_x, *own), (of_turned, *others) = (
-            projection_lstm_vjp(steps, *arrays, (through, *(g[n] for g in of_ends)))
-            for n, (steps, arrays, through) in enumerate(
-                zip((x, x[:, ::-1]), given, (into, back[:, ::-1]), strict=True)
-            )
-        )
+        through = ((into, *(g[0] for g in of_ends)), (back[:, ::-1], *(g[1] for g in of_ends)))
+        each: Any = zip((x, x[:, ::-1]), given, through, strict=True)
+        found: Any = [projection_lstm_vjp(*(steps, *arrays, last)) for steps, arrays, last in each]
+        (of_x, *own), (of_turned, *others) = found
         pairs = zip(own, others, strict=True)
         of_both = (None if one is None else np.stack([one, other]) for one, other in pairs)
         return of_x + of_turned[:, ::-1], *of_both
@@ -469,11 +467,12 @@ def projection_lstm_vjp(
     return dx, *carry, *kernels, of_projection, of_peepholes
 
 
-def _each_way(arrays: Sequence[Array | None]) -> tuple[list[Array | None], ...]:
+def _each_way(arrays: Sequence[Array | None]) -> tuple[list[Any], ...]:
     """What the layer of each direction is given."""
     for array in arrays:
-        fits = array is None or len(array) == 2
-        require(fits, f"of both directions arrays must have two parts; got shape {np.shape(array)}")
+        if array is not None:
+            text = f"of both directions arrays must have two parts; got shape {array.shape}"
+            require(len(array) == 2, text)
     return tuple([None if array is None else array[n] for array in arrays] for n in range(2))
 
 

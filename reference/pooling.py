@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -608,7 +608,7 @@ def _powered(x: Array, power: float) -> Array:
     return square if power == 2 else square * x if power == 3 else square * square
 
 
-def _cut(x: Array, window: Sequence[int], strides: Sequence[int]) -> dict[str, tuple[int, ...]]:
+def _cut(x: Array, window: Sequence[int], strides: Sequence[int]) -> dict[str, Any]:
     """A number for each axis between batch and channels."""
     return {"window": tuple(window[: x.ndim - 2]), "strides": tuple(strides[: x.ndim - 2])}
 

@@ -101,9 +101,9 @@ def _beside_a_column(spec: Spec) -> Spec:
     """
 
     def further(constraint: Constraint) -> Constraint:
-        if constraint.label != "shape" or constraint.broken_by not in (
+        if constraint.label != "shape" or constraint.broken_by not in [
             {i.name: "batch, 1"} for i in spec.inputs if i.axes == "batch, features"
-        ):
+        ]:
             return constraint
         (last,) = constraint.broken_by
         return dataclasses.replace(constraint, also_broken_by=({"features": "1", last: "batch"},))
