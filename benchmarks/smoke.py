@@ -260,10 +260,14 @@ def power(known: Caught, tier: str) -> Power:
     choice = Choice(spec, known)
     choice.chosen = [case for case in asked if case in choice.catches]
     missed, total = choice.standard - choice.caught(), len(choice.standard)
-    again = caught_after_all(spec, asked, missed)
-    still = len(
-        missed - {(fault, key) for case, found in again for fault in found for key in choice.keys[case]}
-    )
+    after_all = {
+        (fault, binding.key)
+        for case, found in caught_after_all(spec, asked, missed)
+        for binding in implementations(spec)
+        if refusal(binding, case) is None
+        for fault in found
+    }
+    still = len(missed - after_all)
     return Power(len(selection(spec, tier)), dict(compiled), total - still, total)
 
 
