@@ -305,10 +305,10 @@ def fitted(
     layer: Any, weights: Sequence[Any], inputs: Sequence[Any], options: Mapping[str, Any], shown: Shown
 ) -> Called:
     """Call the layer itself; its gradients are what one step of ``fit`` descends by."""
-    trained, told = len(layer.trainable_variables), dict(options)
+    trained, named = len(layer.trainable_variables), dict(options)
     if "training" in inspect.signature(layer.call).parameters:  # which fit says
-        told.setdefault("training", True)
-    nested = [list(inputs), told]
+        named.setdefault("training", True)
+    nested = [list(inputs), named]
     arrays: list[Any] = []
     mapped(lambda x: arrays.append(x) if keras.ops.is_tensor(x) else None, nested)
     states: list[Any] = []
