@@ -26,6 +26,7 @@ WHOLE = {
     "stacked_lstm_dropout": "the layers of its carry stand before the batch",
     "embedding": "what has a gradient is the table, which all samples share",
     "embedding_bag": "what has a gradient is the table, which all samples share",
+    "renormed_embedding": "what has a gradient is the table, which all samples share",
     "generalized_dice": "its ratio is of the whole batch",
     "activity_regularization": "its penalty is that of the whole batch",
     "moments": "they are those of the batch",
