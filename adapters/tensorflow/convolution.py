@@ -75,6 +75,28 @@ for n, options, where in ((1, BY_NAME, NAMED), (2, CONV, CROPS), (3, FIVE_AXES, 
     every = f"conv_transpose{n}d", "tf.nn.conv_transpose"
     function(*every, OUTPUT | BY_NAME, **FORM, where=NAMED, fixed=fixed)
 
+# By the shape of the output alone: 'SAME' crops what is left beside it, the odd element on the high side, and
+# 'VALID' adds fewer zeros than a stride.
+LEFT = "(kernel[i] - 1) * dilation[i] + 1 - padding[i][0] - padding[i][1]"
+EACH = "for i in (0, 1, 2)[: len(strides)]"
+BY_SHAPE = {
+    "padding not in ('valid', 'same') and ("
+    f"all(padding[i][0] == 0 <= -padding[i][1] < strides[i] {EACH}) or "
+    f"all(0 <= padding[i][0] <= padding[i][1] <= padding[i][0] + 1 and 0 < {LEFT} <= strides[i] {EACH}))": (
+        "a length is that of some output of a convolution, padded by name"
+    )
+}
+NAME = {"padding": "'SAME' if any(max(pair) > 0 for pair in padding) else 'VALID'"}
+for n, options in ((1, CONV), (2, CONV), (3, FIVE_AXES)):
+    function(
+        f"conv_transpose{n}d",
+        f"tf.nn.conv{n}d_transpose(output_shape)",
+        OUTPUT | options | NAME,
+        **FORM,
+        where=BY_SHAPE,
+        fixed=ADJOINT | (NO_GROUPS_BACK if n == 3 else {}),
+    )
+
 # Dilated by one rate along both axes: where that is not 1, space is laid out in batches, and back.
 ATROUS = NAMED | {
     "min(strides) == max(strides) == 1": "does not stride",

@@ -144,6 +144,13 @@ def left_standing(padding):
     return 0 if padding == "valid" else tuple(low - high for low, high in padding)
 
 
+def output_lengths(x, kernel, strides, padding, dilation):
+    """The lengths of what a transposed convolution gives, the crop taken off."""
+    crops = [(0, 0)] * len(strides) if padding == "valid" else padding
+    lengths = zip(x.shape[1:], kernel.shape, strides, dilation, crops, strict=False)
+    return [(n - 1) * s + (k - 1) * d + 1 - low - high for n, k, s, d, (low, high) in lengths]
+
+
 TRANSPOSED_SIZES = SIZES | {"in_channels": "kernel.shape[-1]", "out_channels": "kernel.shape[-2] * groups"}
 TRANSPOSED_CONV = CONV | {"padding": "crop(padding)", "output_padding": "left_standing(padding)"}
 
@@ -166,6 +173,21 @@ for n in (1, 2, 3):
         on=X,
         returns=Y,
         where=TRANSPOSED,
+        fixed=ADJOINT,
+    )
+    module(
+        f"conv_transpose{n}d",
+        f"torch.nn.ConvTranspose{n}d(output_size)",
+        TRANSPOSED_SIZES | {k: v for k, v in TRANSPOSED_CONV.items() if k != "output_padding"},
+        WEIGHT,
+        on=f"{X}, output_lengths(x, kernel, strides, padding, dilation)",
+        returns=Y,
+        where=TRANSPOSED
+        | {
+            f"padding == 'valid' or all(padding[i][0] - padding[i][1] < strides[i] {AXES})": (
+                "takes an output size less than a stride beyond the least"
+            )
+        },
         fixed=ADJOINT,
     )
 
