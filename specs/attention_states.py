@@ -22,6 +22,7 @@ merge_attention_states = Spec(
     ),
     outputs=("y", "lse"),
     sizes=((5, 3, 7), (1, 2, 4), (17, 1, 33)),
+    empty=("tokens",),
     data=("normal", "saturated", "negative_infinities", "nothing"),
     sources=(FLASH, Source("Liu et al. (2023), Ring attention", "https://arxiv.org/abs/2310.01889")),
 )

@@ -25,6 +25,7 @@ grouped_matmul = Spec(
         Input("sizes", "groups", kind="index", limit="rows // groups + 1", meaning="rows of each group"),
     ),
     sizes=((23, 8, 5, 8), (9, 16, 3, 24), (3, 5, 4, 2), (4, 7, 1, 3)),
+    empty=("rows",),
     data=("normal", "wide", "cancelling", "nan", "padding_nan", "padding_large"),
     unowned=rows_of_nobody,
     constraints=(

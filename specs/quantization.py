@@ -19,6 +19,7 @@ quantize = Spec(
         Parameter("epsilon_at", reference.EPSILONS, "a floor of the magnitude, or added to it", facet=True),
     ),
     sizes=((3, 17), (2, 1), (4, 129)),
+    empty=("rows",),
     data=("normal", "tiny", "wide", "ties", "blank"),
     sources=(
         FP8,
@@ -42,6 +43,7 @@ microscaling = Spec(
     ),
     axes="rows blocks",
     sizes=((3, 2), (1, 1), (2, 5)),
+    empty=("rows",),
     data=("normal", "wide", "kinks", "blank"),
     constraints=(
         Constraint(
@@ -91,6 +93,7 @@ scaled_matmul = Spec(
     ),
     axes="rows blocks units",
     sizes=((3, 2, 5), (16, 1, 16), (1, 3, 1)),
+    empty=("rows",),
     data=("normal", "cancelling"),
     constraints=(
         Constraint(
@@ -118,6 +121,7 @@ quantized_matmul = Spec(
         USE_BIAS,
     ),
     sizes=((3, 7, 5), (1, 17, 4), (2, 33, 1), (1, 1, 1)),
+    empty=("rows",),
     data=("normal",),
     sources=(
         Source("Jacob et al. (2018), Quantization and training", "https://arxiv.org/abs/1712.05877"),

@@ -33,6 +33,7 @@ topk_router = Spec(
         Parameter("biased", (False, True), "whether a bias takes part in the choice"),
     ),
     sizes=SIZES,
+    empty=("tokens",),
     data=("normal", "ties", "below_zero", "offset"),
     constraints=(ENOUGH,),
     # A single weight that is 1 has no gradient. The logistic of 30 is 1, as near as float32 has it.

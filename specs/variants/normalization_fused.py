@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from ...numerics.dtypes import DTYPES, nearest
 from ...reference.normalization import layer_norm, rms_norm
 from ...reference.normalization_fused import fused_add_rms_norm_vjp
 from ...reference.rotary import rotary_embedding
@@ -19,6 +20,11 @@ Array = Any
 def mean_square(x: Array) -> Array:
     """Of the last axis, which is kept."""
     return np.mean(np.square(x), axis=-1, keepdims=True)
+
+
+def added_in_half(scale: Array, offset: float) -> Array:
+    """A scale that comes to its sum with the offset as bfloat16 rounds it, in steps of 1/128 from 1 on."""
+    return nearest(offset + scale, DTYPES["bfloat16"]) - offset
 
 
 def to_a_power_of_two(length: int) -> int:
@@ -168,6 +174,7 @@ FAULTS = {
             results={"y": lambda x, scale, offset, epsilon: (offset + scale) * epsilon_outside(x, epsilon)},
             where="data == 'tiny'",
         ),
+        Fault(name="offset added in bfloat16", inputs={"scale": added_in_half}, where="offset == 1"),
         Fault(
             name="offset after all",
             results={"y": lambda x, scale, offset, epsilon: rms_norm(x, scale, epsilon=epsilon) + offset},
