@@ -217,7 +217,7 @@ def judge(
     ]
     if explain and profile is None:
         others = [p for p in profiles(case.dtype) if p not in options]
-        problems = _explained(problems, _explains(expectation, answer, others))
+        problems = _explained(problems, comparisons, expectation, answer, others)
     judgement = _passed(profile, comparisons, answer, case)
     return judgement.with_problems(sorted(problems, key=_severity)) if problems else judgement
 
@@ -397,16 +397,30 @@ def _wrong(comparisons: Sequence[Comparison], dtype: str) -> Iterator[Problem]:
         yield Problem("differs" if coarse else "inaccurate", check, message, worst=worst)
 
 
-def _explained(problems: Sequence[Problem], profile: str | None) -> list[Problem]:
-    """The problems, those of numbers with the profile that would explain them all."""
-    numbers = (msgspec.structs.replace(p, explained_by=profile) if p.worst else p for p in problems)
-    return list(numbers)
+def _explained(
+    problems: Sequence[Problem],
+    comparisons: Sequence[Comparison],
+    expectation: Expectation,
+    answer: Answer,
+    others: Sequence[Profile],
+) -> list[Problem]:
+    """The problems, those of numbers with the first profile that is not declared but would explain them.
+
+    One that explains them all is told of each; else each has its own, since what one array suffers from is
+    no less known where another suffers from something else.
+    """
+    under = [(profile.name, _explains(profile, expectation, answer)) for profile in others]
+    whole = next((name for name, explained in under if len(explained) == len(comparisons)), None)
+
+    def told(problem: Problem) -> Problem:
+        mine = {n for n, one in enumerate(comparisons) if not one.passes and one.check == problem.check}
+        name = whole or next((name for name, explained in under if mine <= explained), None)
+        return msgspec.structs.replace(problem, explained_by=name)
+
+    return [told(problem) if problem.worst else problem for problem in problems]
 
 
-def _explains(expectation: Expectation, answer: Answer, others: Sequence[Profile]) -> str | None:
-    """The first profile that is not declared but would explain the numbers of an answer."""
-    for profile in others:
-        comparisons = compare(*_comparable(expectation.under(profile), answer))
-        if all(c.passes and c.resolved for c in comparisons):
-            return profile.name
-    return None
+def _explains(profile: Profile, expectation: Expectation, answer: Answer) -> set[int]:
+    """Which comparisons pass under a profile."""
+    comparisons = compare(*_comparable(expectation.under(profile), answer))
+    return {n for n, comparison in enumerate(comparisons) if comparison.passes and comparison.resolved}

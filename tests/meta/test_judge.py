@@ -609,6 +609,20 @@ def test_one_profile_must_explain_all_arrays():
     assert judgement.worst.array == "y"
 
 
+def test_one_array_is_explained_where_another_suffers_from_something_else():
+    case = Case(LAYER, (), "bfloat16", "normal", (2, 5))
+    one, two = (k * float(ulp(1.0, HALF)) for k in (1, 2))
+    arrays = {
+        name: (expects([1.0], one), expects([1.0], bound, name="total", check="states"))
+        for name, bound in {"fused": one, "op-by-op": one, "low-accumulator": two}.items()
+    }
+    (off,) = off_by(2, "bfloat16").outputs
+    nothing = np.full_like(off, np.nan)
+    judgement = judge(Stated(case, arrays), Answer((nothing, off)))
+    told = [(problem.check, problem.explained_by) for problem in judgement.problems]
+    assert told == [("special values", None), ("states", "low-accumulator")]
+
+
 def test_a_matrix_product_in_tf32_is_explained_by_name():
     expectation, tf32 = asked(), profiles("float32")[1]
     x, w = (to_precision(expectation.inputs[name], np.float32(tf32.u_in)) for name in ("x", "w"))
