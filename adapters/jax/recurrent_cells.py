@@ -9,6 +9,7 @@ AS_WRITTEN = {
     "fixed": {
         "forget_bias": (1.0, "flax adds 1 to its forget gate"),
         "padded": (False, "flax's layer is told how long sequences are, and takes no mask"),
+        "masked_output": ("zero", "and so puts out nothing else at a masked step"),
         "strides": (1, "flax strides over the state too, whose size must stay"),
         "dilation": (1, "flax's cell is not dilated"),
         "activation": ("tanh", "flax's cell is squashed by tanh"),

@@ -14,7 +14,7 @@ from assay.harness.plan import Question, reaching, refusal
 
 __all__ = ["BUDGET", "drawn", "sample"]
 
-BUDGET = 1580
+BUDGET = 1620
 """Configurations, of each implementation, that are compiled and run."""
 
 ANSWERS = 2000
