@@ -366,9 +366,9 @@ def _zero_sign(comparison: Comparison) -> str:
 
 def _lanes(comparison: Comparison, period: int) -> str:
     """What is to be told of numbers that come again ``period`` places later, and give other bits there."""
-    got = comparison.got.reshape(-1)
-    if not 0 < period < got.size:
+    if not period:
         return ""
+    got = comparison.got.ravel()
     first, again = got[:-period], got[period:]
     bits = f"u{got.itemsize}"
     other = (first.view(bits) != again.view(bits)) & ~(np.isnan(widen(first)) & np.isnan(widen(again)))

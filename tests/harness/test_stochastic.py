@@ -131,6 +131,20 @@ def test_what_is_drawn_stands_the_tests_of_its_own_distribution(distribution):
     assert list(_problems(one, two, distribution, SIGNIFICANCE)) == []
 
 
+def test_nothing_is_read_off_where_an_output_or_a_state_is_missing_or_one_is_too_many():
+    expectation = Expectation(parse("fractional_pool/default/float32/normal/1x97x7x2", all_specs()))
+    (y, *states), gradients = correct(expectation).stored(expectation.case).outputs, ()
+    assert len(states) == 2
+    for outputs, whole in (
+        ((y, *states), True),
+        ((y,), False),
+        ((y, states[0]), False),
+        ((y, *states, y), False),
+        ((y[1:], *states), False),
+    ):
+        assert stochastic._has_shapes(expectation, Answer(outputs, gradients)) == whole
+
+
 # --- boundaries of cells ---
 
 CELLS = Boundaries(97, 64, False)
@@ -140,6 +154,19 @@ OTHERS = CELLS.draw(Stream("boundaries/two"), (65,), "float32")
 
 def cut(cells):
     return np.concatenate([[0], np.cumsum(cells)])
+
+
+class Told(Boundaries):
+    """Boundaries of which one thing is told, with a probability that a test states."""
+
+    def chances(self, drawn):
+        yield "something is told", drawn
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.249, True), (0.251, False)])
+def test_a_quarter_of_the_level_goes_to_each_thing_that_is_told_of_boundaries(share, told):
+    problems = list(_problems(share * SIGNIFICANCE, OTHERS, Told(97, 64, False), SIGNIFICANCE))
+    assert bool(problems) == told
 
 
 @pytest.mark.parametrize("spaced", [False, True])

@@ -17,7 +17,7 @@ from scipy import stats
 
 from assay.harness.judging import stochastic
 from assay.harness.judging.expectation import Expectation, Expected
-from assay.harness.judging.judge import Answer, Judgement, judge
+from assay.harness.judging.judge import Answer, Judgement, _lanes, compare, judge
 from assay.harness.judging.stochastic import OTHER_SEED, SEED, SIGNIFICANCE, is_stochastic, judge_stochastic
 from assay.numerics.dtypes import DTYPES, encode, round_to, widen
 from assay.numerics.generator import Stream
@@ -973,3 +973,29 @@ def test_a_number_that_gives_other_bits_at_another_place_is_told_and_fails_nothi
     (note,) = judgement.notes
     assert note.startswith(f"1 of {131079 - period} numbers give other bits at another place in y: ")
     assert note.endswith(f" at {place}, {widen(other)[0, period + place]!s} at {period + place}")
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "told"),
+    [
+        (1.0, 1.0, False),
+        (1.0, 2.0, True),
+        (2.0, 1.0, True),
+        (np.nan, 1.0, True),
+        (1.0, np.nan, True),
+        (np.nan, -np.nan, False),
+        (0.0, -0.0, True),
+    ],
+)
+def test_nan_is_nan_at_any_place_and_nothing_else_is_equal_but_in_every_bit(first, again, told):
+    (comparison,) = compare([expects([1.0, 1.0], 1.0)], [np.float32([first, again])])
+    assert bool(_lanes(comparison, 1)) == told
+    assert not _lanes(comparison, 0)
+    assert not _lanes(comparison, 2)
+
+
+def test_a_check_that_two_arrays_fail_is_told_of_the_first():
+    case = Case(LAYER, (), "float32", "normal", (2, 5))
+    arrays = {"float32": (expects([1.0], 0.0), expects([1.0], 0.0, name="total"))}
+    judgement = judge(Stated(case, arrays), Answer((np.float32([2.0]), np.float32([3.0]))), explain=False)
+    assert judgement.worst.array == "y"
