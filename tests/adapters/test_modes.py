@@ -227,10 +227,12 @@ for path in ways:
     (outputs, gradients), proof = adapter.in_force(path.name, runner, *asked)
     assert proof == path.shown
     name, shape, bits = adapter.unload(outputs[0])
-    assert (name, shape) == (dtype, (3, 2)), path
+    narrowed = sys.argv[1] == "keras[torch]" and dtype == "float64"  # finding keras-attention-float64-dtype
+    assert (name, shape) == ("float32" if narrowed else dtype, (3, 2)), path
     assert bits == encode(np.full((3, 2), 6, name))[2], path
     if path.differentiates:
-        assert adapter.unload(gradients[0])[2] == encode(np.full((3, 3), 4, name))[2], path
+        own, _, bits = adapter.unload(gradients[0])
+        assert (own, bits) == (dtype, encode(np.full((3, 3), 4, dtype))[2]), path
     others = [prepared(call, layer, silent, path.under), prepared(unlayered, layer, silent)]
     if path.name.startswith(("mixed", "floatx")):
         others.append(prepared(call, plain, silent))
