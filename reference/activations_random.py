@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .activations import softmax, softmax_vjp
 from .checks import Array, require, require_shape
+from .softmax import softmax, softmax_vjp
 
 __all__ = [
     "gumbel_softmax",

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .activations import below_maximum
 from .checks import Array, require, require_rank
+from .softmax import below_maximum
 
 __all__ = [
     "Weights",

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from .activations import below_maximum
 from .checks import Array, require, require_rank
+from .softmax import below_maximum
 
 __all__ = ["dot_product_attention", "dot_product_attention_vjp"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["require", "require_mask", "require_rank", "require_shape"]
+__all__ = ["require", "require_axis", "require_mask", "require_rank", "require_shape"]
 
 Array = Any
 """A NumPy array or an error-carrying one: references take both."""
@@ -14,6 +14,11 @@ def require(condition: object, message: str) -> None:
     """Raise ``ValueError(message)`` unless ``condition`` holds."""
     if not condition:
         raise ValueError(message)
+
+
+def require_axis(x: Array, axis: int) -> None:
+    """Raise unless ``x`` has this axis, counted from the front or from the back."""
+    require(-x.ndim <= axis < x.ndim, f"axis must be an axis of an array of shape {x.shape}; got {axis}")
 
 
 def require_rank(name: str, array: Array, rank: int, axes: str) -> None:

@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from .activations import softmax, softmax_vjp
 from .checks import Array, require, require_mask, require_rank, require_shape
 from .dropping import DroppingGRU, DroppingLSTM, DroppingRNN, Mask
 from .lstm_variants import layer_norm_lstm, layer_norm_lstm_vjp
-from .recurrent_sequences import stacked_lstm, stacked_lstm_vjp
+from .recurrent_stacked import stacked_lstm, stacked_lstm_vjp
+from .softmax import softmax, softmax_vjp
 from .steps import Carry
 
 __all__ = [

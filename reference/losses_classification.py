@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit, log_expit
 
-from .activations import log_softmax
 from .checks import Array, require, require_shape
 from .distributions import (
     check_classes,
     shares_of_classes,
 )
 from .reductions import LeftOut, elements, reduce, rows, share_out, spread
+from .softmax import log_softmax
 
 __all__ = [
     "sigmoid_cross_entropy",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit, log_expit
 
-from .activations import log_softmax, softmax, softmax_vjp, sparsemax
 from .activations_piecewise import sparse_plus, sparse_plus_vjp
 from .checks import Array, require, require_shape
 from .distributions import (
@@ -18,6 +17,7 @@ from .distributions import (
 )
 from .losses_classification import softmax_over
 from .reductions import elements, rows
+from .softmax import log_softmax, softmax, softmax_vjp, sparsemax
 
 __all__ = [
     "MAX_FUNCTIONS",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .activations import log_softmax
 from .chain import chained, part
 from .checks import Array, require, require_rank, require_shape
 from .dense import dense
+from .softmax import log_softmax
 
 __all__ = [
     "adaptive_log_probs",

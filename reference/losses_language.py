@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit, log_expit
 
-from .activations import log_softmax, softmax
 from .checks import Array, require, require_rank, require_shape
 from .losses_classification import sparse_softmax_cross_entropy, sparse_softmax_cross_entropy_vjp
 from .reductions import reduce, spread
+from .softmax import log_softmax, softmax
 
 __all__ = [
     "DIVERGENCES",

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit
 
-from .activations import softmax, softmax_vjp
 from .checks import Array, require, require_shape
 from .reductions import reduce, spread
+from .softmax import softmax, softmax_vjp
 
 __all__ = ["tversky", "tversky_vjp"]
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..numerics.magnitude import magnitude
-from .activations import log_softmax
 from .checks import Array, require, require_rank, require_shape
 from .reductions import elements, reduce, rows, spread
+from .softmax import log_softmax
 
 __all__ = [
     "EPSILON_PLACES",

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit, log_expit
 
-from .activations import log_softmax
 from .checks import Array, require, require_rank, require_shape
 from .losses_classification import sigmoid_cross_entropy
+from .softmax import log_softmax
 
 __all__ = [
     "ACCIDENTAL_HITS",

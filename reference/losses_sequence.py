@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .activations import log_softmax
 from .checks import Array, require, require_rank, require_shape
 from .losses_classification import sparse_softmax_cross_entropy, sparse_softmax_cross_entropy_vjp
 from .reductions import reduce, spread
+from .softmax import log_softmax
 
 __all__ = [
     "AVERAGES",

@@ -7,18 +7,9 @@ import math
 import numpy as np
 
 from .checks import Array, require, require_shape
-from .normalization import (
-    batch_norm,
-    batch_norm_vjp,
-    centred_vjp,
-    instance_norm,
-    instance_norm_vjp,
-    moments_of,
-    normalized,
-    pivot_of,
-    rms_norm,
-    rms_norm_vjp,
-)
+from .normalization import instance_norm, instance_norm_vjp, rms_norm, rms_norm_vjp
+from .normalization_batch import batch_norm, batch_norm_vjp
+from .standardizing import centred_vjp, moments_of, normalized, pivot_of
 
 __all__ = [
     "POWERS",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit
 
-from .activations import logsumexp, logsumexp_vjp, softmax, softmax_vjp
 from .checks import Array, require, require_rank, require_shape
 from .selection import greatest, plain, scattered
+from .softmax import logsumexp, logsumexp_vjp, softmax, softmax_vjp
 
 __all__ = [
     "load_balancing_loss",

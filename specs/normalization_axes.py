@@ -5,9 +5,10 @@ from __future__ import annotations
 from ..reference import normalization_axes as reference
 from .language.spec import Constraint, Input, Parameter, Source, Spec
 from .normalization import BIAS as CHANNEL_BIAS
-from .normalization import EPSILON, USE_BIAS, USE_SCALE, batch_norm, instance_norm, layer_norm, rms_norm
+from .normalization import EPSILON, USE_BIAS, USE_SCALE, instance_norm, layer_norm, rms_norm
 from .normalization import SCALE as CHANNEL_SCALE
 from .normalization import X as ANY_RANK
+from .normalization_batch import batch_norm
 
 X = Input("x", "batch, height, width, channels", meaning="what is normalized")
 ALONG = "*((height, width, channels)[a - 1] for a in (axes if parameters_along == 'normalized' else (3,)))"

@@ -68,7 +68,7 @@ SIMPLE_RNN = Cell(
 )
 
 
-def _marks(given: str = "", least: str = "1") -> tuple[Input, Input]:
+def marks(given: str = "", least: str = "1") -> tuple[Input, Input]:
     """What marks the steps that count, under a condition that ends in ``and``, if there is one."""
     return (
         Input(
@@ -102,7 +102,7 @@ NOT_PADDED = "not padded and (masked_output != 'zero' or marked_by != 'lengths')
 COMPUTED = "masked_output == 'computed' and marked_by == 'mask'"
 
 
-def _each(inputs: Iterable[Input], parts: str) -> tuple[Input, ...]:
+def each_part(inputs: Iterable[Input], parts: str) -> tuple[Input, ...]:
     """The same inputs with an axis of these parts in front."""
     return tuple(dataclasses.replace(given, axes=f"{parts}, {given.axes}") for given in inputs)
 
@@ -120,7 +120,7 @@ def _masked(
             X,
             *cell.carry,
             *cell.weights,
-            *_marks(least="shortest"),
+            *marks(least="shortest"),
         ),
         outputs=("y", *cell.finals),
         parameters=(
@@ -179,9 +179,9 @@ def _bidirectional(
         reference=layer,
         inputs=(
             X,
-            *_each(cell.carry, "2"),
-            *_each(cell.weights, "2"),
-            *_marks("padded and "),
+            *each_part(cell.carry, "2"),
+            *each_part(cell.weights, "2"),
+            *marks("padded and "),
         ),
         outputs=("y", *cell.finals),
         parameters=(
@@ -219,90 +219,3 @@ def _bidirectional(
 bidirectional_lstm = _bidirectional(LSTM, reference.bidirectional_lstm, SIZES, DATA)
 bidirectional_gru = _bidirectional(GRU, reference.bidirectional_gru)
 bidirectional_simple_rnn = _bidirectional(SIMPLE_RNN, reference.bidirectional_simple_rnn)
-
-STACKED_SIZES = ((3, 4, 2, 5), (1, 1, 1, 1), (2, 2, 9, 8))
-
-
-def _stacked(
-    cell: Cell,
-    layer: Function,
-    sizes: tuple[tuple[int, ...], ...] = STACKED_SIZES,
-    data: tuple[str, ...] = ("normal", "wide"),
-) -> Spec:
-    """The spec of layers, each over the outputs of the one below."""
-    kernel, *others = cell.weights
-    return Spec(
-        reference=layer,
-        inputs=(
-            X,
-            *_each(cell.carry, "layers"),
-            kernel,
-            Input("upper_kernels", kernel.axes.replace("features", "layers - 1, units"), kind="weight"),
-            *_each(others, "layers"),
-            *_marks("padded and "),
-        ),
-        outputs=("y", *cell.finals),
-        parameters=(
-            *cell.parameters,
-            Parameter("layers", (2, 3), "how many"),
-            PADDED,
-            MARKED_BY,
-            MASKED_OUTPUT,
-        ),
-        excluded=(*cell.excluded, NOT_PADDED, COMPUTED),
-        sizes=sizes,
-        data=data,
-        sources=(Source("Graves, Mohamed and Hinton (2013)", "https://arxiv.org/abs/1303.5778"),),
-    )
-
-
-stacked_lstm = _stacked(LSTM, reference.stacked_lstm, data=DATA)
-stacked_gru = _stacked(GRU, reference.stacked_gru)
-stacked_simple_rnn = _stacked(SIMPLE_RNN, reference.stacked_simple_rnn)
-
-STATEFUL_SIZES = ((3, 2, 4, 7, 5), (1, 1, 1, 1, 1), (2, 3, 1, 9, 8))
-
-
-def _stateful(
-    cell: Cell,
-    layer: Function,
-    sizes: tuple[tuple[int, ...], ...] = STATEFUL_SIZES[:2],
-    data: tuple[str, ...] = ("normal", "wide"),
-) -> Spec:
-    """The spec of two calls of a layer, and what comes between them."""
-    return Spec(
-        reference=layer,
-        inputs=(
-            Input("x", "batch, time, features", meaning="of the first call"),
-            Input(
-                "other",
-                "batch, time, features",
-                meaning="what is predicted in between",
-                when="between == 'predict'",
-            ),
-            Input("later", "batch, steps, features", meaning="of the last call"),
-            *cell.weights,
-        ),
-        outputs=("y", "y_later", *cell.finals),
-        parameters=(
-            *cell.parameters,
-            Parameter("between", ("nothing", "predict", "reset"), "what comes between the two calls"),
-            Parameter(
-                "kept_by",
-                ("layer", "caller"),
-                "who keeps the carry from call to call: a prediction in between moves that of a layer",
-                facet=True,
-            ),
-        ),
-        excluded=cell.excluded,
-        axes="batch time steps features units",
-        sizes=sizes,
-        data=data,
-    )
-
-
-# In the tails, and with a single step a call, least is rounded: there the smallest faults of a gradient show
-# in bfloat16. Of tiny numbers all gates are alike, and so are the errors of library functions.
-stateful_lstm = _stateful(LSTM, reference.stateful_lstm, STATEFUL_SIZES, (*DATA, "tails"))
-stateful_gru = _stateful(GRU, reference.stateful_gru, (*STATEFUL_SIZES[:2], (2, 1, 1, 1, 2)))
-stateful_simple_rnn = _stateful(SIMPLE_RNN, reference.stateful_simple_rnn)

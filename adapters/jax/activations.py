@@ -9,16 +9,12 @@ SELU = {
     "zero_gradient == 'left' or data not in ('zeros', 'specials')": "takes the slope left of zero",
     "nan_gradient == 'nan' or data != 'specials'": "gives NaN where x is NaN",
 }
-SHIFTED = {"infinite_logit": ("nan", "takes the largest logit, ∞, from itself")}
-AS_THEY_ARE = {"temperature": (1.0, "has no temperature")}
 SOFTPLUS = {"beta": (1.0, "has no beta"), "threshold": (None, "has no threshold")}
 
 function("relu", "jax.nn.relu", where=NAN_GRADIENT)
 function("gelu", "jax.nn.gelu", {"approximate": "approximate"})
 function("silu", "jax.nn.silu")
 function("selu", "jax.nn.selu", where=SELU)
-function("softmax", "jax.nn.softmax", {"axis": "axis"}, fixed=SHIFTED | AS_THEY_ARE)
-function("log_softmax", "jax.nn.log_softmax", {"axis": "axis"}, fixed=SHIFTED)
 function("identity", "jax.nn.identity")
 function("sigmoid", "jax.nn.sigmoid")
 function("sigmoid", "jax.lax.logistic")
@@ -31,11 +27,3 @@ function("exponential", "jax.numpy.exp")
 function("log1mexp", "jax.nn.log1mexp")
 function("squareplus", "jax.nn.squareplus", {"b": "b"})
 function("glu", "jax.nn.glu", {"axis": "axis"})
-AXES = {"axis": "axis", "keepdims": "keepdims", "where": "mask"}
-MEAN = {"mean": (True, "is the mean"), "weighted": (False, "takes no weights")}
-function("logsumexp", "jax.nn.logsumexp", AXES | {"b": "weights"}, fixed={"mean": (False, "is the sum")})
-function("logsumexp", "jax.nn.logmeanexp", AXES, unused=("weights",), fixed=MEAN)
-WHERE = {"axis": "axis", "where": "mask"}
-SELECTS = {"masking": ("select", "leaves out what does not count")}
-function("masked_softmax", "jax.nn.softmax(where)", WHERE, fixed=SELECTS)
-function("masked_log_softmax", "jax.nn.log_softmax(where)", WHERE, fixed=SELECTS)

@@ -52,7 +52,7 @@ def masked_lstm_nnx(x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, d
 def masked_gru_nnx(
     x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, mask, *, direction, return_sequences
 ):
-    h, y = _masked_nnx(_gru(kernel, recurrent_kernel, bias), x, h, lengths, direction)
+    h, y = _masked_nnx(gru_cell(kernel, recurrent_kernel, bias), x, h, lengths, direction)
     return y if return_sequences else y[:, -1], h
 
 
@@ -60,7 +60,7 @@ def masked_gru_nnx(
 def masked_simple_rnn_nnx(
     x, h, kernel, recurrent_kernel, bias, lengths, mask, *, direction, return_sequences
 ):
-    h, y = _masked_nnx(_simple_rnn(kernel, recurrent_kernel, bias), x, h, lengths, direction)
+    h, y = _masked_nnx(simple_rnn_cell(kernel, recurrent_kernel, bias), x, h, lengths, direction)
     return y if return_sequences else y[:, -1], h
 
 
@@ -102,7 +102,7 @@ def _masked_linen(cell, weights, x, carry, lengths, direction):
 
 @binds("masked_lstm", "jax.experimental.rnn.lstm_ref", where=FORWARD | LENGTHS | ZERO)
 def masked_lstm_experimental(x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, return_sequences):
-    y, h, c = _lstm_ref(x, h[None], c[None], kernel[None], recurrent_kernel[None], bias[None], lengths)
+    y, h, c = lstm_ref(x, h[None], c[None], kernel[None], recurrent_kernel[None], bias[None], lengths)
     return y if return_sequences else y[:, -1], h[0], c[0]
 
 
@@ -184,14 +184,14 @@ def bidirectional_lstm_nnx(x, h, c, kernel, recurrent_kernel, bias, lengths, mas
 def bidirectional_gru_nnx(
     x, h, kernel, recurrent_kernel, bias, recurrent_bias, lengths, mask, *, merge, returns
 ):
-    cells = [_gru(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
+    cells = [gru_cell(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
     ends, y = _both_nnx(cells, x, h, lengths, merge)
     return _ends(y, ends, merge, returns)
 
 
 @binds("bidirectional_simple_rnn", "flax.nnx.Bidirectional", where=PADDED)
 def bidirectional_simple_rnn_nnx(x, h, kernel, recurrent_kernel, bias, lengths, mask, *, merge, returns):
-    cells = [_simple_rnn(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
+    cells = [simple_rnn_cell(kernel[n], recurrent_kernel[n], bias[n]) for n in range(2)]
     ends, y = _both_nnx(cells, x, h, lengths, merge)
     return _ends(y, ends, merge, returns)
 
@@ -243,7 +243,7 @@ def _both_linen(cells, weights, x, carries, lengths, merge):
 
 @binds("bidirectional_lstm", "jax.experimental.rnn.lstm_ref(bidirectional)", where=JOINED | ZERO)
 def bidirectional_lstm_experimental(x, h, c, kernel, recurrent_kernel, bias, lengths, mask, *, returns):
-    y, h, c = _lstm_ref(x, h, c, kernel, recurrent_kernel, bias, lengths, bidirectional=True)
+    y, h, c = lstm_ref(x, h, c, kernel, recurrent_kernel, bias, lengths, bidirectional=True)
     return {"sequence": y, "ends": jnp.concatenate([h[0], h[1]], -1), "last_step": y[:, -1]}[returns], h, c
 
 
@@ -268,14 +268,14 @@ def lstm_cell(kernel, recurrent_kernel, bias):
     return cell
 
 
-def _gru(kernel, recurrent_kernel, bias):
+def gru_cell(kernel, recurrent_kernel, bias):
     cell = nnx.GRUCell(len(kernel), len(recurrent_kernel), param_dtype=kernel.dtype, rngs=nnx.Rngs(0))
     assign(cell.dense_i, kernel, bias)
     assign(cell.dense_h, recurrent_kernel)
     return cell
 
 
-def _simple_rnn(kernel, recurrent_kernel, bias):
+def simple_rnn_cell(kernel, recurrent_kernel, bias):
     dtypes = {"dtype": kernel.dtype, "param_dtype": kernel.dtype}
     cell = nnx.SimpleCell(len(kernel), len(recurrent_kernel), **dtypes, rngs=nnx.Rngs(0))
     assign(cell.dense_i, kernel, bias)
@@ -283,7 +283,7 @@ def _simple_rnn(kernel, recurrent_kernel, bias):
     return cell
 
 
-def _lstm_ref(x, h, c, kernel, recurrent_kernel, bias, lengths, layers=1, bidirectional=False):
+def lstm_ref(x, h, c, kernel, recurrent_kernel, bias, lengths, layers=1, bidirectional=False):
     from jax.experimental import rnn
 
     lengths = jnp.full(len(x), x.shape[1], jnp.int32) if lengths is None else lengths
@@ -292,97 +292,3 @@ def _lstm_ref(x, h, c, kernel, recurrent_kernel, bias, lengths, layers=1, bidire
         dict(enumerate(bias)), dict(enumerate(jnp.zeros_like(bias))), lengths, x.shape[-1], h.shape[-1],
         layers, 0.0, bidirectional,
     )  # fmt: skip
-
-
-@binds("stacked_lstm", "flax.nnx.RNN", where=PADDED, composition=True)
-def stacked_lstm_nnx(x, h, c, kernel, upper_kernels, recurrent_kernel, bias, lengths, mask):
-    cells = _layers(lstm_cell, kernel, upper_kernels, recurrent_kernel, bias)
-    y, finals = _stacked_nnx(cells, x, list(zip(c, h, strict=True)), lengths)
-    final_c, final_h = zip(*finals, strict=True)
-    return y, jnp.stack(final_h), jnp.stack(final_c)
-
-
-@binds("stacked_gru", "flax.nnx.RNN", where=PADDED | RESET_AFTER | NO_CANDIDATE_BIAS, composition=True)
-def stacked_gru_nnx(x, h, kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, lengths, mask):
-    cells = _layers(_gru, kernel, upper_kernels, recurrent_kernel, bias)
-    y, finals = _stacked_nnx(cells, x, h, lengths)
-    return y, jnp.stack(finals)
-
-
-@binds("stacked_simple_rnn", "flax.nnx.RNN", where=PADDED, composition=True)
-def stacked_simple_rnn_nnx(x, h, kernel, upper_kernels, recurrent_kernel, bias, lengths, mask):
-    cells = _layers(_simple_rnn, kernel, upper_kernels, recurrent_kernel, bias)
-    y, finals = _stacked_nnx(cells, x, h, lengths)
-    return y, jnp.stack(finals)
-
-
-def _layers(cell, kernel, upper_kernels, *others):
-    """A cell with the weights of each layer."""
-    return [cell(*weights) for weights in zip((kernel, *upper_kernels), *others, strict=True)]
-
-
-def _stacked_nnx(cells, x, carries, lengths):
-    finals = []
-    for cell, carry in zip(cells, carries, strict=True):
-        final, x = nnx.RNN(cell)(x, initial_carry=carry, seq_lengths=lengths, return_carry=True)
-        finals.append(final)
-    return x, finals
-
-
-@binds("stacked_gru", "flax.linen.RNN", where=PADDED | RESET_AFTER, composition=True)
-def stacked_gru_linen(x, h, kernel, upper_kernels, recurrent_kernel, bias, recurrent_bias, lengths, mask):
-    own = [None] * len(h) if recurrent_bias is None else recurrent_bias
-    layers, finals = linen.RNN(linen.GRUCell(h.shape[-1])), []
-    for weights in zip((kernel, *upper_kernels), recurrent_kernel, bias, own, h, strict=True):
-        variables = {"params": {"cell": gru_weights(*weights[:-1])}}
-        marks = {"initial_carry": weights[-1], "seq_lengths": lengths}
-        final, x = layers.apply(variables, x, **marks, return_carry=True)
-        finals.append(final)
-    return x, jnp.stack(finals)
-
-
-@binds("stacked_lstm", "jax.experimental.rnn.lstm_ref(num_layers)", where=LENGTHS | ZERO)
-def stacked_lstm_experimental(x, h, c, kernel, upper_kernels, recurrent_kernel, bias, lengths, mask):
-    return _lstm_ref(x, h, c, (kernel, *upper_kernels), recurrent_kernel, bias, lengths, layers=len(h))
-
-
-HANDED = {"kept_by == 'caller'": "a layer of flax keeps no carry: its caller hands it on"}
-
-
-@binds("stateful_lstm", "flax.nnx.RNN", where=HANDED)
-def stateful_lstm_nnx(x, other, later, kernel, recurrent_kernel, bias, *, between):
-    y, (c, h), y_later = _calls(lstm_cell(kernel, recurrent_kernel, bias), x, other, later, between)
-    return y, y_later, h, c
-
-
-@binds("stateful_gru", "flax.nnx.RNN", where=HANDED | RESET_AFTER | NO_CANDIDATE_BIAS)
-def stateful_gru_nnx(x, other, later, kernel, recurrent_kernel, bias, recurrent_bias, *, between):
-    y, h, y_later = _calls(_gru(kernel, recurrent_kernel, bias), x, other, later, between)
-    return y, y_later, h
-
-
-@binds("stateful_simple_rnn", "flax.nnx.RNN", where=HANDED)
-def stateful_simple_rnn_nnx(x, other, later, kernel, recurrent_kernel, bias, *, between):
-    y, h, y_later = _calls(_simple_rnn(kernel, recurrent_kernel, bias), x, other, later, between)
-    return y, y_later, h
-
-
-def _calls(cell, x, other, later, between):
-    """Two calls, and what comes between them."""
-    layer = nnx.RNN(cell, return_carry=True, rngs=nnx.Rngs(0))
-    carry, y = layer(x)
-    if between == "predict":
-        layer(other)
-    return y, *(layer(later) if between == "reset" else layer(later, initial_carry=carry))
-
-
-@binds("stateful_gru", "flax.linen.RNN", where=HANDED | RESET_AFTER)
-def stateful_gru_linen(x, other, later, kernel, recurrent_kernel, bias, recurrent_bias, *, between):
-    layer = linen.RNN(linen.GRUCell(len(recurrent_kernel), param_dtype=x.dtype), return_carry=True)
-    weights = {"params": {"cell": gru_weights(kernel, recurrent_kernel, bias, recurrent_bias)}}
-    carry, y = layer.apply(weights, x)
-    if between == "predict":
-        layer.apply(weights, other)
-    carry = None if between == "reset" else carry
-    h, y_later = layer.apply(weights, later, initial_carry=carry)
-    return y, y_later, h

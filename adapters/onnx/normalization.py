@@ -17,29 +17,6 @@ def filled(weight, x, value):
 
 
 function(
-    "batch_norm",
-    "onnx.BatchNormalization",
-    EPSILON | {"momentum": "momentum", "training_mode": "1"},
-    calls="node('BatchNormalization', 15, 3)",
-    on=f"{X}, {AFFINE}, running_mean, running_variance",
-    gives="y, mean, variance",
-    returns=f"{Y}, mean, variance",
-    fixed={
-        "bessel": (False, "updates the running variance with that of the batch as a whole"),
-        "lone_value": ("bias", "gives the bias for a single value per channel"),
-        "infinite_mean": ("sum", "divides a sum by the count"),
-    },
-)
-function(
-    "batch_norm_inference",
-    "onnx.BatchNormalization",
-    EPSILON,
-    calls="node('BatchNormalization', 15)",
-    on=f"{X}, {AFFINE}, mean, variance",
-    returns=Y,
-    unused=("constant_statistics", "centred"),
-)
-function(
     "instance_norm",
     "onnx.InstanceNormalization",
     EPSILON,

@@ -9,17 +9,12 @@ SELU = {
     "zero_gradient == 'right' or data not in ('zeros', 'specials')": "takes the slope right of zero",
     "nan_gradient == 'pass' or data != 'specials'": "lets the cotangent through where x is NaN",
 }
-SHIFTED = {"infinite_logit": ("nan", "takes the largest logit, ∞, from itself")}
-AS_THEY_ARE = {"temperature": (1.0, "has no temperature")}
-ONE = {"axis != (1, 3)": "takes one axis"}
 SOFTPLUS = {"beta": (1.0, "has no beta"), "threshold": (None, "has no threshold")}
 
 function("relu", "tf.nn.relu", where=NAN_GRADIENT)
 function("gelu", "tf.nn.gelu", {"approximate": "approximate"})
 function("silu", "tf.nn.silu", {"beta": "1.0"})
 function("selu", "tf.nn.selu", where=SELU)
-function("softmax", "tf.nn.softmax", {"axis": "axis"}, where=ONE, fixed=SHIFTED | AS_THEY_ARE)
-function("log_softmax", "tf.nn.log_softmax", {"axis": "axis"}, where=ONE, fixed=SHIFTED)
 function("identity", "tf.identity")
 function("sigmoid", "tf.nn.sigmoid")
 function("tanh", "tf.nn.tanh")
@@ -27,8 +22,4 @@ function("log_sigmoid", "tf.math.log_sigmoid")
 function("softplus", "tf.nn.softplus", fixed=SOFTPLUS)
 function("softsign", "tf.nn.softsign")
 function("exponential", "tf.exp")
-NO_MASK = {"mean": (False, "has no mean"), "masked": (False, "takes no mask")}
-UNWEIGHTED = {"weighted": (False, "takes no weights")}
-AXES = {"axis": "axis", "keepdims": "keepdims"}
-function("logsumexp", "tf.reduce_logsumexp", AXES, unused=("mask", "weights"), fixed=NO_MASK | UNWEIGHTED)
 function("swish", "tf.nn.silu", {"beta": "beta"})

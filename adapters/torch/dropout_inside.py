@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .framework import F, binds, torch
 from .modules import function, functional_call, module
-from .recurrent_sequences import STACK
-from .recurrent_sequences import weights_of_layers as weights_of_layers  # rows name it
+from .recurrent_stacked import STACK
+from .recurrent_stacked import weights_of_layers as weights_of_layers  # rows name it
 
 NONE_SHARED = {"shared": ("none", "draws a mask for each sample and head")}
 ONE_DEPTH = {"values == depth": "heads are equal parts of the features that a projection gives"}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .modules import function, module
-from .normalization import AFFINE, SPATIAL, STATISTICS, UPDATED, WEIGHT, X
+from .normalization import AFFINE, WEIGHT, X
+from .normalization_batch import SPATIAL, STATISTICS, UPDATED
 
 LAST = {
     "max(axes) == 3 and (len(axes) == 1 or axes[0] == 4 - len(axes))": "normalizes the last axes",

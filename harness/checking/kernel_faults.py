@@ -19,7 +19,7 @@ from ...reference.convolution import conv
 from ...reference.windows import extents, padding_widths
 from ...specs.language.spec import Spec
 from ...specs.language.variant import Fault
-from ...specs.variants import normalization
+from ...specs.variants import normalization, normalization_batch, standardizing
 from ..auditing.faults import GeneralFault
 from ..auditing.variants import Result, correct, gradients_of, outputs_of
 from ..judging.expectation import Expectation
@@ -144,17 +144,17 @@ def _of_statistics(spec: Spec, told: str, width: Width) -> Iterator[Fault]:
 
 def _with_squares_of_lanes(width: Width, x: Array, axes: Axes) -> tuple[Array, Array]:
     """``x - μ`` is taken of the padding as well: each lane of it adds ``μ²`` to the sum of squares."""
-    mean, (_, variance) = normalization.mean_of(x, axes), normalization.centred(x, axes)
-    count = normalization.count_of(x, axes)
+    mean, (_, variance) = standardizing.mean_of(x, axes), standardizing.centred(x, axes)
+    count = standardizing.count_of(x, axes)
     return mean, variance + (width(count) - count) / max(count, 1) * np.square(mean)
 
 
 def _by_width_of_block(width: Width, x: Array, axes: Axes) -> tuple[Array, Array]:
     """Mean and variance divide by the width of the block."""
-    count = normalization.count_of(x, axes)
+    count = standardizing.count_of(x, axes)
     share = count / max(width(count), 1)
-    mean = share * normalization.mean_of(x, axes)
-    return mean, share * normalization.mean_of(np.square(x - mean), axes)
+    mean = share * standardizing.mean_of(x, axes)
+    return mean, share * standardizing.mean_of(np.square(x - mean), axes)
 
 
 def _standardized(moments: Moments, x: Array, axes: Axes, epsilon: float) -> Array:
@@ -177,10 +177,10 @@ def _batch_norm(
     """Batch normalization whose running moments are those by which its values are standardized."""
     axes = tuple(range(x.ndim - 1))
     mean, variance = moments(x, axes)
-    count = normalization.count_of(x, axes)
+    count = standardizing.count_of(x, axes)
     spread = variance * (count / max(count - 1, 1)) if bessel else variance
     return (
-        normalization.affine((x - mean) / np.sqrt(variance + epsilon), scale, bias),
+        standardizing.affine((x - mean) / np.sqrt(variance + epsilon), scale, bias),
         momentum * running_mean + (1 - momentum) * np.reshape(mean, running_mean.shape),
         momentum * running_variance + (1 - momentum) * np.reshape(spread, running_variance.shape),
     )
@@ -192,7 +192,8 @@ STATISTICS: dict[str, Callable[..., tuple[Array, Array]]] = {
 }
 
 NORMALIZED: dict[str, Callable[..., Any]] = {
-    name: getattr(normalization, name) for name in ("layer_norm", "group_norm", "instance_norm", "batch_norm")
+    **{name: getattr(normalization, name) for name in ("layer_norm", "group_norm", "instance_norm")},
+    "batch_norm": normalization_batch.batch_norm,
 }
 """By spec: the layer, its values standardized in some way."""
 

@@ -49,7 +49,14 @@ MANY = 2**15
 FEW = 2**13
 """Elements of such shorter axes at most."""
 
-STEPWISE = ("recurrent", "recurrent_sequences", "lstm_variants", "masking", "losses_sequence")
+STEPWISE = (
+    "recurrent",
+    "recurrent_sequences",
+    "recurrent_stacked",
+    "lstm_variants",
+    "masking",
+    "losses_sequence",
+)
 """Families that go along an axis step by step, where the bound of an error grows with every step."""
 
 EACH_WITH_EACH = ("pdist", "ntxent", "circle")

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from ...reference.activations import softmax, softmax_vjp
 from ...reference.activations_random import gumbel_softmax_vjp
+from ...reference.softmax import softmax, softmax_vjp
 from ..language.variant import Control, Fault
 from .dropout import shared_along
 

@@ -9,11 +9,11 @@ import numpy as np
 from scipy.special import expit, xlogy
 
 from ...numerics.dtypes import dtype, nearest
-from ...reference.activations import log_softmax, softmax
 from ...reference.losses_classification import softmax_cross_entropy, softmax_over
 from ...reference.reductions import elements, reduce, rows, share_out
+from ...reference.softmax import log_softmax, softmax
 from ..language.variant import Control, Fault, each_way
-from .activations import log_of_softmax, log_softmax_without_shift
+from .softmax import log_of_softmax, log_softmax_without_shift
 
 Array = Any
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from scipy.special import xlogy
 
-from ...reference.activations import log_softmax
 from ...reference.losses_divergence import kl_divergence_vjp, terms_over
 from ...reference.reductions import reduce, spread
+from ...reference.softmax import log_softmax
 from ..language.variant import Control, Fault, each_way
 from .losses_classification import BASE_2
 

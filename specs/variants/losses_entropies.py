@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, log_expit
 
-from ...reference.activations import log_softmax, softmax, sparsemax
 from ...reference.losses_classification import softmax_over
 from ...reference.reductions import elements, reduce, rows
+from ...reference.softmax import log_softmax, softmax, sparsemax
 from ..language.variant import Control, Fault, each_way
 from .losses_classification import MEAN_FOR_SUM, SUM_FOR_MEAN
 

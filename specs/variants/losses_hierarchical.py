@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...reference.activations import log_softmax
+from ...reference.softmax import log_softmax
 from ..language.variant import Control, Fault, each_way
 
 Array = Any

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from ...reference.activations import log_softmax, softmax
 from ...reference.losses_classification import sparse_softmax_cross_entropy
 from ...reference.losses_language import token_cross_entropy
 from ...reference.reductions import reduce
+from ...reference.softmax import log_softmax, softmax
 from ..language.variant import Control, Fault
 
 Array = Any

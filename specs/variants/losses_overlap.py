@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from ...reference.activations import softmax
 from ...reference.reductions import reduce
+from ...reference.softmax import softmax
 from ..language.variant import Control, Fault, each_way
 from .losses_classification import MEAN_FOR_SUM, SUM_FOR_MEAN
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, xlogy
 
-from ...reference.activations import softmax
 from ...reference.reductions import reduce, single_elements, single_rows
+from ...reference.softmax import softmax
 from ..language.variant import Control, Fault, each_way
 from .losses_classification import BASE_2
 

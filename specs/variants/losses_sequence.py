@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ...reference.activations import log_softmax
 from ...reference.losses_classification import sparse_softmax_cross_entropy
 from ...reference.reductions import reduce
+from ...reference.softmax import log_softmax
 from ..language.variant import Control, Fault
 from .losses_classification import BASE_2
 

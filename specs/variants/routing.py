@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import expit
 
 from ...numerics.dtypes import DTYPES, nearest
-from ...reference.activations import softmax
 from ...reference.selection import greatest
+from ...reference.softmax import softmax
 from ..language.variant import Control, Fault
 
 Array = Any

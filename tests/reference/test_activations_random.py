@@ -9,7 +9,6 @@ from support.complex_step import directional_derivative
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
-from assay.reference.activations import softmax, softmax_vjp
 from assay.reference.activations_piecewise import leaky_relu, leaky_relu_vjp
 from assay.reference.activations_random import (
     gumbel_softmax,
@@ -19,6 +18,7 @@ from assay.reference.activations_random import (
     rrelu,
     rrelu_vjp,
 )
+from assay.reference.softmax import softmax, softmax_vjp
 from assay.specs.activations_random import read_drawn, read_noise
 
 X = Stream("random/x").normal((4, 5))

@@ -8,7 +8,6 @@ import pytest
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
-from assay.reference.activations import softmax, softmax_vjp
 from assay.reference.attention import dot_product_attention, dot_product_attention_vjp
 from assay.reference.attention_biases import (
     alibi_attention,
@@ -17,6 +16,7 @@ from assay.reference.attention_biases import (
     scaled_masked_softmax,
     scaled_masked_softmax_vjp,
 )
+from assay.reference.softmax import softmax, softmax_vjp
 
 BATCH, HEADS, KEYS, DEPTH, VALUES = 2, 3, 4, 2, 3
 

@@ -17,7 +17,6 @@ from support.proof import assert_same, carried, proves
 from assay.numerics.carried import carry
 from assay.numerics.data import data_set
 from assay.numerics.profiles import profiles
-from assay.reference.activations import log_softmax, log_softmax_vjp, softmax, softmax_vjp
 from assay.reference.losses_classification import (
     sigmoid_cross_entropy,
     sigmoid_cross_entropy_vjp,
@@ -31,6 +30,7 @@ from assay.reference.losses_regression import (
     smooth_l1_vjp,
 )
 from assay.reference.recurrent import gru, lstm, simple_rnn
+from assay.reference.softmax import log_softmax, log_softmax_vjp, softmax, softmax_vjp
 from assay.specs import all_specs
 
 # --- functions of one element ---

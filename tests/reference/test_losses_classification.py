@@ -10,7 +10,6 @@ import pytest
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
-from assay.reference.activations import log_softmax, softmax
 from assay.reference.losses_classification import (
     sigmoid_cross_entropy,
     sigmoid_cross_entropy_vjp,
@@ -27,6 +26,7 @@ from assay.reference.losses_probabilities import (
     binary_cross_entropy,
     categorical_cross_entropy,
 )
+from assay.reference.softmax import log_softmax, softmax
 
 LOGITS = 4.0 * Stream("logits").normal((5, 3, 7))
 LABELS = Stream("labels").integers(0, 7, (5, 3))

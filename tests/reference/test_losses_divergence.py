@@ -13,7 +13,6 @@ from assay.numerics.dtypes import dtype
 from assay.numerics.generator import Stream
 from assay.numerics.profiles import profiles
 from assay.numerics.tolerance import tolerance
-from assay.reference.activations import log_softmax, softmax
 from assay.reference.losses_divergence import (
     generalized_kl_divergence,
     generalized_kl_divergence_vjp,
@@ -24,6 +23,7 @@ from assay.reference.losses_divergence import (
     kl_divergence_with_log_targets,
     kl_divergence_with_log_targets_vjp,
 )
+from assay.reference.softmax import log_softmax, softmax
 
 LOGITS = 4.0 * Stream("logits").normal((5, 3, 7))
 TARGETS = Stream("targets").uniform((5, 3, 7))

@@ -9,7 +9,6 @@ from scipy.special import expit
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
-from assay.reference.activations import softmax
 from assay.reference.losses_classification import (
     sigmoid_cross_entropy,
     sigmoid_cross_entropy_vjp,
@@ -37,6 +36,7 @@ from assay.reference.losses_entropies import (
     sparsemax_loss,
     sparsemax_loss_vjp,
 )
+from assay.reference.softmax import softmax
 
 LOGITS = 4.0 * Stream("logits").normal((5, 3, 7))
 LABELS = Stream("labels").integers(0, 7, (5, 3))

@@ -8,7 +8,6 @@ import pytest
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
-from assay.reference.activations import log_softmax, logsumexp
 from assay.reference.dense import dense
 from assay.reference.losses_classification import (
     sparse_softmax_cross_entropy,
@@ -20,6 +19,7 @@ from assay.reference.losses_hierarchical import (
     adaptive_log_softmax,
     adaptive_log_softmax_vjp,
 )
+from assay.reference.softmax import log_softmax, logsumexp
 
 
 def drawn(*shape):

@@ -9,7 +9,6 @@ from scipy.special import expit
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
-from assay.reference.activations import log_softmax, softmax
 from assay.reference.losses_classification import (
     sigmoid_cross_entropy,
     sparse_softmax_cross_entropy,
@@ -30,6 +29,7 @@ from assay.reference.losses_language import (
     token_log_probs,
     token_log_probs_vjp,
 )
+from assay.reference.softmax import log_softmax, softmax
 
 LOGITS = 2.0 * Stream("logits").normal((4, 6))
 TEACHER = 2.0 * Stream("teacher").normal((4, 6))

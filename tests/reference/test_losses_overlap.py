@@ -7,8 +7,8 @@ import pytest
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
-from assay.reference.activations import softmax
 from assay.reference.losses_overlap import generalized_dice, generalized_dice_vjp, tversky, tversky_vjp
+from assay.reference.softmax import softmax
 
 SHAPE = (2, 7, 3)
 LOGITS, P, T = Stream("logits").normal(SHAPE), Stream("p").uniform(SHAPE), Stream("t").uniform(SHAPE)

@@ -9,7 +9,6 @@ from scipy.special import expit
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
-from assay.reference.activations import softmax, softmax_vjp
 from assay.reference.losses_classification import (
     sigmoid_cross_entropy,
     softmax_cross_entropy,
@@ -21,6 +20,7 @@ from assay.reference.losses_probabilities import (
     categorical_cross_entropy,
     categorical_cross_entropy_vjp,
 )
+from assay.reference.softmax import softmax, softmax_vjp
 
 LOGITS = 4.0 * Stream("logits").normal((5, 3, 7))
 LABELS = Stream("labels").integers(0, 7, (5, 3))

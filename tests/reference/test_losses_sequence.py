@@ -10,7 +10,6 @@ import pytest
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
-from assay.reference.activations import log_softmax, log_softmax_vjp
 from assay.reference.losses_classification import (
     sparse_softmax_cross_entropy,
     sparse_softmax_cross_entropy_vjp,
@@ -21,6 +20,7 @@ from assay.reference.losses_sequence import (
     sequence_cross_entropy,
     sequence_cross_entropy_vjp,
 )
+from assay.reference.softmax import log_softmax, log_softmax_vjp
 
 LOGITS = 2.0 * Stream("logits").normal((3, 5, 7))
 LABELS = Stream("labels").integers(1, 7, (3, 5))

@@ -13,6 +13,18 @@ from assay.numerics.generator import Stream
 from assay.reference.convolution import conv, conv_vjp
 from assay.reference.dense import dense, dense_vjp
 from assay.reference.normalization import (
+    group_norm,
+    group_norm_vjp,
+    instance_norm,
+    instance_norm_vjp,
+    layer_norm,
+    layer_norm_vjp,
+    local_response_norm,
+    local_response_norm_vjp,
+    rms_norm,
+    rms_norm_vjp,
+)
+from assay.reference.normalization_batch import (
     batch_norm,
     batch_norm_folded,
     batch_norm_folded_vjp,
@@ -23,18 +35,8 @@ from assay.reference.normalization import (
     batch_norm_repeated,
     batch_norm_repeated_vjp,
     batch_norm_vjp,
-    group_norm,
-    group_norm_vjp,
-    instance_norm,
-    instance_norm_vjp,
-    layer_norm,
-    layer_norm_vjp,
-    local_response_norm,
-    local_response_norm_vjp,
     masked_batch_norm,
     masked_batch_norm_vjp,
-    rms_norm,
-    rms_norm_vjp,
 )
 
 

@@ -8,7 +8,6 @@ import pytest
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
-from assay.reference.activations import softmax, softmax_vjp
 from assay.reference.routing import (
     load_balancing_loss,
     load_balancing_loss_vjp,
@@ -17,6 +16,7 @@ from assay.reference.routing import (
     topk_router,
     topk_router_vjp,
 )
+from assay.reference.softmax import softmax, softmax_vjp
 
 LOGITS = Stream("routing/logits").normal((5, 4))
 BIAS = np.array([-3.0, -1.5, -4.0, -2.0])

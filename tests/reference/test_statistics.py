@@ -9,7 +9,7 @@ import pytest
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
-from assay.reference.normalization import batch_norm_inference, batch_norm_inference_vjp
+from assay.reference.normalization_batch import batch_norm_inference, batch_norm_inference_vjp
 from assay.reference.statistics import (
     activity_regularization,
     activity_regularization_vjp,
