@@ -32,7 +32,7 @@ def load(wire: Wire, device: str) -> Any:
 
 def unload(tensor: Any) -> Wire:
     """The bits of a tensor."""
-    host = tensor.detach().cpu().contiguous()
+    host = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)  # of one element, too
     return (
         str(host.dtype).removeprefix("torch."),
         tuple(host.shape),
@@ -176,10 +176,14 @@ def prepare(
         call = under_autocast(call, mode, shown)
     elif mode == "channels_last":
         call = laid_channels_last(call, shown)
+    elif mode == "strided":
+        call = laid_apart(call, shown)
     elif mode == "module":
         call = on_parameters(call, shown)
 
     def run(inputs: Mapping[str, Any], cotangents: Sequence[Any] | None) -> Returned:
+        if mode == "strided" and cotangents is not None:
+            cotangents = [apart(c) for c in cotangents]
         with surroundings(mode):
             if mode == "forward":
                 returned = value_and_jvp(call, inputs, wrt, cotangents, shown)
@@ -275,6 +279,33 @@ def laid_channels_last(call: Callable[..., Any], shown: set[tuple[str, bool]]) -
         return call(**{**inputs, **laid})
 
     return run
+
+
+def laid_apart(call: Callable[..., Any], shown: set[tuple[str, bool]]) -> Callable[..., Any]:
+    """The call on views of memory that belongs to nobody between their elements."""
+
+    def run(**inputs: Any) -> Any:
+        laid = {n: None if x is None else apart(x) for n, x in inputs.items()}
+        shown.add(("strided", any(x is not None and not x.is_contiguous() for x in laid.values())))
+        return call(**laid)
+
+    return run
+
+
+def apart(x: Any) -> Any:
+    """The array as every other element of memory, its axes in the opposite order there.
+
+    Between them, and before the first, lie NaN, the largest whole number or the other truth value.
+    """
+    axes = tuple(reversed(range(x.dim())))
+    turned = x.permute(axes)
+    if x.dtype is torch.bool:
+        gaps = ~turned
+    elif x.is_floating_point():
+        gaps = torch.full_like(turned, torch.nan)
+    else:
+        gaps = torch.full_like(turned, torch.iinfo(x.dtype).max)
+    return torch.stack((gaps, turned), dim=-1)[..., 1].permute(axes)
 
 
 def on_parameters(call: Callable[..., Any], shown: set[tuple[str, bool]]) -> Callable[..., Any]:
@@ -390,7 +421,7 @@ REFUSALS = {
 }
 """How PyTorch says that a path has no such thing."""
 
-ANYWHERE = (*AUTOCAST, "module", "forward", "double_backward", "channels_last")
+ANYWHERE = (*AUTOCAST, "module", "forward", "double_backward", "channels_last", "strided")
 """Paths of which a call need not have anything: no operation that is cast, no parameter, no image."""
 
 
@@ -465,6 +496,11 @@ class Adapter(Framework):
             "channels_last",
             "on arrays whose second axis lies last in memory",
             "an array of four or five axes lies so",
+        ),
+        Path(
+            "strided",
+            "on views: every other element of memory, axes in the opposite order, NaN between",
+            "an array that was given is no block of memory",
         ),
         Path("threads", "with four threads", "PyTorch has more threads than one"),
     )

@@ -63,7 +63,7 @@ def test_the_nightly_jobs_ask_every_framework_by_every_path_and_the_default_ones
 
 OF_TORCH = (
     *("no_grad", "inference_mode", "exported", "vmap", "autocast", "autocast_float16", "deterministic"),
-    *("onednn_off", "forward", "double_backward", "threads"),
+    *("onednn_off", "forward", "double_backward", "strided", "threads"),
 )
 OF_JAX = ("vmap", "remat", "x64", "forward", "vmap_grad", "matmul_highest", "matmul_bfloat16")
 
