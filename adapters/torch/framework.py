@@ -121,6 +121,34 @@ def value_and_twice(
     return outputs, tuple(found)
 
 
+def value_and_each(
+    function: Callable[..., Any],
+    inputs: Mapping[str, Any],
+    wrt: Sequence[str],
+    cotangents: Sequence[Any] | None,
+    shown: set[tuple[str, bool]],
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Outputs of ``function``, and gradients, each of a call for which no other is wanted."""
+    if cotangents is None or not wrt:
+        return value_and_vjp(function, inputs, wrt, cotangents)
+
+    def alone(name: str) -> tuple[tuple[Any, ...], Any]:
+        given = {n: None if x is None else x.detach().clone() for n, x in inputs.items()}
+        given[name].requires_grad_()
+        with torch.random.fork_rng():  # what is drawn is drawn again
+            outputs = as_tuple(function(**given))
+        wanted = [n for n, x in given.items() if x is not None and x.requires_grad]
+        shown.add(("alone", wanted == [name] and len(wrt) > 1))
+        pairs = [(y, c) for y, c in zip(outputs, cotangents or (), strict=False) if y.requires_grad]
+        if not pairs:
+            return outputs, None
+        reached, along = zip(*pairs, strict=True)
+        return outputs, torch.autograd.grad(reached, [given[name]], along, allow_unused=True)[0]
+
+    found = [alone(name) for name in wrt]
+    return found[0][0], tuple(gradient for _, gradient in found)
+
+
 def by_tangents(x: Any, along: Callable[[Any], Sequence[Any]], cotangents: Sequence[Any]) -> Any:
     """The gradient in ``x`` by what ``along`` gives for a tangent along each of its elements in turn.
 
@@ -189,6 +217,8 @@ def prepare(
                 returned = value_and_jvp(call, inputs, wrt, cotangents, shown)
             elif mode == "double_backward":
                 returned = value_and_twice(call, inputs, wrt, cotangents, shown)
+            elif mode == "alone":
+                returned = value_and_each(call, inputs, wrt, cotangents, shown)
             else:
                 returned = value_and_vjp(call, inputs, wrt, cotangents)
             shown.update(settings().items())
@@ -421,7 +451,7 @@ REFUSALS = {
 }
 """How PyTorch says that a path has no such thing."""
 
-ANYWHERE = (*AUTOCAST, "module", "forward", "double_backward", "channels_last", "strided")
+ANYWHERE = (*AUTOCAST, "module", "forward", "double_backward", "alone", "channels_last", "strided")
 """Paths of which a call need not have anything: no operation that is cast, no parameter, no image."""
 
 
@@ -491,6 +521,11 @@ class Adapter(Framework):
             "the gradient depends on the cotangent",
             dtypes=("float64", "float32"),
             special=False,
+        ),
+        Path(
+            "alone",
+            "called again for each gradient, no other array requiring one",
+            "one array of several required a gradient",
         ),
         Path(
             "channels_last",

@@ -86,7 +86,7 @@ def test_a_path_shows_that_it_ran_the_call_and_no_other_passes_for_it(name, othe
 
 
 def test_every_path_that_shows_something_is_tried_above():
-    tried = {"torch": {"compiled", "module", "channels_last", *OF_TORCH}, "jax": {"jit", *OF_JAX}}
+    tried = {"torch": {"compiled", "module", "channels_last", "alone", *OF_TORCH}, "jax": {"jit", *OF_JAX}}
     tried["tensorflow"] = {"graph", "xla", "onednn_off", "forward", "threads"}
     for name, modes in tried.items():
         assert {path.name for path in framework(name, "cpu").paths if path.shown} == modes
@@ -136,6 +136,54 @@ assert all("depends on the cotangent" in asked(function.apply) for function in (
 margins = torch.nn.functional.multi_margin_loss
 assert "not implemented" in asked(lambda x: margins(x, torch.tensor([0, 1]), reduction="none").repeat(3, 1).T)
 """
+
+
+ALONE = """
+import torch
+from assay.adapters.framework import NotInForce, framework
+
+adapter = framework("torch", "cpu")
+adapter.start()
+x, kernel, cotangent = torch.rand(2, 3), torch.rand(3, 4), torch.rand(2, 4)
+
+
+class Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, kernel):
+        ctx.save_for_backward(x, kernel)
+        return x @ kernel
+
+    @staticmethod
+    def backward(ctx, cotangent):
+        x, kernel = ctx.saved_tensors
+        wanted, also = ctx.needs_input_grad
+        of_kernel = (x.T if wanted else 2 * x.T) @ cotangent if also else None
+        return cotangent @ kernel.T if wanted else None, of_kernel
+
+
+def asked(mode, wrt, under="alone"):
+    runner = adapter.prepare(lambda x, kernel: Product.apply(x, kernel), {}, wrt, under)
+    return adapter.in_force(mode, runner, {"x": x, "kernel": kernel}, [cotangent])[0][1]
+
+
+right = [cotangent @ kernel.T, x.T @ cotangent]
+together = asked("eager", ("x", "kernel"), "eager")
+assert all(torch.equal(a, b) for a, b in zip(together, right, strict=True))
+of_x, of_kernel = asked("alone", ("x", "kernel"))
+assert torch.equal(of_x, right[0]) and torch.equal(of_kernel, 2 * right[1])
+for wrt, under in ((("x",), "alone"), (("x", "kernel"), "eager")):
+    try:
+        asked("alone", wrt, under)
+    except NotInForce as error:
+        assert error.unsupported
+    else:
+        raise SystemExit("gradients together were taken for each alone")
+"""
+
+
+def test_gradients_asked_one_by_one_show_what_is_wrong_where_no_other_is_wanted():
+    done = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_a_gradient_that_cannot_be_differentiated_again_is_refused_with_the_frameworks_reason():
