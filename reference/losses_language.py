@@ -50,6 +50,7 @@ def linear_cross_entropy(
     kernel: Array,
     bias: Array | None,
     labels: Array,
+    class_weights: Array | None = None,
     *,
     label_smoothing: float = 0.0,
     ignored: int | None = None,
@@ -57,13 +58,15 @@ def linear_cross_entropy(
 ) -> Array:
     """Cross entropy of the softmax of a linear map, whose logits need not be kept.
 
-    That of `sparse_softmax_cross_entropy` of ``x Wᵀ + b``, whose mean is over the tokens that count
+    That of `sparse_softmax_cross_entropy` of ``x Wᵀ + b``, whose mean is over the tokens that count, or over
+    the weights of their classes
 
     Args:
         inputs: ``(tokens, features)``; ``x``.
         kernel: ``(classes, features)``; ``W``.
         bias: ``(classes,)``; ``b``, or None.
         labels: ``(tokens,)``, the class of each.
+        class_weights: ``(classes,)``, or None.
         label_smoothing: share that is spread evenly over the classes.
         ignored: tokens with this label do not count; None for no such label.
         reduction: ``mean``, ``none``, or ``sum``.
@@ -74,7 +77,8 @@ def linear_cross_entropy(
     Source: Wijmans et al. (2024), Cut your losses in large-vocabulary language models, arXiv:2411.09009.
     """
     options = {"label_smoothing": label_smoothing, "ignored": ignored, "reduction": reduction}
-    return sparse_softmax_cross_entropy(_mapped(inputs, kernel, bias), labels, **options)  # type: ignore[arg-type]
+    logits = _mapped(inputs, kernel, bias)
+    return sparse_softmax_cross_entropy(logits, labels, class_weights, **options)  # type: ignore[arg-type]
 
 
 def linear_cross_entropy_vjp(
@@ -82,6 +86,7 @@ def linear_cross_entropy_vjp(
     kernel: Array,
     bias: Array | None,
     labels: Array,
+    class_weights: Array | None,
     cotangent: Array,
     *,
     label_smoothing: float = 0.0,
@@ -91,7 +96,7 @@ def linear_cross_entropy_vjp(
     """Gradient of `linear_cross_entropy`: with g that of the logits ``g W``, ``gᵀ x``, and ``Σ g``."""
     options = {"label_smoothing": label_smoothing, "ignored": ignored, "reduction": reduction}
     logits = _mapped(inputs, kernel, bias)
-    (g,) = sparse_softmax_cross_entropy_vjp(logits, labels, None, cotangent, **options)  # type: ignore[arg-type]
+    (g,) = sparse_softmax_cross_entropy_vjp(logits, labels, class_weights, cotangent, **options)  # type: ignore[arg-type]
     of_bias = None if bias is None else np.sum(g, axis=0)
     return np.matmul(g, kernel), np.matmul(np.transpose(g), inputs), of_bias
 

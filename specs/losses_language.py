@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..reference import losses_language as reference
 from .language.loss import LABELS_ARE_CLASSES, REDUCTION
 from .language.spec import Input, Parameter, Source, Spec
+from .losses_classification import CLASS_WEIGHTS, WEIGHTED
 
 LOGITS = Input("logits", "tokens, classes", meaning="unnormalised log-probabilities")
 LABELS = Input(
@@ -21,18 +22,21 @@ linear_cross_entropy = Spec(
         Input("kernel", "classes, features", kind="weight"),
         Input("bias", "classes", kind="weight", when="use_bias"),
         LABELS,
+        CLASS_WEIGHTS,
     ),
     parameters=(
         REDUCTION,
         LABEL_SMOOTHING,
         IGNORED,
         Parameter("use_bias", (False, True), "whether a bias is added"),
+        WEIGHTED,
         Parameter("chunk", (None, 2, 4), "how many tokens are mapped at once, which must not show"),
     ),
     sizes=((5, 3, 7), (1, 2, 3), (4, 17, 33)),
     data=("normal", "saturated", "nan"),
+    constraints=(LABELS_ARE_CLASSES,),
     # Its label may be the one that is ignored: a mean over nothing.
-    excluded=("tokens == 1 and ignored is not None",),
+    excluded=("tokens == 1 and (ignored is not None or weighted)",),
     sources=(Source("Wijmans et al. (2024), Cut your losses", "https://arxiv.org/abs/2411.09009"),),
 )
 

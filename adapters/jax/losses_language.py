@@ -20,11 +20,15 @@ def over_counted(losses, counts, reduction):
     },
     composition=True,
 )
-def linear_cross_entropy(inputs, kernel, bias, labels, *, ignored, reduction):
+def linear_cross_entropy(inputs, kernel, bias, labels, class_weights, *, ignored, reduction):
     logits = inputs @ kernel.T if bias is None else inputs @ kernel.T + bias
     counts = jnp.ones(labels.shape, bool) if ignored is None else labels != ignored
-    losses = optax.losses.softmax_cross_entropy_with_integer_labels(logits, labels)
-    return over_counted(jnp.where(counts, losses, 0), counts, reduction)
+    losses = optax.losses.softmax_cross_entropy_with_integer_labels(
+        jnp.where(counts[:, None], logits, 0), labels
+    )
+    if class_weights is not None:
+        counts = jnp.where(counts, class_weights[labels], 0)
+    return over_counted(jnp.where(counts != 0, counts * losses, 0), counts, reduction)
 
 
 @binds("token_cross_entropy", "jax.nn.logsumexp", composition=True)

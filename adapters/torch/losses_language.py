@@ -16,7 +16,7 @@ function(
     "linear_cross_entropy",
     "torch.nn.functional.linear_cross_entropy",
     LINEAR,
-    {"linear_bias": "bias"},
+    {"linear_bias": "bias", "weight": "class_weights"},
     on="inputs, kernel, labels.long()",
 )
 module(
@@ -27,9 +27,10 @@ module(
         "num_classes": "kernel.shape[0]",
         "bias": "bias is not None",
         "dtype": "inputs.dtype",
+        "weight": "class_weights",
     }
     | LINEAR,
-    {"linear.weight": "kernel", "linear.bias": "bias"},
+    {"linear.weight": "kernel", "linear.bias": "bias", "weight": "class_weights"},
     on="inputs, labels.long()",
 )
 
@@ -40,10 +41,13 @@ module(
     fixed={"chunk": (None, "all at once")},
     composition=True,
 )
-def linear_then_cross_entropy(inputs, kernel, bias, labels, *, label_smoothing, ignored, reduction):
+def linear_then_cross_entropy(
+    inputs, kernel, bias, labels, class_weights, *, label_smoothing, ignored, reduction
+):
     return F.cross_entropy(
         F.linear(inputs, kernel, bias),
         labels.long(),
+        weight=class_weights,
         ignore_index=-100 if ignored is None else ignored,
         label_smoothing=label_smoothing,
         reduction=reduction,

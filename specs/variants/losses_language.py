@@ -17,36 +17,34 @@ from ..language.variant import Control, Fault
 Array = Any
 
 
-def _unreduced(logits: Array, labels: Array, label_smoothing: float, ignored: int | None) -> Array:
-    return sparse_softmax_cross_entropy(
-        logits, labels, label_smoothing=label_smoothing, ignored=ignored, reduction="none"
-    )
-
-
 def linear_in_chunks(
     inputs: Array,
     kernel: Array,
     bias: Array | None,
     labels: Array,
+    class_weights: Array | None = None,
     *,
     label_smoothing: float = 0.0,
     ignored: int | None = None,
     reduction: str = "mean",
     of_chunks: bool = False,
+    of_tokens: bool = False,
 ) -> Array:
-    """Two tokens at a time; or wrong, the mean of the means of chunks."""
+    """Two tokens at a time; or wrong, the mean of the means of chunks, or over tokens whatever they weigh."""
     found, counts = [], []
+    options: dict[str, Any] = {"label_smoothing": label_smoothing, "ignored": ignored, "reduction": "none"}
     for start in range(0, len(labels), 2):
         some = slice(start, start + 2)
         logits = np.matmul(inputs[some], np.transpose(kernel))
         logits = logits if bias is None else bias + logits
-        found.append(_unreduced(logits, labels[some], label_smoothing, ignored))
-        counts.append(float(np.sum(labels[some] != ignored)))
+        found.append(sparse_softmax_cross_entropy(logits, labels[some], class_weights, **options))
+        each = 1.0 if class_weights is None or of_tokens else np.take(class_weights, labels[some])
+        counts.append(np.sum(np.where(labels[some] != ignored, each, 0.0)))
     if reduction != "mean":
         return reduce(np.concatenate(found), reduction)
     if of_chunks:
-        each = [np.sum(losses) / max(n, 1.0) for losses, n in zip(found, counts, strict=True)]
-        return np.mean(np.stack(each))
+        means = [np.sum(losses) / max(n, 1.0) for losses, n in zip(found, counts, strict=True)]
+        return np.mean(np.stack(means))
     return np.sum(np.concatenate(found)) / sum(counts)
 
 
@@ -192,7 +190,12 @@ FAULTS = {
         Fault(
             name="mean of the means of chunks",
             reference=functools.partial(linear_in_chunks, of_chunks=True),
-            where="reduction == 'mean' and tokens > 2",
+            where="reduction == 'mean' and tokens > 2 and not weighted",
+        ),
+        Fault(
+            name="mean over tokens, whatever they weigh",
+            reference=functools.partial(linear_in_chunks, of_tokens=True),
+            where="reduction == 'mean' and weighted",
         ),
     ),
     "token_cross_entropy": (
@@ -303,4 +306,7 @@ CONTROLS = {
 }
 
 # A softmax takes no notice of what is added to all of its logits.
-NO_FAULTS = {"token_log_probs": ("logits plus one", "logits plus one, in the gradient")}
+NO_FAULTS = {
+    "token_log_probs": ("logits plus one", "logits plus one, in the gradient"),
+    "linear_cross_entropy": ("kernel plus one, in the gradient",),
+}

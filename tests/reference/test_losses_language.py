@@ -51,9 +51,9 @@ MASK = np.arange(4) < np.array([[4], [1], [2]])
 def test_a_linear_cross_entropy_is_that_of_each_token_alone():
     x, w, b = carried(INPUTS), carried(KERNEL), carried(BIAS)
     whole = linear_cross_entropy(x, w, b, LABELS, **EACH)
-    gradients = linear_cross_entropy_vjp(x, w, b, LABELS, ONE, reduction="sum")
+    gradients = linear_cross_entropy_vjp(x, w, b, LABELS, None, ONE, reduction="sum")
     parts = [
-        linear_cross_entropy_vjp(x[k : k + 1], w, b, LABELS[k : k + 1], ONE, reduction="sum")
+        linear_cross_entropy_vjp(x[k : k + 1], w, b, LABELS[k : k + 1], None, ONE, reduction="sum")
         for k in range(4)
     ]
     for k in range(4):
@@ -68,6 +68,19 @@ def test_an_identity_as_kernel_leaves_the_cross_entropy():
     given = carried(LOGITS), np.eye(6), None, LABELS
     expected = sparse_softmax_cross_entropy(carried(LOGITS), LABELS, label_smoothing=0.125)
     assert_same(linear_cross_entropy(*given, label_smoothing=0.125), expected)
+
+
+@proves(linear_cross_entropy, linear_cross_entropy_vjp, by="law")
+def test_a_weight_of_two_is_a_token_that_is_there_twice():
+    x, w, b, weights = carried(INPUTS), carried(KERNEL), carried(BIAS), np.array([1.0, 1, 1, 2, 1, 1])
+    twice = np.array([0, 1, 1, 2, 3])  # LABELS[1] is 3
+    given = x, w, b, LABELS, weights
+    repeated = x[twice], w, b, LABELS[twice]
+    assert_same(linear_cross_entropy(*given), linear_cross_entropy(*repeated))
+    of_x, of_w, of_b = linear_cross_entropy_vjp(*repeated, None, ONE)
+    for one, other in zip(linear_cross_entropy_vjp(*given, ONE)[1:], (of_w, of_b), strict=True):
+        assert_same(one, other)
+    assert_same(linear_cross_entropy_vjp(*given, ONE)[0][1], of_x[1] + of_x[2])
 
 
 @proves(token_cross_entropy, token_cross_entropy_vjp, sparse_softmax_cross_entropy, by="law")
