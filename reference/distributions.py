@@ -44,6 +44,12 @@ def is_label(labels: Array, scores: Array) -> Array:
     return labels[:, np.newaxis] == np.arange(classes)
 
 
+def towards_half(targets: Array, label_smoothing: float) -> Array:
+    """Targets of elements, of which a share is spread over both classes; none of it where that is 0."""
+    require(0 <= label_smoothing <= 1, f"label_smoothing must be in [0, 1]; got {label_smoothing}")
+    return (1.0 - label_smoothing) * targets + 0.5 * label_smoothing if label_smoothing else targets
+
+
 def clip(probabilities: Array, epsilon: float) -> Array:
     """Between ε and 1 - ε, of which the latter is rounded as any difference is."""
     if not epsilon:

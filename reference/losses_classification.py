@@ -12,6 +12,7 @@ from .checks import Array, require, require_shape
 from .distributions import (
     check_classes,
     shares_of_classes,
+    towards_half,
 )
 from .reductions import LeftOut, elements, reduce, rows, share_out, spread
 from .softmax import log_softmax
@@ -267,9 +268,7 @@ def _positive(
 ) -> tuple[Array, Array]:
     """The weight of the positive term, and the smoothed targets."""
     require_shape("targets", targets, logits.shape, "as logits")
-    require(0 <= label_smoothing <= 1, f"label_smoothing must be in [0, 1]; got {label_smoothing}")
     if positive_weight is not None:
         require_shape("positive_weight", positive_weight, logits.shape[-1:], "features")
-    if label_smoothing:
-        targets = (1.0 - label_smoothing) * targets + 0.5 * label_smoothing
-    return (1.0 if positive_weight is None else positive_weight), targets
+    weight = 1.0 if positive_weight is None else positive_weight
+    return weight, towards_half(targets, label_smoothing)

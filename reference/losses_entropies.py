@@ -14,6 +14,7 @@ from .distributions import (
     normalized_rows,
     normalized_rows_vjp,
     shares_of_classes,
+    towards_half,
 )
 from .losses_classification import softmax_over
 from .reductions import elements, rows
@@ -51,12 +52,14 @@ def binary_focal_cross_entropy(
     *,
     alpha: float | None = None,
     gamma: float = 2.0,
+    label_smoothing: float = 0.0,
     epsilon: float = 1e-7,
 ) -> Array:
     """Focal loss: a cross entropy of elements in which what is well predicted counts less.
 
-    ``lossᵢ = a uᵞ (-t log p - (1 - t) log(1 - p))`` with ``u = t (1 - p) + (1 - t) p``, how far p is off, and
-    ``a = α t + (1 - α) (1 - t)``. Probabilities are held in [ε, 1 - ε] under the logarithms.
+    ``lossᵢ = a uᵞ (-s log p - (1 - s) log(1 - p))`` with ``s = (1 - λ) t + λ/2``, how far p is off,
+    ``u = s (1 - p) + (1 - s) p``, and ``a = α s + (1 - α) (1 - s)``. Probabilities are held in [ε, 1 - ε]
+    under the logarithms.
 
     Args:
         logits: any shape, log-odds of which p is the sigmoid. Or None where probabilities are given.
@@ -64,14 +67,17 @@ def binary_focal_cross_entropy(
         targets: the shape of either, in [0, 1]; ``t``.
         alpha: weight of the positive class, in [0, 1]; None for no weights.
         gamma: at 0 it is the cross entropy, not negative; ``γ``.
+        label_smoothing: share by which targets are drawn towards 1/2, in [0, 1]; ``λ``.
         epsilon: ``ε``, for probabilities alone.
 
     Raises:
-        ValueError: shapes that do not fit, both logits and predictions or neither, or a negative ``gamma``.
+        ValueError: shapes that do not fit, both logits and predictions or neither, a negative ``gamma``, or
+            ``label_smoothing`` outside [0, 1].
 
     Source: Lin et al. (2017), Focal loss for dense object detection, arXiv:1708.02002, section 3.
     """
     p, q, log_p, log_q = _odds(logits, predictions, targets, epsilon)
+    targets = towards_half(targets, label_smoothing)
     off = targets * q + (1.0 - targets) * p
     require(gamma >= 0, f"gamma must not be negative; got {gamma}")
     return _balance(targets, alpha) * _power(off, gamma) * -(targets * log_p + (1.0 - targets) * log_q)
@@ -86,14 +92,16 @@ def binary_focal_cross_entropy_vjp(
     *,
     alpha: float | None = None,
     gamma: float = 2.0,
+    label_smoothing: float = 0.0,
     epsilon: float = 1e-7,
 ) -> tuple[Array | None, Array | None]:
     """Gradient of `binary_focal_cross_entropy`: ``a uᵞ (γ u'/u BCE + BCE')``.
 
-    Of probabilities ``BCE' = (1 - t)/(1 - p) - t/p``, none where they are held, and ``u' = 1 - 2 t``. Of
-    logits ``BCE' = p - t``, and ``u' = (1 - 2 t) p (1 - p)``. Targets are taken as constant.
+    Of probabilities ``BCE' = (1 - s)/(1 - p) - s/p``, none where they are held, and ``u' = 1 - 2 s``. Of
+    logits ``BCE' = p - s``, and ``u' = (1 - 2 s) p (1 - p)``. Targets are taken as constant.
     """
     p, q, log_p, log_q = _odds(logits, predictions, targets, epsilon)
+    targets = towards_half(targets, label_smoothing)
     off = targets * q + (1.0 - targets) * p
     entropy = -(targets * log_p + (1.0 - targets) * log_q)
     weight = cotangent * _balance(targets, alpha)

@@ -19,15 +19,17 @@ binary_focal_cross_entropy = loss(
     Parameter("domain", ("logits", "probabilities"), "what is given"),
     Parameter("alpha", (None, 0.25), "weight of the positive class", facet=True),
     Parameter("gamma", (2.0, 0.5), "how much less counts what is well predicted"),
+    Parameter("label_smoothing", (0.0, 0.5), "share by which targets are drawn towards 1/2"),
     row_mean=True,
     weighted=True,
     sizes=((3, 17), (1, 1)),
     data=("normal", "tails", "zeros", "nan"),
+    constraints=(SMOOTHING_IN_RANGE,),
     # At a probability of 0 or 1 that is right, the slope of a root meets a loss of nearly 0.
     excluded=(
         "domain == 'probabilities' and gamma < 1 and data == 'zeros'",
         # Weights are those of losses, whatever these were computed from.
-        "weighted and domain == 'probabilities'",
+        "weighted and (domain == 'probabilities' or label_smoothing > 0)",
     ),
     sources=(
         Source(

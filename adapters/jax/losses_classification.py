@@ -28,6 +28,29 @@ function(
     **SOFT_FORM,
     where=SOFT | PRODUCT | INFINITE,
 )
+
+
+def second(x):
+    """An array whose classes are its second axis, in the place of its last."""
+    return jnp.moveaxis(x, -1, 1)
+
+
+AMONG_ROWS = {
+    "rank == 2 and data == 'normal' and dtype == 'float32'": (
+        "this asks for classes that are the second of three axes, and all else where they are the last"
+    )
+}
+
+function(
+    "softmax_cross_entropy",
+    "optax.softmax_cross_entropy(axis)",
+    {"axis": "1"},
+    on=f"second(logits), second({SMOOTHED})",
+    returns=REDUCED,
+    unused=("class_weights", "sample_weights", "mask"),
+    where=SOFT | PRODUCT | AMONG_ROWS,
+    fixed=UNMASKED,
+)
 function(
     "softmax_cross_entropy",
     "optax.safe_softmax_cross_entropy",
@@ -53,6 +76,15 @@ function(
     returns="reduced(y, reduction.replace('mean_batch', 'mean'))",
     unused=("class_weights",),
     where=SPARSE,
+)
+function(
+    "sparse_softmax_cross_entropy",
+    "optax.softmax_cross_entropy_with_integer_labels(axis)",
+    {"axis": "1", "where": "None if ignored is None else labels != ignored"},
+    on="second(logits), labels",
+    returns="reduced(y, reduction.replace('mean_batch', 'mean'))",
+    unused=("class_weights",),
+    where=SPARSE | AMONG_ROWS,
 )
 
 

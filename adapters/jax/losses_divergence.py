@@ -5,7 +5,7 @@ from __future__ import annotations
 from .framework import binds, jax, jnp
 from .losses_classification import PRODUCT, REDUCED
 from .modules import function
-from .reductions import SELECTS_VALUES, UNWEIGHTED, WHERE, reduced
+from .reductions import BY_COLUMNS, SELECTS_VALUES, UNMASKED, UNWEIGHTED, WHERE, reduced
 
 
 def reduced_rows(rows, reduction):
@@ -40,6 +40,26 @@ function(
     where=ROWS | SELECTS_VALUES,
 )
 
+for spec, api, others, where in (
+    ("kl_divergence", "optax.kl_divergence", "targets", PRODUCT | NAN_GRADIENT),
+    (
+        "kl_divergence_with_log_targets",
+        "optax.losses.kl_divergence_with_log_targets",
+        "log_targets",
+        {},
+    ),
+):
+    function(
+        spec,
+        f"{api}(axis)",
+        {"axis": "0"},
+        on=f"log_predictions.T, {others}.T",
+        returns="reduced_rows(y, reduction)",
+        unused=("mask",),
+        where=where | ROWS | BY_COLUMNS,
+        fixed=UNMASKED,
+    )
+
 
 @binds("kl_divergence_probabilities", "jax.scipy.special.rel_entr", where=PLAIN, fixed=UNWEIGHTED)
 def kl_divergence_probabilities(targets, predictions, sample_weights, *, reduction):
@@ -57,4 +77,14 @@ for api in ("generalized_kl_divergence", "convex_kl_divergence"):
         where=SELECTS_VALUES,
         on="log_predictions, targets",
         returns=REDUCED,
+    )
+    function(
+        "generalized_kl_divergence",
+        f"optax.losses.{api}(axis)",
+        {"axis": "0"},
+        on="log_predictions.T, targets.T",
+        returns=REDUCED,
+        unused=("mask",),
+        where=BY_COLUMNS,
+        fixed=UNMASKED,
     )

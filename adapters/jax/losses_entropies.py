@@ -5,7 +5,7 @@ from __future__ import annotations
 from .framework import binds, jax, jnp, optax
 from .losses_classification import INFINITE
 from .modules import function
-from .reductions import UNWEIGHTED, WHERE
+from .reductions import BY_COLUMNS, UNMASKED, UNWEIGHTED, WHERE
 from .reductions import reduced as reduced  # rows name it
 
 REDUCED = "reduced(y, reduction)"
@@ -21,6 +21,7 @@ function(
     | {
         "domain": ("logits", "optax takes no probabilities here"),
         "row_mean": (False, "optax leaves the reduction to the user"),
+        "label_smoothing": (0.0, "this loss smooths no targets"),
     },
 )
 
@@ -31,6 +32,16 @@ function(
     on="logits, targets",
     returns=REDUCED,
     where=INFINITE,
+)
+function(
+    "poly_cross_entropy",
+    "optax.losses.poly_loss_cross_entropy(axis)",
+    {"epsilon": "epsilon", "axis": "0"},
+    on="logits.T, targets.T",
+    returns=REDUCED,
+    unused=("mask",),
+    where=BY_COLUMNS,
+    fixed=UNMASKED,
 )
 function("sparsemax_loss", "optax.losses.sparsemax_loss", on="logits, labels", returns=REDUCED)
 function(

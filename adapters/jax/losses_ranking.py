@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .framework import binds, jnp
 from .modules import function
+from .reductions import BY_COLUMNS
 from .reductions import reduced as reduced  # rows name it
 
 function(
@@ -12,6 +13,15 @@ function(
     {"norm_degree": "p", "margin": "margin", "eps": "epsilon"},
     on="anchors, positives, negatives",
     returns="reduced(y, reduction)",
+    fixed={"swap": (False, "optax swaps no pairs"), "epsilon_place": ("root", "optax adds it to the sum")},
+)
+function(
+    "triplet_margin",
+    "optax.losses.triplet_margin_loss(axis)",
+    {"norm_degree": "p", "margin": "margin", "eps": "epsilon", "axis": "0"},
+    on="anchors.T, positives.T, negatives.T",
+    returns="reduced(y, reduction)",
+    where=BY_COLUMNS,
     fixed={"swap": (False, "optax swaps no pairs"), "epsilon_place": ("root", "optax adds it to the sum")},
 )
 function(

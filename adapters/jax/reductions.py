@@ -22,3 +22,10 @@ SELECTS_VALUES = {
     "masking == 'select_values' or data != 'padding_nan'": "where= leaves out values, not gradients"
 }
 UNMASKED = {"masked": (False, "takes no mask"), "masking": ("select", "and so none is left out")}
+
+BY_COLUMNS = {
+    "data == 'normal' and dtype == 'float32'": (
+        "this asks for rows that are columns, and all else where they are rows"
+    )
+}
+"""Of an API that is told another axis than the last."""

@@ -55,6 +55,26 @@ function(
     fixed=SOFT | UNWEIGHTED_SAMPLES | {"label_smoothing": (0.0, "this operation smooths no labels")},
 )
 
+
+def second(x):
+    """An array whose classes are its second axis, in the place of its last."""
+    return keras.ops.moveaxis(x, -1, 1)
+
+
+AMONG_ROWS = {
+    "rank == 2 and data == 'normal' and dtype == 'float32'": (
+        "this asks for classes that are the second of three axes, and all else where they are the last"
+    )
+}
+
+function(
+    "softmax_cross_entropy",
+    "keras.losses.categorical_crossentropy(axis)",
+    SMOOTHED | {"axis": "1"},
+    **FORM | {"on": "second(targets), second(logits)", "where": MULTIPLIED | AMONG_ROWS},
+    fixed=SOFT | UNWEIGHTED_SAMPLES,
+)
+
 IN_RANGE = {"out_of_range == 'error' or data != 'out_of_range'": "Keras raises for a label that is no class"}
 SPARSE = {"label_smoothing": (0.0, "this loss smooths no labels")}
 UNWEIGHTED = {"weighted": (False, "this function knows no weights")}
@@ -107,6 +127,17 @@ function(
     },
 )
 
+function(
+    "sparse_softmax_cross_entropy",
+    "keras.losses.sparse_categorical_crossentropy(axis)",
+    IGNORING | {"axis": "1"},
+    on="labels, second(logits)",
+    returns="reduced(y, reduction.replace('mean_batch', 'mean'))",
+    unused=("class_weights",),
+    where=IN_RANGE | AMONG_ROWS | {"reduction != 'mean' or ignored is None": "a plain mean counts every row"},
+    fixed=SPARSE | UNWEIGHTED | {"empty": ("nan", "and is over all rows")},
+)
+
 
 # --- sigmoid ---
 
@@ -148,6 +179,20 @@ function(
         "row_mean": (False, "this operation averages nothing"),
         "label_smoothing": (0.0, "nor does it smooth targets"),
     },
+)
+BY_COLUMNS = {
+    "(row_mean or reduction not in ('none', 'sum')) and data == 'normal' and dtype == 'float32'": (
+        "this asks for a mean of the first axis, and all else where it is of the last"
+    )
+}
+
+function(
+    "sigmoid_cross_entropy",
+    "keras.losses.binary_crossentropy(axis)",
+    SMOOTHED | {"axis": "0"},
+    **BINARY | {"on": "keras.ops.transpose(targets), keras.ops.transpose(logits)"},
+    where=PRODUCT | BY_COLUMNS,
+    fixed=NO_POSITIVE | UNWEIGHTED_SAMPLES,
 )
 
 

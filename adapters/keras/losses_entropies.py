@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .layers import function, instance
+from .losses_classification import BY_COLUMNS
 from .reductions import COUNTED, UNWEIGHTED, UNWEIGHTED_SAMPLES
 from .reductions import class_reduction as class_reduction  # rows name them
 from .reductions import reduced as reduced
@@ -10,6 +11,7 @@ from .reductions import reduced as reduced
 REDUCED = "reduced(y, reduction)"
 
 FOCAL = {
+    "label_smoothing": "label_smoothing",
     "apply_class_balancing": "alpha is not None",
     "alpha": "0.25 if alpha is None else alpha",
     "gamma": "gamma",
@@ -33,6 +35,19 @@ function(
     returns=REDUCED,
     unused=("sample_weights",),
     where=ROW_MEAN,
+    fixed=UNWEIGHTED,
+)
+
+COLUMNS = f"keras.ops.transpose(targets), keras.ops.transpose({GIVEN})"
+
+function(
+    "binary_focal_cross_entropy",
+    "keras.losses.binary_focal_crossentropy(axis)",
+    FOCAL | {"axis": "0"},
+    on=COLUMNS,
+    returns=REDUCED,
+    unused=("sample_weights",),
+    where=BY_COLUMNS,
     fixed=UNWEIGHTED,
 )
 
@@ -60,6 +75,22 @@ function(
     returns=REDUCED,
     unused=("sample_weights",),
     fixed=UNWEIGHTED_SAMPLES,
+)
+
+function(
+    "categorical_focal_cross_entropy",
+    "keras.losses.categorical_focal_crossentropy(axis)",
+    {"alpha": "alpha", "axis": "0"} | CATEGORICAL_FOCAL,
+    on=COLUMNS,
+    returns=REDUCED,
+    unused=("class_weights", "sample_weights"),
+    where={
+        "data == 'normal' and dtype == 'float32'": (
+            "this asks for classes that are the first axis, and all else where they are the last"
+        )
+    },
+    fixed=UNWEIGHTED_SAMPLES
+    | {"weighted": (False, "it spreads the weights of classes over the last axis, whichever it is told")},
 )
 
 OF_PREDICTIONS = {"reduction": "class_reduction(reduction)", "dtype": "dtype_of(predictions)"}

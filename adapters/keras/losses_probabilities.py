@@ -43,6 +43,19 @@ for api, on, unused, fixed in (
         fixed=fixed | UNWEIGHTED,
     )
 
+for api, on, unused, fixed in (
+    ("categorical_crossentropy", "targets, predictions", "labels", DISTRIBUTION),
+    ("sparse_categorical_crossentropy", "labels, predictions", "targets", ONE_CLASS),
+):
+    function(
+        "categorical_cross_entropy",
+        f"keras.ops.{api}",
+        on=on,
+        unused=(unused, "sample_weights"),
+        **OF_FUNCTION,
+        fixed=fixed | UNWEIGHTED,
+    )
+
 CLIPPED = KERAS_EPSILON | {
     "guard": ("clip", "Keras clips probabilities"),
     "gradient": ("exact", "Keras differentiates the loss"),

@@ -30,6 +30,21 @@ function(
 )
 function(
     "softmax_cross_entropy",
+    "tf.nn.softmax_cross_entropy_with_logits(axis)",
+    {"axis": "1"},
+    on="tf.experimental.numpy.moveaxis(targets, -1, 1), tf.experimental.numpy.moveaxis(logits, -1, 1)",
+    returns=REDUCED,
+    unused=("class_weights", "mask", "sample_weights"),
+    where=MULTIPLIED
+    | {
+        "rank == 2 and data == 'normal' and dtype == 'float32'": (
+            "this asks for classes that are the second of three axes, and all else where they are the last"
+        )
+    },
+    fixed=SOFT | UNWEIGHTED_SAMPLES | {"label_smoothing": (0.0, "TensorFlow smooths no labels")},
+)
+function(
+    "softmax_cross_entropy",
     "tf.compat.v1.losses.softmax_cross_entropy",
     {"label_smoothing": "label_smoothing", "reduction": "v1_reduction(reduction)"} | OF_ROWS,
     on="targets, logits",

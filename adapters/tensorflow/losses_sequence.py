@@ -71,6 +71,16 @@ function(
 )
 function(
     "ctc_loss",
+    "tf.nn.ctc_loss(unique)",
+    {"blank_index": "blank", "unique": "tf.nn.ctc_unique_labels(class_of(labels, blank, logits))"},
+    on=f"class_of(labels, blank, logits), tf.transpose(logits, [1, 0, 2]), label_lengths, {STEPS}",
+    returns=CTC["returns"],
+    unused=CTC["unused"],
+    where=CTC_WHERE | {"dtype != 'float64'": "dense labels are scored in float32"},
+    fixed=CTC_FIXED,
+)
+function(
+    "ctc_loss",
     "tf.nn.ctc_loss(SparseTensor)",
     **CTC,
     on=f"sparse_labels(class_of(labels, blank, logits), label_lengths), logits, None, {STEPS}",

@@ -8,6 +8,7 @@ from .losses_regression import UNWEIGHTED
 FOCAL = UNWEIGHTED | {
     "domain": ("logits", "as in torchvision.ops.sigmoid_focal_loss, which this is"),
     "row_mean": (False, "torch reduces over all elements at once"),
+    "label_smoothing": (0.0, "torch smooths no binary targets"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .framework import torch as torch  # rows name it
+from .framework import torch
 from .modules import function, module
 
 REDUCED = {"reduction": "reduction"}
@@ -15,10 +15,15 @@ module("pairwise_distance", "torch.nn.PairwiseDistance", DISTANCE, on="x, y", fi
 TRIPLET = {"margin": "margin", "swap": "swap"} | REDUCED
 TRIPLES = "anchors, positives, negatives"
 IN_DIFFERENCE = {"epsilon_place": ("difference", "torch adds epsilon to each difference")}
-DEFAULTS = IN_DIFFERENCE | {
-    "p": (2, "the distance is torch.nn.functional.pairwise_distance as it comes"),
-    "epsilon": (1e-6, "the distance is torch.nn.functional.pairwise_distance as it comes"),
-}
+
+
+def distance(p, epsilon):
+    """A distance of the caller's own, or None where it is the one that torch takes by itself."""
+    own = torch.nn.functional.pairwise_distance
+    return None if (p, epsilon) == (2, 1e-6) else lambda x, y: own(x, y, p=float(p), eps=epsilon)
+
+
+BY_FUNCTION = TRIPLET | {"distance_function": "distance(p, epsilon)"}
 
 function(
     "triplet_margin",
@@ -31,11 +36,17 @@ module("triplet_margin", "torch.nn.TripletMarginLoss", TRIPLET | DISTANCE, on=TR
 function(
     "triplet_margin",
     "torch.nn.functional.triplet_margin_with_distance_loss",
-    TRIPLET,
+    BY_FUNCTION,
     on=TRIPLES,
-    fixed=DEFAULTS,
+    fixed=IN_DIFFERENCE,
 )
-module("triplet_margin", "torch.nn.TripletMarginWithDistanceLoss", TRIPLET, on=TRIPLES, fixed=DEFAULTS)
+module(
+    "triplet_margin",
+    "torch.nn.TripletMarginWithDistanceLoss",
+    BY_FUNCTION,
+    on=TRIPLES,
+    fixed=IN_DIFFERENCE,
+)
 
 MARGIN = {"margin": "margin"} | REDUCED
 ORDER = "first, second, (2 * labels - 1).to(first.dtype)"

@@ -26,8 +26,10 @@ def focal_with_constant_factor(
     *,
     alpha: float | None = None,
     gamma: float = 2.0,
+    label_smoothing: float = 0.0,
 ) -> tuple[Array, None]:
     """Gradient of the cross entropy alone, times the factor."""
+    targets = (1.0 - label_smoothing) * targets + label_smoothing / 2.0
     off = targets * expit(-logits) + (1.0 - targets) * expit(logits)
     weight = 1.0 if alpha is None else alpha * targets + (1.0 - alpha) * (1.0 - targets)
     return cotangent * weight * off**gamma * (expit(logits) - targets), None
@@ -41,8 +43,12 @@ def focal_by_logarithms(
     *,
     alpha: float | None = None,
     gamma: float = 2.0,
+    label_smoothing: float = 0.0,
+    smoothed_last: bool = False,
 ) -> Array:
-    """``exp(γ log u)``, and each class by itself."""
+    """``exp(γ log u)``, and each class by itself; or wrong, smoothed in the cross entropy alone."""
+    smoothed = targets - label_smoothing * (targets - 0.5) if label_smoothing else targets
+    targets = targets if smoothed_last else smoothed
     p, q = (expit(logits), expit(-logits)) if predictions is None else (predictions, 1.0 - predictions)
     held = p if predictions is None else np.clip(p, 1e-7, 1.0 - 1e-7)
     log_p, log_q = (
@@ -50,7 +56,7 @@ def focal_by_logarithms(
     )
     off = p * (1.0 - targets) + q * targets
     focus = np.where(off == 0, 0.0, np.exp(gamma * np.log(np.where(off == 0, 1.0, off))))
-    positive, negative = -(focus * targets) * log_p, -(focus * (1.0 - targets)) * log_q
+    positive, negative = -(focus * smoothed) * log_p, -(focus * (1.0 - smoothed)) * log_q
     if alpha is None:
         return positive + negative
     weight = alpha * targets + (1.0 - alpha) * (1.0 - targets)
@@ -184,6 +190,11 @@ FAULTS = {
             name="factor taken as constant",
             vjp=focal_with_constant_factor,
             where="domain == 'logits'",
+        ),
+        Fault(
+            name="targets smoothed in the cross entropy alone",
+            reference=functools.partial(focal_by_logarithms, smoothed_last=True),
+            where="label_smoothing > 0",
         ),
     ),
 }

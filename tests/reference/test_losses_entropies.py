@@ -45,12 +45,33 @@ TARGETS = Stream("targets").uniform((5, 3, 7))
 ONE_HOT = np.eye(7)[LABELS]
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.25])
 @proves(binary_focal_cross_entropy, binary_focal_cross_entropy_vjp, by="law")
-def test_focal_loss_of_gamma_zero_is_the_cross_entropy():
-    x, t = carried(LOGITS), carried(expit(LOGITS[::-1]))
-    assert_same(binary_focal_cross_entropy(x, None, t, gamma=0.0), sigmoid_cross_entropy(x, t))
-    gradient, _ = binary_focal_cross_entropy_vjp(x, None, t, np.array(1.0), gamma=0.0)
-    assert_same(gradient, sigmoid_cross_entropy_vjp(x, t, None, np.array(1.0))[0], size=1)
+def test_focal_loss_of_gamma_zero_is_the_cross_entropy(smoothing):
+    x, t, options = carried(LOGITS), carried(expit(LOGITS[::-1])), {"label_smoothing": smoothing}
+    assert_same(
+        binary_focal_cross_entropy(x, None, t, gamma=0.0, **options), sigmoid_cross_entropy(x, t, **options)
+    )
+    gradient, _ = binary_focal_cross_entropy_vjp(x, None, t, np.array(1.0), gamma=0.0, **options)
+    assert_same(gradient, sigmoid_cross_entropy_vjp(x, t, None, np.array(1.0), **options)[0], size=1)
+
+
+@proves(binary_focal_cross_entropy, binary_focal_cross_entropy_vjp, by="law")
+def test_focal_loss_of_smoothed_targets_is_that_of_targets_drawn_towards_a_half():
+    x, t, p = carried(LOGITS), carried(TARGETS), carried(expit(LOGITS))
+    drawn = 0.75 * t + 0.125
+    options = {"alpha": 0.25, "gamma": 2.0}
+    for given in ((x, None), (None, p)):
+        smoothed = binary_focal_cross_entropy(*given, t, **options, label_smoothing=0.25)
+        assert_same(smoothed, binary_focal_cross_entropy(*given, drawn, **options))
+        one, other = (
+            binary_focal_cross_entropy_vjp(*given, targets, np.array(1.0), **options, label_smoothing=share)
+            for targets, share in ((t, 0.25), (drawn, 0.0))
+        )
+        for gradient, expected in zip(one, other, strict=True):
+            assert (gradient is None) == (expected is None)
+            if gradient is not None:
+                assert_same(gradient, expected)
 
 
 @proves(binary_focal_cross_entropy, binary_focal_cross_entropy_vjp, by="law")
