@@ -23,13 +23,13 @@ class Exclusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @functools.cache
-def exclusions() -> tuple[Exclusion, ...]:
-    """What is left out on purpose."""
+def exclusions(table: str = "excluded") -> tuple[Exclusion, ...]:
+    """What is left out on purpose: names, or in the table ``ungiven`` arguments as ``api(argument)``."""
     text = Path(__file__).with_name("excluded.toml").read_text("utf-8")
     found: Mapping[str, tuple[Exclusion, ...]] = msgspec.toml.decode(
         text, type=dict[str, tuple[Exclusion, ...]]
     )
-    return found["excluded"]
+    return found[table]
 
 
 @functools.cache

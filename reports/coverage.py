@@ -27,8 +27,8 @@ def coverage_table(found: Sequence[Coverage], *, details: bool = False) -> Rende
 
 
 def _listed(found: Sequence[Coverage]) -> Iterator[Text]:
-    """Why names are left out, and which are uncovered."""
-    every = [name for one in found for name in one.names if name.status != "bound"]
+    """Why names and arguments are left out, and which are uncovered."""
+    every = [name for one in found for name in (*one.names, *one.arguments) if name.status != "bound"]
     for reason in dict.fromkeys(name.reason for name in every):
         names = ", ".join(name.name for name in every if name.reason == reason)
         yield Text(f"{reason or 'uncovered'}: {names}\n")

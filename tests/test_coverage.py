@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from assay.adapters.binding import bindings
+from assay.adapters.given import ungiven
+from assay.adapters.rows import without
 from assay.adapters.unbound import exclusions, planned
 from assay.cli.app import main
 from assay.harness.running.coverage import Coverage, Name, coverage
@@ -42,6 +45,33 @@ def test_every_exclusion_leaves_something_out(names):
     left_out = [name.name for name in names if name.status == "excluded"]
     globs = [glob for exclusion in exclusions() for glob in exclusion.names]
     assert [glob for glob in globs if not fnmatch.filter(left_out, glob)] == []
+
+
+@pytest.fixture(scope="module")
+def arguments(surface):
+    return [argument for one in surface for argument in one.arguments]
+
+
+def test_each_argument_of_a_loss_is_given_two_values_or_left_as_it_is_for_a_reason(arguments):
+    assert [argument.name for argument in arguments if argument.status == "uncovered"] == []
+
+
+def test_every_reason_leaves_an_argument_of_a_loss_as_it_is(arguments):
+    globs = [glob for exclusion in exclusions("ungiven") for glob in exclusion.names]
+    assert [glob for glob in globs if not fnmatch.filter([a.name for a in arguments], glob)] == []
+
+
+def test_an_argument_that_all_bindings_give_the_same_is_told(monkeypatch):
+    huber = bindings(["torch"])["huber:torch.nn.functional.huber_loss"]
+
+    def told(*calls):
+        monkeypatch.setattr("assay.adapters.given.bindings", lambda frameworks: dict(enumerate(calls)))
+        return ungiven("torch")
+
+    unsaid, default, other = (without(huber, "delta", literal) for literal in ("", "1.0", "2.0"))
+    named = ("torch.nn.functional.huber_loss(delta)",)
+    assert told(huber) == told(unsaid, other) == told(default, huber) == ()
+    assert told(unsaid) == told(other) == told(unsaid, default) == named
 
 
 def test_another_name_of_an_object_is_left_out_or_bound_with_it(names):

@@ -1,6 +1,7 @@
 """How much of a framework's surface is asked: each name is bound, left out with a reason, or uncovered.
 
-The names are read off the framework in a worker process of its own.
+So is each argument of a loss that all bindings give the same. The names are read off the framework in a
+worker process of its own.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ class Coverage(msgspec.Struct, frozen=True):
     framework: str
     versions: dict[str, str]
     names: tuple[Name, ...]
+    arguments: tuple[Name, ...] = ()
+    """Those of losses that every binding leaves as they are, as ``api(argument)``."""
 
     def of(self, status: Status) -> tuple[Name, ...]:
         """The names of which this is so."""
@@ -73,7 +76,8 @@ def coverage(settings: WorkerSettings) -> Coverage:
     counted: dict[str, str] = facts["names"]
     elsewhere = bound - counted.keys()
     names = (_name(name, same, bound, elsewhere) for name, same in counted.items())
-    return Coverage(settings.framework, facts["versions"], tuple(names))
+    arguments = (_left_out(argument, "ungiven") for argument in facts["ungiven"])
+    return Coverage(settings.framework, facts["versions"], tuple(names), tuple(arguments))
 
 
 def _name(name: str, same: str, bound: Container[str], elsewhere: Container[str]) -> Name:
@@ -82,7 +86,12 @@ def _name(name: str, same: str, bound: Container[str], elsewhere: Container[str]
         return Name(name, "bound", f"as {same}" if same in elsewhere else "")
     if same:
         return Name(name, "excluded", f"the same object as {same}")
-    for exclusion in exclusions():
+    return _left_out(name, "excluded")
+
+
+def _left_out(name: str, table: str) -> Name:
+    """A name that nothing is asked of: why, where that is on file."""
+    for exclusion in exclusions(table):
         if any(fnmatch.fnmatchcase(name, glob) for glob in exclusion.names):
             return Name(name, "excluded", exclusion.reason)
     return Name(name, "uncovered")

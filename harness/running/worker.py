@@ -23,6 +23,7 @@ from typing import Any
 
 from ...adapters.binding import BUILT, Binding, bindings, load_bindings
 from ...adapters.framework import Framework, NotInForce, Returned, Runner, Unavailable, Wire, framework
+from ...adapters.given import ungiven
 from ...adapters.kernel.function import Kernel, find_function
 from ...adapters.lazy import Absent, Unimportable
 from ...adapters.path import Path as Way
@@ -53,7 +54,7 @@ def serve(channel: Any, name: str, device: str, mode: str, files: Sequence[str],
 
 
 def serve_names(channel: Any, name: str, device: str, log: str) -> None:
-    """Send the public names of a framework's layer and loss modules on an execnet ``channel``."""
+    """Send a framework's names of layers and losses on a ``channel``, and arguments that none is given."""
     _redirect_output(log)
     adapter = framework(name, device)
     try:
@@ -62,7 +63,8 @@ def serve_names(channel: Any, name: str, device: str, log: str) -> None:
         channel.send({"unavailable": str(error)})
     else:
         names = public_names(name.partition("[")[0])
-        channel.send({"names": names, "versions": adapter.versions()})
+        alike = ungiven(name.partition("[")[0])
+        channel.send({"names": names, "ungiven": alike, "versions": adapter.versions()})
 
 
 def serve_kernel(
