@@ -14,6 +14,7 @@ __all__ = [
     "DIVERGENCES",
     "LEVELS",
     "NORMALIZERS",
+    "OBJECTIVES",
     "PREFERENCES",
     "dpo_loss",
     "dpo_loss_vjp",
@@ -37,6 +38,9 @@ NORMALIZERS = ("sequences", "tokens", "places")
 
 LEVELS = ("tokens", "sequences")
 """What has a ratio of its own."""
+
+OBJECTIVES = ("clipped", "weighted")
+"""Whether a clipped ratio is maximized, or the log-probability, by the clipped ratio as a weight."""
 
 DIVERGENCES = ("exponential", "square", "difference")
 """How far a policy has moved from its reference, as it is estimated from one token."""
@@ -335,11 +339,13 @@ def grpo_loss(
     normalizer: str = "sequences",
     level: str = "tokens",
     divergence: str = "exponential",
+    objective: str = "clipped",
 ) -> Array:
     """Group-relative policy optimization: the clipped objective of tokens, and how far the policy has moved.
 
     ``-min(r A, clip(r, 1 - ε_l, 1 + ε_h) A) + β (exp(d) - d - 1)`` of each token, with ``r = π / π_old`` and
-    ``d = log ρ - log π``; of sequences r is the geometric mean over the tokens that count
+    ``d = log ρ - log π``; of sequences r is the geometric mean over the tokens that count. Or of each token
+    ``-w A log π + β (exp(d) - d - 1)`` with ``w = clip(r, 1 - ε_l, 1 + ε_h)``, which is taken as constant
 
     Args:
         log_probs: ``(batch, tokens)``; ``log π``.
@@ -355,6 +361,7 @@ def grpo_loss(
             least 1, so that sequences without tokens count 0.
         level: whether ``tokens`` have ratios, or ``sequences`` whose tokens share one.
         divergence: what β weighs: ``exponential`` as above, the ``square`` d²/2, or the ``difference`` -d.
+        objective: the ``clipped`` ratio, or the log-probability ``weighted`` by it.
 
     Returns:
         A scalar.
@@ -364,13 +371,16 @@ def grpo_loss(
 
     Source: Shao et al. (2024), DeepSeekMath, arXiv:2402.03300, equations 3 and 4; Yu et al. (2025), DAPO,
     arXiv:2503.14476, for ``tokens``; Liu et al. (2025), arXiv:2503.20783, for ``places``; Zheng et al.
-    (2025), Group sequence policy optimization, arXiv:2507.18071, for the ratio of sequences; Schulman (2020),
-    Approximating KL divergence, for the three estimates.
+    (2025), Group sequence policy optimization, arXiv:2507.18071, for the ratio of sequences; MiniMax (2025),
+    MiniMax-M1, arXiv:2506.13585, equations 4 and 5, for the weight (CISPO); Schulman (2020), Approximating KL
+    divergence, for the three estimates.
     """
     _check_tokens(log_probs, old_log_probs, reference_log_probs, advantages, mask)
     ratio, each = _ratio(log_probs, old_log_probs, mask, level), advantages[:, np.newaxis]
     held = np.minimum(np.maximum(ratio, 1.0 - low), 1.0 + high)
-    losses = -np.minimum(ratio * each, held * each)
+    require(objective in OBJECTIVES, f"objective must be one of {', '.join(OBJECTIVES)}; got {objective!r}")
+    weighed = objective == "weighted"
+    losses = -(held * each * log_probs) if weighed else -np.minimum(ratio * each, held * each)
     if beta:
         losses = losses + beta * _moved(reference_log_probs - log_probs, divergence)
     return np.sum(np.where(mask, losses, 0.0) / _divisors(mask, normalizer))
@@ -390,12 +400,14 @@ def grpo_loss_vjp(
     normalizer: str = "sequences",
     level: str = "tokens",
     divergence: str = "exponential",
+    objective: str = "clipped",
     bound_gradient: float = 1.0,
 ) -> tuple[Array]:
     """Gradient of `grpo_loss`: ``-r A`` where the objective is not clipped, and ``β (1 - exp(d))``.
 
     Where a ratio of 1 lies just on both bounds it is ``bound_gradient`` times the former. The ratio of a
     sequence gives each of its n tokens a share of 1/n. Of a square the latter is ``-β d``, of a difference β.
+    Of what is weighted the former is ``-w A``, clipped or not.
     """
     _check_tokens(log_probs, old_log_probs, reference_log_probs, advantages, mask)
     ratio, each = _ratio(log_probs, old_log_probs, mask, level), advantages[:, np.newaxis]
@@ -403,13 +415,18 @@ def grpo_loss_vjp(
     free = np.where(each > 0, ratio <= 1.0 + high, ratio >= 1.0 - low) * 1.0
     bound = (log_probs == old_log_probs) & (low == 0) & (high == 0)
     slope = -(np.where(bound, bound_gradient, free) * (ratio * each))
+    if objective == "weighted":
+        slope = -(np.minimum(np.maximum(ratio, 1.0 - low), 1.0 + high) * each)
     divisors = _divisors(mask, normalizer)
-    if level == "sequences":
+    if level == "sequences" and objective == "clipped":
         # The tokens of a sequence are divided alike, so their slopes are summed before.
         slope = np.sum(np.where(mask, slope, 0.0), axis=-1, keepdims=True) / _counted(mask)
+    # Scaled before they are added, as a chain of gradients does it: the two may cancel.
+    gradient, scale = cotangent * slope / divisors, cotangent / divisors
     if beta:
-        slope = slope + beta * _moved_slope(reference_log_probs - log_probs, divergence)
-    return (np.where(mask, cotangent * slope / divisors, 0.0),)
+        moved = beta * _moved_slope(reference_log_probs - log_probs, divergence)
+        gradient = gradient + scale * moved
+    return (np.where(mask, gradient, 0.0),)
 
 
 def _counted(mask: Array) -> Array:

@@ -123,24 +123,28 @@ grpo_loss = Spec(
         Parameter("beta", (0.0, 0.125), "weight of how far the policy has moved"),
         Parameter("level", reference.LEVELS, "what has a ratio of its own"),
         Parameter("divergence", reference.DIVERGENCES, "how far the policy has moved, estimated"),
+        Parameter("objective", reference.OBJECTIVES, "what is maximized: ratios, or what they weigh"),
         Parameter("bound_gradient", (1.0, 0.625), "slope of a ratio that lies on both bounds", facet=True),
     ),
     sizes=((4, 5), (1, 3)),
     # With ties some tokens are as likely under both policies: a ratio of 1, on bounds that meet there.
     empty=(),
-    data=("normal", "ties", "masked_rows"),
+    data=("normal", "ties", "masked_rows", "padding_nan"),
     excluded=(
         "(low == 0) != (high == 0)",
-        "bound_gradient != 1 and (low > 0 or data == 'normal')",
+        "bound_gradient != 1 and (low > 0 or data in ('normal', 'padding_nan'))",
         # Whether the ratio of a sequence lies on bounds that meet is a matter of rounding.
         "level == 'sequences' and low == 0",
         "divergence != 'exponential' and beta == 0",
+        # A weight has no gradient, on a bound or off it; that of a sequence is nobody's.
+        "objective == 'weighted' and (bound_gradient != 1 or level == 'sequences')",
     ),
     sources=(
         Source("Shao et al. (2024), DeepSeekMath", "https://arxiv.org/abs/2402.03300"),
         Source("Yu et al. (2025), DAPO", "https://arxiv.org/abs/2503.14476"),
         Source("Liu et al. (2025), Understanding R1-Zero-like training", "https://arxiv.org/abs/2503.20783"),
         Source("Zheng et al. (2025), Group sequence policy optimization", "https://arxiv.org/abs/2507.18071"),
+        Source("MiniMax (2025), MiniMax-M1", "https://arxiv.org/abs/2506.13585"),
         Source("Schulman (2020), Approximating KL divergence", "http://joschu.net/blog/kl-approx.html"),
     ),
 )

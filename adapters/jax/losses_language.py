@@ -75,8 +75,8 @@ def dpo_loss(
     "grpo_loss",
     "jax.numpy.clip",
     where={
-        "bound_gradient == 0.625 or low > 0 or data == 'normal'": (
-            "JAX halves the gradient where both sides of a minimum or maximum are equal"
+        "bound_gradient < 1 or low > 0 or objective == 'weighted' or data in ('normal', 'padding_nan')": (
+            "JAX halves the gradient where both sides of a minimum are equal"
         )
     },
     composition=True,
@@ -94,13 +94,20 @@ def grpo_loss(
     normalizer,
     level,
     divergence,
+    objective,
 ):
+    given = log_probs, old_log_probs, reference_log_probs
+    log_probs, old_log_probs, reference_log_probs = (jnp.where(mask, x, 0) for x in given)
     apart, each = log_probs - old_log_probs, advantages[:, None]
     counted = jnp.maximum(jnp.sum(mask, axis=-1), 1)
     if level == "sequences":
         apart = (jnp.sum(apart * mask, axis=-1) / counted)[:, None]
     ratio = jnp.exp(apart)
-    losses = -jnp.minimum(ratio * each, jnp.clip(ratio, 1 - low, 1 + high) * each)
+    held = jnp.clip(ratio, 1 - low, 1 + high)
+    if objective == "weighted":
+        losses = -jax.lax.stop_gradient(held) * each * log_probs
+    else:
+        losses = -jnp.minimum(ratio * each, held * each)
     if beta:
         moved = reference_log_probs - log_probs
         forms = {

@@ -117,13 +117,20 @@ def grpo_loss(
     normalizer,
     level,
     divergence,
+    objective,
 ):
+    given = log_probs, old_log_probs, reference_log_probs
+    log_probs, old_log_probs, reference_log_probs = (x.masked_fill(~mask, 0) for x in given)
     apart, each = log_probs - old_log_probs, advantages[:, None]
     counted = mask.sum(dim=-1).clamp(min=1)
     if level == "sequences":
         apart = ((apart * mask).sum(dim=-1) / counted)[:, None]
     ratio = torch.exp(apart)
-    losses = -torch.min(ratio * each, torch.clamp(ratio, 1 - low, 1 + high) * each)
+    held = torch.clamp(ratio, 1 - low, 1 + high)
+    if objective == "weighted":
+        losses = -held.detach() * each * log_probs
+    else:
+        losses = -torch.min(ratio * each, held * each)
     if beta:
         moved = reference_log_probs - log_probs
         forms = {

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import expit
 
 from ...reference.losses_classification import sparse_softmax_cross_entropy
-from ...reference.losses_language import token_cross_entropy
+from ...reference.losses_language import grpo_loss_vjp, token_cross_entropy
 from ...reference.reductions import reduce
 from ...reference.softmax import log_softmax, softmax
 from ..language.variant import Control, Fault
@@ -132,18 +132,25 @@ def grpo_by_cases(
     normalizer: str = "sequences",
     level: str = "tokens",
     divergence: str = "exponential",
+    objective: str = "clipped",
     clipped: bool = False,
     summed: bool = False,
+    multiplied: bool = False,
 ) -> Array:
-    """Clipped above for good tokens and below for bad ones; or wrong, for all, or the product of ratios."""
+    """Clipped above for good tokens and below for bad ones, or on both sides as a weight.
+
+    Or wrong: clipped for all, or a weight for some; the product of ratios; masked by a product, which keeps
+    NaN.
+    """
     apart, each = log_probs - old_log_probs, advantages[:, np.newaxis]
     if level == "sequences":
         count = 1.0 if summed else np.maximum(np.sum(mask, axis=-1, keepdims=True), 1.0)
         apart = np.sum(np.where(mask, apart, 0.0) / count, axis=-1, keepdims=True) + 0.0 * apart
     ratio = np.exp(apart)
     above, below = np.minimum(ratio, 1.0 + high), np.maximum(ratio, 1.0 - low)
-    held = np.maximum(above, 1.0 - low) if clipped else np.where(each > 0, above, below)
-    losses = -(held * each)
+    both = clipped if objective == "clipped" else not clipped
+    held = np.maximum(above, 1.0 - low) if both else np.where(each > 0, above, below)
+    losses = -(held * each) if objective == "clipped" else -(held * (each * log_probs))
     if beta:
         moved = reference_log_probs - log_probs
         estimates = {
@@ -152,10 +159,34 @@ def grpo_by_cases(
             "difference": beta * (log_probs - reference_log_probs),
         }
         losses = losses + estimates[divergence]
-    kept = np.where(mask, losses, 0.0)
+    kept = losses * mask if multiplied else np.where(mask, losses, 0.0)
     if normalizer == "sequences":
         return np.mean(np.sum(kept, axis=-1) / np.maximum(np.sum(mask, axis=-1), 1.0))
     return np.sum(kept) / max(float(np.sum(mask) if normalizer == "tokens" else mask.size), 1.0)
+
+
+def cispo_through_weights(
+    log_probs: Array,
+    old_log_probs: Array,
+    reference_log_probs: Array,
+    advantages: Array,
+    mask: Array,
+    cotangent: Array,
+    *,
+    low: float = 0.2,
+    high: float = 0.2,
+    beta: float = 0.0,
+    normalizer: str = "sequences",
+    divergence: str = "exponential",
+) -> tuple[Array]:
+    """Gradient of ``-w A log π`` with that of the weight, which should be none."""
+    options: dict[str, Any] = {"low": low, "high": high, "normalizer": normalizer, "objective": "weighted"}
+    given = log_probs, old_log_probs, reference_log_probs, advantages, mask, cotangent
+    ratio = np.exp(log_probs - old_log_probs)
+    moves = np.where((ratio > 1.0 - low) & (ratio < 1.0 + high), log_probs, 0.0)
+    (weighted,) = grpo_loss_vjp(*given, **options)
+    (gradient,) = grpo_loss_vjp(*given, **options, beta=beta, divergence=divergence)
+    return (gradient + weighted * moves,)
 
 
 def jsd_by_entropies(
@@ -259,6 +290,16 @@ FAULTS = {
             name="ratio of a sequence not averaged over its tokens",
             reference=functools.partial(grpo_by_cases, summed=True),
             where="level == 'sequences'",
+        ),
+        Fault(
+            name="masked by a product",
+            reference=functools.partial(grpo_by_cases, multiplied=True),
+            where="data == 'padding_nan'",
+        ),
+        Fault(
+            name="weights that learn",
+            vjp=cispo_through_weights,
+            where="objective == 'weighted' and low > 0",
         ),
         Fault(
             name="no gradient on the bounds",

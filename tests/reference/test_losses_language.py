@@ -204,6 +204,38 @@ def test_the_clipped_objective_token_by_token(normalizer):
     assert_same(grpo_loss_vjp(*given, ONE, **options)[0], slopes, size=1)
 
 
+@proves(grpo_loss_vjp, by="law")
+@pytest.mark.parametrize("normalizer", ["sequences", "tokens", "places"])
+def test_a_weight_within_its_bounds_learns_as_the_ratio_does(normalizer):
+    # The slope of exp(x - y) is itself, which weighs that of x.
+    given, far = (carried(NEW), OLD, BEFORE, ADVANTAGES, MASK), {"low": 1.0, "high": 1e3, "beta": 0.125}
+    weighted = grpo_loss_vjp(*given, ONE, objective="weighted", normalizer=normalizer, **far)
+    assert_same(weighted[0], grpo_loss_vjp(*given, ONE, normalizer=normalizer, **far)[0], size=1)
+
+
+@proves(grpo_loss, grpo_loss_vjp, by="worked figures")
+def test_a_weight_is_clipped_for_good_tokens_and_for_bad_ones_and_learns_there_too():
+    # Ratios of 4, 1 and 1/4 are held at 2, 1 and 1/2, whatever the advantage; log π is log 4, 0 and -log 4.
+    logs = np.log(np.array([[4.0, 1.0, 0.25]]))
+    options = {"low": 0.5, "high": 1.0, "objective": "weighted", "normalizer": "tokens"}
+    for gain in (3.0, -3.0):
+        given = carried(logs), 0 * logs, 0 * logs, np.array([gain]), np.ones((1, 3), bool)
+        assert_same(grpo_loss(*given, **options), -gain * (2.0 - 0.5) * mpmath.log(4) / 3)
+        assert_same(grpo_loss_vjp(*given, ONE, **options)[0], -gain * np.array([[2.0, 1.0, 0.5]]) / 3)
+
+
+@proves(grpo_loss, grpo_loss_vjp, by="law")
+@pytest.mark.parametrize("options", [{}, {"level": "sequences"}, {"objective": "weighted"}])
+def test_tokens_that_do_not_count_reach_nothing(options):
+    spoiled = [carried(np.where(MASK, x, np.nan)) for x in (NEW, OLD, BEFORE)]
+    given, options = (carried(NEW), OLD, BEFORE), {"beta": 0.125, **options}
+    assert_same(
+        grpo_loss(*spoiled, ADVANTAGES, MASK, **options), grpo_loss(*given, ADVANTAGES, MASK, **options)
+    )
+    one, other = (grpo_loss_vjp(*x, ADVANTAGES, MASK, ONE, **options)[0] for x in (spoiled, given))
+    assert_same(one, other)
+
+
 @proves(grpo_loss, grpo_loss_vjp, by="worked figures")
 def test_the_tokens_of_a_sequence_share_the_geometric_mean_of_their_ratios():
     # Ratios of 4 and 1 have the mean 2, within a bound of 3, and a masked token counts nothing.
@@ -311,6 +343,7 @@ def test_tokens_that_do_not_count_are_as_good_as_none():
         (lambda: grpo_loss(NEW, OLD, BEFORE, ADVANTAGES[:1], MASK), "advantages must have shape"),
         (lambda: grpo_loss(NEW, OLD[:1], BEFORE, ADVANTAGES, MASK), "old_log_probs must have shape"),
         (lambda: grpo_loss(NEW, OLD, BEFORE, ADVANTAGES, MASK, normalizer="all"), "normalizer must be one"),
+        (lambda: grpo_loss(NEW, OLD, BEFORE, ADVANTAGES, MASK, objective="ppo"), "objective must be one"),
         (lambda: jsd_distillation(LOGITS, TEACHER[:1], MASK[0]), "teacher_logits must have shape"),
         (lambda: jsd_distillation(LOGITS, TEACHER, MASK[0][:1]), "mask must have shape"),
         (lambda: jsd_distillation(LOGITS, TEACHER, MASK[0], beta=2.0), "beta must be in"),

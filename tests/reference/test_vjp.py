@@ -19,11 +19,13 @@ from assay.specs.language.cases import cases
 from assay.specs.language.spec import evaluate
 
 #: Where a reference gives another gradient than its derivative, because that is what implementations do. Such
-#: a gradient is proved by a law: of a row in which everything is masked, in test_attention.py, of a table
-#: that is shortened in place and learns as it is then, in test_embedding.py; or by the
-#: complex step of what it is the derivative of: with singular vectors held, in test_constraints.py.
+#: a gradient is proved by a law: of a row in which everything is masked, in test_attention.py, of ratios that
+#: are held as weights, in test_losses_language.py, of a table that is shortened in place and learns as it is
+#: then, in test_embedding.py; or by the complex step of what it is the derivative of: with singular vectors
+#: held, in test_constraints.py.
 CONVENTIONAL = {
     "gumbel_softmax_hard": "True",
+    "grpo_loss": "objective == 'weighted'",
     "embedding": "padding_index is not None and padding == 'blocked'",
     "renormed_embedding": "in_place",
     "dot_product_attention": "masking == 'add' and empty_row == 'uniform' and causal != 'none'",
