@@ -36,6 +36,8 @@ tversky = Spec(
     data=("normal", "tails", "zeros", "nan"),
     excluded=(
         "smooth > 0 and epsilon > 0",
+        # There it is below the smallest normal number: what is flushed decides whether 0 / ε is 0 or NaN.
+        "epsilon > 0 and dtype == 'float16' and data == 'zeros'",
         # Only there is one loss of each sample.
         "samples_weighted and axis != (1, 2)",
         *SENSELESS,
