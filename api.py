@@ -240,6 +240,8 @@ def check_file(
         ValueError: as `check` does, or the file has no such function.
         Unstarted: the file cannot be run in a process of its own.
     """
+    if not file.is_file():
+        raise Usage(f"there is no Python file {file}")
     if in_process:
         own = find_function(file, vjp) if vjp else None
         return check(find_function(file, function), spec, vjp=own, **options)

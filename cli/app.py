@@ -6,6 +6,7 @@ run, or a defect of assay's own. What went wrong is said in a sentence that says
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import os
@@ -45,12 +46,12 @@ from ..specs.language.cases import DTYPE_ORDER
 from .atlas import atlas
 from .bisect import bisect
 from .coverage import coverage
-from .ending import DEBUG, CannotRun, Defect, keeping, status_of, unread
+from .ending import DEBUG, INTERRUPTED, CannotRun, Defect, keeping, status_of, unread
 from .findings import findings, upstream
 from .gate import gate, waive
 from .kernel import check, export, judge
 from .losses import losses
-from .options import ALL_FRAMEWORKS, Device, Names, Paths, Tier
+from .options import ALL_FRAMEWORKS, Device, Interpreter, Names, Paths, Tier
 from .paths import paths
 from .port import port, recipes
 from .records import history, merge, query, report, reported
@@ -70,6 +71,7 @@ app = cyclopts.App(
     version=version,
     help_format="plaintext",
     console=Screen(),
+    suppress_keyboard_interrupt=False,
 )
 app.register_install_completion_command()
 
@@ -86,7 +88,7 @@ def run(
     path: Paths = (),
     shard: str = "",
     bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = (),
-    python: Path | None = None,
+    python: Interpreter | None = None,
     worker: Names = (),
     out: Path = Path("report"),
     resume: Annotated[bool, Parameter(negative="")] = False,
@@ -230,7 +232,7 @@ class Where:
     bindings_from: Annotated[tuple[Path, ...], Parameter(name="--bindings", negative="")] = ()
     """A Python file of further bindings; may be given many times."""
 
-    python: Path = Path(sys.executable)
+    python: Interpreter = Path(sys.executable)
     """The interpreter whose framework is asked."""
 
     def look(self, case: str) -> Explanation:
@@ -239,7 +241,9 @@ class Where:
             load_bindings(file)
         owners = {binding.api: binding.framework for binding in bindings().values()}
         if self.implementation not in owners:
-            raise Usage(f"no implementation is called {self.implementation!r}; see `assay show SPEC`")
+            near = difflib.get_close_matches(self.implementation, owners, n=3)
+            hint = f"did you mean {' or '.join(near)}?" if near else "see `assay show SPEC`"
+            raise Usage(f"no implementation is called {self.implementation!r}; {hint}")
         name = self.framework or owners[self.implementation]
         ((_, mode),) = paths_of([name], [self.mode] if self.mode else [])
         files = tuple(map(str, self.bindings_from))
@@ -340,7 +344,7 @@ def audit(
 def answers(
     *numbers: int,
     framework: Names = ALL_FRAMEWORKS,
-    python: Path = Path(sys.executable),
+    python: Interpreter = Path(sys.executable),
     out: Path | None = None,
 ) -> None:
     """Answer what practitioners ask, by measuring the frameworks that are installed.
@@ -416,11 +420,20 @@ def _status(arguments: Sequence[str] | None, errors: Screen) -> int:
     try:
         status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
+    except cyclopts.UnusedCliTokensError as error:
+        chain, unused = " ".join(("assay", *(error.command_chain or ()))), " ".join(error.unused_tokens or ())
+        errors.print(
+            f"[bold red]assay:[/] `{chain}` has no place for {escape(repr(unused))}.\nSee `{chain} --help`."
+        )
+        return 2
     except cyclopts.CycloptsError as error:
         errors.print(f"[bold red]assay:[/] {escape(str(error))}\nSee `assay --help`.")
         return 2
     except BrokenPipeError:
         raise
+    except KeyboardInterrupt:  # of a command that keeps nothing by the way
+        errors.print("[bold red]assay:[/] Interrupted.")
+        return INTERRUPTED
     except Exception as error:
         return status_of(error, errors)
     return status if isinstance(status, int) else 0
@@ -468,7 +481,8 @@ def _asked(settings: RunSettings, console: Screen) -> records.Record:
     for reason in dict.fromkeys(task.lost):
         console.print(f"[dim]{escape(reason)}[/dim]", soft_wrap=True)
     if not any(target.available for target in record.targets):
-        raise CannotRun("No framework could be asked. " + " ".join(t.reason for t in record.targets))
+        reasons = dict.fromkeys(target.reason for target in record.targets)
+        raise CannotRun("No framework could be asked. " + " ".join(reasons))
     return record
 
 

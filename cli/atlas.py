@@ -18,7 +18,7 @@ from ..reports.atlas import atlas_tables, counted, family_page, index_page, laye
 from ..reports.atlas_html import write_atlas
 from ..reports.console import Bar, Screen
 from .ending import CannotRun
-from .options import ALL_FRAMEWORKS, Names
+from .options import ALL_FRAMEWORKS, Interpreter, Names
 
 __all__ = ["atlas"]
 
@@ -26,7 +26,7 @@ __all__ = ["atlas"]
 def atlas(
     *specs: str,
     framework: Names = ALL_FRAMEWORKS,
-    python: Path = Path(sys.executable),
+    python: Interpreter = Path(sys.executable),
     out: Path | None = None,
     as_html: Annotated[bool, Parameter(name="--html", negative="")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,

@@ -16,7 +16,7 @@ from ..harness.running.processes import Unstarted, WorkerSettings, checked_frame
 from ..reports.console import Screen
 from ..reports.coverage import coverage_table
 from .ending import CannotRun
-from .options import ALL_FRAMEWORKS, Names
+from .options import ALL_FRAMEWORKS, Interpreter, Names
 
 __all__ = ["coverage"]
 
@@ -24,7 +24,7 @@ __all__ = ["coverage"]
 def coverage(
     *,
     framework: Names = ALL_FRAMEWORKS,
-    python: Path = Path(sys.executable),
+    python: Interpreter = Path(sys.executable),
     details: Annotated[bool, Parameter(negative="")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     fail_on: Literal["uncovered"] | None = None,

@@ -26,13 +26,16 @@ from ..harness.gating.environments import Unmade
 from ..harness.running.processes import Unstarted
 from ..harness.running.provenance import version
 
-__all__ = ["DEBUG", "EXPECTED", "CannotRun", "Defect", "keeping", "status_of", "unread"]
+__all__ = ["DEBUG", "EXPECTED", "INTERRUPTED", "CannotRun", "Defect", "keeping", "status_of", "unread"]
 
 DEBUG = "ASSAY_DEBUG"
 """Environment variable under which the traceback of whatever ends a command is printed."""
 
 UNREAD = 128 + 13
 """Exit status where nobody reads the output: what shells give for SIGPIPE."""
+
+INTERRUPTED = 128 + 2
+"""Exit status where Ctrl-C ends a command that keeps nothing: what shells give for SIGINT."""
 
 
 class CannotRun(Exception):

@@ -19,7 +19,7 @@ from ..harness.running.upstream import evidence, printed
 from ..reports.console import Screen
 from ..reports.findings import finding_page, finding_table, findings_page
 from ..reports.upstream import issue, issue_of_script
-from .options import Names
+from .options import Interpreter, Names
 
 __all__ = ["findings", "named", "upstream"]
 
@@ -57,7 +57,7 @@ def upstream(
     name: Annotated[str, Parameter(name="ID")],
     *,
     framework: Names = OTHERS,
-    python: Path = Path(sys.executable),
+    python: Interpreter = Path(sys.executable),
     out: Path | None = None,
 ) -> None:
     """Write an issue about a finding, ready to file: the framework is asked again, and its answer is told.

@@ -14,7 +14,7 @@ from ..harness.running.processes import WorkerSettings, checked_framework
 from ..reports.console import Bar, Screen
 from ..reports.losses import losses_page
 from .ending import CannotRun
-from .options import ALL_FRAMEWORKS, Names
+from .options import ALL_FRAMEWORKS, Interpreter, Names
 
 __all__ = ["losses"]
 
@@ -22,7 +22,7 @@ __all__ = ["losses"]
 def losses(
     *specs: str,
     framework: Names = ALL_FRAMEWORKS,
-    python: Path = Path(sys.executable),
+    python: Interpreter = Path(sys.executable),
     out: Path | None = None,
 ) -> None:
     """Compare what frameworks offer for each loss, and measure what they give where nothing counts.

@@ -18,6 +18,7 @@ from ..reports.console import Bar, Screen
 from ..reports.port import recipe_page
 from ..reports.recipes import recipes_page
 from ..specs.recipes import AskedRecipe, asked_recipes
+from .options import Interpreter
 
 __all__ = ["port", "recipes"]
 
@@ -27,7 +28,7 @@ def port(
     target: Annotated[str, Parameter(name="TO")],
     *options: str,
     spec: str = "",
-    python: Path = Path(sys.executable),
+    python: Interpreter = Path(sys.executable),
 ) -> int:
     """Write one API's call as another's, and run both.
 
@@ -52,7 +53,7 @@ def port(
     return int(not recipe.exact)
 
 
-def recipes(*, python: Path = Path(sys.executable), out: Path | None = None) -> None:
+def recipes(*, python: Interpreter = Path(sys.executable), out: Path | None = None) -> None:
     """Run the recipes that people ask for, and write the page of them.
 
     Parameters

@@ -124,6 +124,18 @@ def test_an_interrupted_run_says_what_is_kept_and_how_to_go_on(monkeypatch, caps
     assert Path("out/index.html").is_file()
 
 
+def test_an_interrupt_of_a_command_that_keeps_nothing_is_told(monkeypatch, capsys, on_file):
+    monkeypatch.setattr(records, "read", raising(KeyboardInterrupt()))
+    assert main(["report", on_file]) == 130
+    assert told(capsys) == "assay: Interrupted."
+
+
+def test_why_no_framework_could_be_asked_is_told_once(capsys):
+    frameworks = ["--framework", "torch", "--framework", "jax"]
+    assert main(["run", "gelu", *frameworks, "--python", "/dev/null", "--out", "out"]) == 3
+    assert told(capsys).count("/dev/null does not start") == 1
+
+
 def test_a_long_run_says_how_long_it_takes_before_it_begins(monkeypatch, capsys):
     monkeypatch.setattr(app, "_asked", raising(Usage("not today")))
     monkeypatch.setattr(app, "LONG", 0.0)
