@@ -75,6 +75,10 @@ def _unmatched(recipe: Recipe) -> Iterator[RenderableType]:
         if recipe.instead:
             yield Text(f"Can do it: {', '.join(recipe.instead)}.")
         yield ""
+    if recipe.limits:
+        yield Text(f"Not at every size that {recipe.pair.source.api} takes, for it", "bold")
+        yield from (Text(f"  {reason}", "yellow") for reason in recipe.limits)
+        yield ""
 
 
 def _codes(recipe: Recipe) -> Iterator[RenderableType]:

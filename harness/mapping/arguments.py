@@ -137,9 +137,9 @@ def options_of(binding: Binding, spec: Spec) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def bases(binding: Binding, spec: Spec) -> list[Case]:
-    """The valid smoke cases of float32 that an implementation is asked, smallest first."""
-    asked = [c for c in selection(spec, "smoke", ("float32",)) if c.valid and refusal(binding, c) is None]
+def bases(binding: Binding, spec: Spec, tier: str = "smoke") -> list[Case]:
+    """The valid cases of float32 that an implementation is asked, smallest first."""
+    asked = [c for c in selection(spec, tier, ("float32",)) if c.valid and refusal(binding, c) is None]
     return sorted(asked, key=lambda case: sum(case.size))
 
 
@@ -403,10 +403,13 @@ def in_scope(binding: Binding, case: Case) -> bool:
         return False
 
 
-def is_defined(case: Case) -> bool:
-    """Whether the reference takes the parameters: those that a signature declares need not make sense."""
+def is_defined(case: Case, meant: Mapping[str, Value] | None = None) -> bool:
+    """Whether the reference takes the parameters, or with the case's arrays those that are ``meant``.
+
+    Those that a signature declares need not make sense, and others may ask for arrays of other shapes.
+    """
     try:
-        return bool(Expectation(case).forward())
+        return bool(Expectation(case, meant).forward())
     except (ValueError, IndexError, ZeroDivisionError):
         return False
 

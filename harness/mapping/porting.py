@@ -79,6 +79,7 @@ class Recipe:
         idle: parameters whose defaults have no effect beside the others, so that no case has them.
         words: for both, the own argument with its value that settles each parameter.
         instead: APIs of the second's framework that can do what the first does, where the second cannot.
+        limits: what the second lacks at some of the sizes that the first takes.
     """
 
     pair: Pair
@@ -90,6 +91,7 @@ class Recipe:
     idle: tuple[str, ...] = ()
     words: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
     instead: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
 
     @property
     def exact(self) -> bool:
@@ -137,8 +139,8 @@ def port(two: Pair, given: Mapping[str, str], source: Desk, target: Desk) -> Rec
     if unknown := [name for name in given if name not in options and name not in free]:
         known = ", ".join((*options, *free)) or "none"
         raise Usage(f"{two.source.api} has no argument {unknown[0]!r} here; it has: {known}")
-    taken = {name: value for name, (value, _) in pins(two.target).items()}
-    values = taken | {name: value for name, (value, _) in pins(two.source).items()}
+    taken, mine = _pinned(two.target, two.spec), _pinned(two.source, two.spec)
+    values = taken | mine
     settled = {name: _value(free[name], text) for name, text in given.items() if name not in options}
     arguments = list[tuple[str, str, str]]()
     for option, parameters in sorted(options.items(), key=lambda item: item[0] not in given):
@@ -152,14 +154,23 @@ def port(two: Pair, given: Mapping[str, str], source: Desk, target: Desk) -> Rec
             arguments.append((option, found.default, found.standing))
     values |= {name: value for name, value in settled.items() if name in free and name in given}
     said = {name for option in given for name in options.get(option, (option,))}
-    meant = _agreeing(two, _case(two, values, said), {*values, *said})
-    unmatched = tuple(why for rule, why in two.target.where.items() if not evaluate(rule, meant.names))
+    owed = {name: value for name, value in values.items() if name in mine or taken.get(name) != value}
+    needed = {n for option, _, standing in arguments if standing == "required" for n in options[option]}
+    own = {name: value for name, value in owed.items() if name in said or name not in needed}
+    meant = _agreeing(two, _case(two, (values, owed, own), said), {*values, *said})
+    unmatched = _unmet(two.target, meant)
     written = under(meant, taken) if unmatched else meant
     proof = _proof(two, meant, taken if unmatched else {}, source, target)
     idle = tuple(name for name, value in values.items() if meant.arguments[name] != value)
     words = _words(two.source, source, meant), _words(two.target, target, written)
     instead = _instead(two, meant) if unmatched else ()
-    return Recipe(two, meant, written, tuple(arguments), unmatched, proof, idle, words, instead)
+    limits = _limits(two, meant, unmatched)
+    return Recipe(two, meant, written, tuple(arguments), unmatched, proof, idle, words, instead, limits)
+
+
+def _pinned(binding: Binding, spec: Spec) -> dict[str, Value]:
+    """Parameters that an implementation has one value for; what it says of lengths is none of them."""
+    return {name: value for name, (value, _) in pins(binding).items() if name in spec.defaults}
 
 
 def _value(parameter: Parameter, text: str) -> Value:
@@ -190,7 +201,7 @@ def _instead(two: Pair, meant: Case) -> tuple[str, ...]:
 
 def _meaning(two: Pair, source: Desk, option: str, parameters: Sequence[str], text: str) -> dict[str, Value]:
     """The values of parameters under which an argument is given what ``text`` says."""
-    known = bases(two.source, two.spec)
+    known = _asked(two.source, two.spec)
     ranks = {tuple(len(base.names[i.name]) for i in two.spec.inputs): base for base in reversed(known)}
     for base in ranks.values():  # what an argument is called may depend on the number of axes
         for case in _under_all(base, parameters, text):
@@ -254,24 +265,55 @@ def _default(two: Pair, found: Argument, known: Mapping[str, Value]) -> dict[str
     raise Usage(f"what {found.api} does without {found.name} is not known; give {found.name}=…")
 
 
-def _case(two: Pair, values: Mapping[str, Value], said: Container[str]) -> Case:
-    """A case with these parameters that the first can be asked.
+def _case(two: Pair, choices: Sequence[Mapping[str, Value]], said: Container[str]) -> Case:
+    """A case that the first can be asked, of a size for both where there is one.
 
-    A default that has no effect beside the other parameters, so that no case has it, gives way; what was
-    ``said`` does not.
+    It has the first of these choices of parameters of which there is a case: all of them, without what the
+    second alone is fixed to, and without what the first must be given, which then has any value. A default
+    that has no effect beside the other parameters, so that no case has it, gives way; what was ``said`` does
+    not.
 
     Raises:
         Usage: there is none.
     """
     usual = two.spec.defaults
-    without = [{name: usual[name]} for name in values if name not in said]
-    for change in ({}, *without, {name: usual[name] for name in values if name not in said}):
-        for base in bases(two.source, two.spec):
-            case = under(base, {**values, **change})
-            if in_scope(two.source, case):
-                return case
-    told = ", ".join(f"{name}={value!r}" for name, value in values.items())
+    known = _asked(two.source, two.spec)
+    for wanted in choices:
+        without = [{name: usual[name]} for name in wanted if name not in said]
+        for change in ({}, *without, {name: usual[name] for name in wanted if name not in said}):
+            cases = [under(base, {**wanted, **change}) for base in known]
+            for case in sorted(cases, key=lambda one: len(_unmet(two.target, one))):
+                if in_scope(two.source, case):
+                    return case
+    told = ", ".join(f"{name}={value!r}" for name, value in choices[0].items())
     raise Usage(f"no case of {two.spec.name} has {told} on {two.source.api}")
+
+
+def _asked(binding: Binding, spec: Spec) -> list[Case]:
+    """Cases that an implementation is asked, smallest first; of the next tier if smoke has none."""
+    return bases(binding, spec) or bases(binding, spec, "standard")
+
+
+def _unmet(binding: Binding, case: Case) -> tuple[str, ...]:
+    """Why an implementation has nothing of a case: the reasons of its rules that do not hold.
+
+    A rule that has no meaning for a value, since one before it excludes it, adds nothing to that one.
+    """
+    found = list[str]()
+    for rule, reason in binding.where.items():
+        try:
+            holds = bool(evaluate(rule, case.names))
+        except (ValueError, TypeError, LookupError):
+            holds = bool(found)
+        found += [] if holds else [reason]
+    return tuple(found)
+
+
+def _limits(two: Pair, meant: Case, unmatched: Container[str]) -> tuple[str, ...]:
+    """Why the second cannot be asked the case at some of the sizes at which the first can."""
+    sized = (under(base, meant.arguments) for base in _asked(two.source, two.spec))
+    reasons = (why for case in sized if admitted(two.source, case) for why in _unmet(two.target, case))
+    return tuple(dict.fromkeys(why for why in reasons if why not in unmatched))
 
 
 def _agreeing(two: Pair, meant: Case, fixed: Container[str]) -> Case:
@@ -287,11 +329,16 @@ def _agreeing(two: Pair, meant: Case, fixed: Container[str]) -> Case:
 def _proof(two: Pair, meant: Case, taken: Mapping[str, Value], source: Desk, target: Desk) -> Proof:
     """Run both on every size and kind of data that the spec has, and hold both to what the first means.
 
-    The second is given the parameters that it has ``taken`` in the place of those that it has not.
+    The second is given the parameters that it has ``taken`` in the place of those that it has not. Cases in
+    which its arrays then have other shapes cannot be held to what the first means, and are left out.
     """
     every = (under(c, meant.arguments) for c in selection(two.spec, "standard", ("float32",)) if c.valid)
     pairs = {case.id: (case, under(case, taken)) for case in every if admitted(two.source, case)}
-    asked = [(one, other) for one, other in pairs.values() if admitted(two.target, other) and is_defined(one)]
+    asked = [
+        (one, other)
+        for one, other in pairs.values()
+        if admitted(two.target, other) and is_defined(one) and (not taken or is_defined(other, one.arguments))
+    ]
     equal, owned, others = 0, 0, []
     for one, other in asked[:: max(1, len(asked) // MOST)]:
         first = source.verdict(two.source, one)
