@@ -16,6 +16,7 @@ from ..harness.mapping.porting import Recipe, pair
 from ..harness.mapping.porting import port as ported
 from ..reports.console import Bar, Screen
 from ..reports.port import recipe_page
+from ..reports.port_script import port_script
 from ..reports.recipes import recipes_page
 from ..specs.recipes import AskedRecipe, asked_recipes
 from .options import Interpreter
@@ -29,6 +30,7 @@ def port(
     *options: str,
     spec: str = "",
     python: Interpreter = Path(sys.executable),
+    script: Path | None = None,
 ) -> int:
     """Write one API's call as another's, and run both.
 
@@ -46,10 +48,15 @@ def port(
         The layer that is meant, where the two have several in common.
     python
         The interpreter whose frameworks are asked.
+    script
+        A file for a script that builds both, runs them on the same random arrays and weights, and prints how
+        far apart they are.
     """
     given = dict(_option(text) for text in options)
     recipe = recipe_of(source, target, given, spec, python)
     Screen().print(recipe_page(recipe))
+    if script is not None:
+        script.write_text(port_script(recipe), "utf-8")
     return int(not recipe.exact)
 
 

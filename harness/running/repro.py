@@ -28,7 +28,7 @@ from ..judging.judge import Judgement
 from ..judging.stochastic import SEED
 from ..record import Target
 
-__all__ = ["script"]
+__all__ = ["asking", "script"]
 
 PACKAGE = __package__.partition(".")[0]
 
@@ -114,6 +114,39 @@ def script(expectation: Expectation, binding: Binding, target: Target, judgement
         wrt=expectation.wrt,
         mode=path.under or target.mode,
         ending=_ending(expectation, judgement, path),
+    )
+
+
+ASKING = """\
+def {name}(inputs):
+{imports}
+{sources}
+    PARAMETERS = {parameters}
+    given = {{
+        n: None if a is None else load((a.dtype.name, a.shape, a.tobytes()), "cpu") for n, a in inputs.items()
+    }}
+    {built}run = prepare({function}, PARAMETERS, (), {mode!r})
+    wires = map(unload, run(given, None)[0])
+    return [numpy.frombuffer(data, kind).reshape(shape) for kind, shape, data in wires]
+"""
+
+
+def asking(name: str, binding: Binding, arguments: Mapping[str, Any], path: Path) -> str:
+    """Source of a function of this name, which asks an implementation: arrays of NumPy in, and out."""
+    sources = _Sources(importlib.import_module(_driver(binding.framework)))
+    driver = sources.driver
+    needed = [binding.function, driver.load, driver.unload, driver.prepare]
+    for function in needed + ([binding.build, driver.construct] if binding.build else []):
+        sources.add(function)
+    parameters = {**arguments, "seed": SEED}
+    return ASKING.format(
+        name=name,
+        imports=textwrap.indent("\n".join(sorted(sources.imports)), "    "),
+        sources=textwrap.indent("\n".join(sources.texts.values()), "    "),
+        parameters=repr({n: parameters[n] for n in binding.called_with if n in parameters}),
+        built=_construction(binding, parameters, path).replace("inputs[", "given[").replace("\n", "\n    "),
+        function=binding.function.__name__,
+        mode=path.name,
     )
 
 

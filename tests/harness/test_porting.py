@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
+import re
+import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +18,7 @@ from assay.harness.mapping import arguments, porting
 from assay.harness.mapping.arguments import Argument, options_of, own_value
 from assay.harness.mapping.desks import desk_of
 from assay.harness.mapping.porting import Pair, pair, port
+from assay.reports.port_script import port_script
 from assay.specs import all_specs
 
 SPECS = all_specs()
@@ -108,3 +111,34 @@ def test_what_is_in_the_way_is_told_in_words(desks, source, target, spec, unmatc
     recipe = port(two, {}, desks(two.source.framework), desks(two.target.framework))
     assert unmatched in " ".join((*recipe.unmatched, *recipe.limits))
     assert recipe.proof.total or recipe.unmatched
+
+
+# --- as a script ---
+
+SCRIPTS = [
+    ("torch.nn.LSTM", "onnx.LSTM", "lstm", ("", "")),
+    ("torch.nn.LayerNorm", "onnx.LayerNormalization", "", ("1e-05", "0.5")),
+    ("onnx.Conv", "torch.nn.Conv2d", "conv2d", ("", "")),
+    ("torch.nn.GELU", "jax.nn.gelu", "", ("", "")),
+]
+"""With what of the second's code is changed, by which the numbers part."""
+
+
+def steps_of(script):
+    """How many steps of float32 a script says that the two are apart."""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return [float(steps) for steps in re.findall(r"apart, (\S+) steps", ran.stdout)]
+
+
+@pytest.mark.parametrize(("source", "target", "spec", "spoilt"), SCRIPTS)
+def test_a_script_runs_both_on_the_same_arrays_and_tells_the_margins(desks, source, target, spec, spoilt):
+    two = pair(source, target, spec)
+    recipe = port(two, {}, desks(two.source.framework), desks(two.target.framework))
+    script = port_script(recipe)
+    assert "assay" not in script
+    apart = steps_of(script)
+    assert len(apart) == len(two.spec.outputs) + len(two.spec.states)
+    if any(spoilt):
+        assert max(steps_of(spoilt[1].join(script.rsplit(spoilt[0], 1)))) > 1_000 * (1 + max(apart))
+    assert max(apart) < 1_000
