@@ -133,7 +133,7 @@ def value_and_each(
         return value_and_vjp(function, inputs, wrt, cotangents)
 
     def alone(name: str) -> tuple[tuple[Any, ...], Any]:
-        given = {n: None if x is None else x.detach().clone() for n, x in inputs.items()}
+        given: dict[str, Any] = {n: None if x is None else x.detach().clone() for n, x in inputs.items()}
         given[name].requires_grad_()
         with torch.random.fork_rng():  # what is drawn is drawn again
             outputs = as_tuple(function(**given))
