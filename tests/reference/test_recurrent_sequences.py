@@ -11,7 +11,7 @@ import pytest
 from support.proof import assert_same, carried, proves
 
 from assay.numerics.generator import Stream
-from assay.reference import recurrent_sequences
+from assay.reference import recurrent_sequences, recurrent_stacked
 from assay.reference.convolution import conv
 from assay.reference.dense import dense
 from assay.reference.recurrent import gru, gru_vjp, lstm, lstm_vjp, simple_rnn, simple_rnn_vjp
@@ -61,7 +61,8 @@ def each_cell(kind, by=None):
     """Give the test every cell, with the reference of this kind over it, which the test proves."""
     rows = []
     for name, cell in IDS.items():
-        reference = getattr(recurrent_sequences, kind.format(cell.name))
+        home = recurrent_stacked if kind.startswith(("stacked", "stateful")) else recurrent_sequences
+        reference = getattr(home, kind.format(cell.name))
         rows.append(pytest.param(cell, reference, id=name, marks=proves(reference, by=by) if by else ()))
     return pytest.mark.parametrize(("cell", "layer"), rows)
 
