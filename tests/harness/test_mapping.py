@@ -275,7 +275,7 @@ def test_what_moves_with_a_parameter_follows_from_it(desk):
     assert known["mode"].parameters == ("mode",)
     assert (known["mode"].expression, known["mode"].default) == ("mode", "'mean'")
     norm = found(desk, "weight_norm", "torch.nn.utils.parametrizations.weight_norm")
-    assert norm["dim"].expression == "'unit': 0; 'all': None"
+    assert norm["dim"].expression == "'unit': 0; 'all': None; 'feature': 1"
 
 
 def test_a_watched_api_is_put_back():

@@ -72,11 +72,7 @@ def kinds_of(spec):
 
 def test_there_is_a_recipe_between_any_two_implementations_of_a_layer(quick):
     desk = Silent()
-    pairs = [
-        two
-        for spec in drawn(SPECS, 60, always=("spectral_norm", "conv_transpose1d"))
-        for two in kinds_of(spec)
-    ]
+    pairs = [two for spec in drawn(SPECS, 60, always=("spectral_norm",)) for two in kinds_of(spec)]
     assert len(pairs) > 200
     for two in pairs:
         recipe = port(two, {}, desk, desk)
