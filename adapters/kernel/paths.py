@@ -17,6 +17,7 @@ from ..jax import framework as jax_side
 from ..lazy import Lazy
 from ..path import Path
 from ..torch import framework as torch_side
+from ..torch import ways as torch_ways
 
 __all__ = ["Entered", "path_of"]
 
@@ -31,7 +32,7 @@ REGISTERED = Path(
     since={"torch": "2.4"},
 )
 
-NAMES = {"torch": ("compiled", "vmap", *torch_side.AUTOCAST), "jax": ("jit", "vmap")}
+NAMES = {"torch": ("compiled", "vmap", *torch_ways.AUTOCAST), "jax": ("jit", "vmap")}
 """Paths of a framework that a kernel can be entered by."""
 
 
@@ -87,10 +88,10 @@ class Entered:
 
     def _entered(self, call: Callable[..., Any], inputs: Mapping[str, Any], parameters: str) -> Any:
         if self.path.name == "vmap":
-            side: Any = torch_side if self.library == "torch" else jax_side
+            side: Any = torch_ways if self.library == "torch" else jax_side
             return self._shown(side.over_samples, call, inputs)
-        if self.path.name in torch_side.AUTOCAST:
-            return self._shown(partial(torch_side.under_autocast, mode=self.path.name), call, inputs)
+        if self.path.name in torch_ways.AUTOCAST:
+            return self._shown(partial(torch_ways.under_autocast, mode=self.path.name), call, inputs)
         if self.path.name == "jit":
             return self._traced(call, inputs)
         return self._compiled(call, inputs, parameters)
