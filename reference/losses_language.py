@@ -422,10 +422,10 @@ def grpo_loss_vjp(
         # The tokens of a sequence are divided alike, so their slopes are summed before.
         slope = np.sum(np.where(mask, slope, 0.0), axis=-1, keepdims=True) / _counted(mask)
     # Scaled before they are added, as a chain of gradients does it: the two may cancel.
-    gradient, scale = cotangent * slope / divisors, cotangent / divisors
+    gradient = cotangent * slope / divisors
     if beta:
         moved = beta * _moved_slope(reference_log_probs - log_probs, divergence)
-        gradient = gradient + scale * moved
+        gradient = gradient + cotangent / divisors * moved
     return (np.where(mask, gradient, 0.0),)
 
 

@@ -623,6 +623,29 @@ def test_one_array_is_explained_where_another_suffers_from_something_else():
     assert told == [("special values", None), ("states", "low-accumulator")]
 
 
+def test_each_array_has_the_first_profile_that_explains_it_unless_one_explains_all():
+    case = Case(LAYER, (), "float32", "normal", (2, 5))
+    one, two = ULP, 2 * ULP
+
+    def told(bounds):
+        arrays = {
+            name: (
+                expects([1.0], of_y),
+                expects([1.0], of_total, name="total", check="states"),
+                expects([1.0], one, name="rest", check="states"),
+            )
+            for name, (of_y, of_total) in ({"float32": (one, one)} | bounds).items()
+        }
+        off, right = off_by(2, "float32").outputs[0], off_by(0, "float32").outputs[0]
+        problems = judge(Stated(case, arrays), Answer((off, off, right))).problems
+        return {problem.check: problem.explained_by for problem in problems}
+
+    apart = told({"tf32": (two, one), "bfloat16-inputs": (one, two)})
+    assert apart == {"values": "tf32", "states": "bfloat16-inputs"}
+    whole = told({"tf32": (two, one), "bfloat16-inputs": (two, two)})
+    assert whole == {"values": "bfloat16-inputs", "states": "bfloat16-inputs"}
+
+
 def test_a_matrix_product_in_tf32_is_explained_by_name():
     expectation, tf32 = asked(), profiles("float32")[1]
     x, w = (to_precision(expectation.inputs[name], np.float32(tf32.u_in)) for name in ("x", "w"))
